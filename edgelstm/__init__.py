@@ -1,0 +1,7 @@
+"""Recurrent sensor models on small computers: train, convert to int8 TFLite, detect anomalies.
+
+Importing this package loads nothing heavy; `edgelstm.runtime` needs NumPy and a TFLite interpreter,
+`edgelstm.converters` and the trainer need the `train` extra.
+"""
+
+__version__ = "0.1.0"

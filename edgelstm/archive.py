@@ -1,0 +1,123 @@
+"""The `.keras` file as a carrier: metadata and representative data ride along as extra zip members.
+
+Stock Keras loads such a file as if they were not there, and drops them when it saves it again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .runtime import metadata as meta
+from .runtime.errors import ModelError
+from .runtime.files import replacing
+
+METADATA, DATA = "edgelstm.json", "edgelstm.npz"
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Representative:
+    """Scaled samples of normal operation, in time order; no window may span two segments."""
+
+    segments: tuple[Floats, ...]
+    """Contiguous stretches, each (T_i, F), to choose quantization ranges and score statistics on."""
+    held: tuple[Floats, ...]
+    """A later, held-back tail, each (T_i, F), to prove the conversion on."""
+
+
+def save_keras(
+    model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None
+) -> None:
+    """Write a Keras model with its metadata and, unless None, its representative data.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    with (
+        replacing(path) as beside,
+        tempfile.TemporaryDirectory(dir=beside.parent, prefix=".edgelstm-") as folder,
+    ):
+        plain = os.path.join(folder, "model.keras")
+        model.save(plain)
+        with zipfile.ZipFile(plain, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(METADATA), meta.to_json(metadata))
+            if representative is not None:
+                archive.writestr(zipfile.ZipInfo(DATA), _pack(representative))
+        shutil.copyfile(plain, beside)
+
+
+def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative | None]:
+    """The extra members of a `.keras` file, None for each that is not there.
+
+    Raises:
+        ModelError: If the file is missing or not a `.keras` archive.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            if "config.json" not in names:
+                raise ModelError(
+                    f"{path} is a zip archive but not a Keras 3 model (no config.json). Save it with model.save('name.keras')."
+                )
+            metadata = meta.from_json(archive.read(METADATA), path.name) if METADATA in names else None
+            data = _unpack(archive.read(DATA)) if DATA in names else None
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"There is no model {path}. Check the name, or make one with `edgelstm train`."
+        ) from error
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ModelError(
+            f"{path} is not a Keras 3 model file ({error}). Save it with model.save('name.keras')."
+        ) from error
+    except OSError as error:
+        raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return metadata, data
+
+
+def load_keras(path: Path | str) -> Any:
+    """Load the Keras model itself, in safe mode (a file that wants to run code is refused).
+
+    Raises:
+        ModelError: If it is not a Keras 3 model, or needs code that the file cannot carry.
+    """
+    read_extras(path)
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(
+            f"{Path(path).name} cannot be loaded in Keras safe mode: {reason[:300]} "
+            "Models with Lambda layers or custom objects run code from the file and are refused; use built-in layers."
+        ) from error
+
+
+def _pack(data: Representative) -> bytes:
+    buffer = io.BytesIO()
+    arrays = {
+        f"{part}{i:04}": array for part in ("segments", "held") for i, array in enumerate(getattr(data, part))
+    }
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack(content: bytes) -> Representative:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        names = sorted(arrays.files)
+        pick = {
+            part: tuple(arrays[name] for name in names if name.startswith(part))
+            for part in ("segments", "held")
+        }
+    return Representative(**pick)

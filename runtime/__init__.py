@@ -1,0 +1,15 @@
+"""The slim device side: NumPy and a TFLite interpreter, nothing else.
+
+from edgelstm.runtime import Detector
+detector = Detector.load("pump.int8.tflite")
+for time, sample in stream:                     # sample: (F,) in sensor units
+    result = detector.update(sample, time)
+"""
+
+from .bundle import Bundle, load_bundle
+from .detector import Detector
+from .errors import EdgelstmError
+from .events import Event, Result
+from .metadata import Metadata
+
+__all__ = ["Bundle", "Detector", "EdgelstmError", "Event", "Metadata", "Result", "load_bundle"]

@@ -1,0 +1,61 @@
+"""Results and events: what the runtime says about a sample, and about a stretch of samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Time = float | None
+EVENT_SCHEMA = 1
+EVENT_KINDS = ("anomaly", "sensor_fault", "drift", "overflow")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stretch of anomalous samples, or of trouble with the input."""
+
+    id: str
+    """Unique within a model and a stream; the same stream gives the same ids."""
+    kind: str
+    """anomaly, sensor_fault, drift or overflow."""
+    state: str
+    """open or closed."""
+    start: float | None
+    """Time of the first sample, in the stream's own units (seconds since 1970 for dates), or its row."""
+    end: float | None
+    """Time of the last sample; None while open."""
+    peak: float | None
+    """Highest score so far."""
+    channels: tuple[str, ...]
+    """Channels that caused it, strongest first."""
+    schema: int = EVENT_SCHEMA
+    """Schema version of the record."""
+
+    def record(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one sample gave."""
+
+    time: float | None
+    """The sample's time as given."""
+    score: float | None
+    """Anomaly score, high is anomalous; None while warming up or when the sample could not be scored."""
+    threshold: float | None
+    """The threshold in force."""
+    anomaly: bool
+    """Whether the score is above the threshold, before any de-bounce."""
+    contribution: npt.NDArray[np.float64] | None
+    """Each channel's share of the score, shape (F,), summing to 1."""
+    status: str
+    """ok, warmup, or why the sample was not scored."""
+    event: Event | None
+    """The event that this sample opened or closed."""

@@ -1,0 +1,148 @@
+"""What a model file says about itself: the only module that reads or writes model metadata.
+
+A file of schema 1 loads for ever. Nothing that varies from run to run (date, path, latency) goes in, so that
+converting twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from .errors import ModelError
+from .scaling import Scaler
+from .scoring import Scoring
+from .threshold import Threshold
+
+SCHEMA = 1
+KINDS = ("autoencoder", "forecaster", "classifier", "generic")
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One sensor channel, in the order in which the model eats them."""
+
+    name: str
+    """Column name in the training data."""
+    unit: str = ""
+    """Physical unit, empty when unknown."""
+    low: float | None = None
+    """Lowest physically possible value, in its unit; None when not stated."""
+    high: float | None = None
+    """Highest physically possible value, in its unit; None when not stated."""
+    train_low: float | None = None
+    """Lowest value in the training rows, in its unit."""
+    train_high: float | None = None
+    """Highest value in the training rows, in its unit."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Everything beside the weights that a device needs."""
+
+    kind: str
+    """autoencoder, forecaster, classifier or generic."""
+    window: int
+    """Samples that go in, W (look-back); 1 for a streaming model."""
+    horizon: int = 0
+    """Samples that are forecast, H; 0 for an autoencoder."""
+    channels: tuple[Channel, ...] = ()
+    """Input channels, F of them, in order."""
+    period: float | None = None
+    """Seconds between samples; None for an index."""
+    scaler: Scaler | None = None
+    """Scaling of the input channels; None when the model eats raw values."""
+    scheme: str = "float32"
+    """Quantization scheme: float32, float16, dynamic, int8 or int16x8."""
+    stateful: bool = False
+    """Whether the interpreter keeps the LSTM state from one sample to the next."""
+    source: str = ""
+    """SHA-256 of the Keras model file this was converted from, hex; empty in a `.keras` file."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the tools that made the file."""
+    scoring: Scoring | None = None
+    """How an output becomes an anomaly score, fitted on this very model's outputs."""
+    threshold: Threshold | None = None
+    """The alarm threshold, fitted on this very model's scores."""
+    accuracy: Mapping[str, Any] | None = None
+    """What the conversion cost, as measured on held-back windows."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Further sections by name (forecast, vocabulary, training, …); unknown ones are kept and ignored."""
+    schema: int = SCHEMA
+    """Schema version of this record."""
+
+    def with_(self, **changes: Any) -> Metadata:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel names, in order."""
+        return tuple(channel.name for channel in self.channels)
+
+
+_NESTED = {"scaler": Scaler, "scoring": Scoring, "threshold": Threshold}
+_CORE = {item.name for item in fields(Metadata)} - {"sections"}
+
+
+def to_json(metadata: Metadata) -> bytes:
+    """Metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
+    record = {name: value for name, value in asdict(metadata).items() if name != "sections"}
+    record.update(metadata.sections)
+    return json.dumps(
+        record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
+    """Read metadata; unknown sections are kept.
+
+    Args:
+        text: What `to_json` wrote.
+        origin: Name of the file it came from, for errors.
+
+    Raises:
+        ModelError: If it is not valid metadata, or of a schema that this version does not know.
+    """
+    try:
+        record = json.loads(text)
+        schema = record.get("schema")
+        if schema != SCHEMA:
+            raise ModelError(
+                f"{origin} has metadata schema {schema!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
+            )
+        core: dict[str, Any] = {name: value for name, value in record.items() if name in _CORE}
+        for name, kind in _NESTED.items():
+            if core.get(name) is not None:
+                core[name] = _build(kind, core[name])
+        core["channels"] = tuple(_build(Channel, channel) for channel in core.get("channels", ()))
+        core["sections"] = {name: value for name, value in record.items() if name not in _CORE}
+        metadata = Metadata(**core)
+        _check(metadata)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{origin} has damaged metadata ({error}). Convert the model again.") from error
+    return metadata
+
+
+def _build(kind: Any, record: Mapping[str, Any]) -> Any:
+    """A dataclass from its record; keys of a later minor version are ignored, lists become tuples."""
+    known = {item.name for item in fields(kind)}
+    return kind(**{name: _frozen(value) for name, value in record.items() if name in known})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _check(metadata: Metadata) -> None:
+    if metadata.kind not in KINDS:
+        raise ValueError(f"kind {metadata.kind!r} is none of {', '.join(KINDS)}")
+    if metadata.scheme not in SCHEMES:
+        raise ValueError(f"scheme {metadata.scheme!r} is none of {', '.join(SCHEMES)}")
+    if metadata.scaler and len(metadata.scaler.offset) != len(metadata.channels):
+        raise ValueError(f"{len(metadata.scaler.offset)} scalings for {len(metadata.channels)} channels")
+    if not isinstance(metadata.window, int) or not 0 < metadata.window <= 1_000_000:
+        raise ValueError(f"window {metadata.window!r} is not a sensible count")

@@ -1,0 +1,102 @@
+"""From a model's output to an anomaly score: the same code in training, calibration and on the device.
+
+High always means anomalous. Scoring says how unusual a sample is; deciding (thresholds, events) is elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ConfigError
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+METHODS = ("mean", "max", "mahalanobis")
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How an output becomes a score; fitted on errors of normal operation."""
+
+    method: str = "mean"
+    """mean, max or mahalanobis over the channels' standardized errors."""
+    rows: int = 1
+    """Newest rows of an autoencoder's window whose errors are averaged."""
+    center: tuple[float, ...] = ()
+    """Mean absolute error a channel in normal operation, scaled units."""
+    scale: tuple[float, ...] = ()
+    """Deviation of that error a channel, scaled units."""
+    precision: tuple[tuple[float, ...], ...] = ()
+    """Inverse covariance (F, F) of the standardized errors, for mahalanobis (EncDec-AD, arXiv 1607.00148)."""
+    smoothing: float = 1.0
+    """Weight of the newest score in the exponential average; 1 is none."""
+
+
+class Scorer:
+    """A `Scoring` with its arrays ready, and the smoothing's state.
+
+    >>> scorer = Scorer(Scoring(center=(0.0,), scale=(1.0,)))
+    >>> score, contribution = scorer.update(np.array([3.0]))
+    >>> round(score, 3)
+    3.0
+    """
+
+    def __init__(self, scoring: Scoring) -> None:
+        if scoring.method not in METHODS:
+            raise ConfigError(
+                f"A scoring method is one of {', '.join(METHODS)}; received {scoring.method!r}."
+            )
+        self.scoring = scoring
+        self._center = np.asarray(scoring.center, np.float64)
+        self._inverse = 1.0 / np.asarray(scoring.scale, np.float64)
+        self._precision = np.asarray(scoring.precision, np.float64)
+        self.smoothed: float | None = None
+
+    def error(self, target: Floats, output: Floats) -> Doubles:
+        """Absolute error a channel, shape (F,), of a scaled raw window (W, F) and its reconstruction."""
+        rows = self.scoring.rows
+        difference = np.abs(target[-rows:].astype(np.float64) - output[-rows:])
+        return np.asarray(difference.mean(axis=0) if rows > 1 else difference[0])
+
+    def update(self, error: Doubles) -> tuple[float, Doubles]:
+        """The newest sample's score and each channel's share of it.
+
+        Args:
+            error: Absolute error a channel, shape (F,), scaled units.
+
+        Returns:
+            The smoothed score, and contributions of shape (F,) that sum to 1.
+        """
+        z = np.maximum((error - self._center) * self._inverse, 0.0)
+        parts = np.maximum(z * (self._precision @ z), 0.0) if self.scoring.method == "mahalanobis" else z * z
+        raw = float(parts.max() if self.scoring.method == "max" else parts.mean()) ** 0.5
+        alpha = self.scoring.smoothing
+        self.smoothed = raw if self.smoothed is None else self.smoothed + alpha * (raw - self.smoothed)
+        total = parts.sum()
+        return self.smoothed, parts / total if total > 0 else np.full(len(parts), 1.0 / len(parts))
+
+    def reset(self) -> None:
+        """Forget the smoothing's state."""
+        self.smoothed = None
+
+
+def fit_scoring(errors: Doubles, method: str = "mean", rows: int = 1, smoothing: float = 1.0) -> Scoring:
+    """Fit the per-channel scales on errors of normal operation.
+
+    Args:
+        errors: Absolute errors a sample, shape (N, F), scaled units.
+        method: mean, max or mahalanobis.
+        rows: See `Scoring`.
+        smoothing: See `Scoring`.
+    """
+    center, spread = errors.mean(axis=0), errors.std(axis=0)
+    scale = np.maximum(spread, max(1e-6, 0.01 * float(spread.max(initial=0.0))))
+    precision: tuple[tuple[float, ...], ...] = ()
+    if method == "mahalanobis":
+        z = (errors - center) / scale
+        shrunk = 0.9 * np.cov(z, rowvar=False).reshape(z.shape[1], -1) + 0.1 * np.eye(z.shape[1])
+        precision = tuple(tuple(map(float, row)) for row in np.linalg.inv(shrunk))
+    return Scoring(method, rows, tuple(map(float, center)), tuple(map(float, scale)), precision, smoothing)

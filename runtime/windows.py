@@ -1,0 +1,76 @@
+"""Windows over a series: all at once for training, one sample at a time on the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ShapeError
+
+Floats = npt.NDArray[np.float32]
+
+
+def sliding_windows(values: npt.NDArray[np.float32], length: int, stride: int = 1) -> Floats:
+    """Cut a series into overlapping windows, without copying.
+
+    Args:
+        values: Samples, shape (T, F).
+        length: Samples per window, W.
+        stride: Samples between the starts of neighbouring windows.
+
+    Returns:
+        A read-only view of shape (N, W, F), oldest first, where N = (T - W) // stride + 1.
+
+    Raises:
+        ShapeError: If the series is shorter than one window.
+
+    >>> sliding_windows(np.zeros((5, 2), np.float32), length=3).shape
+    (3, 3, 2)
+    """
+    if len(values) < length:
+        raise ShapeError(
+            f"A window needs {length} rows; received {len(values)}. Give more rows or a shorter look-back."
+        )
+    view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[::stride]
+    return np.moveaxis(view, -1, 1)
+
+
+class WindowBuffer:
+    """The last W samples as one contiguous window, O(F) per sample.
+
+    Samples are written twice into a buffer of 2 W rows, so that the newest window is always one slice.
+
+    >>> buffer = WindowBuffer(2, 1)
+    >>> for value in (1, 2, 3):
+    ...     buffer.push(np.array([value], np.float32))
+    >>> buffer.window().ravel().tolist()
+    [2.0, 3.0]
+    """
+
+    def __init__(self, length: int, channels: int) -> None:
+        self.length = length
+        self.count = 0
+        self._rows = np.zeros((2 * length, channels), np.float32)
+        self._next = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether W samples have come since the last clear."""
+        return self.count >= self.length
+
+    def push(self, sample: npt.NDArray[np.float32]) -> None:
+        """Add the newest sample, shape (F,)."""
+        at = self._next
+        self._rows[at] = sample
+        self._rows[at + self.length] = sample
+        self._next = at + 1 if at + 1 < self.length else 0
+        self.count += 1
+
+    def window(self) -> Floats:
+        """The newest window, shape (W, F), oldest row first; a view, valid until the next push."""
+        return self._rows[self._next : self._next + self.length]
+
+    def clear(self) -> None:
+        """Forget all samples."""
+        self.count = 0
+        self._next = 0
