@@ -35,9 +35,7 @@ class Representative:
     """A later, held-back tail, each (T_i, F), to prove the conversion on."""
 
 
-def save_keras(
-    model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None
-) -> None:
+def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
     """Write a Keras model with its metadata and, unless None, its representative data.
 
     Raises:
@@ -73,9 +71,7 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
             metadata = meta.from_json(archive.read(METADATA), path.name) if METADATA in names else None
             data = _unpack(archive.read(DATA)) if DATA in names else None
     except FileNotFoundError as error:
-        raise ModelError(
-            f"There is no model {path}. Check the name, or make one with `edgelstm train`."
-        ) from error
+        raise ModelError(f"There is no model {path}. Check the name, or make one with `edgelstm train`.") from error
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise ModelError(
             f"{path} is not a Keras 3 model file ({error}). Save it with model.save('name.keras')."
@@ -106,9 +102,7 @@ def load_keras(path: Path | str) -> Any:
 
 def _pack(data: Representative) -> bytes:
     buffer = io.BytesIO()
-    arrays = {
-        f"{part}{i:04}": array for part in ("segments", "held") for i, array in enumerate(getattr(data, part))
-    }
+    arrays = {f"{part}{i:04}": array for part in ("segments", "held") for i, array in enumerate(getattr(data, part))}
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
@@ -116,8 +110,5 @@ def _pack(data: Representative) -> bytes:
 def _unpack(content: bytes) -> Representative:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         names = sorted(arrays.files)
-        pick = {
-            part: tuple(arrays[name] for name in names if name.startswith(part))
-            for part in ("segments", "held")
-        }
+        pick = {part: tuple(arrays[name] for name in names if name.startswith(part)) for part in ("segments", "held")}
     return Representative(**pick)

@@ -78,9 +78,7 @@ def read_model_file(path: Path) -> bytes:
             raise ModelError(f"{path} is larger than {LARGEST >> 20} MiB: not a model of this tool.")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ModelError(
-            f"There is no model {path}. Check the name, or make one with `edgelstm convert`."
-        ) from error
+        raise ModelError(f"There is no model {path}. Check the name, or make one with `edgelstm convert`.") from error
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
 
@@ -92,11 +90,7 @@ def parse_bundle(content: bytes, origin: str = "model.tflite") -> Bundle:
         ModelError: As `load_bundle`.
     """
     if content[4:8] != b"TFL3":
-        hint = (
-            " This is a Keras model: convert it first with `edgelstm convert`."
-            if content[:2] == b"PK"
-            else ""
-        )
+        hint = " This is a Keras model: convert it first with `edgelstm convert`." if content[:2] == b"PK" else ""
         raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark).{hint}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

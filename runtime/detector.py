@@ -33,13 +33,9 @@ class Detector:
 
     def __init__(self, metadata: Metadata, predict: Predict) -> None:
         if metadata.kind not in ("autoencoder", "forecaster") or metadata.scaler is None:
-            raise ModelError(
-                f"A detector needs an autoencoder or a forecaster; received kind {metadata.kind}."
-            )
+            raise ModelError(f"A detector needs an autoencoder or a forecaster; received kind {metadata.kind}.")
         if metadata.scoring is None:
-            raise ModelError(
-                "The model carries no score statistics. Convert it with --calibration normal.csv."
-            )
+            raise ModelError("The model carries no score statistics. Convert it with --calibration normal.csv.")
         self.metadata = metadata
         self.predict = predict
         self.scaler = metadata.scaler

@@ -36,9 +36,7 @@ class Event:
 
     def record(self) -> dict[str, Any]:
         """The event as plain JSON types."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

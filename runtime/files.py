@@ -40,9 +40,7 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
         os.replace(beside, target)
         _sync(target.parent)
     except OSError as error:
-        raise OutputError(
-            f"Cannot write {target}: {error.strerror or error}. {_remedy(error, target)}"
-        ) from error
+        raise OutputError(f"Cannot write {target}: {error.strerror or error}. {_remedy(error, target)}") from error
     finally:
         with suppress(OSError):
             beside.unlink()

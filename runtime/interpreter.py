@@ -50,12 +50,8 @@ def backend(name: str | None = None) -> Backend:
     for module in [name] if name else BACKENDS:
         try:
             found = importlib.import_module(f"{module}.interpreter")
-        except (
-            Exception
-        ) as error:  # a NumPy 2 beside tflite-runtime raises AttributeError, a glibc too old OSError
-            reasons.append(
-                f"{BACKENDS.get(module, module)}: {str(error).splitlines()[0] if str(error) else error!r}"
-            )
+        except Exception as error:  # a NumPy 2 beside tflite-runtime raises AttributeError, a glibc too old OSError
+            reasons.append(f"{BACKENDS.get(module, module)}: {str(error).splitlines()[0] if str(error) else error!r}")
             continue
         return Backend(
             BACKENDS.get(module, module), _version(module), found.Interpreter,
@@ -75,9 +71,7 @@ def _version(module: str) -> str:
 
 def install_hint() -> str:
     """The line that installs an interpreter on this machine."""
-    if platform.machine() in {"armv7l", "armv6l"} or (
-        platform.machine() == "aarch64" and sys.maxsize < 2**32
-    ):
+    if platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32):
         if sys.version_info >= (3, 12):
             return "32-bit Arm needs Raspberry Pi OS bookworm (Python 3.11): pip install 'tflite-runtime==2.14.0' 'numpy<2'"
         return "Install one: pip install 'tflite-runtime==2.14.0' 'numpy<2'"
@@ -106,10 +100,9 @@ class Tensor:
         if not self.scale:
             return np.asarray(values, dtype=self.dtype)
         limits = np.iinfo(self.dtype)
-        steps = np.rint(np.asarray(values, dtype=np.float32) / np.float32(self.scale)) + np.float32(
-            self.zero_point
-        )
-        return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+        steps = np.rint(np.asarray(values, dtype=np.float32) / np.float32(self.scale)) + np.float32(self.zero_point)
+        quantized: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self.dtype)
+        return quantized
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The tensor's type to real values."""
@@ -132,13 +125,9 @@ class TFLiteModel:
         InterpreterError: If no interpreter is installed or it cannot load the model.
     """
 
-    def __init__(
-        self, content: bytes, threads: int = 1, *, delegate: bool = False, module: str | None = None
-    ) -> None:
+    def __init__(self, content: bytes, threads: int = 1, *, delegate: bool = False, module: str | None = None) -> None:
         self.backend = backend(module)
-        options: dict[str, Any] = (
-            {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
-        )
+        options: dict[str, Any] = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
         try:
             self.interpreter = self.backend.interpreter(model_content=content, num_threads=threads, **options)
             self.interpreter.allocate_tensors()
@@ -200,6 +189,4 @@ class TFLiteModel:
 def _tensor(detail: dict[str, Any]) -> Tensor:
     scale, zero_point = detail["quantization"]
     shape = tuple(int(size) for size in detail["shape"])
-    return Tensor(
-        int(detail["index"]), detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point)
-    )
+    return Tensor(int(detail["index"]), detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point))

@@ -92,9 +92,7 @@ def to_json(metadata: Metadata) -> bytes:
     """Metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
     record = {name: value for name, value in asdict(metadata).items() if name != "sections"}
     record.update(metadata.sections)
-    return json.dumps(
-        record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from .errors import ConfigError
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 SCALERS = ("minmax", "standard", "robust", "none")
 
 
@@ -38,7 +38,7 @@ class Scaler:
         offset, scale = self._arrays()
         return np.asarray(values, dtype=np.float64) * scale + offset
 
-    def _arrays(self) -> tuple[Any, Any]:
+    def _arrays(self) -> tuple[Doubles, Doubles]:
         return np.asarray(self.offset, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
 
 

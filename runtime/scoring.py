@@ -46,9 +46,7 @@ class Scorer:
 
     def __init__(self, scoring: Scoring) -> None:
         if scoring.method not in METHODS:
-            raise ConfigError(
-                f"A scoring method is one of {', '.join(METHODS)}; received {scoring.method!r}."
-            )
+            raise ConfigError(f"A scoring method is one of {', '.join(METHODS)}; received {scoring.method!r}.")
         self.scoring = scoring
         self._center = np.asarray(scoring.center, np.float64)
         self._inverse = 1.0 / np.asarray(scoring.scale, np.float64)
