@@ -1,0 +1,62 @@
+"""runtime ◀── converters ◀── edgelstm: read from the sources, so that an import inside a function counts too."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import edgelstm
+import edgelstm.runtime
+
+PACKAGE = Path(edgelstm.__file__).parent
+RUNTIME = Path(edgelstm.runtime.__file__).parent
+SLIM = {"numpy", "click", "tomli", "ai_edge_litert", "tflite_runtime"}
+EXTRAS = {"paho": "mqtt", "serial": "serial"}  # modules of one file each, behind an extra
+
+
+def imports(path: Path, package: str) -> set[str]:
+    """Absolute names of all modules that a file imports anywhere."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            source = ".".join(part for part in (base, node.module) if part)
+            found |= {f"edgelstm.{alias.name}" for alias in node.names} if source == "edgelstm" else {source}
+    return found
+
+
+def files(folder: Path, package: str) -> list[tuple[Path, str]]:
+    """Python files below a folder with the package each belongs to."""
+    return [
+        (path, ".".join([package, *path.relative_to(folder).parent.parts])) for path in sorted(folder.rglob("*.py"))
+    ]
+
+
+@pytest.mark.parametrize(("path", "package"), files(RUNTIME, "edgelstm.runtime"), ids=lambda item: str(item)[-40:])
+def test_runtime_imports_only_numpy_the_standard_library_and_itself(path, package):
+    foreign = {
+        name
+        for name in imports(path, package)
+        if not name.startswith("edgelstm.runtime")
+        and name.split(".")[0] not in sys.stdlib_module_names | SLIM | set(EXTRAS)
+    }
+
+    assert foreign <= {"edgelstm.__version__"}
+
+
+def test_converters_never_reach_into_the_trainer():
+    converters = pytest.importorskip("edgelstm.converters", reason="not part of this install")
+    folder = Path(converters.__file__).parent
+    allowed = ("edgelstm.runtime", "edgelstm.converters")
+
+    reached = {
+        name
+        for path, package in files(folder, "edgelstm.converters")
+        for name in imports(path, package)
+        if name.startswith("edgelstm.") and not name.startswith(allowed) and name != "edgelstm.__version__"
+    }
+
+    assert reached == set()
