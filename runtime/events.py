@@ -31,6 +31,8 @@ class Event:
     """Highest score so far."""
     channels: tuple[str, ...]
     """Channels that caused it, strongest first."""
+    reason: str = ""
+    """What lies behind a fault or a drift (missing, stuck, range, rate, inputs, scores, …); empty for an anomaly."""
     schema: int = EVENT_SCHEMA
     """Schema version of the record."""
 
@@ -55,5 +57,10 @@ class Result:
     """Each channel's share of the score, shape (F,), summing to 1."""
     status: str
     """ok, warmup, or why the sample was not scored."""
-    event: Event | None
-    """The event that this sample opened or closed."""
+    events: tuple[Event, ...] = ()
+    """The events that this sample opened or closed, mostly none; the anomaly first."""
+
+    @property
+    def event(self) -> Event | None:
+        """The first of the events, for those who follow anomalies only."""
+        return self.events[0] if self.events else None

@@ -30,15 +30,16 @@ class Scaler:
 
         The subtraction is done in double precision: float32 would lose a large offset's small changes.
         """
-        offset, scale = self._arrays()
+        offset, scale = self.arrays()
         return ((np.asarray(values, dtype=np.float64) - offset) / scale).astype(np.float32)
 
     def inverse(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Scaled values back to sensor units, shape (..., F) to (..., F)."""
-        offset, scale = self._arrays()
+        offset, scale = self.arrays()
         return np.asarray(values, dtype=np.float64) * scale + offset
 
-    def _arrays(self) -> tuple[Doubles, Doubles]:
+    def arrays(self) -> tuple[Doubles, Doubles]:
+        """Offset and scale, each of shape (F,)."""
         return np.asarray(self.offset, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
 
 

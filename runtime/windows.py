@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,10 +49,11 @@ class WindowBuffer:
     [2.0, 3.0]
     """
 
-    def __init__(self, length: int, channels: int) -> None:
+    def __init__(self, length: int, channels: int, dtype: npt.DTypeLike = np.float32) -> None:
         self.length = length
         self.count = 0
-        self._rows = np.zeros((2 * length, channels), np.float32)
+        self._batch = np.zeros((1, 2 * length, channels), dtype)
+        self._rows = self._batch[0]
         self._next = 0
 
     @property
@@ -59,7 +62,7 @@ class WindowBuffer:
         return self.count >= self.length
 
     def push(self, sample: npt.NDArray[np.float32]) -> None:
-        """Add the newest sample, shape (F,)."""
+        """Add the newest sample, shape (F,), cast to the buffer's type."""
         at = self._next
         self._rows[at] = sample
         self._rows[at + self.length] = sample
@@ -68,7 +71,12 @@ class WindowBuffer:
 
     def window(self) -> Floats:
         """The newest window, shape (W, F), oldest row first; a view, valid until the next push."""
-        return self._rows[self._next : self._next + self.length]
+        newest: Floats = self._rows[self._next : self._next + self.length]
+        return newest
+
+    def batch(self) -> npt.NDArray[Any]:
+        """The newest window with a batch axis, shape (1, W, F), as an interpreter takes it; a view."""
+        return self._batch[:, self._next : self._next + self.length]
 
     def clear(self) -> None:
         """Forget all samples."""
