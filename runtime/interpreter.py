@@ -95,6 +95,15 @@ class Tensor:
     zero_point: int
     """Integer that stands for 0."""
 
+    @classmethod
+    def of(cls, detail: dict[str, Any]) -> Tensor:
+        """From the record that an interpreter gives of a tensor."""
+        scale, zero_point = detail["quantization"]
+        shape = tuple(int(size) for size in detail["shape"])
+        return cls(
+            int(detail["index"]), detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point)
+        )
+
     def quantize(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
         """Real values to the tensor's type: clip(rint(x / scale) + zero_point); never wraps."""
         if not self.scale:
@@ -137,8 +146,8 @@ class TFLiteModel:
                 f"{self.backend.name} {self.backend.version} cannot load this model: {reason} "
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
-        self.inputs = tuple(_tensor(detail) for detail in self.interpreter.get_input_details())
-        self.outputs = tuple(_tensor(detail) for detail in self.interpreter.get_output_details())
+        self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
+        self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
 
     def reset(self) -> None:
         """Set the model's state tensors (LSTM hidden and cell state) to zero."""
@@ -184,9 +193,3 @@ class TFLiteModel:
         if not len(batch):
             return np.empty((0, *self.outputs[0].shape[1:]), np.float32)
         return np.concatenate([self(window)[0] for window in batch]).astype(np.float32, copy=False)
-
-
-def _tensor(detail: dict[str, Any]) -> Tensor:
-    scale, zero_point = detail["quantization"]
-    shape = tuple(int(size) for size in detail["shape"])
-    return Tensor(int(detail["index"]), detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point))
