@@ -6,17 +6,14 @@ Scoring says how unusual a sample is; this says when to call somebody.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from .errors import ConfigError
 from .events import Event
 
-Doubles = npt.NDArray[np.float64]
 LEAST_SHARE = 0.1  # a channel with less than a tenth of an event's excess did not cause it
 
 
@@ -51,7 +48,7 @@ class _Run:
     start: float | None
     end: float | None
     peak: float
-    shares: Doubles
+    shares: list[float]
     above: int = 1
     quiet: int = 0
     id: str = ""
@@ -67,7 +64,7 @@ class Decider:
 
     >>> decider = Decider(["flow"], decision=Decision(minimum=2, cooldown=2))
     >>> scores = [0.1, 3.0, 5.0, 4.0, 0.1, 0.1]
-    >>> found = [decider.update(i, float(i), score, 1.0, np.ones(1)) for i, score in enumerate(scores)]
+    >>> found = [decider.update(i, float(i), score, 1.0, (1.0,)) for i, score in enumerate(scores)]
     >>> [(event.state, event.start, event.end, event.peak) for event in found if event]
     [('open', 1.0, None, 5.0), ('closed', 1.0, 3.0, 5.0)]
     """
@@ -86,7 +83,7 @@ class Decider:
         return self._run is not None and bool(self._run.id)
 
     def update(
-        self, index: int, time: float | None, score: float, threshold: float, contribution: Doubles
+        self, index: int, time: float | None, score: float, threshold: float, contribution: Sequence[float]
     ) -> Event | None:
         """Take the newest score.
 
@@ -105,7 +102,7 @@ class Decider:
             if score <= threshold:
                 return None
             at = float(index) if time is None else time
-            run = self._run = _Run(index, at, at, score, score * contribution)
+            run = self._run = _Run(index, at, at, score, [score * share for share in contribution])
         elif score <= threshold * self.decision.off:
             return self._quiet(run)
         else:
@@ -118,13 +115,13 @@ class Decider:
         return self._event(run, "closed") if run is not None and run.id else None
 
     def _continue(
-        self, run: _Run, index: int, time: float | None, score: float, threshold: float, contribution: Doubles
+        self, run: _Run, index: int, time: float | None, score: float, threshold: float, contribution: Sequence[float]
     ) -> None:
         run.quiet = 0
         run.above += score > threshold
         run.end = float(index) if time is None else time
         run.peak = max(run.peak, score)
-        run.shares = run.shares + score * contribution
+        run.shares = [a + score * b for a, b in zip(run.shares, contribution, strict=True)]
 
     def _quiet(self, run: _Run) -> Event | None:
         if not run.id:
@@ -141,19 +138,19 @@ class Decider:
         end = run.end if state == "closed" else None
         return Event(run.id, "anomaly", state, run.start, end, run.peak, self._causes(run.shares))
 
-    def _causes(self, shares: Doubles) -> tuple[str, ...]:
-        total = float(shares.sum())
-        order = np.argsort(-shares, kind="stable")
-        strong = [self.names[i] for i in order if shares[i] >= LEAST_SHARE * total]
+    def _causes(self, shares: list[float]) -> tuple[str, ...]:
+        order = sorted(range(len(shares)), key=lambda i: -shares[i])
+        least = LEAST_SHARE * math.fsum(shares)  # sum() rounds differently from Python 3.12 on
+        strong = [self.names[i] for i in order if shares[i] >= least]
         return tuple(strong or [self.names[order[0]]])
 
     def state(self) -> dict[str, Any] | None:
         """What `restore` needs, as plain JSON types."""
-        return None if self._run is None else asdict(self._run) | {"shares": self._run.shares.tolist()}
+        return None if self._run is None else asdict(self._run)
 
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Continue from what `state` gave."""
-        self._run = None if state is None else _Run(**{**state, "shares": np.asarray(state["shares"], np.float64)})
+        self._run = None if state is None else _Run(**state)
 
 
 def event_id(identity: str, kind: str, reason: str, index: int, start: float | None) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .bundle import Bundle, load_bundle
 from .decider import Decider, Decision
-from .engine import Engine, Predict, PlainEngine, TFLiteEngine
+from .engine import Engine, PlainEngine, Predict, TFLiteEngine
 from .errors import ModelError, ShapeError
 from .events import Event, Result
 from .interpreter import TFLiteModel

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 Time = float | None
 EVENT_SCHEMA = 1
 EVENT_KINDS = ("anomaly", "sensor_fault", "drift", "overflow")
@@ -53,7 +50,7 @@ class Result:
     """The threshold in force."""
     anomaly: bool
     """Whether the score is above the threshold, before any de-bounce."""
-    contribution: npt.NDArray[np.float64] | None
+    contribution: tuple[float, ...] | None
     """Each channel's share of the score, shape (F,), summing to 1."""
     status: str
     """ok, warmup, or why the sample was not scored."""

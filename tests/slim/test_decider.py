@@ -1,11 +1,10 @@
 """When scores become events."""
 
-import numpy as np
 import pytest
 from edgelstm.runtime.decider import Decider, Decision
 from edgelstm.runtime.errors import ConfigError
 
-EVEN = np.array([0.5, 0.5])
+EVEN = (0.5, 0.5)
 
 
 def play(scores, decision, contribution=EVEN, identity="pump"):
@@ -42,8 +41,8 @@ def test_an_alarm_that_returns_within_the_cool_down_continues_the_event():
 
 
 def test_an_event_names_its_causes_strongest_first():
-    events = play([2, 2, 2], Decision(minimum=1), contribution=np.array([0.2, 0.8]))
-    lone = play([2, 2, 2], Decision(minimum=1), contribution=np.array([0.99, 0.01]))
+    events = play([2, 2, 2], Decision(minimum=1), contribution=(0.2, 0.8))
+    lone = play([2, 2, 2], Decision(minimum=1), contribution=(0.99, 0.01))
 
     assert events[0].channels == ("motor", "flow")
     assert lone[0].channels == ("flow",)
