@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .errors import ConfigError
@@ -39,6 +39,12 @@ class Decision:
                 f"Minimum duration and cool-down are at least 1 sample; received {self.minimum} and {self.cooldown}."
             )
 
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> Decision:
+        """From the `decision` section of a model's metadata; keys of a later version are ignored."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in section.items() if name in known})
+
 
 @dataclass
 class _Run:
@@ -48,7 +54,7 @@ class _Run:
     start: float | None
     end: float | None
     peak: float
-    shares: list[float]
+    parts: list[float]
     above: int = 1
     quiet: int = 0
     id: str = ""
@@ -83,7 +89,7 @@ class Decider:
         return self._run is not None and bool(self._run.id)
 
     def update(
-        self, index: int, time: float | None, score: float, threshold: float, contribution: Sequence[float]
+        self, index: int, time: float | None, score: float, threshold: float, parts: Sequence[float]
     ) -> Event | None:
         """Take the newest score.
 
@@ -92,7 +98,7 @@ class Decider:
             time: Its time; None counts rows.
             score: Anomaly score.
             threshold: The on threshold in force.
-            contribution: Each channel's share of the score, shape (F,).
+            parts: Each channel's part of the score, shape (F,).
 
         Returns:
             The event that this sample opened or closed, mostly None.
@@ -102,11 +108,11 @@ class Decider:
             if score <= threshold:
                 return None
             at = float(index) if time is None else time
-            run = self._run = _Run(index, at, at, score, [score * share for share in contribution])
+            run = self._run = _Run(index, at, at, score, list(parts))
         elif score <= threshold * self.decision.off:
             return self._quiet(run)
         else:
-            self._continue(run, index, time, score, threshold, contribution)
+            self._continue(run, index, time, score, threshold, parts)
         return self._open(run) if not run.id and run.above >= self.decision.minimum else None
 
     def finish(self) -> Event | None:
@@ -115,13 +121,13 @@ class Decider:
         return self._event(run, "closed") if run is not None and run.id else None
 
     def _continue(
-        self, run: _Run, index: int, time: float | None, score: float, threshold: float, contribution: Sequence[float]
+        self, run: _Run, index: int, time: float | None, score: float, threshold: float, parts: Sequence[float]
     ) -> None:
         run.quiet = 0
         run.above += score > threshold
         run.end = float(index) if time is None else time
         run.peak = max(run.peak, score)
-        run.shares = [a + score * b for a, b in zip(run.shares, contribution, strict=True)]
+        run.parts = [a + b for a, b in zip(run.parts, parts, strict=True)]
 
     def _quiet(self, run: _Run) -> Event | None:
         if not run.id:
@@ -136,12 +142,12 @@ class Decider:
 
     def _event(self, run: _Run, state: str) -> Event:
         end = run.end if state == "closed" else None
-        return Event(run.id, "anomaly", state, run.start, end, run.peak, self._causes(run.shares))
+        return Event(run.id, "anomaly", state, run.start, end, run.peak, self._causes(run.parts))
 
-    def _causes(self, shares: list[float]) -> tuple[str, ...]:
-        order = sorted(range(len(shares)), key=lambda i: -shares[i])
-        least = LEAST_SHARE * math.fsum(shares)  # sum() rounds differently from Python 3.12 on
-        strong = [self.names[i] for i in order if shares[i] >= least]
+    def _causes(self, parts: list[float]) -> tuple[str, ...]:
+        order = sorted(range(len(parts)), key=lambda i: -parts[i])
+        least = LEAST_SHARE * math.fsum(parts)  # sum() rounds differently from Python 3.12 on
+        strong = [self.names[i] for i in order if parts[i] >= least]
         return tuple(strong or [self.names[order[0]]])
 
     def state(self) -> dict[str, Any] | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
+from operator import sub, truediv
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +19,6 @@ from .interpreter import TFLiteModel
 from .metadata import Metadata
 from .scoring import Scorer
 
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 FAR = 1e12  # scaled units; beyond it float32 arithmetic inside a model could overflow
 
 
@@ -42,17 +43,17 @@ class Detector:
         channels = len(metadata.channels)
         self.engine: Engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
         self.scorer = Scorer(metadata.scoring)
+        decision = decision or Decision.of(metadata.sections.get("decision", {}))
         self.decider = Decider(metadata.names, f"{metadata.source}.{metadata.scheme}", decision)
         self.threshold = metadata.threshold.value if metadata.threshold else None
         self.index = 0
         self._forecaster = metadata.kind == "forecaster"
-        self._rows = slice(0, 1) if self._forecaster else slice(-metadata.scoring.rows, None)
+        self._rows = metadata.scoring.rows
         self._warmup = int(metadata.sections.get("streaming", {}).get("warmup", 0)) if metadata.stateful else 0
-        self._forecast: Floats | None = None
-        self._shape = (channels,)
-        self._offset, self._scale = metadata.scaler.arrays()
-        self._double = np.empty(channels, np.float64)
-        self._scaled = np.empty(channels, np.float32)
+        self._forecast: list[float] | None = None
+        self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
+        single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
+        self._pack, self._unpack = single.pack, single.unpack
 
     @classmethod
     def load(cls, path: Path | str, threads: int = 1, decision: Decision | None = None) -> Detector:
@@ -87,45 +88,39 @@ class Detector:
         Raises:
             ShapeError: If the number of channels is wrong.
         """
-        values = np.asarray(sample, np.float64)
-        if values.shape != self._shape:
+        values = _floats(sample)
+        if len(values) != len(self._offset):
             raise ShapeError(
-                f"The model expects {len(self.metadata.channels)} channels ({', '.join(self.metadata.names)}); "
-                f"received shape {values.shape}. Name the columns with --columns."
+                f"The model expects {len(self._offset)} channels ({', '.join(self.metadata.names)}); "
+                f"received {len(values)}. Name the columns with --columns."
             )
         index, self.index = self.index, self.index + 1
-        error = self._error(self._scale_down(values))
+        error = self._error(values)
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup")
-        score, contribution = self.scorer.update(error)
+        score, parts = self.scorer.update(error)
         threshold = self.threshold
         if threshold is None:
-            return Result(time, score, None, False, contribution, "ok")
-        event = self.decider.update(index, time, score, threshold, contribution)
-        return Result(time, score, threshold, score > threshold, contribution, "ok", (event,) if event else ())
+            return Result(time, score, None, False, parts)
+        event = self.decider.update(index, time, score, threshold, parts)
+        return Result(time, score, threshold, score > threshold, parts, "ok", (event,) if event else ())
 
-    def _scale_down(self, values: Doubles) -> Floats:
-        """`Scaler.transform` without making arrays; the result is valid until the next sample."""
-        np.subtract(values, self._offset, out=self._double)
-        np.divide(self._double, self._scale, out=self._double)
-        self._scaled[:] = self._double
-        return self._scaled
-
-    def _error(self, scaled: Floats) -> Doubles | None:
+    def _error(self, values: list[float]) -> Iterable[float] | None:
         """Absolute error a channel of the newest sample, None while warming up."""
-        engine = self.engine
-        if not self._forecaster:
-            engine.push(scaled)
-            if not engine.buffer.full:
-                return None
-            return self.scorer.error(engine.buffer.window(), engine.run(self._rows))
-        forecast = self._forecast
-        warm = engine.buffer.count >= self._warmup
-        error = self.scorer.error(scaled[None], forecast) if forecast is not None and warm else None
-        engine.push(scaled)
-        if engine.buffer.full:
-            self._forecast = engine.run(self._rows)
-        return error
+        packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
+        scaled, engine = self._unpack(packed), self.engine
+        if self._forecaster:
+            forecast = self._forecast if engine.buffer.count >= self._warmup else None
+            engine.push(scaled, packed)
+            self._forecast = engine.run(0) if engine.buffer.full else None
+            return None if forecast is None else map(abs, map(sub, scaled, forecast))
+        engine.push(scaled, packed)
+        if not engine.buffer.full:
+            return None
+        if self._rows > 1:
+            errors: list[float] = self.scorer.error(engine.buffer.window(), engine.run_rows(self._rows)).tolist()
+            return errors
+        return map(abs, map(sub, scaled, engine.run(-1)))
 
     def finish(self) -> tuple[Event, ...]:
         """Close what is still open, as at the end of a stream."""
@@ -143,3 +138,9 @@ class Detector:
         self.engine.clear()
         self.scorer.reset()
         self._forecast = None
+
+
+def _floats(sample: npt.ArrayLike) -> list[float]:
+    """A sample as plain floats, shape (F,)."""
+    values: list[float] = (sample if isinstance(sample, np.ndarray) else np.asarray(sample, np.float64)).tolist()
+    return values

@@ -1,18 +1,26 @@
-"""The newest window and the model behind it: O(F) work a sample around the interpreter's own call."""
+"""The newest window and the model behind it: O(F) work a sample around the interpreter's own call.
+
+After a call the code of NumPy is out of the processor's cache, and each of its operations costs microseconds:
+so a sample is handled as plain floats and bytes, with the same results as `Scaler`, `Tensor` and `Scorer` give.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import struct
+from collections.abc import Callable, Sequence
+from operator import add, truediv
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .interpreter import TFLiteModel
+from .interpreter import Tensor, TFLiteModel
 from .windows import WindowBuffer
 
 Floats = npt.NDArray[np.float32]
 Predict = Callable[[Floats], Floats]
+ROUNDER = 1.5 * 2.0**52
 
 
 class Engine(Protocol):
@@ -20,45 +28,49 @@ class Engine(Protocol):
 
     buffer: WindowBuffer
     """The newest scaled samples, never clipped: scores are taken against these."""
-    clipped: int
-    """Values so far that the model saw clipped to its calibrated range."""
 
-    def push(self, scaled: Floats) -> None:
-        """Add the newest scaled sample, shape (F,)."""
+    @property
+    def clipped(self) -> int:
+        """Values so far that the model saw clipped to its calibrated range."""
 
-    def run(self, rows: slice) -> Floats:
-        """The model's output for the newest window, shape (R, F), only the rows asked for."""
+    def push(self, scaled: Sequence[float], packed: bytes) -> None:
+        """Add the newest scaled sample, F values, also given as the bytes of a float32 array."""
+
+    def run(self, row: int) -> list[float]:
+        """One row of the model's output for the newest window, F values."""
+
+    def run_rows(self, rows: int) -> Floats:
+        """The last rows of the model's output for the newest window, shape (rows, F)."""
 
     def clear(self) -> None:
         """Forget all samples and the model's state."""
-
-    def variables(self) -> list[npt.NDArray[Any]]:
-        """The model's state tensors."""
-
-    def set_variables(self, arrays: list[npt.NDArray[Any]]) -> None:
-        """Put the model's state back."""
 
 
 class PlainEngine:
     """Any function from a scaled window (W, F) to an output (R, F), such as a Keras model's."""
 
+    clipped = 0
+
     def __init__(self, predict: Predict, window: int, channels: int) -> None:
         self.buffer = WindowBuffer(window, channels)
-        self.clipped = 0
         self._predict = predict
-        self.push = self.buffer.push
-        self.clear = self.buffer.clear
 
-    def run(self, rows: slice) -> Floats:
+    def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """See `Engine`."""
-        return self._predict(self.buffer.window())[rows]
+        self.buffer.push_bytes(packed)
 
-    def variables(self) -> list[npt.NDArray[Any]]:
+    def run(self, row: int) -> list[float]:
         """See `Engine`."""
-        return []
+        output: list[float] = np.asarray(self._predict(self.buffer.window()))[row].tolist()
+        return output
 
-    def set_variables(self, arrays: list[npt.NDArray[Any]]) -> None:
+    def run_rows(self, rows: int) -> Floats:
         """See `Engine`."""
+        return np.asarray(self._predict(self.buffer.window()))[-rows:]
+
+    def clear(self) -> None:
+        """See `Engine`."""
+        self.buffer.clear()
 
 
 class TFLiteEngine:
@@ -71,62 +83,90 @@ class TFLiteEngine:
 
     def __init__(self, model: TFLiteModel, stateful: bool = False) -> None:
         self.model = model
-        self.clipped = 0
         self._stateful = stateful
         self._interpreter = model.interpreter
         self._input, self._output = model.inputs[0], model.outputs[0]
         _, window, channels = self._input.shape
         self.buffer = WindowBuffer(window, channels)
-        self._quantized = WindowBuffer(window, channels, self._input.dtype) if self._input.scale else None
-        if self._quantized is not None:
-            self._prepare(channels)
+        self._quantizer = Quantizer(self._input, channels) if self._input.scale else None
+        self._quantized = WindowBuffer(window, channels, self._input.dtype) if self._quantizer else None
+        self._seen = self._quantized or self.buffer
+        self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
 
-    def _prepare(self, channels: int) -> None:
-        limits = np.iinfo(self._input.dtype)
-        self._scale = np.float32(self._input.scale)
-        self._zero = np.float32(self._input.zero_point)
-        self._low = np.full(channels, limits.min, np.float32)
-        self._high = np.full(channels, limits.max, np.float32)
-        self._steps = np.empty(channels, np.float32)
-        self._inside = np.empty(channels, np.float32)
-
-    def push(self, scaled: Floats) -> None:
+    @property
+    def clipped(self) -> int:
         """See `Engine`."""
-        self.buffer.push(scaled)
-        if self._quantized is None:
-            return
-        # the same arithmetic as Tensor.quantize, without making arrays
-        steps, inside = self._steps, self._inside
-        np.divide(scaled, self._scale, out=steps)
-        np.rint(steps, out=steps)
-        np.add(steps, self._zero, out=steps)
-        np.maximum(steps, self._low, out=inside)
-        np.minimum(inside, self._high, out=inside)
-        if inside.tobytes() != steps.tobytes():
-            self.clipped += int(np.count_nonzero(inside != steps))
-        self._quantized.push(inside)
+        return self._quantizer.clipped if self._quantizer else 0
 
-    def run(self, rows: slice) -> Floats:
+    def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """See `Engine`."""
+        self.buffer.push_bytes(packed)
+        if self._quantizer is not None:
+            self._seen.push_bytes(self._quantizer.pack(scaled))
+
+    def run(self, row: int) -> list[float]:
+        """See `Engine`."""
+        output: list[Any] = self._invoke()[0, row].tolist()
+        table = self._table
+        if table is not None:
+            return list(map(table.__getitem__, output))
+        return self._output.dequantize(np.asarray(output)).tolist() if self._output.scale else output
+
+    def run_rows(self, rows: int) -> Floats:
+        """See `Engine`."""
+        newest: Floats = self._output.dequantize(self._invoke()[0, -rows:])
+        return newest
+
+    def _invoke(self) -> npt.NDArray[Any]:
         interpreter = self._interpreter
         if not self._stateful:
             interpreter.reset_all_variables()
-        interpreter.set_tensor(self._input.index, (self._quantized or self.buffer).batch())
+        interpreter.set_tensor(self._input.index, self._seen.batch())
         interpreter.invoke()
-        output = interpreter.get_tensor(self._output.index)[0]
-        newest: Floats = self._output.dequantize(output[rows])
-        return newest
+        output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
+        return output
 
     def clear(self) -> None:
         """See `Engine`."""
         self.buffer.clear()
-        if self._quantized is not None:
+        if self._quantized:
             self._quantized.clear()
         self.model.reset()
 
-    def variables(self) -> list[npt.NDArray[Any]]:
-        """See `Engine`."""
-        return []
 
-    def set_variables(self, arrays: list[npt.NDArray[Any]]) -> None:
-        """See `Engine`."""
+class Quantizer:
+    """`Tensor.quantize` for one sample as plain floats, counting what it clips."""
+
+    def __init__(self, tensor: Tensor, channels: int) -> None:
+        limits = np.iinfo(tensor.dtype)
+        self.clipped = 0
+        self._scale, self._zero = tensor.scale, tensor.zero_point
+        self._low, self._high = int(limits.min), int(limits.max)
+        self._pack = struct.Struct(f"={channels}{tensor.dtype.char}").pack
+        self._doubles = struct.Struct(f"<{channels}d").pack
+        self._scales, self._rounder = (tensor.scale,) * channels, (ROUNDER,) * channels
+        self._shift = bytes((step + tensor.zero_point) & 255 for step in range(256))
+        # values that surely fit, in scaled units; none when the integers have more than one byte
+        fits = tensor.dtype.itemsize == 1
+        self._least = (self._low - self._zero) * self._scale if fits else math.inf
+        self._most = (self._high - self._zero) * self._scale if fits else -math.inf
+
+    def pack(self, scaled: Sequence[float]) -> bytes:
+        """The quantized sample as bytes."""
+        if min(scaled) < self._least or max(scaled) > self._most:
+            return self._clip(scaled)
+        # adding 1.5 * 2**52 rounds half to even and leaves the integer in the lowest byte of the double
+        return self._doubles(*map(add, map(truediv, scaled, self._scales), self._rounder))[::8].translate(self._shift)
+
+    def _clip(self, scaled: Sequence[float]) -> bytes:
+        steps = [round(value / self._scale) + self._zero for value in scaled]
+        self.clipped += sum(not self._low <= step <= self._high for step in steps)
+        return self._pack(*[min(max(step, self._low), self._high) for step in steps])
+
+
+def _table(output: Tensor) -> list[float]:
+    """The real value of each output step; a negative step counts from the list's end, as Python does."""
+    limits = np.iinfo(output.dtype)
+    steps = np.arange(limits.min, limits.max + 1).astype(output.dtype)
+    values: list[float] = np.roll(output.dequantize(steps), limits.min).tolist()
+    return values

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Time = float | None
 EVENT_SCHEMA = 1
@@ -38,8 +40,7 @@ class Event:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one sample gave."""
 
     time: float | None
@@ -50,14 +51,29 @@ class Result:
     """The threshold in force."""
     anomaly: bool
     """Whether the score is above the threshold, before any de-bounce."""
-    contribution: tuple[float, ...] | None
-    """Each channel's share of the score, shape (F,), summing to 1."""
-    status: str
+    parts: tuple[float, ...] | None
+    """Each channel's part of the score, shape (F,), of no unit but comparable; None without a score."""
+    status: str = "ok"
     """ok, warmup, or why the sample was not scored."""
     events: tuple[Event, ...] = ()
     """The events that this sample opened or closed, mostly none; the anomaly first."""
 
     @property
+    def contribution(self) -> tuple[float, ...] | None:
+        """Each channel's share of the score, shape (F,), summing to 1; None without a score."""
+        return None if self.parts is None else shares(self.parts)
+
+    @property
     def event(self) -> Event | None:
         """The first of the events, for those who follow anomalies only."""
         return self.events[0] if self.events else None
+
+
+def shares(parts: Sequence[float]) -> tuple[float, ...]:
+    """Parts as fractions of their sum; even when all are 0.
+
+    >>> shares((3.0, 1.0)), shares((0.0, 0.0))
+    ((0.75, 0.25), (0.5, 0.5))
+    """
+    total = math.fsum(parts)
+    return tuple([part / total for part in parts]) if total > 0 else (1 / len(parts),) * len(parts)

@@ -109,7 +109,8 @@ class Tensor:
         if not self.scale:
             return np.asarray(values, dtype=self.dtype)
         limits = np.iinfo(self.dtype)
-        steps = np.rint(np.asarray(values, dtype=np.float32) / np.float32(self.scale)) + np.float32(self.zero_point)
+        # float32 values, divided in double precision: what plain Python floats give, see `engine`
+        steps = np.rint(np.asarray(values, dtype=np.float32).astype(np.float64) / self.scale) + self.zero_point
         quantized: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self.dtype)
         return quantized
 

@@ -54,6 +54,9 @@ class WindowBuffer:
         self.count = 0
         self._batch = np.zeros((1, 2 * length, channels), dtype)
         self._rows = self._batch[0]
+        self._memory = memoryview(self._rows).cast("B")
+        self._width = self._rows.strides[0]
+        self._half = length * self._width
         self._next = 0
 
     @property
@@ -61,11 +64,17 @@ class WindowBuffer:
         """Whether W samples have come since the last clear."""
         return self.count >= self.length
 
-    def push(self, sample: npt.NDArray[np.float32]) -> None:
+    def push(self, sample: npt.ArrayLike) -> None:
         """Add the newest sample, shape (F,), cast to the buffer's type."""
-        at = self._next
-        self._rows[at] = sample
-        self._rows[at + self.length] = sample
+        self.push_bytes(np.asarray(sample, self._rows.dtype).tobytes())
+
+    def push_bytes(self, sample: bytes) -> None:
+        """Add the newest sample, given as the bytes of an array of shape (F,) of the buffer's type."""
+        at, width, memory = self._next, self._width, self._memory
+        first = at * width
+        memory[first : first + width] = sample
+        first += self._half
+        memory[first : first + width] = sample
         self._next = at + 1 if at + 1 < self.length else 0
         self.count += 1
 
