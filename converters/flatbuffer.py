@@ -1,0 +1,191 @@
+"""The TFLite flatbuffer as objects: reading, editing and writing it small and reproducibly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+Array = npt.NDArray[Any]
+FLOAT32, FLOAT16, INT8, INT16, INT32, INT64, BOOL = (
+    schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.INT8, schema.TensorType.INT16,
+    schema.TensorType.INT32, schema.TensorType.INT64, schema.TensorType.BOOL,
+)  # fmt: skip
+DTYPES: dict[int, Any] = {
+    FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8, INT16: np.int16, INT32: np.int32, INT64: np.int64,
+    BOOL: np.bool_,
+}  # fmt: skip
+OPS: dict[str, int] = {name: code for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+NAMES: dict[int, str] = {code: name for name, code in OPS.items()}
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How integers stand for real values: real = (integer - zero_point) * scale."""
+
+    scale: tuple[float, ...]
+    """Step; one value, or one a channel along `axis`."""
+    zero_point: int = 0
+    """Integer that stands for 0."""
+    axis: int = 0
+    """Channel axis of per-channel scales."""
+
+
+class Graph:
+    """The one subgraph of a model, with short names for what a quantizer does to it."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.sub = model.subgraphs[0]
+
+    @classmethod
+    def parse(cls, content: bytes) -> Graph:
+        """Read a flatbuffer."""
+        return cls(schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(bytearray(content), 0)))
+
+    @property
+    def subgraph_count(self) -> int:
+        """Subgraphs in the file; more than one means control flow."""
+        return len(self.model.subgraphs)
+
+    @property
+    def operators(self) -> list[Any]:
+        """Operators in execution order."""
+        return self.sub.operators  # type: ignore[no-any-return]
+
+    @property
+    def tensors(self) -> list[Any]:
+        """All tensors."""
+        return self.sub.tensors  # type: ignore[no-any-return]
+
+    def op_names(self) -> list[str]:
+        """Name of each operator, in execution order."""
+        return [self.name_of(operator) for operator in self.operators]
+
+    def name_of(self, operator: Any) -> str:
+        """Name of an operator, such as FULLY_CONNECTED."""
+        code = self.model.operatorCodes[operator.opcodeIndex]
+        return NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+    def constant(self, index: int) -> Array | None:
+        """A constant tensor's values, None for an activation."""
+        tensor = self.tensors[index]
+        data = self.model.buffers[tensor.buffer].data
+        if data is None or len(data) == 0 or tensor.isVariable:
+            return None
+        values: Array = np.frombuffer(bytes(data), DTYPES[tensor.type]).reshape(tensor.shape)
+        return values
+
+    def add_tensor(
+        self, shape: Any, kind: int, values: Array | None = None, quantization: Quantization | None = None
+    ) -> int:
+        """Append a tensor, with constant values if given; returns its index."""
+        tensor = schema.TensorT()
+        tensor.shape, tensor.type, tensor.name = np.asarray(shape, np.int32), kind, b""
+        tensor.buffer = 0
+        if values is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+            self.model.buffers.append(buffer)
+            tensor.buffer = len(self.model.buffers) - 1
+        if quantization is not None:
+            tensor.quantization = _parameters(quantization)
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def operator(self, name: str, inputs: list[int], outputs: list[int], version: int = 1) -> Any:
+        """A new operator, not yet placed."""
+        operator = schema.OperatorT()
+        operator.opcodeIndex = self.code(name, version)
+        operator.inputs, operator.outputs = np.asarray(inputs, np.int32), np.asarray(outputs, np.int32)
+        return operator
+
+    def code(self, name: str, version: int) -> int:
+        """Index of an operator code, added when it is new."""
+        for index, code in enumerate(self.model.operatorCodes):
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == OPS[name] and code.version == version:
+                return index
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.version = OPS[name], version
+        code.deprecatedBuiltinCode = min(OPS[name], 127)
+        self.model.operatorCodes.append(code)
+        return len(self.model.operatorCodes) - 1
+
+    def serialize(self) -> bytes:
+        """Write the flatbuffer: unused and repeated parts, names and converter notes left out."""
+        _strip(self)
+        builder = flatbuffers.Builder(1 << 16)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def _parameters(quantization: Quantization) -> Any:
+    parameters = schema.QuantizationParametersT()
+    parameters.scale = np.asarray(quantization.scale, np.float32)
+    parameters.zeroPoint = np.full(len(quantization.scale), quantization.zero_point, np.int64)
+    parameters.quantizedDimension = quantization.axis
+    return parameters
+
+
+def _strip(graph: Graph) -> None:
+    """Drop what an interpreter does not need."""
+    model, sub = graph.model, graph.sub
+    model.metadata, model.metadataBuffer, model.signatureDefs, model.description = None, None, None, None
+    sub.name = None
+    _drop_unused_tensors(graph)
+    _drop_unused_codes(model, sub)
+    seen: dict[bytes, int] = {b"": 0}
+    buffers = [schema.BufferT()]
+    for tensor in sub.tensors:
+        # shape signatures and float ranges serve converters only
+        tensor.shapeSignature, tensor.name = None, tensor.name if tensor in _ends(sub) else None
+        if tensor.quantization is not None and tensor.quantization.scale is None:
+            tensor.quantization = None
+        data = model.buffers[tensor.buffer].data
+        content = b"" if data is None else bytes(bytearray(data))
+        if content not in seen:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(content, np.uint8)
+            buffers.append(buffer)
+            seen[content] = len(buffers) - 1
+        tensor.buffer = seen[content]
+    model.buffers = buffers
+    for number, tensor in enumerate(_ends(sub)):
+        tensor.name = f"{'input' if number < len(sub.inputs) else 'output'}_{number % max(1, len(sub.inputs))}".encode()
+    for number, index in enumerate(sub.outputs):
+        if index not in sub.inputs:
+            sub.tensors[index].name = f"output_{number}".encode()
+
+
+def _ends(sub: Any) -> list[Any]:
+    return [sub.tensors[index] for index in (*sub.inputs, *sub.outputs)]
+
+
+def _drop_unused_tensors(graph: Graph) -> None:
+    sub = graph.sub
+    used = {int(index) for index in (*sub.inputs, *sub.outputs)}
+    for operator in sub.operators:
+        for part in (operator.inputs, operator.outputs, operator.intermediates):
+            used |= {int(index) for index in (() if part is None else part) if index >= 0}
+    order = sorted(used)
+    place = {old: new for new, old in enumerate(order)} | {-1: -1}
+    sub.tensors = [sub.tensors[index] for index in order]
+
+    def moved(part: Any) -> Any:
+        return None if part is None else np.asarray([place[int(index)] for index in part], np.int32)
+
+    for operator in sub.operators:
+        operator.inputs, operator.outputs = moved(operator.inputs), moved(operator.outputs)
+        operator.intermediates = moved(operator.intermediates)
+    sub.inputs, sub.outputs = moved(sub.inputs), moved(sub.outputs)
+
+
+def _drop_unused_codes(model: Any, sub: Any) -> None:
+    order = sorted({operator.opcodeIndex for operator in sub.operators})
+    model.operatorCodes = [model.operatorCodes[index] for index in order]
+    for operator in sub.operators:
+        operator.opcodeIndex = order.index(operator.opcodeIndex)

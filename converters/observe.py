@@ -1,0 +1,156 @@
+"""What the float model's tensors hold on representative windows, and the ranges chosen from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..runtime.interpreter import TFLiteModel, Tensor, backend
+from .flatbuffer import FLOAT32, Graph
+
+Floats = npt.NDArray[np.float32]
+METHODS = ("minmax", "mse", "percentile")
+PERCENTILE = 0.9999  # of values on either side
+BUDGET = 1 << 26  # values kept in all, 256 MB: fewer windows are observed for a large model
+SAMPLE = 1 << 15  # values of a tensor that the MSE search looks at
+
+
+@dataclass
+class Observations:
+    """Values seen in every float activation, and in the cell state of every fused LSTM."""
+
+    values: dict[int, Floats]
+    """By tensor index, all values in one row."""
+    cells: dict[int, float]
+    """Largest absolute cell state by the LSTM's output tensor."""
+    ranges: dict[tuple[int, str], tuple[float, float]] = field(default_factory=dict)
+    """Ranges chosen so far, by tensor index and method."""
+
+    def range(self, index: int, method: str) -> tuple[float, float]:
+        """Lowest and highest value to represent; always holds 0.
+
+        Args:
+            index: Tensor index in the float model.
+            method: minmax, percentile or mse.
+        """
+        key = (index, method)
+        if key not in self.ranges:
+            self.ranges[key] = choose_range(self.values[index], method)
+        return self.ranges[key]
+
+
+def observe(content: bytes, windows: tuple[npt.NDArray[Any], ...]) -> Observations:
+    """Run the float model over windows, keeping every intermediate tensor.
+
+    Args:
+        content: Float flatbuffer.
+        windows: (N, ...) for each input.
+    """
+    graph = Graph.parse(content)
+    interpreter = _preserving(content)
+    watched = _activations(graph)
+    size = sum(int(np.prod(graph.tensors[index].shape)) for index in watched)
+    count = max(8, min(len(windows[0]), BUDGET // max(1, size)))
+    chosen = np.unique(np.linspace(0, len(windows[0]) - 1, count).astype(int))
+    inputs = [Tensor.of(detail) for detail in interpreter.get_input_details()]
+    seen: dict[int, list[Floats]] = {index: [] for index in watched}
+    for row in chosen:
+        interpreter.reset_all_variables()
+        for tensor, values in zip(inputs, windows, strict=True):
+            interpreter.set_tensor(tensor.index, tensor.quantize(values[row]).reshape(tensor.shape))
+        interpreter.invoke()
+        for index in watched:
+            seen[index].append(interpreter.get_tensor(index))
+    stacked = {index: np.concatenate(parts) for index, parts in seen.items()}
+    cells = {
+        int(operator.outputs[0]): largest_cell(graph, operator, stacked[int(operator.inputs[0])])
+        for operator in graph.operators
+        if graph.name_of(operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM"
+    }
+    return Observations({index: values.ravel() for index, values in stacked.items()}, cells)
+
+
+def _preserving(content: bytes) -> Any:
+    found = backend("ai_edge_litert")
+    interpreter = found.interpreter(
+        model_content=content,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=found.plain_kernels,
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _activations(graph: Graph) -> list[int]:
+    made = {int(index) for operator in graph.operators for index in operator.outputs}
+    given = {int(index) for index in graph.sub.inputs}
+    return sorted(index for index in made | given if graph.tensors[index].type == FLOAT32)
+
+
+def largest_cell(graph: Graph, operator: Any, inputs: Floats) -> float:
+    """Largest absolute cell state of a fused LSTM, replayed in NumPy: interpreters do not give it away.
+
+    Args:
+        graph: The float model.
+        operator: Its UNIDIRECTIONAL_SEQUENCE_LSTM.
+        inputs: What went in, shape (N, T, F).
+    """
+    parts = [graph.constant(int(index)) for index in operator.inputs[:16]]
+    kernel = np.concatenate([np.asarray(part) for part in parts[1:5]]).T
+    recurrent = np.concatenate([np.asarray(part) for part in parts[5:9]]).T
+    bias = np.concatenate([np.asarray(part) for part in parts[12:16]])
+    hidden = cell = np.zeros((len(inputs), recurrent.shape[0]), np.float32)
+    largest = 0.0
+    for step in range(inputs.shape[1]):
+        # TFLite's gate order: input, forget, cell, output
+        i, f, g, o = np.split(inputs[:, step] @ kernel + hidden @ recurrent + bias, 4, axis=1)
+        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+        hidden = _sigmoid(o) * np.tanh(cell)
+        largest = max(largest, float(np.abs(cell).max()))
+    return largest
+
+
+def _sigmoid(z: Floats) -> Floats:
+    half: Floats = 0.5 * (1 + np.tanh(0.5 * z))
+    return half
+
+
+def choose_range(values: Floats, method: str) -> tuple[float, float]:
+    """A range for 8-bit integers that holds 0.
+
+    Args:
+        values: Observed values, any shape.
+        method: `minmax` takes all, `percentile` cuts 0.01 % on either side, `mse` the range between the two
+            halves and the whole whose rounding and clipping errors together are least.
+
+    >>> choose_range(np.array([0.5, 2.0]), "minmax")
+    (0.0, 2.0)
+    """
+    flat = values.ravel()
+    low, high = float(flat.min()), float(flat.max())
+    if method == "percentile":
+        low, high = (float(limit) for limit in np.quantile(flat, [1 - PERCENTILE, PERCENTILE]))
+    low, high = min(low, 0.0), max(high, 0.0)
+    if method == "mse" and high > low:
+        sample = flat[:: max(1, len(flat) // SAMPLE)]
+        shares = np.linspace(1.0, 0.4, 25)
+        errors = [_rounding_error(sample, share * low, share * high) for share in shares]
+        best = float(shares[int(np.argmin(errors))])
+        low, high = best * low, best * high
+    return (low, high) if high > low else (0.0, 1.0)
+
+
+def _rounding_error(values: Floats, low: float, high: float) -> float:
+    scale = (high - low) / 255
+    rounded = np.clip(np.rint((values - low) / scale), 0, 255) * scale + low
+    return float(np.mean((rounded - values) ** 2))
+
+
+def run(content: bytes, windows: tuple[npt.NDArray[Any], ...]) -> tuple[npt.NDArray[Any], ...]:
+    """Outputs of a converted model over windows, through the runtime's own model object; (N, ...) an output."""
+    model = TFLiteModel(content)
+    rows = [model(*window) for window in zip(*windows, strict=True)]
+    return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
