@@ -1,0 +1,11 @@
+"""Keras 3 models to small, correct TFLite: lowering, quantizing, proving.
+
+from edgelstm.converters import convert
+conversions = convert("pump.keras", windows, held, schemes=("int8",))
+"""
+
+from .convert import convert
+from .proof import Proof, RepresentativeCheck, check_representative
+from .schemes import SCHEMES, Conversion
+
+__all__ = ["SCHEMES", "Conversion", "Proof", "RepresentativeCheck", "check_representative", "convert"]

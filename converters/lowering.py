@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from edgelstm.runtime.errors import ConversionError
 
-from ..runtime.errors import ConversionError
 from .flatbuffer import Graph
 from .recurrent import prepare
 

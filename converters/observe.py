@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from edgelstm.runtime.interpreter import Tensor, TFLiteModel, backend
 
-from ..runtime.interpreter import TFLiteModel, Tensor, backend
 from .flatbuffer import FLOAT32, Graph
 
 Floats = npt.NDArray[np.float32]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .flatbuffer import FLOAT32, INT8, INT16, INT32, Graph, Quantization, schema
+from .flatbuffer import FLOAT32, INT8, INT16, INT32, Graph, Quantization
 from .observe import Observations
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -35,7 +35,6 @@ PLAIN = {"ADD", "SUB", "MUL", "MEAN", "AVERAGE_POOL_2D", "LEAKY_RELU", "HARD_SWI
 GATES = 4
 BIAS_LIMIT = 1 << 30  # an int32 accumulator keeps half its range for the products
 CELL_EXPONENTS = (-15, -9)  # of two: what the integer kernel's tanh has a case for
-PLANS = ("full", "weights", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -352,6 +351,3 @@ def hybrid_weights(graph: Graph, operator: Any) -> None:
             quantization = symmetric(values)
             inputs[place] = graph.add_tensor(values.shape, INT8, to_int8(values, quantization), quantization)
     operator.inputs = inputs
-
-
-__all__ = ["PLANS", "Plan", "asymmetric", "hybrid_weights", "quantize", "schema", "symmetric", "to_int8"]

@@ -73,7 +73,7 @@ def _lstm_call(
             },
         )
     kernels = tf.convert_to_tensor(cell.kernel), tf.convert_to_tensor(cell.recurrent_kernel)
-    last, sequence, h, c, _ = body(sequences, *states, *kernels, bias)
+    last, sequence, _, c, _ = body(sequences, *states, *kernels, bias)
     output = sequence if layer.return_sequences else last
     # the fuser allows no other result than the first two to be used; h is the last output
     return [output, last, c] if layer.return_state else output
@@ -153,9 +153,7 @@ def _unroll(step: Step, projected: Tensor, states: list[Tensor], go_backwards: b
     return tf.stack(outputs, axis=1), states
 
 
-def _stock_unrolled(
-    layer: Any, stock: Any, sequences: Tensor, initial_state: Any, mask: Any, training: bool
-) -> Any:
+def _stock_unrolled(layer: Any, stock: Any, sequences: Tensor, initial_state: Any, mask: Any, training: bool) -> Any:
     """Keras' own unrolled loop, which knows masks."""
     layer.unroll = True
     return stock(sequences, initial_state=initial_state, mask=mask, training=training)

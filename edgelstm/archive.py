@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .runtime import metadata as meta
-from .runtime.errors import ModelError
-from .runtime.files import replacing
+from edgelstm.runtime import metadata as meta
+from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.files import replacing
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
 Floats = npt.NDArray[np.float32]

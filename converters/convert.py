@@ -1,0 +1,131 @@
+"""The converter's front: one child process for all schemes of a model, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from edgelstm.runtime.errors import ConversionError
+
+from .proof import Proof
+from .schemes import SCHEMES, Conversion
+
+Array = npt.NDArray[Any]
+Tell = Callable[[str], None]
+
+
+def convert(
+    model: Path | str | Any,
+    windows: Array | tuple[Array, ...],
+    held: Array | tuple[Array, ...],
+    schemes: tuple[str, ...] = ("int8",),
+    *,
+    lookback: int | None = None,
+    io: str = "int8",
+    allow_drop: bool = False,
+    tell: Tell = lambda _: None,
+) -> dict[str, Conversion]:
+    """Convert a Keras 3 model to TFLite schemes and prove each.
+
+    Args:
+        model: A `.keras` file, or a Keras model in memory.
+        windows: Representative windows as the model eats them, (N, ...); a tuple for several inputs.
+        held: Later windows of the same shapes, for the proof.
+        schemes: Any of float32, float16, dynamic, int8.
+        lookback: Rows for a model with an open time axis.
+        io: Input and output type of int8 models, int8 or float32.
+        allow_drop: Accept errors above the limits.
+        tell: Called with the name of each step.
+
+    Returns:
+        A conversion a scheme.
+
+    Raises:
+        ConversionError: If the model has no right TFLite form; the message names the layer and a way out.
+    """
+    unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
+    if unknown:
+        raise ConversionError(f"A scheme is one of {', '.join(SCHEMES)}; received {', '.join(unknown)}.")
+    inputs = tuple(_clean(part) for part in (windows if isinstance(windows, tuple) else (windows,)))
+    later = tuple(_clean(part) for part in (held if isinstance(held, tuple) else (held,)))
+    with tempfile.TemporaryDirectory(prefix="edgelstm-") as name:
+        folder = Path(name)
+        _stage(folder, model)
+        arrays = {f"window{i}": part for i, part in enumerate(inputs)} | {f"held{i}": p for i, p in enumerate(later)}
+        np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+        job = {
+            "inputs": len(inputs),
+            "lookback": lookback,
+            "schemes": list(schemes),
+            "io": io,
+            "allow_drop": allow_drop,
+        }
+        (folder / "job.json").write_text(json.dumps(job))
+        proofs = _run(folder, tell)
+        return {
+            scheme: Conversion((folder / f"{scheme}.tflite").read_bytes(), Proof(**proofs[scheme]))
+            for scheme in schemes
+        }
+
+
+def _clean(part: Array) -> Array:
+    values = np.asarray(part)
+    if not len(values):
+        raise ConversionError("The representative set holds no window. Give more rows with --calibration.")
+    if np.issubdtype(values.dtype, np.floating):
+        if not np.isfinite(values).all():
+            raise ConversionError("Representative windows must be finite; received NaN or infinity. Clean them first.")
+        return values.astype(np.float32)
+    return values
+
+
+def _stage(folder: Path, model: Any) -> None:
+    target = folder / "model.keras"
+    if isinstance(model, str | os.PathLike):
+        target.symlink_to(Path(model).resolve())
+    else:
+        model.save(target)
+
+
+def _run(folder: Path, tell: Tell) -> dict[str, Any]:
+    """Start the worker, pass its steps on, and turn a crash into an error."""
+    command = [sys.executable, "-m", "edgelstm.converters.worker", str(folder)]
+    with (folder / "log.txt").open("wb") as log:
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True)
+        try:
+            for line in worker.stdout or ():
+                if line.startswith("step: "):
+                    tell(line[6:].strip())
+            code = worker.wait()
+        finally:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+    result = folder / "result.json"
+    if code == 0 and result.exists():
+        outcome: dict[str, Any] = json.loads(result.read_text())
+        if "error" in outcome:
+            raise ConversionError(outcome["error"])
+        proofs: dict[str, Any] = outcome["proofs"]
+        return proofs
+    raise ConversionError(_crash(code, (folder / "log.txt").read_text(errors="replace")))
+
+
+def _crash(code: int, log: str) -> str:
+    """One sentence for a worker that did not end well."""
+    if code < 0:
+        return f"TensorFlow's converter crashed ({signal.Signals(-code).name}). Simplify the model layer by layer to find which."
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    reason = next(
+        (line for line in reversed(lines) if ": " in line and not line.startswith(("File", "at "))), "no reason"
+    )
+    return f"TensorFlow's converter refused the model: {reason[:300]}. Replace the layer it names by a built-in one."

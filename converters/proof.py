@@ -1,0 +1,113 @@
+"""What a conversion costs, measured on held-back windows through the runtime's own interpreter shim."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+FLOAT_LIMIT = 1e-4
+INT8_LIMIT = 0.05
+FEW_WINDOWS = 32
+OUTSIDE_LIMIT = 0.01
+
+
+@dataclass(frozen=True)
+class RepresentativeCheck:
+    """Whether the representative windows can stand for what the device will see."""
+
+    windows: int
+    """Windows that ranges were chosen on."""
+    held: int
+    """Later windows that the proof was made on."""
+    outside: float
+    """Share of held-back input values outside the representative windows' range."""
+    constant: tuple[int, ...]
+    """Input channels that never change in the representative windows."""
+    warnings: tuple[str, ...]
+    """What is wrong with the set, one sentence each; empty when it is good."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Errors of one converted model; relative ones are shares of the float output's standard deviation."""
+
+    scheme: str
+    """Quantization scheme."""
+    size: int
+    """Bytes of the flatbuffer."""
+    parameters: int
+    """Weights in the Keras model."""
+    lowering_error: float
+    """Largest difference between the float flatbuffer and Keras, relative."""
+    error: float
+    """RMS difference between this flatbuffer and the float one, relative."""
+    largest_error: float
+    """Largest such difference, relative."""
+    floor: float
+    """RMS error that rounding the outputs to this file's output type costs by itself, relative."""
+    depth: str
+    """How far it was quantized: full, weights, hybrid, or empty for float32."""
+    ranges: str
+    """How activation ranges were chosen: minmax, percentile, mse, or empty."""
+    clipped: float
+    """Share of held-back input values that the model's input type clips."""
+    recurrent_ops: int
+    """Fused recurrent ops."""
+    ops: int
+    """All ops."""
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+def relative_rms(value: Array, reference: Array) -> float:
+    """RMS difference as a share of the reference's standard deviation.
+
+    >>> relative_rms(np.array([1.0, 3.0]), np.array([1.0, 3.0]))
+    0.0
+    """
+    difference = value.astype(np.float64) - reference.astype(np.float64)
+    return float(np.sqrt(np.mean(difference**2))) / spread(reference)
+
+
+def relative_largest(value: Array, reference: Array) -> float:
+    """Largest absolute difference as a share of the reference's standard deviation."""
+    difference = value.astype(np.float64) - reference.astype(np.float64)
+    return float(np.abs(difference).max(initial=0.0)) / spread(reference)
+
+
+def spread(values: Array) -> float:
+    """Standard deviation over all values; the largest magnitude where they are constant, 1 where they are 0."""
+    data = values.astype(np.float64)
+    return float(data.std()) or float(np.abs(data).max(initial=0.0)) or 1.0
+
+
+def check_representative(windows: tuple[Array, ...], held: tuple[Array, ...]) -> RepresentativeCheck:
+    """Look for what makes a representative set a bad one.
+
+    Args:
+        windows: (N, ..., F) for each input, that ranges are chosen on.
+        held: Later windows, same shapes.
+    """
+    first, later = windows[0], held[0]
+    axes = tuple(range(first.ndim - 1))
+    low, high = first.min(axis=axes), first.max(axis=axes)
+    outside = float(np.mean((later < low) | (later > high)))
+    constant = tuple(int(channel) for channel in np.flatnonzero(np.atleast_1d(high == low)))
+    warnings = []
+    if len(first) < FEW_WINDOWS:
+        warnings.append(f"only {len(first)} representative windows: give at least {FEW_WINDOWS}")
+    if outside > OUTSIDE_LIMIT:
+        warnings.append(
+            f"{outside:.1%} of the held-back values lie outside the representative range: "
+            "calibrate on data that covers all operating states"
+        )
+    if constant and first.ndim > 2:
+        listed = ", ".join(map(str, constant))
+        warnings.append(f"input channel {listed} never changes in the representative windows")
+    return RepresentativeCheck(len(first), len(later), outside, constant, tuple(warnings))

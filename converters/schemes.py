@@ -1,0 +1,194 @@
+"""From a float flatbuffer to every scheme, each with its proof; the best of several quantization plans is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.interpreter import TFLiteModel
+
+from .flatbuffer import FLOAT16, FLOAT32, Graph
+from .observe import METHODS, Observations, observe, run
+from .proof import FLOAT_LIMIT, INT8_LIMIT, Proof, relative_largest, relative_rms, spread
+from .quantize import LSTM, Plan, quantize
+
+Array = npt.NDArray[Any]
+Windows = tuple[Array, ...]
+GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
+PREFERENCE = 1.25  # an all-integer model may be this much worse than a mixed one
+SCHEMES = ("float32", "float16", "dynamic", "int8")
+RECURRENT = {LSTM, "UNIDIRECTIONAL_SEQUENCE_RNN"}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One converted model."""
+
+    flatbuffer: bytes
+    """The file's content, without metadata."""
+    proof: Proof
+    """What it costs."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that the schemes of one model share."""
+
+    content: bytes
+    """Float flatbuffer."""
+    windows: Windows
+    """Representative windows, (N, ...) an input."""
+    held: Windows
+    """Later windows, for the proof."""
+    keras_outputs: Windows
+    """Keras' outputs on the held-back windows."""
+    parameters: int
+    """Weights in the Keras model."""
+    io: str = "int8"
+    """Input and output type of the int8 scheme."""
+    allow_drop: bool = False
+    """Whether limits on the error are waived."""
+
+
+def convert_all(
+    job: Job, schemes: tuple[str, ...], tell: Callable[[str], None] = lambda _: None
+) -> dict[str, Conversion]:
+    """Convert to each scheme and prove it.
+
+    Raises:
+        ConversionError: If a scheme's error is above its limit and `allow_drop` is off.
+    """
+    content = Graph.parse(job.content).serialize()
+    exact = run(content, job.held)
+    lowering = max(relative_largest(ours, theirs) for ours, theirs in zip(exact, job.keras_outputs, strict=True))
+    if not lowering <= FLOAT_LIMIT and not job.allow_drop:
+        raise ConversionError(
+            f"The float model differs from Keras by {lowering:.1e} of the output's deviation; the limit is "
+            f"{FLOAT_LIMIT:.0e}. Please report the model, or accept it with --allow-drop."
+        )
+    context = _Context(job, content, exact, lowering)
+    results = {}
+    for scheme in schemes:
+        tell(scheme)
+        results[scheme] = _MAKERS[scheme](context)
+        _refuse(results[scheme].proof, job.allow_drop)
+    return results
+
+
+@dataclass
+class _Context:
+    job: Job
+    content: bytes
+    exact: Windows
+    lowering: float
+    seen: Observations | None = None
+
+    def observations(self) -> Observations:
+        if self.seen is None:
+            self.seen = observe(self.content, self.job.windows)
+        return self.seen
+
+    def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
+        outputs = run(flatbuffer, self.job.held)
+        model, graph = TFLiteModel(flatbuffer), Graph.parse(flatbuffer)
+        pairs = list(zip(outputs, self.exact, strict=True))
+        names = graph.op_names()
+        floors = [
+            tensor.scale / np.sqrt(12) / spread(exact) for tensor, exact in zip(model.outputs, self.exact, strict=True)
+        ]
+        return Conversion(
+            flatbuffer,
+            Proof(
+                scheme=scheme,
+                size=len(flatbuffer),
+                parameters=self.job.parameters,
+                lowering_error=self.lowering,
+                error=max(relative_rms(ours, exact) for ours, exact in pairs),
+                largest_error=max(relative_largest(ours, exact) for ours, exact in pairs),
+                floor=float(max(floors)),
+                depth=depth,
+                ranges=ranges,
+                clipped=_clipped(model, self.job.held),
+                recurrent_ops=sum(name in RECURRENT for name in names),
+                ops=len(names),
+            ),
+        )
+
+
+def _clipped(model: TFLiteModel, held: Windows) -> float:
+    """Share of input values that the input type cannot hold."""
+    shares = [0.0]
+    for tensor, values in zip(model.inputs, held, strict=True):
+        if tensor.scale:
+            limits = np.iinfo(tensor.dtype)
+            low, high = ((limit - tensor.zero_point) * tensor.scale for limit in (limits.min, limits.max))
+            shares.append(float(np.mean((values < low - tensor.scale / 2) | (values > high + tensor.scale / 2))))
+    return max(shares)
+
+
+def _refuse(proof: Proof, allow_drop: bool) -> None:
+    if allow_drop or proof.error <= INT8_LIMIT:
+        return
+    raise ConversionError(
+        f"Scheme {proof.scheme} differs from float by {proof.error:.1%} of the output's deviation (RMS); the limit is "
+        f"{INT8_LIMIT:.0%}. Give more representative windows, try --scheme dynamic, or accept it with --allow-drop."
+    )
+
+
+def _float32(context: _Context) -> Conversion:
+    return context.finish("float32", context.content)
+
+
+def _float16(context: _Context) -> Conversion:
+    return context.finish("float16", half_weights(context.content))
+
+
+def _dynamic(context: _Context) -> Conversion:
+    plan = Plan("hybrid", "minmax", "float32")
+    return context.finish("dynamic", quantize(context.content, context.observations(), plan), plan.depth)
+
+
+def _int8(context: _Context) -> Conversion:
+    """The best plan: all-integer where that is accurate enough, else the most accurate mixture."""
+    full = _best(context, "full")
+    if full.proof.error <= GOOD_ENOUGH:
+        return full
+    mixed = [_best(context, "weights"), _best(context, "hybrid")]
+    best = min([full, *mixed], key=lambda conversion: conversion.proof.error)
+    return full if full.proof.error <= PREFERENCE * best.proof.error else best
+
+
+def _best(context: _Context, depth: str) -> Conversion:
+    tried = []
+    for method in METHODS:
+        plan = Plan(depth, method, context.job.io)
+        tried.append(context.finish("int8", quantize(context.content, context.observations(), plan), depth, method))
+    return min(tried, key=lambda conversion: conversion.proof.error)
+
+
+_MAKERS = {"float32": _float32, "float16": _float16, "dynamic": _dynamic, "int8": _int8}
+
+
+def half_weights(content: bytes) -> bytes:
+    """A float model with its weights in half precision, widened when the model is loaded."""
+    graph = Graph.parse(content)
+    widened: dict[int, int] = {}
+    openings = []
+    for operator in graph.operators:
+        inputs = np.array(operator.inputs, np.int32)
+        for place, index in enumerate(map(int, inputs)):
+            values = graph.constant(index) if index >= 0 else None
+            if values is None or values.dtype != np.float32 or values.size < 8:
+                continue
+            if index not in widened:
+                narrow = graph.add_tensor(values.shape, FLOAT16, np.clip(values, -65504, 65504).astype(np.float16))
+                widened[index] = graph.add_tensor(values.shape, FLOAT32)
+                openings.append(graph.operator("DEQUANTIZE", [narrow], [widened[index]], 3))
+            inputs[place] = widened[index]
+        operator.inputs = inputs
+    graph.sub.operators = [*openings, *graph.operators]
+    return graph.serialize()
