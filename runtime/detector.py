@@ -95,7 +95,7 @@ class Detector:
                 f"received {len(values)}. Name the columns with --columns."
             )
         index, self.index = self.index, self.index + 1
-        error = self._error(values)
+        error = self.error(values)
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup")
         score, parts = self.scorer.update(error)
@@ -105,7 +105,7 @@ class Detector:
         event = self.decider.update(index, time, score, threshold, parts)
         return Result(time, score, threshold, score > threshold, parts, "ok", (event,) if event else ())
 
-    def _error(self, values: list[float]) -> Iterable[float] | None:
+    def error(self, values: list[float]) -> Iterable[float] | None:
         """Absolute error a channel of the newest sample, None while warming up."""
         packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
         scaled, engine = self._unpack(packed), self.engine

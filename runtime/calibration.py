@@ -1,0 +1,81 @@
+"""Fitting score statistics and threshold of a model on normal data, by the detector's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .detector import Detector
+from .engine import Engine, Predict
+from .errors import ModelError
+from .metadata import Metadata
+from .scaling import Scaler
+from .scoring import Scorer, Scoring, fit_scoring
+from .threshold import fit_threshold
+
+Doubles = npt.NDArray[np.float64]
+Segments = Sequence[npt.NDArray[np.float32]]
+LEAST = 20  # scores below which a quantile says nothing
+MOST = 20_000  # rows replayed: a quantile of 99.9 % needs no more, and a slow kernel takes 1 ms a row
+
+
+def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segments) -> Metadata:
+    """Fit `scoring` and `threshold` on this very model's outputs for rows of normal operation.
+
+    Args:
+        metadata: The model's; a `scoring` that is there keeps its method, rows and smoothing.
+        predict: The model as the device runs it, scaled window to output.
+        segments: Scaled rows of normal operation, each (T_i, F), contiguous and in time order.
+
+    Returns:
+        The metadata with scoring and threshold.
+
+    Raises:
+        ModelError: If the segments are too short to give 20 scores.
+    """
+    style = metadata.scoring or Scoring()
+    channels = len(metadata.channels)
+    blank = replace(style, center=(0.0,) * channels, scale=(1.0,) * channels, precision=np.eye(channels).tolist())
+    unscaled = Scaler("none", (0.0,) * channels, (1.0,) * channels)
+    replay = Detector(metadata.with_(scaler=unscaled, scoring=blank), predict)
+    errors = [part for part in (segment_errors(replay, rows) for rows in newest_rows(segments)) if len(part)]
+    count = sum(map(len, errors))
+    if count < LEAST:
+        raise ModelError(
+            f"A threshold needs at least {LEAST} scores of normal operation; these rows give {count} "
+            f"(window {metadata.window}). Give more rows with --calibration."
+        )
+    scoring = fit_scoring(np.concatenate(errors), style.method, style.rows, style.smoothing)
+    scores = np.concatenate([segment_scores(scoring, part) for part in errors])
+    return metadata.with_(scoring=scoring, threshold=fit_threshold(scores))
+
+
+def segment_errors(detector: Detector, segment: npt.NDArray[np.float32]) -> Doubles:
+    """Absolute errors a channel of each sample that could be scored, shape (N, F), from a fresh start."""
+    detector.reset()
+    found = (detector.error(row) for row in np.asarray(segment, np.float64).tolist())
+    return np.asarray([list(error) for error in found if error is not None], np.float64)
+
+
+def segment_scores(scoring: Scoring, errors: Doubles) -> Doubles:
+    """Smoothed scores of consecutive samples' errors (N, F), shape (N,)."""
+    scorer = Scorer(scoring)
+    return np.asarray([scorer.update(error)[0] for error in errors.tolist()])
+
+
+def newest_rows(segments: Segments, most: int = MOST) -> Segments:
+    """The last rows of the segments, `most` in all: the newest say most about what comes next.
+
+    >>> [len(part) for part in newest_rows([np.zeros((5, 1)), np.zeros((4, 1))], most=6)]
+    [2, 4]
+    """
+    kept: list[npt.NDArray[np.float32]] = []
+    for segment in reversed(segments):
+        if most <= 0:
+            break
+        kept.append(segment[-most:])
+        most -= len(kept[-1])
+    return kept[::-1]
