@@ -69,9 +69,14 @@ def _version(module: str) -> str:
         return "unknown"
 
 
+def is_arm32() -> bool:
+    """Whether this is a 32-bit Arm userland (its kernel may be a 64-bit one)."""
+    return platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32)
+
+
 def install_hint() -> str:
     """The line that installs an interpreter on this machine."""
-    if platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32):
+    if is_arm32():
         if sys.version_info >= (3, 12):
             return "32-bit Arm needs Raspberry Pi OS bookworm (Python 3.11): pip install 'tflite-runtime==2.14.0' 'numpy<2'"
         return "Install one: pip install 'tflite-runtime==2.14.0' 'numpy<2'"

@@ -1,0 +1,34 @@
+"""edgelstm doctor: what keeps this machine from running a model."""
+
+from __future__ import annotations
+
+import click
+
+MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
+
+
+@click.command(epilog="Example: edgelstm doctor pump.int8.tflite")
+@click.argument("model", required=False, type=click.Path())
+@click.option(
+    "--folder", default=".", show_default=True, type=click.Path(), help="Where outputs and state will be written."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(model: str | None, folder: str, as_json: bool) -> None:
+    """Check this machine, and a MODEL when named; print the line that mends each finding.
+
+    Exit code 1 when something has to be mended, 0 when there are only warnings.
+    """
+    import json
+    import sys
+
+    from edgelstm.runtime.doctor import examine
+
+    findings = examine(model, folder)
+    if as_json:
+        click.echo(json.dumps([finding.record() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{MARKS[finding.status]}  {finding.check}: {finding.detail}")
+            if finding.remedy:
+                click.echo(f"      {finding.remedy}")
+    sys.exit(any(finding.status == "fail" for finding in findings))

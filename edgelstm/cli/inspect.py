@@ -1,0 +1,18 @@
+"""edgelstm inspect: what a model file holds."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(epilog="Example: edgelstm inspect pump.int8.tflite --json")
+@click.argument("model", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(model: str, as_json: bool) -> None:
+    """Say what a .tflite or .keras MODEL holds; needs neither TensorFlow nor an interpreter."""
+    import json
+
+    from edgelstm.inspection import inspect_model, lines
+
+    record = inspect_model(model)
+    click.echo(json.dumps(record, indent=2) if as_json else "\n".join(lines(record)))

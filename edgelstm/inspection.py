@@ -1,0 +1,122 @@
+"""What a model file holds, read without TensorFlow and without an interpreter."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .archive import read_extras
+from .runtime import metadata as meta
+from .runtime.bundle import load_bundle, read_model_file
+from .runtime.errors import ModelError
+from .runtime.flatbuffer import read_graph
+
+
+def inspect_model(path: Path | str) -> dict[str, Any]:
+    """Read a `.tflite` or `.keras` file, one of ours or any other.
+
+    Returns:
+        Plain JSON types: `file`, `format`, `bytes`, `metadata` (None, with a `note`, for a foreign file), and
+        either `ops`, `inputs`, `outputs` (TFLite) or `layers`, `representative` (Keras).
+
+    Raises:
+        ModelError: If it is neither, or damaged.
+    """
+    path = Path(path)
+    content = read_model_file(path)
+    if content[4:8] == b"TFL3":
+        return _tflite(path, content)
+    if content[:2] == b"PK":
+        return _keras(path, len(content))
+    raise ModelError(
+        f"{path} is neither a TFLite nor a Keras 3 model. Name a file made by `edgelstm train` or `edgelstm convert`."
+    )
+
+
+def _tflite(path: Path, content: bytes) -> dict[str, Any]:
+    graph = read_graph(content, path.name)
+    record: dict[str, Any] = {"file": path.name, "format": "tflite", "bytes": len(content), "metadata": None}
+    try:
+        record["metadata"] = json.loads(meta.to_json(load_bundle(path).metadata))
+    except ModelError as error:
+        record["note"] = str(error)
+    return record | asdict(graph)
+
+
+def _keras(path: Path, size: int) -> dict[str, Any]:
+    metadata, representative = read_extras(path)
+    record: dict[str, Any] = {"file": path.name, "format": "keras", "bytes": size, "metadata": None}
+    if metadata is None:
+        record["note"] = "No edgelstm metadata: not made by `edgelstm train`, or saved again by Keras, which drops it."
+    else:
+        record["metadata"] = json.loads(meta.to_json(metadata))
+    record["layers"] = _layers(path)
+    record["representative"] = None
+    if representative is not None:
+        record["representative"] = {
+            part: [list(segment.shape) for segment in getattr(representative, part)] for part in ("segments", "held")
+        }
+    return record
+
+
+def _layers(path: Path) -> list[dict[str, Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))["config"]
+        return [
+            {"class": layer["class_name"], "name": layer["config"].get("name"), "units": layer["config"].get("units")}
+            for layer in config.get("layers", ())
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path.name} has a damaged config.json ({error}). Copy the file again.") from error
+
+
+def lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """The record as text for a person."""
+    yield f"{record['file']}: {record['format']}, {record['bytes']:,} bytes"
+    if "note" in record:
+        yield f"note: {record['note']}"
+    yield from _metadata_lines(record["metadata"] or {})
+    for port in ("inputs", "outputs"):
+        yield from (
+            f"{port[:-1]}: {item['name']} {tuple(item['shape'])} {item['type']}" for item in record.get(port, ())
+        )
+    if "ops" in record:
+        yield "ops: " + ", ".join(f"{op['count']} {op['name']} v{op['version']}" for op in record["ops"])
+    for layer in record.get("layers", ()):
+        yield f"layer: {layer['class']} {layer['name']}" + (f", {layer['units']} units" if layer["units"] else "")
+    if record.get("representative"):
+        rows = {part: sum(shape[0] for shape in shapes) for part, shapes in record["representative"].items()}
+        yield f"representative data: {rows['segments']} rows, {rows['held']} held back"
+
+
+def _metadata_lines(said: Mapping[str, Any]) -> Iterator[str]:
+    if not said:
+        return
+    streaming = ", streaming" if said["stateful"] else ""
+    yield f"kind: {said['kind']}, scheme {said['scheme']}, window {said['window']}, horizon {said['horizon']}{streaming}"
+    if said["period"]:
+        yield f"period: {said['period']:g} s"
+    scaler = said["scaler"] or {"kind": "none", "offset": [], "scale": []}
+    yield f"scaler: {scaler['kind']}"
+    for index, channel in enumerate(said["channels"]):
+        unit = f" [{channel['unit']}]" if channel["unit"] else ""
+        scaled = f", offset {scaler['offset'][index]:g}, scale {scaler['scale'][index]:g}" if scaler["offset"] else ""
+        trained = ""
+        if channel["train_low"] is not None:
+            trained = f", trained on {channel['train_low']:g} to {channel['train_high']:g}"
+        yield f"channel {index}: {channel['name']}{unit}{scaled}{trained}"
+    if said["scoring"]:
+        yield f"score: {said['scoring']['method']} over {said['scoring']['rows']} rows"
+    if said["threshold"]:
+        yield f"threshold: {said['threshold']['value']:.6g} ({said['threshold']['method']})"
+    if said["tools"]:
+        yield "made with: " + ", ".join(f"{name} {version}" for name, version in sorted(said["tools"].items()))
+    known = {"threshold", "scoring", "accuracy", "tools", "scaler", "channels"}
+    rest = [name for name, value in said.items() if isinstance(value, (dict, list)) and name not in known]
+    if rest:
+        yield "further sections: " + ", ".join(sorted(rest))

@@ -1,0 +1,233 @@
+"""Measuring a model on the machine at hand: the only place where a time or a memory figure comes from.
+
+A call is what a device does for every window: set the input, reset the state, invoke, get the output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .bundle import read_model_file
+from .errors import InterpreterError
+from .interpreter import TFLiteModel
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Times of one call."""
+
+    calls: int
+    """Calls that were timed."""
+    p50: float
+    """Median, microseconds."""
+    p99: float
+    """99th percentile, microseconds."""
+    per_second: float
+    """Calls per second over the whole run: samples per second for a stream."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A fresh process up to the model's first output."""
+
+    seconds: float
+    """From the interpreter program's first line (after Python's own start) to the first output."""
+    resident_mb: float
+    """Memory of that process after 100 calls, MB."""
+    base_mb: float
+    """Memory after importing NumPy and the interpreter, before anything of the model, MB."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it was measured."""
+
+    processor: str
+    """Model name of the board or the processor."""
+    machine: str
+    """Architecture, such as aarch64."""
+    cores: int
+    """Cores this process may use."""
+    threads: int
+    """Interpreter threads."""
+    interpreter: str
+    """Distribution and version."""
+    python: str
+    """Version."""
+    numpy: str
+    """Version."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One model, measured."""
+
+    model: str
+    """File name."""
+    size: int
+    """File size, bytes."""
+    latency: Latency
+    """Times of one call."""
+    start: Start
+    """Start-up and memory."""
+    machine: Machine
+    """Where it was measured."""
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Benchmark:
+    """Measure a `.tflite` file, one of ours or any other.
+
+    Args:
+        path: The model.
+        threads: Interpreter threads.
+        seconds: How long to repeat calls.
+
+    Raises:
+        ModelError: If it cannot be read.
+        InterpreterError: If it cannot be loaded or run.
+    """
+    path = Path(path)
+    content = read_model_file(path)
+    model = TFLiteModel(content, threads)
+    latency = measure(bare_call(model), seconds)
+    return Benchmark(path.name, len(content), latency, start_up(path, threads), this_machine(model, threads))
+
+
+def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:
+    """One call on fixed input: set, reset, invoke, get."""
+    interpreter, generator = model.interpreter, np.random.default_rng(seed)
+    inputs = [(t.index, t.quantize(generator.normal(size=t.shape))) for t in model.inputs]
+    outputs = [t.index for t in model.outputs]
+
+    def call() -> list[Any]:
+        for index, values in inputs:
+            interpreter.set_tensor(index, values)
+        interpreter.reset_all_variables()
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in outputs]
+
+    return call
+
+
+def measure(call: Callable[[], object], seconds: float = 1.0, least: int = 20) -> Latency:
+    """Time a function: after a tenth of the time as warm-up, at least `least` calls.
+
+    >>> measure(lambda: None, seconds=0.01).calls >= 20
+    True
+    """
+    clock = time.perf_counter
+    _repeat(call, clock() + seconds / 10, 2)
+    begin = clock()
+    times = _repeat(call, begin + seconds, least)
+    total = clock() - begin
+    p50, p99 = (float(value) * 1e6 for value in np.percentile(times, [50, 99]))
+    return Latency(len(times), p50, p99, len(times) / total)
+
+
+def _repeat(call: Callable[[], object], until: float, least: int) -> list[float]:
+    clock = time.perf_counter
+    times: list[float] = []
+    while len(times) < least or clock() < until:
+        begin = clock()
+        call()
+        times.append(clock() - begin)
+    return times
+
+
+_START = """
+import sys, time
+begin = time.perf_counter()
+from edgelstm.runtime.interpreter import TFLiteModel, backend
+import edgelstm.runtime.bench as bench
+backend()
+base = bench.resident_mb()
+with open(sys.argv[1], "rb") as file:
+    call = bench.bare_call(TFLiteModel(file.read(), int(sys.argv[2])))
+call()
+seconds = time.perf_counter() - begin
+for _ in range(99):
+    call()
+print(seconds, bench.resident_mb(), base)
+"""
+
+
+def start_up(path: Path | str, threads: int = 1, repeats: int = 3) -> Start:
+    """Start fresh processes and take the quickest.
+
+    Raises:
+        InterpreterError: If the process fails.
+    """
+    runs = []
+    for _ in range(repeats):
+        done = subprocess.run(
+            [sys.executable, "-c", _START, str(path), str(threads)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise InterpreterError(f"A fresh process cannot run {path}: {_reason(done)}")
+        runs.append(Start(*map(float, done.stdout.split()[-3:])))
+    return min(runs, key=lambda run: run.seconds)
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode < 0 or done.returncode > 128:
+        return f"the interpreter crashed (signal {-done.returncode if done.returncode < 0 else done.returncode - 128})."
+    return (done.stderr.strip().splitlines() or ["no reason given."])[-1].removeprefix(
+        f"{InterpreterError.__module__}.InterpreterError: "
+    )
+
+
+def resident_mb() -> float:
+    """Resident memory of this process, MB (Linux; elsewhere the peak)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, IndexError, ValueError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def this_machine(model: TFLiteModel, threads: int) -> Machine:
+    """Names of what a figure depends on."""
+    return Machine(
+        processor(), platform.machine(), _cores(), threads, f"{model.backend.name} {model.backend.version}",
+        platform.python_version(), np.__version__,
+    )  # fmt: skip
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The board's or the processor's name."""
+    try:
+        board = Path("/proc/device-tree/model").read_bytes().rstrip(b"\0").decode()
+    except (OSError, UnicodeDecodeError):
+        board = ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return board or (names[-1] if names else platform.processor() or platform.machine())
+
+
+def dumps(results: list[Benchmark]) -> str:
+    """Results as JSON."""
+    return json.dumps([result.record() for result in results], indent=2)
