@@ -7,6 +7,7 @@ Data colours are Okabe and Ito's palette (jfly.uni-koeln.de/color), which colour
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -93,7 +94,7 @@ def thin(values: Doubles, columns: int = POINTS) -> tuple[Doubles, Doubles]:
         return np.arange(len(values), dtype=np.float64), values
     edges = np.linspace(0, len(values), columns + 1).astype(int)
     keep: list[int] = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         part = values[start:stop]
         known = np.flatnonzero(np.isfinite(part))
         if len(known):
