@@ -1,0 +1,52 @@
+"""`edgelstm score`: score a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from edgelstm.cli.streams import columns_options, quiet_pipe
+
+
+@click.command("score", epilog="Example: edgelstm score pump.int8.tflite pump.csv -o scores.csv")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="CSV to write; standard output if left out.")
+@columns_options
+@quiet_pipe
+def command(model: Path, data: Path, output: Path | None, columns: str | None, time_column: str | None) -> None:
+    """Score DATA with MODEL, one row per input row, in the input's order.
+
+    Columns: time (or row, where the data have no times), score, anomaly (1 above the threshold). Rows that could not
+    be scored (warm-up, dropped rows) have an empty score.
+    """
+    import signal
+    import sys
+
+    from edgelstm.cli.streams import parse_columns
+    from edgelstm.runtime import Detector
+    from edgelstm.runtime.errors import SeriesError
+    from edgelstm.runtime.files import replacing
+    from edgelstm.runtime.runner import Runner
+    from edgelstm.runtime.sinks import ScoreTable
+    from edgelstm.runtime.sources import open_source
+
+    detector = Detector.load(model)
+    source = open_source(data, parse_columns(detector.metadata.names, columns, time_column))
+
+    def score(stream: TextIO) -> Runner:
+        runner = Runner(detector, source, [ScoreTable(stream)])
+        runner.run()
+        if not runner.samples:
+            raise SeriesError(f"{source.name} holds no rows. Give one row a sample.")
+        return runner
+
+    if output is None:
+        score(sys.stdout)
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no half output stays behind
+    with replacing(output) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
+        done = score(stream)
+    click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.events} events.", err=True)

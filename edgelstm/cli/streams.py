@@ -1,0 +1,53 @@
+"""What the commands over streams share: column options, and the manners of a pipe."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.sources import Columns
+
+P = ParamSpec("P")
+
+
+def columns_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Add --columns and --time-column."""
+    time = click.option("--time-column", metavar="NAME", help="The source's time column; found by itself otherwise.")
+    names = click.option(
+        "--columns", metavar="A,B", help="The source's columns in the model's order, if they are called differently."
+    )
+    return names(time(function))
+
+
+def parse_columns(channels: tuple[str, ...], columns: str | None, time_column: str | None) -> Columns:
+    """The options as a `Columns`."""
+    from edgelstm.runtime.sources import Columns
+
+    taken = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    return Columns(channels, taken, time_column)
+
+
+def quiet_pipe(function: Callable[P, None]) -> Callable[P, None]:
+    """End without a word when the reader of standard output has gone, as `head` does."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except OSError as error:
+            from edgelstm.runtime.errors import OutputError
+
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit's own flush fails again
+            if not isinstance(error, BrokenPipeError):
+                raise OutputError(
+                    f"Cannot write to standard output: {error.strerror or error}. Free some space or redirect it."
+                ) from error
+
+    return wrapped

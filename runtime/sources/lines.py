@@ -1,0 +1,123 @@
+"""Lines from a file or a pipe, as they come: bounded memory, and a read that can be told to stop."""
+
+from __future__ import annotations
+
+import itertools
+import select
+import zlib
+from collections.abc import Iterable, Iterator
+from io import FileIO
+from pathlib import Path
+from threading import Event as Flag
+
+from ..errors import SeriesError
+
+LONGEST = 1 << 20  # bytes a line; the widest data set known to us has 321 channels, some 10 kB
+BLOCK = 1 << 16  # bytes a read
+WAIT = 0.2  # seconds after which a waiting read looks whether it should stop
+
+
+class Splitter:
+    r"""Cuts a byte stream into lines, holding at most one unfinished line.
+
+    Args:
+        origin: Name of the stream, for errors.
+
+    >>> splitter = Splitter()
+    >>> splitter.feed(b"1,2\n3,"), splitter.feed(b"4\r\n"), splitter.rest()
+    (['1,2'], ['3,4'], [])
+    """
+
+    def __init__(self, origin: str = "the input") -> None:
+        self.origin = origin
+        self.count = 0
+        self._rest = b""
+
+    def feed(self, block: bytes) -> list[str]:
+        """The lines that a block completes, without their ends.
+
+        Raises:
+            SeriesError: If a line does not end within `LONGEST` bytes.
+        """
+        *whole, self._rest = (self._rest + block).split(b"\n")
+        self.count += len(whole)
+        if len(self._rest) > LONGEST or any(len(line) > LONGEST for line in whole):
+            self._rest = b""
+            raise SeriesError(
+                f"A line of {self.origin} near line {self.count + 1} is longer than {LONGEST >> 10} KiB. "
+                "Check that this is a text file with one row a line."
+            )
+        return [_text(line) for line in whole]
+
+    def rest(self) -> list[str]:
+        """The last line where it lacks an end."""
+        rest, self._rest = self._rest, b""
+        self.count += bool(rest)
+        return [_text(rest)] if rest else []
+
+
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+
+
+def read_lines(path: Path | str, stop: Flag | None = None) -> Iterator[str]:
+    """The lines of a file or of standard input (`-`), gzipped or not, without their ends.
+
+    Args:
+        path: File name, `-` for standard input.
+        stop: Ends the reading within `WAIT` seconds once set.
+
+    Raises:
+        SeriesError: If it is missing, not readable, UTF-16, or damaged gzip; or a line is too long.
+    """
+    standard = str(path) == "-"
+    name = "standard input" if standard else str(path)
+    splitter = Splitter(name)
+    try:
+        with open(0 if standard else path, "rb", buffering=0, closefd=not standard) as stream:
+            for block in _plain(_blocks(stream, stop or Flag()), name):
+                yield from splitter.feed(block)
+            yield from splitter.rest()
+    except FileNotFoundError as error:
+        raise SeriesError(f"There is no file {path}. Check the name.") from error
+    except OSError as error:
+        raise SeriesError(f"Cannot read {name}: {error.strerror or error}.") from error
+
+
+def _blocks(stream: FileIO, stop: Flag) -> Iterator[bytes]:
+    while not stop.is_set():
+        if not select.select([stream], [], [], WAIT)[0]:
+            continue
+        block = stream.read(BLOCK)
+        if not block:
+            return
+        yield block
+
+
+def _plain(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Blocks of text from blocks of text or of gzip, told apart by their first bytes."""
+    first = next(blocks, b"")
+    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise SeriesError(f"{name} is UTF-16 text. Save it as UTF-8, as iconv -f utf-16 -t utf-8 does.")
+    if first[:2] != b"\x1f\x8b":
+        yield first
+        yield from blocks
+        return
+    try:
+        yield from _gunzip(itertools.chain([first], blocks))
+    except (EOFError, zlib.error) as error:
+        raise SeriesError(f"{name} is a truncated or damaged gzip file. Copy it again.") from error
+
+
+def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Unpack one gzip member after the other, at most `BLOCK` bytes at a time."""
+    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for block in blocks:
+        while block:
+            if member.eof:
+                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            yield member.decompress(block, BLOCK)
+            block = member.unused_data if member.eof else member.unconsumed_tail
+    yield member.flush()
+    if not member.eof:
+        raise EOFError
