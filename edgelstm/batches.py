@@ -1,0 +1,80 @@
+"""Windows for training, cut as they are needed: memory stays flat however long the series is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+SMALLEST, LARGEST = 16, 256
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of windows with their targets.
+
+    Args:
+        parts: Scaled segments, each (T_i, F); no window spans two.
+        window: Rows that go in, W.
+        horizon: Rows to forecast, H; 0 for an autoencoder, whose target is the window itself.
+        batch_size: Windows a batch; None aims at `steps` batches an epoch.
+        seed: Of the shuffling; None keeps time order.
+        most: Windows an epoch; a longer series is strided.
+        steps: Batches an epoch that an automatic batch size aims at.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Floats],
+        window: int,
+        horizon: int,
+        batch_size: int | None,
+        seed: int | None,
+        most: int,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        self.rows = np.concatenate(parts)
+        self.window, self.horizon = window, horizon
+        reach = window + horizon
+        firsts = np.cumsum([0, *map(len, parts)])[:-1]
+        every = [first + np.arange(len(part) - reach + 1) for first, part in zip(firsts, parts, strict=True)]
+        starts = np.concatenate(every)
+        self.starts = starts[:: -(-len(starts) // most)]
+        self.batch_size = batch_size or automatic_batch_size(len(self.starts), steps)
+        self.order = np.arange(len(self.starts))
+        self.random = None if seed is None else np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self.starts) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        chosen = self.starts[self.order[index * self.batch_size : (index + 1) * self.batch_size]]
+        block = self.rows[chosen[:, None] + np.arange(self.window + self.horizon)]
+        return (block[:, : self.window], block[:, self.window :]) if self.horizon else (block, block)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle anew."""
+        if self.random is not None:
+            self.random.shuffle(self.order)
+
+
+def automatic_batch_size(windows: int, steps: int) -> int:
+    """A power of two that gives about `steps` batches an epoch, between 16 and 256.
+
+    >>> automatic_batch_size(4000, 40)
+    64
+    """
+    size = SMALLEST
+    while size * 2 <= min(LARGEST, windows // steps):
+        size *= 2
+    return size
+
+
+def usable(parts: Sequence[Any], reach: int) -> list[Any]:
+    """The segments that hold at least one example."""
+    return [part for part in parts if len(part) >= reach]

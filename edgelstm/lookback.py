@@ -1,0 +1,93 @@
+"""Look-back from the autocorrelation: as far as the past still says something about the present."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+SHORTEST, LONGEST = 8, 64  # rows; a fused LSTM's time and activations grow with the look-back
+FORGOTTEN = 0.2  # autocorrelation below which the past explains less than 4 % of the variance
+MOST = 1 << 17  # rows looked at
+
+
+@dataclass(frozen=True)
+class Lookback:
+    """A look-back and what it was chosen from."""
+
+    rows: int
+    """Samples per window, W."""
+    rule: str
+    """Why, in words."""
+    autocorrelation: tuple[float, ...]
+    """Mean over the channels by lag, from lag 0."""
+
+
+def autocorrelation(values: Doubles, lags: int) -> Doubles:
+    """Autocorrelation of each channel by FFT (Wiener-Khinchin).
+
+    Args:
+        values: Shape (T, F).
+        lags: Largest lag.
+
+    Returns:
+        Shape (lags + 1, F); 1 at lag 0. A constant channel gives 0 beyond it.
+
+    >>> autocorrelation(np.array([[1.0], [-1.0], [1.0], [-1.0]]), 1).ravel().tolist()
+    [1.0, -0.75]
+    """
+    centred = values - values.mean(axis=0)
+    rows = len(values)
+    size = 1 << (2 * rows - 1).bit_length()
+    spectrum = np.abs(np.fft.rfft(centred, size, axis=0)) ** 2
+    covariance = np.fft.irfft(spectrum, size, axis=0)[: lags + 1]
+    variance = covariance[0].copy()
+    alive = variance > 1e-12 * np.maximum(1.0, np.abs(values).max(axis=0) ** 2) * rows
+    result: Doubles = np.where(alive, covariance / np.where(alive, variance, 1.0), 0.0)
+    result[0] = 1.0
+    return np.round(result, 12) + 0.0
+
+
+def choose_lookback(parts: Sequence[Doubles]) -> Lookback:
+    """The lag at which the channels' mean autocorrelation has fallen below 0.2, between 8 and 64 rows.
+
+    A series that repeats itself sooner than 64 rows gets one whole period instead: the second rise of the
+    autocorrelation above 0.5.
+
+    Args:
+        parts: Segments, each (T_i, F); the longest is looked at.
+    """
+    longest = max(parts, key=len)[:MOST]
+    lags = min(4 * LONGEST, len(longest) - 1)
+    by_channel = autocorrelation(longest, lags)
+    alive = by_channel[1:].any(axis=0)
+    mean = by_channel[:, alive].mean(axis=1) if alive.any() else by_channel.mean(axis=1)
+    most = max(4, min(LONGEST, len(longest) // 8))
+    below = np.flatnonzero(mean < FORGOTTEN)
+    first = int(below[0]) if len(below) else lags
+    season = _season(mean, first)
+    if season is not None and SHORTEST <= season <= most:
+        rows, rule = season, f"the series repeats itself every {season} rows"
+    else:
+        rows = int(np.clip(first, min(SHORTEST, most), most))
+        rule = f"the autocorrelation falls below {FORGOTTEN} at lag {first}" if len(below) else (
+            f"the autocorrelation stays above {FORGOTTEN} for {lags} rows"
+        )  # fmt: skip
+        if rows != first:
+            rule += f"; kept within {min(SHORTEST, most)} to {most} rows"
+    return Lookback(rows, rule, tuple(round(float(value), 4) for value in mean))
+
+
+def _season(mean: Doubles, first: int) -> int | None:
+    """Lag of the first peak above 0.5 after the autocorrelation has fallen."""
+    rise = np.flatnonzero(mean[first:] > 0.5)
+    if not len(rise):
+        return None
+    start = first + int(rise[0])
+    end = start
+    while end < len(mean) and mean[end] > 0.5:
+        end += 1
+    return start + int(np.argmax(mean[start:end]))

@@ -1,0 +1,102 @@
+"""The recurrent architectures: small, and made of what the int8 converter fuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgelstm.runtime.errors import TrainingError
+
+CELLS = ("lstm", "gru")
+INITIALIZERS = {"glorot": "glorot_uniform", "he": "he_normal", "orthogonal": "orthogonal"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Shape of a network."""
+
+    kind: str = "autoencoder"
+    """autoencoder or forecaster."""
+    cell: str = "lstm"
+    """lstm (fused on the device) or gru (unrolled there, larger)."""
+    units: tuple[int, ...] = (32, 16)
+    """Units of the stacked layers; an autoencoder's last one is its bottleneck, and it decodes in mirrored order."""
+    bidirectional: bool = False
+    """Read each window in both directions (autoencoders: the window is complete when it is judged)."""
+    dropout: float = 0.0
+    """Share of inputs dropped between layers while training."""
+    attention: bool = False
+    """Dot-product attention over the encoder's sequence (Luong et al. 2015)."""
+    initializer: str = "glorot"
+    """glorot (Xavier), he or orthogonal, for the input kernels; recurrent kernels are orthogonal."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("autoencoder", "forecaster"):
+            raise TrainingError(f"A kind is autoencoder or forecaster here; received {self.kind!r}.")
+        if self.cell not in CELLS:
+            raise TrainingError(f"A cell is one of {', '.join(CELLS)}; received {self.cell!r}.")
+        if not self.units or min(self.units) < 1:
+            raise TrainingError(f"Units are positive counts such as 32,16; received {self.units}.")
+        if self.initializer not in INITIALIZERS:
+            raise TrainingError(f"An initializer is one of {', '.join(INITIALIZERS)}; received {self.initializer!r}.")
+        if self.bidirectional and self.kind == "forecaster":
+            raise TrainingError("A bidirectional forecaster would see the future. Leave --bidirectional out.")
+        if not 0 <= self.dropout < 1:
+            raise TrainingError(f"Dropout is a share in [0, 1); received {self.dropout}.")
+
+
+def build(architecture: Architecture, window: int, channels: int, horizon: int = 1) -> Any:
+    """An untrained Keras model.
+
+    Args:
+        architecture: Its shape.
+        window: Rows that go in, W.
+        channels: Channels, F.
+        horizon: Rows a forecaster gives, H.
+
+    Returns:
+        A model from (W, F) to (W, F), or to (H, F) for a forecaster.
+    """
+    import keras
+
+    inputs = keras.Input((window, channels), name="window")
+    code = _encode(architecture, inputs)
+    if architecture.kind == "forecaster":
+        flat = keras.layers.Dense(horizon * channels, name="forecast")(code)
+        outputs = keras.layers.Reshape((horizon, channels), name="rows")(flat)
+        return keras.Model(inputs, outputs, name="forecaster")
+    hidden = keras.layers.RepeatVector(window, name="repeat")(code)
+    for number, units in enumerate(reversed(architecture.units), 1):
+        hidden = _layer(architecture, units, True, f"decoder_{number}")(hidden)
+    outputs = keras.layers.Dense(channels, name="reconstruction")(hidden)
+    return keras.Model(inputs, outputs, name="autoencoder")
+
+
+def _encode(architecture: Architecture, inputs: Any) -> Any:
+    """One vector for the whole window."""
+    import keras
+
+    hidden = inputs
+    last = len(architecture.units)
+    for number, units in enumerate(architecture.units, 1):
+        sequence = number < last or architecture.attention
+        hidden = _layer(architecture, units, sequence, f"encoder_{number}")(hidden)
+        if architecture.dropout and number < last:
+            hidden = keras.layers.Dropout(architecture.dropout, name=f"dropout_{number}")(hidden)
+    if architecture.attention:
+        attended = keras.layers.Attention(name="attention")([hidden, hidden])
+        hidden = keras.layers.GlobalAveragePooling1D(name="context")(attended)
+    return hidden
+
+
+def _layer(architecture: Architecture, units: int, sequence: bool, name: str) -> Any:
+    import keras
+
+    make = keras.layers.LSTM if architecture.cell == "lstm" else keras.layers.GRU
+    layer = make(
+        units,
+        return_sequences=sequence,
+        kernel_initializer=INITIALIZERS[architecture.initializer],
+        name=name,
+    )
+    return keras.layers.Bidirectional(layer, name=f"{name}_both") if architecture.bidirectional else layer

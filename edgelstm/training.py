@@ -1,0 +1,229 @@
+"""Training: from a series to a Keras model with all that the converter and the device need beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.errors import TrainingError
+from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.scaling import fit_scaler
+from edgelstm.runtime.scoring import Scoring
+
+from .archive import Representative, save_keras
+from .batches import Batches, usable
+from .lookback import Lookback, choose_lookback
+from .models import Architecture, build
+from .replay import batched_predict
+from .series import Series
+
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+VALIDATION = 0.15  # newest share of the rows, held back from the weights
+LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
+MOST_WINDOWS = 20_000  # windows an epoch; a longer series is strided
+EMBEDDED_ROWS = 4096  # representative rows that ride along in the .keras file
+STEPS = 40  # batches an epoch that an automatic batch size aims at
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything about training that is not the data."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    """Shape of the network."""
+    lookback: int | None = None
+    """Rows a window, W; None chooses from the autocorrelation."""
+    horizon: int = 1
+    """Rows a forecaster gives, H."""
+    scaler: str = "standard"
+    """minmax, standard, robust or none."""
+    epochs: int = 60
+    """Most passes over the windows; early stopping ends sooner."""
+    patience: int = 8
+    """Epochs without a better validation loss before it stops."""
+    batch_size: int | None = None
+    """Windows a step; None aims at 40 steps an epoch, between 16 and 256."""
+    learning_rate: float = 3e-3
+    """Start value of Adam's; halved when the validation loss stalls."""
+    clipnorm: float | None = 1.0
+    """Largest norm of a gradient."""
+    clipvalue: float | None = None
+    """Largest element of a gradient; instead of clipnorm."""
+    seed: int = 0
+    """Of weights and shuffling."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and what belongs to it."""
+
+    model: Any
+    """The Keras model."""
+    metadata: Metadata
+    """What rides along, score statistics and threshold of the float model included."""
+    representative: Representative
+    """Scaled rows for the converter."""
+    history: dict[str, list[float]]
+    """Training and validation loss by epoch."""
+
+    def save(self, path: Path | str, embed: bool = True) -> None:
+        """Write one `.keras` file that stock Keras loads too.
+
+        Args:
+            path: Output file.
+            embed: Whether representative rows go in; off keeps customers' data out.
+        """
+        save_keras(self.model, path, self.metadata, self.representative if embed else None)
+
+
+def train(series: Series, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
+    """Train an autoencoder or a forecaster on rows of normal operation.
+
+    Args:
+        series: The rows; the newest 15 % choose when to stop.
+        options: How; None for the defaults.
+        callbacks: Keras callbacks, such as a progress display.
+
+    Raises:
+        TrainingError: If there is too little data; said before training starts.
+    """
+    options = options or Options()
+    lookback = _lookback(series, options)
+    reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
+    early, late = split(series.parts(), VALIDATION, reach)
+    _check_amount(early, late, reach, len(series.values))
+    scaler = fit_scaler(np.concatenate(early), options.scaler)
+    scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
+    model, history = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
+    metadata = Metadata(
+        kind=options.architecture.kind,
+        window=lookback.rows,
+        horizon=options.horizon if options.architecture.kind == "forecaster" else 0,
+        channels=_channels(series),
+        period=series.period,
+        scaler=scaler,
+        tools=tool_versions(),
+        scoring=_style(options.architecture.kind, lookback.rows),
+        sections={"training": _record(options, lookback, history, series)},
+    )
+    normal = [*_newest(scaled_early, EMBEDDED_ROWS), *scaled_late]
+    metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)
+    representative = Representative(tuple(_newest(scaled_early, EMBEDDED_ROWS)), tuple(scaled_late))
+    return Trained(model, metadata, representative, history)
+
+
+def _style(kind: str, window: int) -> Scoring:
+    """How errors become scores: an autoencoder judges the newer half of its window."""
+    return Scoring("mean", max(1, window // 2) if kind == "autoencoder" else 1)
+
+
+def _lookback(series: Series, options: Options) -> Lookback:
+    chosen = choose_lookback(usable(series.parts(), 8))
+    if options.lookback is None:
+        return chosen
+    if options.lookback < 2:
+        raise TrainingError(f"A look-back is at least 2 rows; received {options.lookback}.")
+    return Lookback(options.lookback, "given", chosen.autocorrelation)
+
+
+def split(parts: Sequence[Doubles], share: float, reach: int) -> tuple[list[Doubles], list[Doubles]]:
+    """Cut the newest share of the rows off, at least two reaches, without shuffling.
+
+    Args:
+        parts: Segments in time order, each (T_i, F).
+        share: Of all rows.
+        reach: Rows that one training example spans.
+    """
+    total = sum(map(len, parts))
+    wanted = max(int(share * total), min(2 * reach, total // 3))
+    early, late = list(parts), []
+    while wanted > 0 and early:
+        last = early.pop()
+        if len(last) > wanted:
+            early.append(last[:-wanted])
+            last = last[-wanted:]
+        late.insert(0, last)
+        wanted -= len(last)
+    return usable(early, reach), usable(late, reach)
+
+
+def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: int) -> None:
+    windows = sum(len(part) - reach + 1 for part in early)
+    if windows < LEAST_WINDOWS or not late:
+        raise TrainingError(
+            f"Training needs at least {LEAST_WINDOWS} windows of {reach} rows without a gap, and a later part to stop "
+            f"by; these {rows} rows give {windows}. Give more rows, or a shorter --lookback."
+        )
+
+
+def _fit(
+    options: Options, window: int, channels: Sequence[str], early: list[Floats], late: list[Floats], callbacks: Any
+) -> tuple[Any, dict[str, list[float]]]:
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    model = build(options.architecture, window, len(channels), options.horizon)
+    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
+    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
+    horizon = options.horizon if options.architecture.kind == "forecaster" else 0
+    training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
+    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    history = model.fit(
+        training,
+        validation_data=validation,
+        epochs=options.epochs,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
+            keras.callbacks.TerminateOnNaN(),
+            *callbacks,
+        ],
+    ).history
+    if not np.isfinite(history["loss"][-1]):
+        raise TrainingError("The loss is no longer finite. Lower --learning-rate or set --clipnorm.")
+    return model, {name: [float(value) for value in values] for name, values in history.items()}
+
+
+def _channels(series: Series) -> tuple[Channel, ...]:
+    low, high = np.nanmin(series.values, axis=0), np.nanmax(series.values, axis=0)
+    return tuple(
+        Channel(name, train_low=float(least), train_high=float(most))
+        for name, least, most in zip(series.channels, low, high, strict=True)
+    )
+
+
+def _newest(parts: Sequence[Floats], rows: int) -> list[Floats]:
+    kept: list[Floats] = []
+    for part in reversed(parts):
+        if rows <= 0:
+            break
+        kept.insert(0, part[-rows:])
+        rows -= len(kept[0])
+    return kept
+
+
+def _record(options: Options, lookback: Lookback, history: dict[str, list[float]], series: Series) -> dict[str, Any]:
+    record = asdict(options)
+    record["architecture"]["units"] = list(options.architecture.units)
+    return {
+        "options": record,
+        "lookback": {"rows": lookback.rows, "rule": lookback.rule, "autocorrelation": list(lookback.autocorrelation)},
+        "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
+        "rows": len(series.values),
+        "repairs": series.repairs.record(),
+    }
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what made a model."""
+    from importlib import metadata
+
+    return {name: metadata.version(name) for name in ("edgelstm", "keras", "tensorflow", "numpy")}
