@@ -21,6 +21,8 @@ from edgelstm.runtime import metadata as meta
 from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.files import replacing
 
+from .quiet import load_tensorflow
+
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
 Floats = npt.NDArray[np.float32]
 
@@ -88,6 +90,7 @@ def load_keras(path: Path | str) -> Any:
         ModelError: If it is not a Keras 3 model, or needs code that the file cannot carry.
     """
     read_extras(path)
+    load_tensorflow()
     import keras
 
     try:

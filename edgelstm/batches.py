@@ -73,8 +73,3 @@ def automatic_batch_size(windows: int, steps: int) -> int:
     while size * 2 <= min(LARGEST, windows // steps):
         size *= 2
     return size
-
-
-def usable(parts: Sequence[Any], reach: int) -> list[Any]:
-    """The segments that hold at least one example."""
-    return [part for part in parts if len(part) >= reach]

@@ -17,11 +17,13 @@ from edgelstm.runtime.scaling import fit_scaler
 from edgelstm.runtime.scoring import Scoring
 
 from .archive import Representative, save_keras
-from .batches import Batches, usable
+from .batches import Batches
 from .lookback import Lookback, choose_lookback
 from .models import Architecture, build
 from .replay import batched_predict
 from .series import Series
+from .splitting import split, usable
+from .versions import tool_versions
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -133,27 +135,6 @@ def _lookback(series: Series, options: Options) -> Lookback:
     return Lookback(options.lookback, "given", chosen.autocorrelation)
 
 
-def split(parts: Sequence[Doubles], share: float, reach: int) -> tuple[list[Doubles], list[Doubles]]:
-    """Cut the newest share of the rows off, at least two reaches, without shuffling.
-
-    Args:
-        parts: Segments in time order, each (T_i, F).
-        share: Of all rows.
-        reach: Rows that one training example spans.
-    """
-    total = sum(map(len, parts))
-    wanted = max(int(share * total), min(2 * reach, total // 3))
-    early, late = list(parts), []
-    while wanted > 0 and early:
-        last = early.pop()
-        if len(last) > wanted:
-            early.append(last[:-wanted])
-            last = last[-wanted:]
-        late.insert(0, last)
-        wanted -= len(last)
-    return usable(early, reach), usable(late, reach)
-
-
 def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: int) -> None:
     windows = sum(len(part) - reach + 1 for part in early)
     if windows < LEAST_WINDOWS or not late:
@@ -220,10 +201,3 @@ def _record(options: Options, lookback: Lookback, history: dict[str, list[float]
         "rows": len(series.values),
         "repairs": series.repairs.record(),
     }
-
-
-def tool_versions() -> dict[str, str]:
-    """Versions of what made a model."""
-    from importlib import metadata
-
-    return {name: metadata.version(name) for name in ("edgelstm", "keras", "tensorflow", "numpy")}

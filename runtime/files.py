@@ -56,6 +56,21 @@ def write_atomic(path: Path | str, content: bytes) -> None:
         beside.write_bytes(content)
 
 
+def check_writable(path: Path | str) -> None:
+    """Find out before long work whether its result could be written.
+
+    Raises:
+        OutputError: If the folder is missing or not writable, or the path is a folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"Cannot write {target}: it is a folder. Name a file.")
+    if not target.parent.is_dir():
+        raise OutputError(f"Cannot write {target}: there is no folder {target.parent}. Make it first.")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"Cannot write {target}: no permission in {target.parent}. Choose another output.")
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

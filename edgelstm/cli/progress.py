@@ -1,0 +1,43 @@
+"""Progress on a terminal, silence in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Tell = Callable[[str], None]
+
+
+@contextmanager
+def steps(title: str) -> Iterator[Tell]:
+    """A spinner with the name of the current step on stderr, while the block runs."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title) as status:
+        yield lambda step: status.update(f"{title}: {step}")
+
+
+@contextmanager
+def epochs(total: int) -> Iterator[list[Any]]:
+    """A bar over training epochs on stderr; gives the Keras callbacks that feed it."""
+    if not sys.stderr.isatty():
+        yield []
+        return
+    import keras
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def show(epoch: int, logs: dict[str, float]) -> None:
+            said = f"epoch {epoch + 1}, loss {logs['loss']:.4f}, validation {logs.get('val_loss', float('nan')):.4f}"
+            bar.update(task, completed=epoch + 1, description=said)
+
+        yield [keras.callbacks.LambdaCallback(on_epoch_end=show)]

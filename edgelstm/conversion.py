@@ -1,0 +1,241 @@
+"""From a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.converters import Conversion, RepresentativeCheck, check_representative, convert
+from edgelstm.runtime.bundle import Bundle
+from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.engine import TFLiteEngine
+from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.scaling import fit_scaler
+from edgelstm.runtime.windows import sliding_windows
+
+from .archive import Representative, load_keras, read_extras
+from .series import read_series
+from .splitting import split, usable
+from .versions import tool_versions
+
+Array = npt.NDArray[Any]
+WINDOWS = 256  # representative windows, spread over all rows
+HELD = 128  # held-back windows for the proof
+HELD_SHARE = 0.25
+DETECTORS = ("autoencoder", "forecaster")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One scheme, ready to be written."""
+
+    bundle: Bundle
+    """The `.tflite` file with its metadata."""
+    conversion: Conversion
+    """The flatbuffer's proof."""
+    check: RepresentativeCheck
+    """What was found about the representative windows."""
+    keras_threshold: float | None
+    """The threshold of the Keras model, for comparison."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Keras model with its representative data, wherever they came from."""
+
+    path: Path
+    """The `.keras` file."""
+    metadata: Metadata
+    """Its own, or made up for a foreign model."""
+    representative: Representative | None
+    """Scaled segments; None when windows were given directly."""
+    windows: tuple[Array, ...]
+    """Representative windows, (N, ...) an input."""
+    held: tuple[Array, ...]
+    """Later windows."""
+
+
+def convert_file(
+    path: Path | str,
+    schemes: Sequence[str] = ("int8",),
+    *,
+    calibration: Path | str | None = None,
+    scaler: str | None = None,
+    kind: str | None = None,
+    lookback: int | None = None,
+    io: str = "int8",
+    allow_drop: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Converted]:
+    """Convert a `.keras` file to bundles, one a scheme.
+
+    Args:
+        path: A `.keras` file; one that this trainer wrote carries its representative data.
+        schemes: Any of float32, float16, dynamic, int8.
+        calibration: For other files: a CSV of raw rows of normal operation, or .npy/.npz windows (N, W, F) just as
+            the model eats them.
+        scaler: Fitted on a calibration CSV; None is `standard`, `none` for a model that eats sensor units.
+        kind: Kind of a foreign model; None infers an autoencoder from equal input and output shapes.
+        lookback: Rows for an open time axis.
+        io: Input and output type of int8 models.
+        allow_drop: Accept errors above the limits.
+        tell: Called with the name of each step.
+
+    Raises:
+        ModelError: If the file is no Keras model.
+        ConversionError: If it cannot be converted.
+    """
+    source = _source(Path(path), calibration, scaler, kind, lookback)
+    check = check_representative(source.windows, source.held)
+    conversions = convert(
+        source.path, source.windows, source.held, tuple(schemes),
+        lookback=lookback, io=io, allow_drop=allow_drop, tell=tell,
+    )  # fmt: skip
+    tell("thresholds")
+    return {scheme: _finish(source, conversion, check) for scheme, conversion in conversions.items()}
+
+
+def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck) -> Converted:
+    """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""
+    metadata = source.metadata.with_(
+        scheme=conversion.proof.scheme,
+        source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
+        tools=tool_versions(),
+        accuracy={**conversion.proof.record(), "representative": _check_record(check)},
+        sections={name: part for name, part in source.metadata.sections.items() if name != "training"},
+    )
+    if metadata.kind in DETECTORS and source.representative is not None:
+        engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer), metadata.stateful)
+        normal = [*source.representative.segments, *source.representative.held]
+        metadata = fit_detector(metadata, engine, normal)
+    name = f"{source.path.stem}.{conversion.proof.scheme}.tflite"
+    threshold = source.metadata.threshold.value if source.metadata.threshold else None
+    return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold)
+
+
+def _check_record(check: RepresentativeCheck) -> dict[str, Any]:
+    return {
+        "windows": check.windows,
+        "held": check.held,
+        "outside": check.outside,
+        "constant": list(check.constant),
+        "warnings": list(check.warnings),
+    }
+
+
+def _source(
+    path: Path, calibration: Path | str | None, scaler: str | None, kind: str | None, lookback: int | None
+) -> Source:
+    metadata, representative = read_extras(path)
+    if calibration is not None:
+        return _calibrated(path, metadata, Path(calibration), scaler, kind, lookback)
+    if metadata is None:
+        raise ConversionError(
+            f"{path.name} carries no representative data: it was not saved by `edgelstm train`, or Keras saved it again "
+            "and dropped them. Give rows of normal operation with --calibration FILE (.csv raw rows, .npy windows)."
+        )
+    if representative is None:
+        raise ConversionError(
+            f"{path.name} was trained with --no-embed and carries no representative data. "
+            "Give rows of normal operation with --calibration FILE."
+        )
+    return _from_segments(path, metadata, representative)
+
+
+def _from_segments(path: Path, metadata: Metadata, representative: Representative) -> Source:
+    windows, held = (
+        spread_windows(parts, metadata.window, count)
+        for parts, count in ((representative.segments, WINDOWS), (representative.held, HELD))
+    )
+    return Source(path, metadata, representative, (windows,), (held,))
+
+
+def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
+    """At most `count` windows (N, W, F), spread evenly over all segments.
+
+    Raises:
+        ConversionError: If no segment holds a window.
+    """
+    views = [sliding_windows(np.asarray(part, np.float32), length) for part in usable(segments, length)]
+    if not views:
+        raise ConversionError(
+            f"No stretch of the representative rows holds a window of {length} rows. Give more with --calibration."
+        )
+    total = sum(map(len, views))
+    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
+    ends = np.cumsum([len(view) for view in views])
+    parts = np.searchsorted(ends, chosen, side="right")
+    starts = np.concatenate([[0], ends[:-1]])
+    return np.stack([views[part][row - starts[part]] for part, row in zip(parts, chosen, strict=True)])
+
+
+def _calibrated(
+    path: Path, metadata: Metadata | None, calibration: Path, scaler: str | None, kind: str | None, lookback: int | None
+) -> Source:
+    """Representative data from a file of the user's."""
+    model = load_keras(path)
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]
+    if calibration.suffix in (".npy", ".npz"):
+        arrays = _arrays(calibration, len(shapes))
+        window = lookback or (arrays[0].shape[1] if arrays[0].ndim > 1 else 1)
+        count = len(arrays[0])
+        cut = count - max(1, int(HELD_SHARE * count))
+        blank = metadata or Metadata("generic", int(window), channels=_unnamed(shapes[0]))
+        return Source(path, blank, None, tuple(part[:cut] for part in arrays), tuple(part[cut:] for part in arrays))
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise ConversionError(
+            f"A CSV calibrates a model with one input of shape (rows, channels); {path.name} has inputs {shapes}. "
+            "Give windows as .npz, one array an input."
+        )
+    window = metadata.window if metadata else shapes[0][0] or lookback
+    if window is None:
+        raise ConversionError(f"{path.name} has an open time axis {shapes[0]}. Give its length with --lookback N.")
+    series = read_series([calibration], metadata.names if metadata else None)
+    if shapes[0][1] not in (None, len(series.channels)):
+        raise ConversionError(
+            f"{path.name} eats {shapes[0][1]} channels; {calibration.name} has {len(series.channels)} "
+            f"({', '.join(series.channels)}). Make a file with just the right columns, in order."
+        )
+    early, late = split(series.parts(), HELD_SHARE, window + 1)
+    fitted = (
+        metadata.scaler if metadata and metadata.scaler else fit_scaler(np.concatenate(early), scaler or "standard")
+    )
+    if metadata is None:
+        kind = kind or (
+            "autoencoder" if outputs == [(window, len(series.channels))] or outputs == shapes else "generic"
+        )
+        metadata = Metadata(
+            kind, int(window), int(outputs[0][0]) if kind == "forecaster" else 0,
+            tuple(Channel(name) for name in series.channels), series.period, fitted,
+        )  # fmt: skip
+    parts = (tuple(fitted.transform(part) for part in side) for side in (early, late))
+    return _from_segments(path, metadata, Representative(*parts))
+
+
+def _unnamed(shape: tuple[int | None, ...]) -> tuple[Channel, ...]:
+    return tuple(Channel(f"channel_{i + 1}") for i in range(shape[-1] or 0)) if len(shape) == 2 else ()
+
+
+def _arrays(path: Path, inputs: int) -> tuple[Array, ...]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise ConversionError(f"There is no file {path}. Check the name.") from error
+    except (ValueError, OSError, EOFError) as error:
+        raise ConversionError(f"{path} is not a NumPy file of numbers: {error}.") from error
+    arrays = (loaded,) if isinstance(loaded, np.ndarray) else tuple(loaded[name] for name in sorted(loaded.files))
+    if len(arrays) != inputs or len({len(part) for part in arrays}) != 1 or len(arrays[0]) < 2:
+        raise ConversionError(
+            f"The model has {inputs} inputs and needs as many arrays of the same number of windows (2 or more); "
+            f"{path.name} holds shapes {[part.shape for part in arrays]}."
+        )
+    return arrays

@@ -1,0 +1,10 @@
+"""Versions of the tools that make a model, for its metadata."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what made a model."""
+    return {name: metadata.version(name) for name in ("edgelstm", "keras", "tensorflow", "numpy")}
