@@ -55,8 +55,8 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]
     for sentence in said + series.repairs.sentences():
         click.echo(sentence, err=True)
-    options = _options(given)
     load_tensorflow()
+    options = _options(given)
     from edgelstm.training import train
 
     with epochs(options.epochs) as callbacks:

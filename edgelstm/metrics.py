@@ -1,0 +1,256 @@
+"""How good a detector is, measured against labels; no threshold is ever picked here on the labels it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Ranges = list[tuple[int, int]]
+VUS_WINDOW = 100  # TSB-AD's default
+VUS_THRESHOLDS = 250  # as in TSB-AD
+
+
+@dataclass(frozen=True)
+class Points:
+    """Confusion counts over single rows; no point adjustment (arXiv 2109.05257)."""
+
+    true_positive: int
+    """Anomalous rows that were flagged."""
+    false_positive: int
+    """Normal rows that were flagged."""
+    false_negative: int
+    """Anomalous rows that were not."""
+    true_negative: int
+    """Normal rows that were not."""
+
+    def __add__(self, other: Points) -> Points:
+        return Points(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.false_negative + other.false_negative,
+            self.true_negative + other.true_negative,
+        )
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall; 0 when nothing was right."""
+        return _share(self.true_positive, self.true_positive + (self.false_positive + self.false_negative) / 2)
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """FAR: share of the normal rows that were flagged."""
+        return _share(self.false_positive, self.false_positive + self.true_negative)
+
+    @property
+    def missed_alarm_rate(self) -> float:
+        """MAR: share of the anomalous rows that were not flagged."""
+        return _share(self.false_negative, self.false_negative + self.true_positive)
+
+
+def points(labels: npt.ArrayLike, flags: npt.ArrayLike) -> Points:
+    """Count rows.
+
+    >>> points([1, 1, 0, 0], [1, 0, 1, 0]).f1
+    0.5
+    """
+    truth, found = np.asarray(labels, bool), np.asarray(flags, bool)
+    return Points(*(int(np.sum(part)) for part in (truth & found, ~truth & found, truth & ~found, ~truth & ~found)))
+
+
+def ranges(flags: npt.ArrayLike) -> Ranges:
+    """First and last row of each run of true flags.
+
+    >>> ranges([0, 1, 1, 0, 1])
+    [(1, 2), (4, 4)]
+    """
+    edges = np.diff(np.concatenate([[0], np.asarray(flags, bool).astype(np.int8), [0]]))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))
+
+
+def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """Chance that an anomalous row scores higher than a normal one; 0.5 is luck. None with one class only."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.asarray(labels, bool)
+    return float(roc_auc_score(truth, scores)) if 0 < truth.sum() < len(truth) else None
+
+
+def pr_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
+    """Average precision; luck is the share of anomalous rows. None without anomalous rows."""
+    from sklearn.metrics import average_precision_score
+
+    truth = np.asarray(labels, bool)
+    return float(average_precision_score(truth, scores)) if truth.any() else None
+
+
+def vus_pr(labels: npt.ArrayLike, scores: npt.ArrayLike, window: int = VUS_WINDOW) -> float | None:
+    """Volume under the precision-recall surface (Paparrizos et al., VLDB 2022), as TSB-AD computes it.
+
+    The mean over buffers of 0 to `window` rows of the area under a precision-recall curve whose labels fade out over
+    half the buffer on either side of each anomaly, so that a score a few rows early or late still counts.
+
+    Args:
+        labels: 0 or 1 a row, shape (T,).
+        scores: Shape (T,); high is anomalous.
+        window: Largest buffer, rows.
+
+    Returns:
+        0 to 1; None without anomalous rows.
+    """
+    truth, values = np.asarray(labels, bool), np.asarray(scores, np.float64)
+    anomalies = ranges(truth)
+    if not anomalies:
+        return None
+    order = np.argsort(-values, kind="stable")
+    levels = values[order][np.linspace(0, len(values) - 1, VUS_THRESHOLDS).astype(int)]
+    flagged = np.searchsorted(-values[order], -levels, side="right")  # rows at or above each level
+    areas = [_range_precision(truth, values, anomalies, size, order, levels, flagged) for size in range(window + 1)]
+    return float(np.mean(areas))
+
+
+def _range_precision(
+    truth: Flags,
+    values: Doubles,
+    anomalies: Ranges,
+    window: int,
+    order: npt.NDArray[np.intp],
+    levels: Doubles,
+    flagged: npt.NDArray[np.intp],
+) -> float:
+    """Area under the precision-recall curve with labels softened by one buffer (RangeAUC in TSB-AD)."""
+    soft = _soft(truth, anomalies, window)
+    hits = np.concatenate([[0.0], np.cumsum(soft[order])])[flagged]
+    rim = np.concatenate([[0.0], np.cumsum(np.where(truth, 0.0, soft)[order])])[flagged]
+    positives = truth.sum() + rim / 2
+    peaks = np.asarray([values[first : last + 1].max() for first, last in _widened(anomalies, window, len(truth))])
+    seen = (peaks[:, None] >= levels).mean(axis=0)
+    recall = np.concatenate([[0.0], np.minimum(hits / positives, 1.0) * seen])
+    return float(np.dot(np.diff(recall), hits / flagged))
+
+
+def _soft(truth: Flags, anomalies: Ranges, window: int) -> Doubles:
+    """Labels that fall off as sqrt(1 - distance / window) within half the window."""
+    soft = truth.astype(np.float64)
+    half = window // 2
+    for first, last in anomalies:
+        after = np.arange(last + 1, min(last + half + 1, len(truth)))
+        soft[after] += np.sqrt(1 - (after - last) / window)
+        before = np.arange(max(first - half, 0), first)
+        soft[before] += np.sqrt(1 - (first - before) / window)
+    return np.minimum(soft, 1.0)
+
+
+def _widened(anomalies: Ranges, window: int, rows: int) -> Ranges:
+    """The anomalies with half the window on either side, those that touch made one."""
+    half = window // 2
+    wide: Ranges = []
+    for first, last in anomalies:
+        if wide and first - half <= wide[-1][1]:
+            wide[-1] = (wide[-1][0], min(last + half, rows - 1))
+        else:
+            wide.append((max(first - half, 0), min(last + half, rows - 1)))
+    return wide
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Alarms against labelled anomalies."""
+
+    anomalies: int
+    """Labelled anomalies."""
+    caught: int
+    """Those that an alarm overlaps."""
+    alarms: int
+    """Alarms raised."""
+    true_alarms: int
+    """Alarms that overlap an anomaly."""
+    delays: tuple[int, ...]
+    """Rows from an anomaly's first row to its first alarm, one a caught anomaly; 0 when the alarm was open already."""
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the anomalies that were caught; None without anomalies."""
+        return self.caught / self.anomalies if self.anomalies else None
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the alarms that were right; None without alarms."""
+        return self.true_alarms / self.alarms if self.alarms else None
+
+    @property
+    def false_alarms(self) -> int:
+        """Alarms that overlap no anomaly."""
+        return self.alarms - self.true_alarms
+
+
+def match(anomalies: Sequence[tuple[int, int]], alarms: Sequence[tuple[int, int]]) -> Matched:
+    """Compare ranges of rows, first and last inclusive.
+
+    >>> match([(10, 20), (40, 50)], [(12, 14), (30, 31)])
+    Matched(anomalies=2, caught=1, alarms=2, true_alarms=1, delays=(2,))
+    """
+    delays = []
+    for first, last in anomalies:
+        starts = [max(start - first, 0) for start, end in alarms if start <= last and end >= first]
+        delays += [min(starts)] if starts else []
+    true = sum(any(start <= last and end >= first for first, last in anomalies) for start, end in alarms)
+    return Matched(len(anomalies), len(delays), len(alarms), true, tuple(delays))
+
+
+NAB_FALSE_POSITIVE = 0.11  # NAB's standard profile; a true positive and a miss weigh 1
+
+
+@dataclass(frozen=True)
+class NabScore:
+    """One file's part of the NAB score, standard profile; parts of several files add up."""
+
+    raw: float
+    """Sum of rewards and costs."""
+    windows: int
+    """Labelled windows."""
+
+    def __add__(self, other: NabScore) -> NabScore:
+        return NabScore(self.raw + other.raw, self.windows + other.windows)
+
+    @property
+    def normalised(self) -> float:
+        """100 for a perfect detector, 0 for a silent one."""
+        return 100 * (self.raw + self.windows) / (2 * self.windows) if self.windows else 0.0
+
+
+def nab_score(flags: npt.ArrayLike, windows: Sequence[tuple[int, int]], probation: int) -> NabScore:
+    """The NAB score of one file (Lavin and Ahmad 2015, as in NAB 1.1's sweeper).
+
+    Args:
+        flags: Detections, shape (T,); each flagged row outside the windows costs.
+        windows: First and last row of each labelled window, in order.
+        probation: First rows, that do not count.
+    """
+    found = np.asarray(flags, bool).copy()
+    found[:probation] = False
+    raw, outside = 0.0, found.copy()
+    for first, last in windows:
+        hits = np.flatnonzero(found[first : last + 1])
+        outside[first : last + 1] = False
+        reward = _sigmoid(-(last - first + 1 - hits[0]) / (last - first + 1)) / _sigmoid(-1.0) if len(hits) else -1.0
+        raw += reward
+    for row in np.flatnonzero(outside):
+        past = [(first, last) for first, last in windows if last < row]
+        raw += NAB_FALSE_POSITIVE * (
+            _sigmoid((row - past[-1][1]) / max(1, past[-1][1] - past[-1][0])) if past else -1.0
+        )
+    return NabScore(float(raw), len(windows))
+
+
+def _sigmoid(position: float) -> float:
+    """NAB's scaled sigmoid of a position relative to a window: -1 its left edge, 0 its right one."""
+    return -1.0 if position >= 3.0 else 2 / (1 + float(np.exp(5 * position))) - 1
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
