@@ -16,7 +16,7 @@ from edgelstm.runtime.events import Event
 from edgelstm.runtime.metadata import Metadata
 
 from .archive import load_keras, read_extras
-from .metrics import Interval, event_counts, intervals, point_counts, pr_auc, roc_auc, vus_pr
+from .metrics import match, points, pr_auc, ranges, roc_auc, vus_pr
 from .replay import batched_predict
 from .series import Series, read_labels, read_series
 
@@ -33,7 +33,7 @@ class Replay:
     """Score of each row, shape (T,), NaN where there is none."""
     flagged: Bools
     """Whether each row's score is above the threshold, shape (T,)."""
-    alarms: tuple[Interval, ...]
+    alarms: tuple[tuple[int, int], ...]
     """First and last row of each anomaly event."""
     events: tuple[Event, ...]
     """Closed events, in order."""
@@ -130,8 +130,8 @@ def measure(name: str, scheme: str, found: Replay, labels: Bools, period: float 
     if not scored.any():
         raise SeriesError(f"No row could be scored: {len(labels)} rows are fewer than one window.")
     truth, scores = labels[scored], found.scores[scored]
-    counts = point_counts(truth, found.flagged[scored])
-    events = event_counts(intervals(labels), found.alarms)
+    counts = points(truth, found.flagged[scored])
+    events = match(ranges(labels), found.alarms)
     span = len(labels) * period / DAY if period else len(labels) / 1000
     return Evaluation(
         model=name,
@@ -142,14 +142,14 @@ def measure(name: str, scheme: str, found: Replay, labels: Bools, period: float 
         roc_auc=roc_auc(truth, scores),
         pr_auc=pr_auc(truth, scores),
         f1=counts.f1,
-        far=counts.far,
-        mar=counts.mar,
+        far=counts.false_alarm_rate,
+        mar=counts.missed_alarm_rate,
         event_recall=events.recall,
         event_precision=events.precision,
-        labelled_events=events.labelled,
+        labelled_events=events.anomalies,
         alarms=events.alarms,
         delay=float(np.median(events.delays)) if events.delays else None,
-        false_alarms_per_day=events.false / span,
+        false_alarms_per_day=events.false_alarms / span,
     )
 
 
