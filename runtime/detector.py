@@ -51,6 +51,7 @@ class Detector:
         self._rows = metadata.scoring.rows
         self._warmup = int(metadata.sections.get("streaming", {}).get("warmup", 0)) if metadata.stateful else 0
         self._forecast: list[float] | None = None
+        self._shape = (channels,)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
         single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
@@ -88,14 +89,14 @@ class Detector:
         Raises:
             ShapeError: If the number of channels is wrong.
         """
-        values = _floats(sample)
-        if len(values) != len(self._offset):
+        array = sample if isinstance(sample, np.ndarray) else np.asarray(sample, np.float64)
+        if array.shape != self._shape:
             raise ShapeError(
                 f"The model expects {len(self._offset)} channels ({', '.join(self.metadata.names)}); "
-                f"received {len(values)}. Name the columns with --columns."
+                f"received shape {array.shape}. Name the columns with --columns."
             )
         index, self.index = self.index, self.index + 1
-        error = self.error(values)
+        error = self.error(array.tolist())
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup")
         score, parts = self.scorer.update(error)
@@ -138,9 +139,3 @@ class Detector:
         self.engine.clear()
         self.scorer.reset()
         self._forecast = None
-
-
-def _floats(sample: npt.ArrayLike) -> list[float]:
-    """A sample as plain floats, shape (F,)."""
-    values: list[float] = (sample if isinstance(sample, np.ndarray) else np.asarray(sample, np.float64)).tolist()
-    return values

@@ -1,0 +1,91 @@
+"""What a Raspberry Pi must get right, checked without pytest: `check.py MODELS... --record OUT [--against REFERENCE]`.
+
+Each model comes with a stream: `stream.csv` beside it. The record holds every score's exact bits and every event; with
+a reference from another platform, int8 scores must be the same bits, float ones within 1e-5 of the score's size, and
+events the same.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "scipy", "rich"}
+FLOAT_TOLERANCE = 1e-5
+
+
+def edgelstm(*arguments, code=0):
+    """Run a command; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edgelstm", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != code:
+        sys.exit(f"edgelstm {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def scores_and_events(model, stream):
+    """Exact scores and events by the API."""
+    from edgelstm.runtime import Detector
+
+    detector = Detector.load(model)
+    with open(stream, newline="") as file:
+        rows = [[float(value) for value in row] for row in list(csv.reader(file))[1:]]
+    results = [detector.update(row[-len(detector.metadata.channels) :], row[0]) for row in rows]
+    events = [event.record() for result in results for event in result.events]
+    return [result.score and result.score.hex() for result in results], events + [e.record() for e in detector.finish()]
+
+
+def record_of(model):
+    """What one model gives here, by the API and by the command line, which must agree."""
+    stream = model.parent / "stream.csv"
+    scores, events = scores_and_events(model, stream)
+    printed = [json.loads(line) for line in edgelstm("run", model, stream).splitlines()]
+    same = [(event["id"], event["state"], event["channels"]) for event in events]
+    if [(event["id"], event["state"], event["channels"]) for event in printed] != same:
+        sys.exit(f"{model.name}: `edgelstm run` printed other events than the API gives:\n{printed}\n{events}")
+    if not events:
+        sys.exit(f"{model.name}: no event at all in a stream with faults")
+    edgelstm("inspect", model, "--json")
+    return {"scores": scores, "events": events}
+
+
+def compare(name, here, there):
+    """Say how this platform differs from the reference; nothing when it does not."""
+    if [event["id"] for event in here["events"]] != [event["id"] for event in there["events"]]:
+        yield f"{name}: other events: {here['events']} instead of {there['events']}"
+    if "int8" in name:
+        wrong = sum(a != b for a, b in zip(here["scores"], there["scores"], strict=True))
+        if wrong:
+            yield f"{name}: {wrong} of {len(here['scores'])} scores are not the same bits"
+        return
+    for a, b in zip(here["scores"], there["scores"], strict=True):
+        a, b = a and float.fromhex(a), b and float.fromhex(b)
+        if (a is None) != (b is None) or (a is not None and abs(a - b) > FLOAT_TOLERANCE * max(1.0, abs(b))):
+            yield f"{name}: score {a} instead of {b}"
+            return
+
+
+def main():
+    """Check this platform."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--record", type=Path, required=True)
+    parser.add_argument("--against", type=Path)
+    options = parser.parse_args()
+    print(edgelstm("doctor", options.models[0], "--folder", options.record.parent), end="")
+    record = {model.name: record_of(model) for model in options.models}
+    heavy = HEAVY & set(sys.modules)
+    if heavy:
+        sys.exit(f"imported {heavy}")
+    options.record.write_text(json.dumps(record))
+    reference = json.loads(options.against.read_text()) if options.against else record
+    problems = [text for name in reference for text in compare(name, record[name], reference[name])]
+    print("\n".join(problems) or f"{len(record)} models: scores and events as they must be")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+#!/bin/bash
+# Prove the device side on the Raspberry Pi's own userlands: tests/pi/run.sh [PYTHON]
+#
+# Builds the wheel, fills a wheelhouse a platform, installs from it offline with pip running on the emulated Pi (so that
+# our environment markers are resolved there), and runs check.py. Userlands and wheelhouses are kept in .pi/.
+# PYTHON is the host's Python with edgelstm installed; its results are what the Pis must reproduce.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python=$(command -v "${1:-python3}") here=$PWD/tests/pi pi=$PWD/.pi
+export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+mkdir -p "$pi"
+shopt -s nullglob
+models=("$PWD"/tests/slim/models/*.tflite "$PWD"/tests/golden/*.tflite)
+
+say() { printf '\n== %s\n' "$*"; }
+fetch() { "$python" -m pip download -q --only-binary=:all: "$@" 2> >(grep -v '^WARNING: Location' >&2); }
+
+say "wheel"
+rm -rf "$pi/wheel" "$pi/source"
+mkdir -p "$pi/source"
+git ls-files -z -- ':!tests' ':!docs' | xargs -0 cp --parents -t "$pi/source"  # a build folder would leave stale modules in
+"$python" -m pip wheel -q --no-deps -w "$pi/wheel" "$pi/source" 2> >(grep -v '^WARNING: Location' >&2)
+compgen -G "$pi/tools/pip-*.whl" >/dev/null || fetch --no-deps -d "$pi/tools" pip==25.3
+
+say "x86-64"
+(cd "$pi" && "$python" "$here/check.py" "${models[@]}" --record "$pi/host.json")
+
+# platform NAME ARCH SUITE PYTHON_VERSION PIP_PLATFORMS DOWNLOAD INSTALL (the last two: arguments of pip, split at blanks)
+platform() {
+  local name=$1 root=$pi/$2-$3 version=$4 tags=$5 download=$6 install=$7 house=$pi/wheels-$1 site=$pi/site-$1 packages
+  say "$name: pip install $install"
+  bash "$here/emulate.sh" "$2" "$3" "$root"
+  if [ ! -e "$house/.complete" ]; then
+    rm -rf "$house"
+    # shellcheck disable=SC2086
+    fetch --implementation cp --python-version "$version" $(printf -- '--platform %s ' $tags) -d "$house" $download
+    touch "$house/.complete"
+  fi
+  rm -rf "$house"/edgelstm-*.whl "$site"
+  cp "$pi"/wheel/edgelstm-*.whl "$house"
+  # shellcheck disable=SC2086
+  PYTHONPATH=$(echo "$pi"/tools/pip-*.whl) "$root/usr/bin/python3-elf" -m pip install -q --no-index --find-links "$house" \
+    --no-compile --prefix "$site" $install
+  packages=$(dirname "$(find "$site" -type d -name edgelstm -path '*-packages/*' | head -n 1)")
+  (cd "$pi" && PYTHONPATH=$packages "$root/usr/bin/python3" "$here/check.py" "${models[@]}" \
+    --record "$pi/$name.json" --against "$pi/host.json")
+}
+
+arm64="manylinux_2_34_aarch64 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux2014_aarch64"
+platform arm64-trixie arm64 trixie 3.13 "$arm64" "click numpy ai-edge-litert" "edgelstm"
+platform arm64-bookworm arm64 bookworm 3.11 "$arm64" "click numpy ai-edge-litert" "edgelstm"
+platform arm64-bookworm-tflite arm64 bookworm 3.11 "$arm64" "--no-deps click numpy==1.26.4 tflite-runtime==2.14.0" \
+  "--no-deps edgelstm click numpy tflite-runtime"
+platform armhf-bookworm armhf bookworm 3.11 manylinux_2_34_armv7l "--no-deps click tflite-runtime==2.14.0" "edgelstm"
+say "all platforms agree with x86-64"

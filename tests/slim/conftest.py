@@ -1,0 +1,34 @@
+"""Tiny models and their stream, for tests on the base install."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgelstm.runtime import load_bundle
+
+MODELS = Path(__file__).parent / "models"
+NAMES = ("auto.float32", "auto.int8", "cast.float32", "cast.int8")
+
+
+@pytest.fixture(scope="session")
+def models():
+    """The folder of the tiny models."""
+    return MODELS
+
+
+@pytest.fixture(params=NAMES)
+def model_path(request):
+    """Each tiny model in turn."""
+    return MODELS / f"{request.param}.tflite"
+
+
+@pytest.fixture
+def bundle(model_path):
+    """The same, read."""
+    return load_bundle(model_path)
+
+
+@pytest.fixture(scope="session")
+def stream():
+    """600 rows (time, level, flow) with a spike, a shift and a flat stretch."""
+    return np.loadtxt(MODELS / "stream.csv", delimiter=",", skiprows=1)

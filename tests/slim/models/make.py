@@ -1,0 +1,65 @@
+"""Make the tiny models beside this file: `python tests/slim/models/make.py` (needs the train extra, a minute).
+
+They are small so that tests on the base install need neither training nor TensorFlow. Two channels, a sine and its
+noisy echo; `stream.csv` goes on where the training rows end, with a spike, a level shift and a flat stretch in it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+ROWS, LATER = 3000, 600
+
+
+def series(rows: int, seed: int = 7) -> np.ndarray:
+    """Level and flow of a tank that is filled and emptied, shape (rows, 2), one sample a second."""
+    random, time = np.random.default_rng(seed), np.arange(rows)
+    level = 50 + 20 * np.sin(2 * np.pi * time / 24)
+    flow = 5 + 2 * np.cos(2 * np.pi * time / 24) + 0.5 * np.sin(2 * np.pi * time / 8)
+    return np.stack([level, flow], axis=1) + random.normal(0, [0.5, 0.05], (rows, 2))
+
+
+def with_faults(values: np.ndarray) -> np.ndarray:
+    """The same with a spike, a shift and a flat stretch."""
+    values = values.copy()
+    values[150:153, 1] += 6
+    values[300:340, 0] += 30
+    values[450:500, 1] = values[450, 1]
+    return values
+
+
+def write(path: Path, values: np.ndarray, start: int) -> None:
+    """One CSV with a time column, seconds."""
+    rows = np.column_stack([start + np.arange(len(values)), values])
+    np.savetxt(path, rows, fmt=["%d", "%.3f", "%.4f"], delimiter=",", header="time,level_cm,flow_lpm", comments="")
+
+
+def edgelstm(*arguments: object) -> None:
+    """One command; our own interpreter's installation."""
+    subprocess.run([sys.executable, "-m", "edgelstm", *map(str, arguments)], check=True, cwd=tempfile.gettempdir())
+
+
+def main() -> None:
+    """Train, convert, copy."""
+    values = series(ROWS + LATER)
+    with tempfile.TemporaryDirectory() as folder:
+        normal = Path(folder, "normal.csv")
+        write(normal, values[:ROWS], 0)
+        write(HERE / "stream.csv", with_faults(values[ROWS:]), ROWS)
+        for name, kind in (("auto", "autoencoder"), ("cast", "forecaster")):
+            model = Path(folder, f"{name}.keras")
+            edgelstm("train", normal, "-o", model, "--kind", kind, "--lookback", 24, "--units", 8, "--epochs", 30)
+            edgelstm("convert", model, "--scheme", "float32", "--scheme", "int8", "--allow-drop")
+            for scheme in ("float32", "int8"):
+                shutil.copy(Path(folder, f"{name}.{scheme}.tflite"), HERE)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()
