@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from time import perf_counter
 from types import FrameType
 
 from .detector import Detector
-from .events import Event, Result
-from .sinks import Sink
+from .errors import EdgelstmError
+from .events import Event
+from .sinks import Forwarder, Sink
 from .sources import Sample, Source
+from .status import Status
+
+log = logging.getLogger("edgelstm")
 
 
-@dataclass
 class Runner:
-    """One model at work."""
+    """One model at work.
 
-    detector: Detector
-    """The model."""
-    source: Source
-    """Where its samples come from."""
-    sinks: Sequence[Sink]
-    """Where its results go."""
-    samples: int = field(default=0, init=False)
-    """Samples taken so far."""
-    scored: int = field(default=0, init=False)
-    """Samples that got a score."""
-    events: int = field(default=0, init=False)
-    """Events opened so far."""
+    Args:
+        detector: The model.
+        source: Where its samples come from.
+        sinks: Where its results go.
+        name: What to call it.
+    """
+
+    def __init__(self, detector: Detector, source: Source, sinks: Sequence[Sink], name: str = "model") -> None:
+        self.detector, self.source, self.name = detector, source, name
+        self.status = Status(name, detector.metadata.names, detector.metadata.period)
+        self.sinks: tuple[Sink, ...] = (self.status, *sinks)
+        for sink in self.forwarders:
+            sink.report = lambda event, full=sink: self._event(event, full)
+
+    @property
+    def forwarders(self) -> list[Forwarder]:
+        """The sinks that deliver in a thread of their own."""
+        return [sink for sink in self.sinks if isinstance(sink, Forwarder)]
 
     def run(self) -> None:
         """Take samples until the source ends; then close open events and flush the sinks.
@@ -38,31 +48,70 @@ class Runner:
         Raises:
             EdgelstmError: If the source or a sink cannot go on. What was scored until then has been written.
         """
-        try:
-            for sample in self.source:
-                self._take(sample, self.detector.update(sample.values, sample.time))
-            for event in self.detector.finish():
-                self._event(event)
-        finally:
+        self.status.state = "running"
+        with ExitStack() as closing:
             for sink in self.sinks:
-                sink.close()
+                closing.callback(sink.close)
+            try:
+                self._loop()
+            except BaseException as error:
+                self.status.state, self.status.error = "failed", str(error) or type(error).__name__
+                raise
+        self.status.state = "ended"
 
     def stop(self) -> None:
         """End the run soon, as if the source had ended; may be called from a signal handler or another thread."""
         self.source.close()
 
-    def _take(self, sample: Sample, result: Result) -> None:
-        self.samples += 1
-        self.scored += result.score is not None
+    def _loop(self) -> None:
+        for sample in self.source:
+            self._take(sample)
+        for event in self.detector.finish():
+            self._event(event)
+
+    def _take(self, sample: Sample) -> None:
+        begin = perf_counter()
+        result = self.detector.update(sample.values, sample.time)
+        self.status.seconds += perf_counter() - begin
         for sink in self.sinks:
             sink.take(sample, result)
         for event in result.events:
             self._event(event)
 
-    def _event(self, event: Event) -> None:
-        self.events += event.state == "open"
+    def _event(self, event: Event, but: Sink | None = None) -> None:
         for sink in self.sinks:
-            sink.event(event)
+            if sink is not but:
+                sink.event(event)
+
+
+def run_all(runners: Sequence[Runner]) -> None:
+    """Run several models side by side, each in its own thread; one that fails does not stop the others.
+
+    Raises:
+        EdgelstmError: At the end, the first failure.
+    """
+    if len(runners) == 1:
+        runners[0].run()
+        return
+    failures: list[BaseException] = []
+
+    def work(runner: Runner) -> None:
+        try:
+            runner.run()
+        except BaseException as error:
+            log.warning("%s has stopped: %s", runner.name, error)
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(runner,), name=runner.name) for runner in runners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():  # a join without end would keep signals waiting
+            thread.join(0.2)
+    if failures:
+        raise failures[0] if isinstance(failures[0], EdgelstmError) else EdgelstmError(str(failures[0])) from failures[
+            0
+        ]
 
 
 @contextmanager

@@ -1,41 +1,59 @@
-"""`edgelstm run`: watch a stream."""
+"""`edgelstm run`: watch streams."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 
-@click.command(
-    "run",
-    epilog="Example: tail -n +1 -F pump.csv | edgelstm run pump.int8.tflite - >> events.jsonl",
-)
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("source", default="-")
-@click.option("--scores", is_flag=True, help="One JSON line per sample instead of one per event.")
+@click.command("run", epilog="Example: edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db")
+@click.argument("model", required=False)
+@click.argument("source", required=False)
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file; its keys are the flags' names.")
+@click.option("--scores", is_flag=True, default=None, help="Print one JSON line per sample instead of one per event.")
+@click.option("--follow", is_flag=True, default=None, help="Read a file on as it grows, through rotation (tail -F).")
 @columns_options
+@click.option("--to", multiple=True, metavar="SINK", help="Send events there too; may be given several times.")
+@click.option("--scores-to", multiple=True, metavar="SINK", help="As --to, with a record for every sample.")
+@click.option("--name", help="What to call this model in topics, metrics and records.")
+@click.option("--state-dir", metavar="DIR", help="Folder for records that wait for a sink.")
+@click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB).")
+@click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there.")
+@click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback.")
+@click.option("--dry-run", is_flag=True, help="Check models, sources and sinks; say what would run.")
 @quiet_pipe
-def command(model: Path, source: str, scores: bool, columns: str | None, time_column: str | None) -> None:
-    """Watch SOURCE with MODEL and print one JSON line per event.
+def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
+    r"""Watch SOURCE with MODEL and print one JSON line per event, when it opens and when it closes.
 
-    SOURCE is a file (CSV or JSON lines, also gzipped) or - for standard input. An event is printed when it opens and
-    again when it closes. SIGTERM and Ctrl-C end the run cleanly: open events are closed.
+    \b
+    SOURCE  FILE or - (CSV or JSON lines, also gzipped), mqtt[s]://HOST/TOPIC,
+            serial:/dev/ttyUSB0?baud=9600, iio:DEVICE?every=0.1
+    SINK    mqtt[s]://HOST/TOPIC, https://…, sqlite:FILE, file:FILE, command:'CMD ARG …'
+
+    SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
     """
-    import sys
+    import logging
 
-    from edgelstm.cli.streams import parse_columns
-    from edgelstm.runtime import Detector
-    from edgelstm.runtime.runner import Runner, stopping
-    from edgelstm.runtime.sinks import EventLines, ScoreLines, Sink
-    from edgelstm.runtime.sources import open_source
+    from edgelstm.runtime.assemble import assemble, describe
+    from edgelstm.runtime.config import load_config, make_config
+    from edgelstm.runtime.runner import run_all, stopping
+    from edgelstm.runtime.service import serving
 
-    detector = Detector.load(model)
-    names = detector.metadata.names
-    sink: Sink = ScoreLines(sys.stdout, names) if scores else EventLines(sys.stdout)
-    runner = Runner(detector, open_source(source, parse_columns(names, columns, time_column)), [sink])
-    with stopping(runner):
-        runner.run()
-    click.echo(f"{runner.samples} samples, {runner.scored} scored, {runner.events} events.", err=True)
+    given = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
+    chosen = load_config(config, given) if config else make_config(given)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if dry_run:
+        click.echo("\n".join(describe(chosen)))
+        return
+    runners = assemble(chosen)
+    with stopping(*runners), serving(runners, chosen.settings):
+        run_all(runners)
+    for runner in runners:
+        done = runner.status
+        click.echo(
+            f"{runner.name}: {done.samples} samples, {done.scored} scored, {done.opened.total()} events.", err=True
+        )

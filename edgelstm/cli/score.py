@@ -31,17 +31,18 @@ def command(model: Path, data: Path, output: Path | None, columns: str | None, t
     from edgelstm.runtime.files import replacing
     from edgelstm.runtime.runner import Runner
     from edgelstm.runtime.sinks import ScoreTable
-    from edgelstm.runtime.sources import open_source
+    from edgelstm.runtime.sources import TextSource
+    from edgelstm.runtime.status import Status
 
     detector = Detector.load(model)
-    source = open_source(data, parse_columns(detector.metadata.names, columns, time_column))
+    source = TextSource(data, parse_columns(detector.metadata.names, columns, time_column))
 
-    def score(stream: TextIO) -> Runner:
+    def score(stream: TextIO) -> Status:
         runner = Runner(detector, source, [ScoreTable(stream)])
         runner.run()
-        if not runner.samples:
+        if not runner.status.samples:
             raise SeriesError(f"{source.name} holds no rows. Give one row a sample.")
-        return runner
+        return runner.status
 
     if output is None:
         score(sys.stdout)
@@ -49,4 +50,4 @@ def command(model: Path, data: Path, output: Path | None, columns: str | None, t
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no half output stays behind
     with replacing(output) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         done = score(stream)
-    click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.events} events.", err=True)
+    click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.anomalies} above the threshold.", err=True)

@@ -9,14 +9,22 @@ from typing import Any, TextIO
 from ..events import Event, Result
 from ..sources.sample import Sample
 
+INFINITE = (float("inf"), float("-inf"))
+_dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
 
 def compact(record: Mapping[str, Any]) -> str:
     """A record as one line of strict JSON.
 
     >>> compact({"score": 1.5, "channels": ["flow"]})
     '{"score":1.5,"channels":["flow"]}'
+    >>> compact({"score": float("inf")})
+    '{"score":null}'
     """
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    try:
+        return _dump(record)
+    except ValueError:  # a score beyond all numbers must not end the run
+        return _dump({name: None if value != value or value in INFINITE else value for name, value in record.items()})
 
 
 def score_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict[str, Any]:
@@ -35,18 +43,29 @@ def score_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict
     }
 
 
-class EventLines:
-    """One JSON line an event."""
+def event_record(event: Event) -> dict[str, Any]:
+    """An event as plain JSON types."""
+    return event.record()
 
-    def __init__(self, stream: TextIO) -> None:
+
+class EventLines:
+    """One JSON line an event.
+
+    Args:
+        stream: Where lines go.
+        model: Name to put in each line, empty for none.
+    """
+
+    def __init__(self, stream: TextIO, model: str = "") -> None:
         self.stream = stream
+        self._head = {"model": model} if model else {}
 
     def take(self, sample: Sample, result: Result) -> None:
         """Scores are not written."""
 
     def event(self, event: Event) -> None:
         """Write the event at once."""
-        self.stream.write(compact(event.record()) + "\n")
+        self.stream.write(compact({**self._head, **event_record(event)}) + "\n")
         self.stream.flush()
 
     def close(self) -> None:
@@ -55,14 +74,21 @@ class EventLines:
 
 
 class ScoreLines:
-    """One JSON line a sample."""
+    """One JSON line a sample.
 
-    def __init__(self, stream: TextIO, names: tuple[str, ...]) -> None:
+    Args:
+        stream: Where lines go.
+        names: Channel names, F of them.
+        model: Name to put in each line, empty for none.
+    """
+
+    def __init__(self, stream: TextIO, names: tuple[str, ...], model: str = "") -> None:
         self.stream, self.names = stream, names
+        self._head = {"model": model} if model else {}
 
     def take(self, sample: Sample, result: Result) -> None:
         """Write the sample's line at once."""
-        self.stream.write(compact(score_record(sample, result, self.names)) + "\n")
+        self.stream.write(compact({**self._head, **score_record(sample, result, self.names)}) + "\n")
         self.stream.flush()
 
     def event(self, event: Event) -> None:

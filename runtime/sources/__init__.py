@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
+from ..errors import ConfigError
+from ..specs import Spec, build
+from .follow import FollowSource
+from .iterable import IterableSource
 from .rows import Columns
 from .sample import Sample
 from .text import TextSource, parse_lines
 
-__all__ = ["Columns", "Sample", "Source", "TextSource", "open_source", "parse_lines"]
+__all__ = [
+    "Columns",
+    "FollowSource",
+    "IterableSource",
+    "Sample",
+    "Source",
+    "TextSource",
+    "open_source",
+    "parse_lines",
+]
+SCHEMES = ("mqtt", "mqtts", "serial", "iio")
 
 
 class Source(Protocol):
@@ -26,6 +39,33 @@ class Source(Protocol):
         """End the iteration soon; may be called from a signal handler or another thread."""
 
 
-def open_source(spec: Path | str, columns: Columns) -> Source:
-    """The source that a command-line argument names: a file, or `-` for standard input."""
-    return TextSource(spec, columns)
+def open_source(spec: Spec, columns: Columns, follow: bool = False, period: float | None = None) -> Source:
+    """The source that an address names; nothing is read or connected before it is iterated.
+
+    Args:
+        spec: A file, `-`, mqtt, mqtts, serial or iio.
+        columns: Which columns feed the model.
+        follow: Whether a file is read on as it grows.
+        period: The model's seconds between samples.
+
+    Raises:
+        ConfigError: If there is no such kind of source, an option is unknown, or an extra is missing.
+    """
+    where = f"The source {spec.name}"
+    if follow and (spec.scheme or spec.target == "-"):
+        raise ConfigError(f"--follow is for files; the source is {spec.name}.")
+    if spec.scheme in ("mqtt", "mqtts"):
+        from .mqtt import MqttSource, MqttSourceOptions
+
+        return MqttSource(spec, build(MqttSourceOptions, spec.options, where), columns)
+    if spec.scheme == "serial":
+        from .serial_line import SerialOptions, SerialSource
+
+        return SerialSource(spec.target, build(SerialOptions, spec.options, where), columns)
+    if spec.scheme == "iio":
+        from .iio import IioOptions, IioSource
+
+        return IioSource(spec.target, build(IioOptions, spec.options, where), columns, period)
+    if spec.scheme:
+        raise ConfigError(f"{where} is of an unknown kind. A source is a file, -, or one of {', '.join(SCHEMES)}.")
+    return FollowSource(spec.target, columns) if follow else TextSource(spec.target, columns)

@@ -1,0 +1,39 @@
+"""`edgelstm service`: write a systemd unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("service", epilog="Example: edgelstm service /etc/edgelstm/pump.toml -o edgelstm-pump.service")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Unit to write; standard output if left out.")
+@click.option("--program", metavar="PATH", help="The edgelstm command on the device; this one if left out.")
+def command(config: Path, output: Path | None, program: str | None) -> None:
+    """Write a hardened systemd unit that runs CONFIG, the TOML file of `edgelstm run --config`.
+
+    The unit grants what the configuration needs and no more: its own user, one folder to write, the devices and the
+    network its sources and sinks use. Models and sources are checked first.
+    """
+    import shutil
+    import sys
+
+    from edgelstm.runtime.bundle import load_bundle
+    from edgelstm.runtime.config import load_config
+    from edgelstm.runtime.errors import ConfigError
+    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.unit import unit
+
+    loaded = load_config(config)
+    found = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")
+    if not found:
+        raise ConfigError("The edgelstm command is not on the path. Name it with --program.")
+    periods = [load_bundle(stream.model).metadata.period for stream in loaded.streams]
+    text = unit(loaded, config.absolute(), str(Path(found).absolute()), periods)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_atomic(output, text.encode())
+    click.echo(f"{output}: check it with `systemd-analyze verify {output}`.", err=True)

@@ -1,0 +1,53 @@
+"""A command to run for each record, which it gets as JSON on its standard input."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ConfigError
+from ..specs import Spec
+from .forward import DeliveryError
+from .lines import compact
+
+PATIENCE = 60.0  # seconds after which a command is stopped and counts as failed
+
+
+class CommandDelivery:
+    """Runs a command a record, without a shell; exit code 0 delivers it, any other is tried again later."""
+
+    def __init__(self, spec: Spec) -> None:
+        try:
+            self._words = shlex.split(spec.target)
+        except ValueError as error:
+            raise ConfigError(f"{spec.target!r} is not a command ({error}).") from error
+        if not self._words or shutil.which(self._words[0]) is None:
+            raise ConfigError(
+                f"There is no command {''.join(self._words[:1])!r}. Check its name and that it is executable."
+            )
+        self.name = f"command:{self._words[0]}"
+
+    def deliver(self, records: Sequence[dict[str, Any]]) -> int:
+        """See `Delivery`."""
+        record = records[0]
+        try:
+            done = subprocess.run(
+                self._words,
+                input=compact(record).encode() + b"\n",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=PATIENCE,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DeliveryError(f"not done after {PATIENCE:g} s") from error
+        if done.returncode:
+            raise DeliveryError(f"exit code {done.returncode}")
+        return 1
+
+    def close(self) -> None:
+        """Nothing stays open."""

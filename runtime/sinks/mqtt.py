@@ -1,0 +1,179 @@
+"""An MQTT broker as a sink: events, scores, a retained status with a last will, Home Assistant discovery."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..mqtt import Access, connect
+from ..specs import Spec
+from .forward import DeliveryError
+from .lines import compact
+
+IN_FLIGHT = 20  # messages sent before the first must be acknowledged; what paho and most brokers take
+ANSWER = 5.0  # seconds without any acknowledgement after which the broker counts as gone
+
+
+@dataclass(frozen=True)
+class MqttSinkOptions(Access):
+    """How results reach a broker."""
+
+    discovery: str = ""
+    """Prefix of Home Assistant's discovery topics, mostly homeassistant; empty for none."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Where what is published."""
+
+    base: str
+    """Common beginning."""
+
+    @property
+    def status(self) -> str:
+        """Retained: online or offline."""
+        return f"{self.base}/status"
+
+    @property
+    def anomaly(self) -> str:
+        """Retained: ON while an anomaly event is open, else OFF."""
+        return f"{self.base}/anomaly"
+
+    def of(self, record: dict[str, Any]) -> str:
+        """Topic of an event or a score."""
+        return f"{self.base}/{record['type']}"
+
+
+class MqttDelivery:
+    """Publishes records in order and counts them as delivered when the broker has acknowledged them.
+
+    A message is handed to paho once; paho sends it again after a lost connection. New ones follow only when all
+    before them are acknowledged, so that nothing overtakes what is being sent again.
+
+    Args:
+        spec: Broker and base topic; without a topic it is `edgelstm/MODEL`.
+        options: Credentials, discovery.
+        model: The model's name.
+        scores: Whether scores are sent, for discovery.
+    """
+
+    def __init__(self, spec: Spec, options: MqttSinkOptions, model: str, scores: bool) -> None:
+        self.name, self.options, self.model, self.scores = spec.name, options, model, scores
+        self.topics = Topics(spec.target.strip("/") or f"edgelstm/{model}")
+        self._sent: deque[tuple[int, Any]] = deque()
+        self._changed = threading.Condition()
+        self._refusal = ""
+        self._up = False
+        self._client = connect(spec, options, self._prepare)
+
+    def _prepare(self, client: Any) -> None:
+        client.will_set(self.topics.status, "offline", qos=1, retain=True)
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.on_connect, client.on_disconnect, client.on_publish = self._connected, self._lost, self._acknowledged
+
+    def _connected(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        with self._changed:
+            self._up = not code.is_failure
+            self._refusal = str(code).lower() if code.is_failure else ""
+            self._changed.notify_all()
+        if code.is_failure:
+            return
+        client.publish(self.topics.status, "online", qos=1, retain=True)
+        if self.options.discovery:
+            topic, payload = discovery(self.options.discovery, self.topics, self.model, self.scores)
+            client.publish(topic, compact(payload), qos=1, retain=True)
+
+    def _lost(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        with self._changed:
+            self._up = False
+            self._changed.notify_all()
+
+    def _acknowledged(self, client: Any, userdata: Any, number: int, code: Any, properties: Any) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def deliver(self, records: Sequence[dict[str, Any]]) -> int:
+        """See `Delivery`."""
+        if not self._sent:
+            self._wait_for_connection()
+            for record in records[:IN_FLIGHT]:
+                self._publish(record)
+        count = self._acknowledgements()
+        if not count:
+            raise DeliveryError(self._refusal or ("no answer" if self._up else "not connected"))
+        return count
+
+    def _wait_for_connection(self) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._up or self._refusal, ANSWER) or not self._up:
+                raise DeliveryError(self._refusal or "not connected")
+
+    def _publish(self, record: dict[str, Any]) -> None:
+        if record["type"] == "event" and record.get("kind") == "anomaly":
+            state = "ON" if record["state"] == "open" else "OFF"
+            self._client.publish(self.topics.anomaly, state, qos=max(1, self.options.qos), retain=True)
+        message = self._client.publish(self.topics.of(record), compact(record), qos=max(1, self.options.qos))
+        self._sent.append((record["seq"], message))
+
+    def _acknowledgements(self) -> int:
+        """How many of the oldest messages are acknowledged; waits for the first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._sent[0][1].is_published(), ANSWER)
+            count = 0
+            while self._sent and self._sent[0][1].is_published():
+                self._sent.popleft()
+                count += 1
+        return count
+
+    def close(self) -> None:
+        """Say goodbye."""
+        if self._up:
+            farewell = self._client.publish(self.topics.status, "offline", qos=1, retain=True)
+            end = time.monotonic() + ANSWER
+            while self._up and not farewell.is_published() and time.monotonic() < end:
+                time.sleep(0.01)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def discovery(prefix: str, topics: Topics, model: str, scores: bool) -> tuple[str, dict[str, Any]]:
+    """Home Assistant's device discovery: topic and payload.
+
+    Schema: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (2024.11 and later).
+    """
+    from edgelstm import __version__
+
+    identity = "edgelstm_" + re.sub(r"[^a-zA-Z0-9_-]", "_", topics.base)
+    components: dict[str, Any] = {
+        "anomaly": {
+            "platform": "binary_sensor",
+            "name": "Anomaly",
+            "unique_id": f"{identity}_anomaly",
+            "device_class": "problem",
+            "state_topic": topics.anomaly,
+            "json_attributes_topic": f"{topics.base}/event",
+        }
+    }
+    if scores:
+        components["score"] = {
+            "platform": "sensor",
+            "name": "Anomaly score",
+            "unique_id": f"{identity}_score",
+            "state_class": "measurement",
+            "state_topic": f"{topics.base}/score",
+            "value_template": "{{ value_json.score }}",
+            "suggested_display_precision": 2,
+        }
+    payload = {
+        "device": {"identifiers": [identity], "name": model, "manufacturer": "edgelstm", "sw_version": __version__},
+        "origin": {"name": "edgelstm", "sw_version": __version__},
+        "components": components,
+        "availability_topic": topics.status,
+        "qos": 1,
+    }
+    return f"{prefix}/device/{identity}/config", payload

@@ -1,0 +1,73 @@
+"""A SQLite database: a table of events, and one of scores."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import OutputError
+from ..specs import Spec
+from .forward import DeliveryError
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS event (
+    model TEXT NOT NULL, id TEXT NOT NULL, kind TEXT, state TEXT, start REAL, "end" REAL, peak REAL,
+    channels TEXT, reason TEXT, PRIMARY KEY (model, id)
+);
+CREATE TABLE IF NOT EXISTS score (
+    model TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT, score REAL, threshold REAL, anomaly INTEGER, status TEXT,
+    PRIMARY KEY (model, seq)
+) WITHOUT ROWID;
+"""
+EVENT = "INSERT INTO event VALUES (:model, :id, :kind, :state, :start, :end, :peak, :channels, :reason)\
+ ON CONFLICT (model, id) DO UPDATE SET state = :state, \"end\" = :end, peak = :peak, channels = :channels,\
+ reason = :reason WHERE state = 'open'"
+SCORE = "INSERT OR REPLACE INTO score VALUES (:model, :seq, :time, :score, :threshold, :anomaly, :status)"
+
+
+@dataclass(frozen=True)
+class SqliteOptions:
+    """How much is kept."""
+
+    keep: int = 1_000_000
+    """Newest scores kept a model; 0 keeps all. Events are always kept."""
+
+
+class SqliteDelivery:
+    """Writes records in one transaction a batch; a repeated record changes nothing."""
+
+    def __init__(self, spec: Spec, options: SqliteOptions) -> None:
+        self.name, self.options = f"sqlite:{spec.target}", options
+        try:
+            self._base = sqlite3.connect(spec.target, timeout=5.0, check_same_thread=False)
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = NORMAL")
+            self._base.executescript(TABLES)
+        except sqlite3.Error as error:
+            raise OutputError(f"Cannot use {spec.target} as a database: {error}.") from error
+
+    def deliver(self, records: Sequence[dict[str, Any]]) -> int:
+        """See `Delivery`."""
+        try:
+            with self._base:
+                for record in records:
+                    if record["type"] == "event":
+                        self._base.execute(EVENT, {**record, "channels": json.dumps(record["channels"])})
+                    else:
+                        self._base.execute(SCORE, record)
+                self._thin(records[-1])
+        except sqlite3.Error as error:
+            raise DeliveryError(str(error)) from error
+        return len(records)
+
+    def _thin(self, newest: dict[str, Any]) -> None:
+        if self.options.keep:
+            oldest = newest["seq"] - self.options.keep
+            self._base.execute("DELETE FROM score WHERE model = ? AND seq <= ?", (newest["model"], oldest))
+
+    def close(self) -> None:
+        """Close the database."""
+        self._base.close()

@@ -1,0 +1,129 @@
+"""Linux Industrial I/O: accelerometers, ADCs and the like, read from sysfs.
+
+Files and formulas as in the kernel's Documentation/ABI/testing/sysfs-bus-iio: value = (raw + offset) * scale.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Flag
+
+from ..errors import ConfigError, SeriesError
+from .live import LiveRows
+from .rows import Columns, Row
+from .sample import Sample
+
+ROOT = "/sys/bus/iio/devices"
+_VALUE = re.compile(r"in_(.+)_(raw|input)$")
+
+
+@dataclass(frozen=True)
+class IioOptions:
+    """How a device is read."""
+
+    every: float = 0.0
+    """Seconds between samples; 0 for the model's own period."""
+    root: str = ROOT
+    """Folder of the devices."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One channel's files."""
+
+    value: Path
+    offset: float
+    scale: float
+
+    def read(self) -> float:
+        """The value in the kernel's unit, NaN when the device does not answer."""
+        try:
+            return (float(self.value.read_text()) + self.offset) * self.scale
+        except (OSError, ValueError):
+            return math.nan
+
+
+class IioSource:
+    """Samples of one IIO device at a fixed interval.
+
+    Args:
+        device: Its folder's name (iio:device0) or what its file `name` says (bme280).
+        options: Interval and root.
+        columns: Which channels feed the model; called as in sysfs without `in_` and `_raw` (accel_x, voltage0).
+        period: The model's seconds between samples.
+
+    Raises:
+        SeriesError: If there is no such device.
+        ShapeError: If it lacks a channel.
+        ConfigError: If no interval is known.
+    """
+
+    def __init__(self, device: str, options: IioOptions, columns: Columns, period: float | None) -> None:
+        self.every = options.every or period or 0.0
+        if self.every <= 0:
+            raise ConfigError("The model does not know its interval. Say it: iio:DEVICE?every=0.1 (seconds)")
+        folder = _find(Path(options.root), device)
+        self.name = f"iio:{folder.name}"
+        found = _readings(folder)
+        if not set(columns.names) <= set(found):
+            raise columns.missing(sorted(found), self.name)
+        self._readings = [found[name] for name in columns.names]
+        self._rows = LiveRows(columns, self.name)
+        self._stop = Flag()
+
+    def __iter__(self) -> Iterator[Sample]:
+        due = time.monotonic()
+        while not self._stop.wait(max(0.0, due - time.monotonic())):
+            yield self._rows.sample(Row([reading.read() for reading in self._readings], None, ""))
+            due = max(due + self.every, time.monotonic())
+
+    def close(self) -> None:
+        """End the reading soon."""
+        self._stop.set()
+
+
+def _find(root: Path, device: str) -> Path:
+    folders = sorted(root.glob("iio:device*")) if root.is_dir() else []
+    names = {folder.name: folder for folder in folders}
+    names |= {_text(folder / "name"): folder for folder in reversed(folders)}
+    if device not in names:
+        there = ", ".join(sorted(filter(None, names))) or "none"
+        raise SeriesError(f"There is no IIO device {device!r} in {root} (there: {there}).")
+    return names[device]
+
+
+def _readings(folder: Path) -> dict[str, _Reading]:
+    """Channels by name; `input` is processed already, `raw` needs offset and scale, shared by kind where not its own."""
+    found: dict[str, _Reading] = {}
+    for path in sorted(folder.glob("in_*")):
+        match = _VALUE.match(path.name)
+        if not match or match.group(1) in found:
+            continue
+        name = match.group(1)
+        if match.group(2) == "input":
+            found[name] = _Reading(path, 0.0, 1.0)
+        else:
+            found[name] = _Reading(path, _setting(folder, name, "offset", 0.0), _setting(folder, name, "scale", 1.0))
+    return found
+
+
+def _setting(folder: Path, name: str, what: str, default: float) -> float:
+    shared = re.sub(r"(_[a-z]+|\d+)$", "", name)
+    for candidate in (f"in_{name}_{what}", f"in_{shared}_{what}"):
+        try:
+            return float(_text(folder / candidate) or "x")
+        except ValueError:
+            continue
+    return default
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,144 @@
+"""What live sources share: they outlive a bad line, and give a sample without a time the time of its arrival."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
+
+from ..errors import EdgelstmError, SeriesError, ShapeError
+from .rows import Columns, Parse, Row, layout
+from .sample import Sample
+
+log = logging.getLogger("edgelstm")
+PATIENCE = 20  # lines at the start that may be unreadable before the source counts as a wrong one
+Clock = Callable[[], float]
+
+
+def stamp(moment: float) -> str:
+    """A moment as ISO 8601 text, UTC, milliseconds.
+
+    >>> stamp(0.5)
+    '1970-01-01T00:00:00.500Z'
+    """
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class LiveRows:
+    """Lines to samples; an unreadable line is counted and passed over, and said once.
+
+    Args:
+        columns: Which columns feed the model.
+        origin: Name of the source, for messages.
+        clock: Time of arrival for samples that bring none, seconds since 1970; None leaves them without.
+    """
+
+    def __init__(self, columns: Columns, origin: str, clock: Clock | None = time.time) -> None:
+        self.columns, self.origin, self.clock = columns, origin, clock
+        self.bad = self.row = 0
+        self._parse: Parse | None = None
+        self.header = ""
+
+    def line(self, line: str) -> Sample | None:
+        """One line's sample; None for a header, a blank or an unreadable line.
+
+        Raises:
+            EdgelstmError: If not one of the first lines fits the model.
+        """
+        if not line or line.isspace() or line == self.header:
+            return None
+        try:
+            if self._parse is None:
+                parse, header = layout(line, self.columns, self.origin)
+                self._parse = parse
+                if header:
+                    self.header = line
+                    return None
+            return self.sample(self._parse(line))
+        except (SeriesError, ShapeError) as error:
+            self._skip(error)
+            return None
+
+    def sample(self, row: Row) -> Sample:
+        """A row as the next sample."""
+        number, self.row = self.row, self.row + 1
+        if row.time is not None or self.clock is None:
+            return Sample(row.values, row.time, number, row.label)
+        now = self.clock()
+        return Sample(row.values, now, number, stamp(now))
+
+    def _skip(self, error: EdgelstmError) -> None:
+        self.bad += 1
+        if not self.row and self.bad >= PATIENCE:
+            raise error
+        if self.bad == 1:
+            log.warning("%s: a line is passed over: %s", self.origin, error)
+
+    def new_file(self) -> None:
+        """A rotated file may have other columns: settle the layout anew."""
+        self._parse, self.header = None, ""
+
+    def samples(self, lines: Iterable[str]) -> Iterator[Sample]:
+        """The samples of all lines."""
+        for line in lines:
+            sample = self.line(line)
+            if sample is not None:
+                yield sample
+
+
+class Rounds:
+    """Values that come one channel at a time, gathered into rows.
+
+    A row is full when every channel has come; when one comes again before that, the row is given as it is, with NaN
+    for the silent ones.
+
+    >>> rounds = Rounds(2)
+    >>> rounds.put(0, 1.0), rounds.put(1, 2.0), rounds.put(0, 3.0), rounds.put(0, 4.0)
+    (None, [1.0, 2.0], None, [3.0, nan])
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._empty = [math.nan] * channels
+        self._values, self._come = self._empty.copy(), [False] * channels
+
+    def put(self, channel: int, value: float) -> list[float] | None:
+        """Take a value; give the row that it completes."""
+        if self._come[channel]:
+            row = self._flush()
+            self._set(channel, value)
+            return row
+        self._set(channel, value)
+        return self._flush() if all(self._come) else None
+
+    def _set(self, channel: int, value: float) -> None:
+        self._values[channel], self._come[channel] = value, True
+
+    def _flush(self) -> list[float]:
+        row, self._values = self._values, self._empty.copy()
+        self._come = [False] * len(row)
+        return row
+
+
+class Grid:
+    """Values that come one channel at a time, sampled at a fixed interval; a value older than three of them is NaN."""
+
+    def __init__(self, channels: int, every: float, clock: Clock = time.monotonic) -> None:
+        self.every, self._clock = every, clock
+        self._values = [math.nan] * channels
+        self._at = [-math.inf] * channels
+        self._due = clock() + every
+
+    def put(self, channel: int, value: float) -> None:
+        """Take a value."""
+        self._values[channel], self._at[channel] = value, self._clock()
+
+    def due(self) -> list[float] | None:
+        """The row that is due now, None if none is; after a standstill one row, not many."""
+        now = self._clock()
+        if now < self._due:
+            return None
+        self._due += self.every * (1 + (now - self._due) // self.every)
+        oldest = now - 3 * self.every
+        return [value if at >= oldest else math.nan for value, at in zip(self._values, self._at, strict=True)]
