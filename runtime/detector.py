@@ -17,6 +17,7 @@ from .errors import ModelError, ShapeError
 from .events import Event, Result
 from .interpreter import TFLiteModel
 from .metadata import Metadata
+from .policies import Admission, Faults, Guard, Policies, warmup
 from .scoring import Scorer
 
 FAR = 1e12  # scaled units; beyond it float32 arithmetic inside a model could overflow
@@ -29,12 +30,19 @@ class Detector:
         metadata: What the model file says of itself.
         predict: Scaled window (W, F) to the model's output without batch axis, (W, F) or (H, F); or an `Engine`.
         decision: When scores become events; None for what the model file says, or the defaults.
+        policies: What to do with troubled input; None for the defaults.
 
     Raises:
         ModelError: If the model's kind cannot score anomalies, or its file carries no score statistics.
     """
 
-    def __init__(self, metadata: Metadata, predict: Predict | Engine, decision: Decision | None = None) -> None:
+    def __init__(
+        self,
+        metadata: Metadata,
+        predict: Predict | Engine,
+        decision: Decision | None = None,
+        policies: Policies | None = None,
+    ) -> None:
         if metadata.kind not in ("autoencoder", "forecaster") or metadata.scaler is None:
             raise ModelError(f"A detector needs an autoencoder or a forecaster; received kind {metadata.kind}.")
         if metadata.scoring is None:
@@ -44,12 +52,15 @@ class Detector:
         self.engine: Engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
         self.scorer = Scorer(metadata.scoring)
         decision = decision or Decision.of(metadata.sections.get("decision", {}))
-        self.decider = Decider(metadata.names, f"{metadata.source}.{metadata.scheme}", decision)
+        identity = f"{metadata.source}.{metadata.scheme}"
+        self.decider = Decider(metadata.names, identity, decision)
+        self.guard = Guard(metadata, policies)
+        self.faults = Faults(metadata.names, identity, self.guard.recover)
         self.threshold = metadata.threshold.value if metadata.threshold else None
         self.index = 0
         self._forecaster = metadata.kind == "forecaster"
         self._rows = metadata.scoring.rows
-        self._warmup = int(metadata.sections.get("streaming", {}).get("warmup", 0)) if metadata.stateful else 0
+        self._warmup = warmup(metadata) if metadata.stateful else 0
         self._forecast: list[float] | None = None
         self._shape = (channels,)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
@@ -57,17 +68,21 @@ class Detector:
         self._pack, self._unpack = single.pack, single.unpack
 
     @classmethod
-    def load(cls, path: Path | str, threads: int = 1, decision: Decision | None = None) -> Detector:
+    def load(
+        cls, path: Path | str, threads: int = 1, decision: Decision | None = None, policies: Policies | None = None
+    ) -> Detector:
         """Load a converted model.
 
         Raises:
             ModelError: If the file is not a usable edgelstm model.
             InterpreterError: If no interpreter is installed or it cannot load the model.
         """
-        return cls.from_bundle(load_bundle(path), threads, decision)
+        return cls.from_bundle(load_bundle(path), threads, decision, policies)
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, threads: int = 1, decision: Decision | None = None) -> Detector:
+    def from_bundle(
+        cls, bundle: Bundle, threads: int = 1, decision: Decision | None = None, policies: Policies | None = None
+    ) -> Detector:
         """As `load`, from a file's content."""
         model = TFLiteModel(bundle.flatbuffer, threads)
         channels = len(bundle.metadata.channels)
@@ -77,34 +92,79 @@ class Detector:
                 f"{bundle.origin} says it takes windows {expected}; its network takes "
                 f"{[tensor.shape for tensor in model.inputs]} and gives {model.outputs[0].shape}. Convert it again."
             )
-        return cls(bundle.metadata, TFLiteEngine(model, bundle.metadata.stateful), decision)
+        return cls(bundle.metadata, TFLiteEngine(model, bundle.metadata.stateful), decision, policies)
 
-    def update(self, sample: npt.ArrayLike, time: float | None = None) -> Result:
+    def update(self, sample: npt.ArrayLike, time: float | None = None, arrival: float | None = None) -> Result:
         """Take the newest sample.
 
         Args:
-            sample: Shape (F,), sensor units.
+            sample: Shape (F,), sensor units; NaN where a channel is silent.
             time: Its time, seconds; None for a plain row count.
+            arrival: When it came on a clock that never jumps (`time.monotonic`), for live sources: it tells a jump of
+                the wall clock from a gap.
 
         Raises:
             ShapeError: If the number of channels is wrong.
         """
-        array = sample if isinstance(sample, np.ndarray) else np.asarray(sample, np.float64)
+        values = self._values(sample)
+        index, self.index = self.index, self.index + 1
+        admission = self.guard.admit(values, time, arrival)
+        if admission is not None:
+            return self._troubled(index, time, admission)
+        error = self.error(values)
+        if error is None:
+            return Result(time, None, self.threshold, False, None, "warmup", self._watch(index, time))
+        return self._decide(index, time, error, "ok")
+
+    def _values(self, sample: npt.ArrayLike) -> list[float]:
+        if isinstance(sample, list) and len(sample) == len(self._offset) and isinstance(sample[0], float):
+            return sample  # the usual case, without a detour through an array
+        array = np.asarray(sample, np.float64)
         if array.shape != self._shape:
             raise ShapeError(
                 f"The model expects {len(self._offset)} channels ({', '.join(self.metadata.names)}); "
                 f"received shape {array.shape}. Name the columns with --columns."
             )
-        index, self.index = self.index, self.index + 1
-        error = self.error(array.tolist())
-        if error is None:
-            return Result(time, None, self.threshold, False, None, "warmup")
+        values: list[float] = array.tolist()
+        return values
+
+    def _decide(self, index: int, time: float | None, error: Iterable[float], status: str) -> Result:
         score, parts = self.scorer.update(error)
         threshold = self.threshold
         if threshold is None:
-            return Result(time, score, None, False, parts)
+            return Result(time, score, None, False, parts, status, self._watch(index, time))
         event = self.decider.update(index, time, score, threshold, parts)
-        return Result(time, score, threshold, score > threshold, parts, "ok", (event,) if event else ())
+        events = self._watch(index, time)
+        return Result(time, score, threshold, score > threshold, parts, status, (event, *events) if event else events)
+
+    def _watch(self, index: int, time: float | None) -> tuple[Event, ...]:
+        """Events about the input."""
+        if self.guard.uneasy or self.faults.open:
+            return self.faults.update(index, time, self.guard.faults())
+        return ()
+
+    def _troubled(self, index: int, time: float | None, admission: Admission) -> Result:
+        """A row that the policies had to deal with."""
+        events = self._restart() if admission.restart else ()
+        if admission.values is None:
+            found = self._watch(index, time) if admission.status == "missing" else ()
+            return Result(time, None, self.threshold, False, None, admission.status, events + found)
+        for row in admission.fill:
+            self.error(row)
+        error = self.error(admission.values)
+        masked = admission.masked
+        if error is None or len(masked) == len(self._offset):
+            status = "warmup" if error is None else admission.status
+            return Result(time, None, self.threshold, False, None, status, events + self._watch(index, time))
+        kept = [0.0 if channel in masked else value for channel, value in enumerate(error)]
+        result = self._decide(index, time, kept, admission.status)
+        return result._replace(events=events + result.events)
+
+    def _restart(self) -> tuple[Event, ...]:
+        """Warm up again; an anomaly cannot go on over what was not seen."""
+        self.rewarm()
+        event = self.decider.finish()
+        return (event,) if event else ()
 
     def error(self, values: list[float]) -> Iterable[float] | None:
         """Absolute error a channel of the newest sample, None while warming up."""
@@ -126,12 +186,13 @@ class Detector:
     def finish(self) -> tuple[Event, ...]:
         """Close what is still open, as at the end of a stream."""
         event = self.decider.finish()
-        return (event,) if event else ()
+        return ((event,) if event else ()) + self.faults.finish()
 
     def reset(self) -> None:
         """Forget everything that came so far, as after a restart."""
         self.index = 0
-        self.decider.finish()
+        self.finish()
+        self.guard.clear()
         self.rewarm()
 
     def rewarm(self) -> None:

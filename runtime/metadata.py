@@ -37,6 +37,8 @@ class Channel:
     """Lowest value in the training rows, in its unit."""
     train_high: float | None = None
     """Highest value in the training rows, in its unit."""
+    longest_run: int | None = None
+    """Longest run of equal values in the training rows, counted as repeats; None when not known."""
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,21 @@ def scores_and_events(model, stream):
 
 
 def record_of(model):
-    """What one model gives here, by the API and by the command line, which must agree."""
-    stream = model.parent / "stream.csv"
-    scores, events = scores_and_events(model, stream)
-    printed = [json.loads(line) for line in edgelstm("run", model, stream).splitlines()]
+    """What one model gives here."""
+    scores, events = scores_and_events(model, model.parent / "stream.csv")
+    if not events:
+        sys.exit(f"{model.name}: no event at all in a stream with faults")
+    return {"scores": scores, "events": events}
+
+
+def check_commands(model, events):
+    """The command line agrees with the API."""
+    printed = [json.loads(line) for line in edgelstm("run", model, model.parent / "stream.csv").splitlines()]
     same = [(event["id"], event["state"], event["channels"]) for event in events]
     if [(event["id"], event["state"], event["channels"]) for event in printed] != same:
         sys.exit(f"{model.name}: `edgelstm run` printed other events than the API gives:\n{printed}\n{events}")
-    if not events:
-        sys.exit(f"{model.name}: no event at all in a stream with faults")
-    edgelstm("inspect", model, "--json")
-    return {"scores": scores, "events": events}
+    if json.loads(edgelstm("inspect", model, "--json"))["metadata"]["scheme"] not in model.name:
+        sys.exit(f"{model.name}: inspect says another scheme")
 
 
 def compare(name, here, there):
@@ -77,6 +81,8 @@ def main():
     options = parser.parse_args()
     print(edgelstm("doctor", options.models[0], "--folder", options.record.parent), end="")
     record = {model.name: record_of(model) for model in options.models}
+    quantized = next(model for model in options.models if "int8" in model.name)
+    check_commands(quantized, record[quantized.name]["events"])
     heavy = HEAVY & set(sys.modules)
     if heavy:
         sys.exit(f"imported {heavy}")
