@@ -98,9 +98,10 @@ def lower(model: Any, lookback: int | None = None) -> bytes:
     concrete = tf.function(forward, input_signature=specs, autograph=False).get_concrete_function()
     # without a trackable object the converter takes a route that inlines marked functions
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
-    content: bytes = converter.convert()
-    _check_ops(content)
-    return content
+    graph = Graph.parse(converter.convert())
+    _check_ops(graph)
+    _unclip(graph)
+    return graph.serialize()
 
 
 def _structured(model: Any, inputs: tuple[Any, ...]) -> Any:
@@ -110,8 +111,14 @@ def _structured(model: Any, inputs: tuple[Any, ...]) -> Any:
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
-def _check_ops(content: bytes) -> None:
-    graph = Graph.parse(content)
+def _unclip(graph: Graph) -> None:
+    """Undo what the fuser adds: it clips cell states at 10, which Keras does not."""
+    for operator in graph.operators:
+        if hasattr(operator.builtinOptions, "cellClip"):
+            operator.builtinOptions.cellClip = 0.0
+
+
+def _check_ops(graph: Graph) -> None:
     foreign = sorted({op for op in graph.op_names() if op in FORBIDDEN})
     if foreign or graph.subgraph_count > 1:
         raise ConversionError(

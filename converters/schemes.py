@@ -62,7 +62,7 @@ def convert_all(
     Raises:
         ConversionError: If a scheme's error is above its limit and `allow_drop` is off.
     """
-    content = Graph.parse(job.content).serialize()
+    content = job.content
     exact = run(content, job.held)
     lowering = max(relative_largest(ours, theirs) for ours, theirs in zip(exact, job.keras_outputs, strict=True))
     if not lowering <= FLOAT_LIMIT and not job.allow_drop:
