@@ -62,6 +62,7 @@ class Detector:
         self._rows = metadata.scoring.rows
         self._warmup = warmup(metadata) if metadata.stateful else 0
         self._forecast: list[float] | None = None
+        self._output: list[float] = []
         self._shape = (channels,)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
         single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
@@ -151,14 +152,41 @@ class Detector:
             return Result(time, None, self.threshold, False, None, admission.status, events + found)
         for row in admission.fill:
             self.error(row)
-        error = self.error(admission.values)
+        events += self._watch(index, time)
+        error = self._held_error(admission.values, admission.held)
         masked = admission.masked
         if error is None or len(masked) == len(self._offset):
             status = "warmup" if error is None else admission.status
-            return Result(time, None, self.threshold, False, None, status, events + self._watch(index, time))
+            return Result(time, None, self.threshold, False, None, status, events)
         kept = [0.0 if channel in masked else value for channel, value in enumerate(error)]
+        if self.faults.blind:
+            score, parts = self.scorer.update(kept)
+            anomaly = self.threshold is not None and score > self.threshold
+            event = self.decider.finish()
+            events += (event,) if event else ()
+            return Result(time, score, self.threshold, anomaly, parts, admission.status, events)
         result = self._decide(index, time, kept, admission.status)
         return result._replace(events=events + result.events)
+
+    def _held_error(self, values: list[float], held: tuple[int, ...]) -> list[float] | None:
+        """As `error`, for a row in which the model's own expectation stands for the held channels."""
+        expected = self._forecast if self._forecaster else self._output
+        if held and expected:
+            values = self._expect(values, held, expected)
+        error = self.error(values)
+        if held and error is not None and not self._forecaster:
+            self.engine.undo()  # what the model makes of the held value comes nearer to the truth: once more with that
+            error = self.error(self._expect(values, held, self._output))
+        return None if error is None else list(error)
+
+    def _expect(self, values: list[float], held: tuple[int, ...], scaled: list[float]) -> list[float]:
+        return [scaled[i] * self._scale[i] + self._offset[i] if i in held else value for i, value in enumerate(values)]
+
+    def _push(self, values: list[float]) -> tuple[float, ...]:
+        packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
+        scaled = self._unpack(packed)
+        self.engine.push(scaled, packed)
+        return scaled
 
     def _restart(self) -> tuple[Event, ...]:
         """Warm up again; an anomaly cannot go on over what was not seen."""
@@ -168,20 +196,21 @@ class Detector:
 
     def error(self, values: list[float]) -> Iterable[float] | None:
         """Absolute error a channel of the newest sample, None while warming up."""
-        packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
-        scaled, engine = self._unpack(packed), self.engine
+        engine = self.engine
+        scaled = self._push(values)
         if self._forecaster:
-            forecast = self._forecast if engine.buffer.count >= self._warmup else None
-            engine.push(scaled, packed)
+            forecast = self._forecast if engine.buffer.count > self._warmup else None
             self._forecast = engine.run(0) if engine.buffer.full else None
             return None if forecast is None else map(abs, map(sub, scaled, forecast))
-        engine.push(scaled, packed)
         if not engine.buffer.full:
             return None
         if self._rows > 1:
-            errors: list[float] = self.scorer.error(engine.buffer.window(), engine.run_rows(self._rows)).tolist()
+            output = engine.run_rows(self._rows)
+            self._output = output[-1].tolist()
+            errors: list[float] = self.scorer.error(engine.buffer.window(), output).tolist()
             return errors
-        return map(abs, map(sub, scaled, engine.run(-1)))
+        self._output = engine.run(-1)
+        return map(abs, map(sub, scaled, self._output))
 
     def finish(self) -> tuple[Event, ...]:
         """Close what is still open, as at the end of a stream."""
@@ -199,4 +228,4 @@ class Detector:
         """Forget the samples but not the alarms: what follows warms up again, as after a gap."""
         self.engine.clear()
         self.scorer.reset()
-        self._forecast = None
+        self._forecast, self._output = None, []

@@ -42,6 +42,9 @@ class Engine(Protocol):
     def run_rows(self, rows: int) -> Floats:
         """The last rows of the model's output for the newest window, shape (rows, F)."""
 
+    def undo(self) -> None:
+        """Take the newest sample back, to push another in its place."""
+
     def clear(self) -> None:
         """Forget all samples and the model's state."""
 
@@ -67,6 +70,10 @@ class PlainEngine:
     def run_rows(self, rows: int) -> Floats:
         """See `Engine`."""
         return np.asarray(self._predict(self.buffer.window()))[-rows:]
+
+    def undo(self) -> None:
+        """See `Engine`."""
+        self.buffer.undo()
 
     def clear(self) -> None:
         """See `Engine`."""
@@ -125,6 +132,12 @@ class TFLiteEngine:
         interpreter.invoke()
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
         return output
+
+    def undo(self) -> None:
+        """See `Engine`."""
+        self.buffer.undo()
+        if self._quantized:
+            self._quantized.undo()
 
     def clear(self) -> None:
         """See `Engine`."""

@@ -10,7 +10,9 @@ an anomaly of the machine and a fault of its sensors are told apart.
     time        a time that is no number                           dropped
     bridged     rows missing, fewer than `bridge`                  filled in on a straight line
     gap         more rows missing than that                        warm-up from the start; an open event is closed
-    missing     a value that is not a number, or no value          last good value; its channel does not count in the score
+    missing     a value that is not a number, or no value          what the model expects, else the last good value; its
+                                                                   channel does not count in the score, and no anomaly
+                                                                   event opens while the fault lasts
     range       a value that is physically impossible              as missing
     far         a value that no arithmetic could bear              limited, so far out that the score shows it
     stuck       one value for longer than ever in training         scored as it is
@@ -63,8 +65,10 @@ class Admission:
     """The result's status."""
     values: list[float] | None
     """Values for the model, None when the row is dropped."""
+    held: tuple[int, ...] = ()
+    """Channels whose value is no reading: the model's own expectation is better."""
     masked: tuple[int, ...] = ()
-    """Channels that must not count in the score."""
+    """Channels that must not count in the score: held now, or still in the window."""
     fill: tuple[list[float], ...] = ()
     """Rows to push before it, to bridge a short gap."""
     restart: bool = False
@@ -217,7 +221,7 @@ class Guard:
         self.last = mended
         masked = tuple(index for index, left in enumerate(self.masked_for) if left)
         self._troubled = bool(masked)
-        return Admission("held" if bad else "ok", mended, masked, fill, restart)
+        return Admission("held" if bad else "ok", mended, tuple(sorted(bad)), masked, fill, restart)
 
     def _mend(self, values: list[float]) -> tuple[list[float] | None, set[int]]:
         """Values that the model can take, None when not one is good; and the channels that were bad."""
@@ -294,6 +298,11 @@ class Faults:
                 events.append(self._event(key, "closed"))
                 del self.open[key]
         return tuple(events)
+
+    @property
+    def blind(self) -> bool:
+        """Whether a channel is missing, so that the model sees what it expects itself."""
+        return any(key.startswith("missing") for key in self.open)
 
     def finish(self) -> tuple[Event, ...]:
         """Close all."""

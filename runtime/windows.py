@@ -78,6 +78,11 @@ class WindowBuffer:
         self._next = at + 1 if at + 1 < self.length else 0
         self.count += 1
 
+    def undo(self) -> None:
+        """Take the newest sample back, to push another in its place."""
+        self._next = (self._next or self.length) - 1
+        self.count -= 1
+
     def window(self) -> Floats:
         """The newest window, shape (W, F), oldest row first; a view, valid until the next push."""
         newest: Floats = self._rows[self._next : self._next + self.length]

@@ -1,0 +1,243 @@
+"""What the detector makes of real input: each rule, its counter, and its event."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.policies import Policies
+
+NAN = math.nan
+
+
+@pytest.fixture
+def make(models):
+    """A detector whose channels know their physical limits and longest run."""
+
+    def made(name="cast.int8", policies=None, **channel):
+        bundle = load_bundle(models / f"{name}.tflite")
+        said = bundle.metadata
+        channels = tuple(
+            replace(item, **({"low": -200.0, "high": 200.0, "longest_run": 2} | channel)) for item in said.channels
+        )
+        return Detector.from_bundle(replace(bundle, metadata=said.with_(channels=channels)), policies=policies)
+
+    return made
+
+
+def play(detector, rows):
+    return [detector.update(row[1:], row[0]) for row in rows]
+
+
+def clean(stream, rows=140):
+    return stream[:rows].copy()
+
+
+def test_a_good_stream_is_not_objected_to(make, stream):
+    detector = make()
+    results = play(detector, clean(stream))
+
+    assert not any(detector.guard.counts.values())
+    assert {result.status for result in results} == {"warmup", "ok"}
+    assert not [event for result in results for event in result.events]
+
+
+def test_a_doubled_row_is_dropped_and_the_scores_stay(make, stream):
+    rows, detector = clean(stream), make()
+    results = play(detector, np.insert(rows, 50, rows[49], axis=0))
+
+    assert results[50].status == "duplicate"
+    assert results[50].score is None
+    assert detector.guard.counts["duplicate"] == 1
+    assert [r.score for i, r in enumerate(results) if i != 50] == [r.score for r in play(make(), rows)]
+
+
+def test_a_late_row_is_dropped_and_the_scores_stay(make, stream):
+    rows, detector = clean(stream), make()
+    results = play(detector, np.insert(rows, 50, rows[40], axis=0))
+
+    assert results[50].status == "late"
+    assert detector.guard.counts["late"] == 1
+    assert [r.score for i, r in enumerate(results) if i != 50] == [r.score for r in play(make(), rows)]
+
+
+def test_a_burst_is_thinned_to_the_rate_of_training(make, stream):
+    rows, detector = clean(stream), make()
+    burst = np.repeat(rows[50:51], 9, axis=0)
+    burst[:, 0] += np.arange(1, 10) * 0.04
+    results = play(detector, np.concatenate([rows[:51], burst, rows[51:]]))
+
+    assert detector.guard.counts["early"] == 9
+    assert [r.score for r in results if r.status != "early"] == [r.score for r in play(make(), rows)]
+
+
+def test_a_short_gap_is_bridged_on_a_straight_line(make, stream):
+    rows, detector = clean(stream), make()
+    straight = rows.copy()
+    straight[51] = (straight[50] + straight[52]) / 2
+    results = play(detector, np.delete(rows, 51, axis=0))
+
+    assert detector.guard.counts["bridged"] == 1
+    assert [r.score for r in results[52:]] == pytest.approx([r.score for r in play(make(), straight)[53:]])
+
+
+def test_a_long_gap_warms_up_again_and_gives_a_clean_runs_scores_afterwards(make, stream):
+    rows = clean(stream)
+    for name in ("cast.int8", "auto.int8"):
+        detector = make(name)
+        results = play(detector, np.delete(rows, slice(50, 80), axis=0))
+        window = detector.metadata.window
+
+        assert detector.guard.counts["gap"] == 1
+        assert {r.status for r in results[50 : 50 + window - 1]} == {"warmup"}
+        assert [r.score for r in results[51 + window :]] == [r.score for r in play(make(name), rows)[81 + window :]]
+
+
+def test_a_gap_closes_an_open_alarm(make, stream):
+    detector = make()
+    rows = stream[:312]
+    results = play(detector, rows)
+    late = detector.update(stream[400, 1:], stream[400, 0])
+
+    assert (
+        any(event.state == "open" for event in results[-1].events + results[-8].events) or detector.guard.counts["gap"]
+    )
+    assert [event.state for event in late.events] == ["closed"]
+    assert late.events[0].end <= rows[-1, 0]
+
+
+def test_a_clock_set_back_is_followed_after_five_rows(make, stream):
+    rows, detector = clean(stream), make()
+    rows[60:, 0] -= 3600
+    results = play(detector, rows)
+
+    assert [r.status for r in results[60:64]] == ["late"] * 4
+    assert detector.guard.counts["clock"] == 1
+    assert results[-1].status == "ok"
+
+
+@pytest.mark.parametrize("jump", [1.7e9, 3600.0, -3600.0])
+def test_a_live_clock_that_jumps_costs_no_sample(make, stream, jump):
+    """A Pi boots in 1970 and is set right by NTP; the monotonic clock tells that no sample is missing."""
+    rows, detector = clean(stream), make()
+    arrivals = rows[:, 0] - rows[0, 0]
+    rows[60:, 0] += jump
+    results = [detector.update(row[1:], row[0], at) for row, at in zip(rows, arrivals, strict=True)]
+
+    assert detector.guard.counts["clock"] == 1
+    assert [r.score for r in results] == [r.score for r in play(make(), clean(stream))]
+
+
+@pytest.mark.parametrize("time", [NAN, math.inf, -math.inf])
+def test_a_time_that_is_no_number_is_dropped(make, stream, time):
+    rows, detector = clean(stream), make()
+    play(detector, rows[:60])
+
+    assert detector.update(rows[60, 1:], time).status == "time"
+    assert detector.update(rows[60, 1:], rows[60, 0]).status == "ok"
+
+
+def test_a_time_that_is_no_number_at_the_very_start_is_dropped(make, stream):
+    detector = make()
+
+    assert detector.update(stream[0, 1:], NAN).status == "time"
+    assert detector.update(stream[0, 1:], stream[0, 0]).status == "warmup"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"), [(NAN, "missing"), (math.inf, "missing"), (1e4, "range"), (-1e4, "range")]
+)
+def test_a_bad_value_is_held_and_its_channel_does_not_count(make, stream, value, reason):
+    rows, detector = clean(stream), make()
+    rows[60, 1] = value
+    results = play(detector, rows)
+
+    assert results[60].status == "held"
+    assert results[60].parts[0] == 0
+    assert detector.guard.counts[reason] == 1
+    assert not [event for result in results for event in result.events]
+
+
+def test_a_row_without_any_value_is_a_missing_row(make, stream):
+    rows, detector = clean(stream), make()
+    rows[60, 1:] = NAN
+    results = play(detector, rows)
+
+    assert results[60].status == "missing"
+    assert results[60].score is None
+    assert detector.guard.counts["bridged"] == 1
+
+
+@pytest.mark.parametrize("name", ["cast.int8", "auto.float32"])
+def test_a_dead_channel_is_a_sensor_fault_until_it_is_back_for_a_window(make, stream, name):
+    rows, detector = clean(stream), make(name)
+    rows[40:70, 2] = NAN
+    results = play(detector, rows)
+    events = [event for result in results for event in result.events]
+    window = detector.metadata.window
+
+    assert [(e.kind, e.reason, e.state, e.channels) for e in events] == [
+        ("sensor_fault", "missing", "open", ("flow_lpm",)),
+        ("sensor_fault", "missing", "closed", ("flow_lpm",)),
+    ]
+    assert events[0].id == events[1].id
+    assert events[1].end == rows[69, 0]
+    assert [r.score for r in results[70 + window :]] == [
+        r.score for r in play(make(name), clean(stream))[70 + window :]
+    ]
+
+
+def test_a_channel_dead_from_the_start_does_not_stop_the_others(make, stream):
+    rows, detector = clean(stream), make()
+    rows[:, 2] = NAN
+    results = play(detector, rows)
+
+    assert results[-1].score is not None
+    assert [event.reason for result in results for event in result.events] == ["missing"]
+
+
+def test_a_stuck_channel_is_told_apart_from_an_anomaly(make, stream):
+    detector = make()
+    events = [event for result in play(detector, stream) for event in result.events]
+    stuck = [event for event in events if event.reason == "stuck"]
+
+    assert [(e.state, e.channels) for e in stuck] == [("open", ("flow_lpm",)), ("closed", ("flow_lpm",))]
+    assert 450 <= stuck[0].start - stream[0, 0] <= 450 + detector.metadata.window
+    assert detector.guard.counts["stuck"] > 0
+
+
+def test_a_channel_that_rests_in_training_is_not_stuck(make, stream):
+    detector = make(longest_run=None)
+    play(detector, stream)
+
+    assert detector.guard.counts["stuck"] == 0
+
+
+@pytest.mark.parametrize("name", ["cast.int8", "auto.int8", "cast.float32", "auto.float32"])
+@pytest.mark.parametrize("value", [60.0, 1e3, 1e30, 1e300, -1e300])
+def test_a_value_far_outside_raises_the_score_and_does_not_vanish_in_clipping(make, stream, name, value):
+    rows, detector = clean(stream), make(name, low=None, high=None)
+    rows[60, 2] = value
+    results = play(detector, rows)
+
+    assert results[60].anomaly
+    assert math.isfinite(results[60].score)
+    assert results[60].score > 3 * results[60].threshold
+    assert detector.guard.counts["far"] == (abs(value) > 1e12)
+    assert ("int8" not in name) == (detector.engine.clipped == 0)
+
+
+def test_limits_can_be_set(make, stream):
+    rows = clean(stream)
+    patient = make(policies=Policies(bridge=40))
+    play(patient, np.delete(rows, slice(50, 80), axis=0))
+
+    assert patient.guard.counts == patient.guard.counts | {"gap": 0, "bridged": 30}
+
+
+@pytest.mark.parametrize("wrong", [{"bridge": -1}, {"hold": 0}, {"stuck": -5}, {"recover": 0}])
+def test_impossible_limits_are_refused(wrong):
+    with pytest.raises(ConfigError, match="positive"):
+        Policies(**wrong)
