@@ -26,6 +26,9 @@ from dataclasses import asdict, dataclass
 from operator import eq, le
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from .decider import event_id
 from .errors import ConfigError
 from .events import Event
@@ -322,6 +325,18 @@ def warmup(metadata: Metadata) -> int:
     if not metadata.stateful:
         return metadata.window
     return int(metadata.sections.get("streaming", {}).get("warmup", 1))
+
+
+def longest_run(values: npt.ArrayLike) -> int:
+    """Longest run of equal neighbours in one channel's rows of normal operation, counted as repeats.
+
+    >>> longest_run([1.0, 2.0, 2.0, 2.0, 3.0])
+    2
+    """
+    data = np.asarray(values, np.float64)
+    changes = np.flatnonzero(data[1:] != data[:-1])
+    edges = np.concatenate([[-1], changes, [len(data) - 1]])
+    return int(np.diff(edges).max(initial=1)) - 1
 
 
 def _stuck_limit(longest: int | None, policy: int | None, window: int) -> float:
