@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from .specs import Spec, credential, read_secret
 
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEPALIVE = 30  # seconds
-LONGEST_WAIT = 30  # seconds between attempts to connect, doubling from 1
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30  # seconds between attempts to connect, doubling
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def connect(spec: Spec, access: Access, prepare: Callable[[Any], None], clean: b
         reconnect_on_failure=True,
     )
     client.connect_timeout = CONNECT_TIMEOUT
-    client.reconnect_delay_set(1, LONGEST_WAIT)
+    client.reconnect_delay_set(FIRST_WAIT, LONGEST_WAIT)
     username, password = spec.username or access.username, spec.password or read_secret(access.password_file)
     if username:
         client.username_pw_set(username, password or None)
@@ -98,3 +99,9 @@ def _tls(access: Access) -> ssl.SSLContext:
         raise ConfigError(f"Cannot use the certificates ({files}): {error.strerror or error}.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def failure() -> str:
+    """Why an attempt to connect failed; for paho's `on_connect_fail`, which it calls while handling the error."""
+    error = sys.exc_info()[1]
+    return (getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error or "")).lower()

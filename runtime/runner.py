@@ -71,7 +71,7 @@ class Runner:
 
     def _take(self, sample: Sample) -> None:
         begin = perf_counter()
-        result = self.detector.update(sample.values, sample.time)
+        result = self.detector.update(sample.values, sample.time, sample.arrival)
         self.status.seconds += perf_counter() - begin
         for sink in self.sinks:
             sink.take(sample, result)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..specs import Spec
-from .forward import DeliveryError
+from .forward import LONGEST_WAIT, DeliveryError
 from .lines import compact
 
 PATIENCE = 60.0  # seconds after which a command is stopped and counts as failed
@@ -18,6 +18,8 @@ PATIENCE = 60.0  # seconds after which a command is stopped and counts as failed
 
 class CommandDelivery:
     """Runs a command a record, without a shell; exit code 0 delivers it, any other is tried again later."""
+
+    longest_wait = LONGEST_WAIT
 
     def __init__(self, spec: Spec) -> None:
         try:

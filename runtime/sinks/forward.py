@@ -16,7 +16,7 @@ from .spool import Spool
 
 log = logging.getLogger("edgelstm")
 BATCH = 64  # records offered at once
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds between attempts, doubling
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds between attempts
 GRACE = 20.0  # seconds that `close` goes on delivering, as long as it succeeds
 
 
@@ -29,6 +29,8 @@ class Delivery(Protocol):
 
     name: str
     """What to call it in messages, without secrets."""
+    longest_wait: float
+    """Seconds between attempts at most, doubling up to it; 0 for one that does its own waiting."""
 
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """Deliver records, oldest first; give how many of the first ones are safely there.
@@ -127,7 +129,7 @@ class Forwarder:
                 wait = FIRST_WAIT
                 continue
             self._failed(reason)
-            if self._closing.wait(wait):
+            if self._closing.wait(min(wait, self.delivery.longest_wait)):
                 return
             wait = min(2 * wait, LONGEST_WAIT)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..mqtt import Access, connect
+from ..mqtt import Access, connect, failure
 from ..specs import Spec
 from .forward import DeliveryError
 from .lines import compact
@@ -62,6 +62,8 @@ class MqttDelivery:
         scores: Whether scores are sent, for discovery.
     """
 
+    longest_wait = 0.0
+
     def __init__(self, spec: Spec, options: MqttSinkOptions, model: str, scores: bool) -> None:
         self.name, self.options, self.model, self.scores = spec.name, options, model, scores
         self.topics = Topics(spec.target.strip("/") or f"edgelstm/{model}")
@@ -75,6 +77,7 @@ class MqttDelivery:
         client.will_set(self.topics.status, "offline", qos=1, retain=True)
         client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect, client.on_disconnect, client.on_publish = self._connected, self._lost, self._acknowledged
+        client.on_connect_fail = self._failed
 
     def _connected(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         with self._changed:
@@ -87,6 +90,11 @@ class MqttDelivery:
         if self.options.discovery:
             topic, payload = discovery(self.options.discovery, self.topics, self.model, self.scores)
             client.publish(topic, compact(payload), qos=1, retain=True)
+
+    def _failed(self, client: Any, userdata: Any) -> None:
+        with self._changed:
+            self._refusal = failure() or "no connection"
+            self._changed.notify_all()
 
     def _lost(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         with self._changed:
@@ -110,7 +118,7 @@ class MqttDelivery:
 
     def _wait_for_connection(self) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._up or self._refusal, ANSWER) or not self._up:
+            if not self._changed.wait_for(lambda: self._up, ANSWER):
                 raise DeliveryError(self._refusal or "not connected")
 
     def _publish(self, record: dict[str, Any]) -> None:

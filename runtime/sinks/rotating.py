@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import OutputError
 from ..specs import Spec
+from .forward import LONGEST_WAIT
 from .lines import compact
 
 
@@ -26,6 +27,8 @@ class FileOptions:
 
 class FileDelivery:
     """Appends records as JSON lines, one write a batch, and rotates by size."""
+
+    longest_wait = LONGEST_WAIT
 
     def __init__(self, spec: Spec, options: FileOptions) -> None:
         self.name, self.options = f"file:{spec.target}", options

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..errors import ConfigError, OutputError
 from .lines import compact
 
-SEGMENT = 1 << 18  # bytes a file; a quarter of the smallest sensible limit
+SEGMENT = 1 << 18  # bytes a file
 DONE = 1 << 16  # bytes delivered after which a segment is left behind
 SPARE = 1 << 12  # bytes kept free beyond the limit, for the record that says that it was reached
 
@@ -48,6 +48,7 @@ class Spool:
     def __init__(self, folder: Path, limit: int = 16 << 20) -> None:
         self.folder, self.limit = folder, limit
         self.damaged = 0
+        self._full, self._done = min(SEGMENT, limit // 4), min(DONE, limit // 8)
         self._guard = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ class Spool:
             line = (compact({"seq": self.seq, **record}) + "\n").encode()
             if self.size + len(line) > self.limit + SPARE * spare:
                 return False
-            if self._sizes[self._segments[-1]] > SEGMENT:
+            if self._sizes[self._segments[-1]] > self._full:
                 self._roll()
             return self._append(line)
 
@@ -167,7 +168,7 @@ class Spool:
         """Forget the oldest records, as they are delivered."""
         with self._guard:
             self._offset += sum(item.length for item in held)
-            if self._offset >= max(DONE, self._sizes[self._segments[0]]):
+            if self._offset >= max(self._done, self._sizes[self._segments[0]]):
                 self._roll()
                 self._forget()
             with suppress(OSError):

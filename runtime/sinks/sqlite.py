@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import OutputError
 from ..specs import Spec
-from .forward import DeliveryError
+from .forward import LONGEST_WAIT, DeliveryError
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS event (
@@ -38,6 +38,8 @@ class SqliteOptions:
 
 class SqliteDelivery:
     """Writes records in one transaction a batch; a repeated record changes nothing."""
+
+    longest_wait = LONGEST_WAIT
 
     def __init__(self, spec: Spec, options: SqliteOptions) -> None:
         self.name, self.options = f"sqlite:{spec.target}", options

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..specs import Spec, read_secret
-from .forward import DeliveryError
+from .forward import LONGEST_WAIT, DeliveryError
 from .lines import compact
 
 SENSELESS = frozenset({400, 413, 422})  # the receiver will never take this record: it must not block the others
@@ -33,6 +33,8 @@ class WebhookDelivery:
 
     Each request has an `Idempotency-Key`, so that a receiver can tell a repetition.
     """
+
+    longest_wait = LONGEST_WAIT
 
     def __init__(self, spec: Spec, options: WebhookOptions) -> None:
         self.name, self.options = spec.name, options

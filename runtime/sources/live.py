@@ -64,10 +64,13 @@ class LiveRows:
     def sample(self, row: Row) -> Sample:
         """A row as the next sample."""
         number, self.row = self.row, self.row + 1
-        if row.time is not None or self.clock is None:
+        if self.clock is None:
             return Sample(row.values, row.time, number, row.label)
+        arrival = time.monotonic()
+        if row.time is not None:
+            return Sample(row.values, row.time, number, row.label, arrival)
         now = self.clock()
-        return Sample(row.values, now, number, stamp(now))
+        return Sample(row.values, now, number, stamp(now), arrival)
 
     def _skip(self, error: EdgelstmError) -> None:
         self.bad += 1

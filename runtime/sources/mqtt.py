@@ -11,7 +11,7 @@ from threading import Event as Flag
 from typing import Any
 
 from ..errors import ConfigError
-from ..mqtt import Access, connect
+from ..mqtt import Access, connect, failure
 from ..specs import Spec
 from .lines import LONGEST, WAIT
 from .live import Grid, LiveRows, Rounds, stamp
@@ -48,6 +48,7 @@ class MqttSource:
         self.name, self.spec, self.options, self.columns = spec.name, spec, options, columns
         self.rows = LiveRows(columns, self.name)
         self.dropped = 0
+        self._trouble = ""
         self._messages: queue.Queue[tuple[float, str, bytes]] = queue.Queue(WAITING)
         self._stop = Flag()
         self._topics: dict[str, int | None] = {}
@@ -116,10 +117,14 @@ class MqttSource:
         if code.is_failure:
             log.warning("%s: the broker refuses: %s", self.name, str(code).lower())
         else:
+            self._trouble = ""
             client.subscribe(self.spec.target, self.options.qos)
 
     def _failed(self, client: Any, userdata: Any) -> None:
-        log.warning("%s: no connection; trying again", self.name)
+        reason = failure() or "no connection"
+        if reason != self._trouble:
+            log.warning("%s: %s; trying again", self.name, reason)
+        self._trouble = reason
 
     def _message(self, client: Any, userdata: Any, message: Any) -> None:
         if message.retain or len(message.payload) > LONGEST:

@@ -16,3 +16,5 @@ class Sample(NamedTuple):
     """Number of the row in its source, from 0."""
     label: str = ""
     """The time as the source wrote it; empty without one."""
+    arrival: float | None = None
+    """When a live source got it, seconds of a clock that never jumps; None from a file."""
