@@ -29,9 +29,9 @@ class Scoring:
     rows: int = 1
     """Newest rows of an autoencoder's window whose errors are averaged."""
     center: tuple[float, ...] = ()
-    """Mean absolute error a channel in normal operation, scaled units."""
+    """Error a channel that counts as none, scaled units: 0, or the mean in normal operation for mahalanobis."""
     scale: tuple[float, ...] = ()
-    """Deviation of that error a channel, scaled units."""
+    """Usual error a channel (root mean square, or deviation for mahalanobis), scaled units."""
     precision: tuple[tuple[float, ...], ...] = ()
     """Inverse covariance (F, F) of the standardized errors, for mahalanobis (EncDec-AD, arXiv 1607.00148)."""
     smoothing: float = 1.0
@@ -100,7 +100,10 @@ def fit_scoring(errors: Doubles, method: str = "mean", rows: int = 1, smoothing:
         rows: See `Scoring`.
         smoothing: See `Scoring`.
     """
-    center, spread = errors.mean(axis=0), errors.std(axis=0)
+    if method == "mahalanobis":
+        center, spread = errors.mean(axis=0), errors.std(axis=0)
+    else:  # the ratio to the usual error: a channel the model cannot explain anyway stays quiet by itself
+        center, spread = np.zeros(errors.shape[1]), np.sqrt((errors**2).mean(axis=0))
     scale = np.maximum(spread, max(1e-6, 0.01 * float(spread.max(initial=0.0))))
     precision: tuple[tuple[float, ...], ...] = ()
     if method == "mahalanobis":

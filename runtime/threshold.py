@@ -22,11 +22,11 @@ class Threshold:
     """Quantile of those scores, for the quantile rule."""
 
 
-def fit_threshold(scores: npt.ArrayLike, quantile: float = 0.995, margin: float = 1.2) -> Threshold:
+def fit_threshold(scores: npt.ArrayLike, quantile: float = 0.995, margin: float = 1.4) -> Threshold:
     """A quantile of the scores of normal operation, times a safety margin.
 
     >>> fit_threshold([1.0, 1.0, 1.0]).value
-    1.2
+    1.4
     """
     values = np.asarray(scores, np.float64)
     return Threshold(float(np.quantile(values, quantile) * margin), "quantile", len(values), quantile)

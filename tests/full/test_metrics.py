@@ -1,0 +1,115 @@
+"""Metrics against hand-computed cases and against a literal transcription of the published definition."""
+
+import numpy as np
+import pytest
+
+from edgelstm.metrics import NabScore, match, nab_score, points, pr_auc, ranges, roc_auc, vus_pr
+
+
+def literal_vus_pr(labels, scores, largest):
+    """VUS-PR by its definition (Paparrizos et al. 2022, RangeAUC as in TSB-AD), threshold by threshold, row by row."""
+    rows, runs, areas = len(labels), ranges(labels), []
+    ordered = np.sort(scores)[::-1]
+    for window in range(largest + 1):
+        half = window // 2
+        soft = np.array(labels, float)
+        for first, last in runs:
+            for row in range(rows):
+                distance = max(first - row, row - last)
+                if 0 < distance <= half:
+                    soft[row] += np.sqrt(1 - distance / window)
+        soft = np.minimum(soft, 1)
+        wide = [(max(first - half, 0), min(last + half, rows - 1)) for first, last in runs]
+        joined = [wide[0]]
+        for first, last in wide[1:]:
+            if first <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], last)
+            else:
+                joined.append((first, last))
+        area, before = 0.0, 0.0
+        for at in np.linspace(0, rows - 1, 250).astype(int):
+            flagged = scores >= ordered[at]
+            hits = (soft * flagged).sum()
+            widened = (soft * flagged * (1 - np.array(labels))).sum() + sum(labels)
+            seen = np.mean([flagged[first : last + 1].any() for first, last in joined])
+            recall = min(hits / ((sum(labels) + widened) / 2), 1) * seen
+            area += (recall - before) * hits / flagged.sum()
+            before = recall
+        areas.append(area)
+    return np.mean(areas)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_vus_pr_is_the_published_definition(seed):
+    random = np.random.default_rng(seed)
+    labels = np.zeros(300, int)
+    for first in random.integers(10, 280, 3):
+        labels[first : first + 12] = 1
+    scores = np.round(random.normal(size=300) + 2 * labels, 1)  # rounded: with ties
+
+    assert vus_pr(labels, scores, 20) == pytest.approx(literal_vus_pr(labels, scores, 20), abs=1e-12)
+
+
+def test_vus_pr_forgives_a_score_that_comes_a_little_early():
+    labels, early, far = np.zeros(1000), np.zeros(1000), np.zeros(1000)
+    labels[500:520], early[490:510], far[100:120] = 1, 1, 1
+
+    assert vus_pr(labels, labels) > vus_pr(labels, early) > 3 * vus_pr(labels, far)
+
+
+def test_a_perfect_score_has_a_vus_pr_near_one_and_a_random_one_the_anomalous_share():
+    labels = np.zeros(4000)
+    labels[1000:1400] = 1
+    random = np.random.default_rng(0).random(4000)
+
+    assert vus_pr(labels, labels + 0.1 * random) > 0.9
+    assert vus_pr(labels, random) < 0.2
+
+
+def test_threshold_free_metrics_have_no_value_without_anomalies():
+    assert vus_pr([0, 0, 0], [1, 2, 3]) is None
+    assert roc_auc([0, 0, 0], [1, 2, 3]) is None
+    assert pr_auc([0, 0, 0], [1, 2, 3]) is None
+
+
+def test_point_counts_give_f1_and_both_rates():
+    counted = points([1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 0, 1, 0, 0, 0, 0])
+
+    assert counted.f1 == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert counted.false_alarm_rate == pytest.approx(1 / 5)
+    assert counted.missed_alarm_rate == pytest.approx(1 / 3)
+
+
+def test_an_alarm_that_was_open_before_the_anomaly_has_no_delay():
+    assert match([(10, 20)], [(5, 12)]).delays == (0,)
+
+
+def test_a_silent_detector_has_a_nab_score_of_zero():
+    silent = nab_score(np.zeros(1000), [(500, 599)], 150)
+
+    assert silent == NabScore(-1.0, 1)
+    assert silent.normalised == 0
+
+
+def test_the_earliest_detection_earns_all_of_a_nab_window():
+    found = np.zeros(1000)
+    found[500] = 1
+
+    assert nab_score(found, [(500, 599)], 150).normalised == pytest.approx(100)
+
+
+def test_a_late_nab_detection_earns_what_the_sigmoid_gives_and_a_false_one_costs_a_ninth():
+    late, false = np.zeros(1000), np.zeros(1000)
+    late[550], false[300] = 1, 1
+    reward = (2 / (1 + np.exp(-2.5)) - 1) / (2 / (1 + np.exp(-5)) - 1)  # halfway in
+
+    assert nab_score(late, [(500, 599)], 150).raw == pytest.approx(reward)
+    assert nab_score(false, [(500, 599)], 150).raw == pytest.approx(-1 - 0.11)
+
+
+def test_a_detection_just_behind_a_nab_window_costs_little_and_one_in_the_probation_nothing():
+    behind, early = np.zeros(1000), np.zeros(1000)
+    behind[600], early[100] = 1, 1
+
+    assert -1.01 < nab_score(behind, [(500, 599)], 150).raw < -1
+    assert nab_score(early, [(500, 599)], 150).raw == -1
