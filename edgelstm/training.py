@@ -13,13 +13,15 @@ import numpy.typing as npt
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.policies import longest_run
 from edgelstm.runtime.scaling import fit_scaler
 from edgelstm.runtime.scoring import Scoring
 
 from .archive import Representative, save_keras
 from .batches import Batches
+from .linear import set_linear
 from .lookback import Lookback, choose_lookback
-from .models import Architecture, build
+from .models import PER_ROW, Architecture, build
 from .replay import batched_predict
 from .series import Series
 from .splitting import split, usable
@@ -31,6 +33,7 @@ VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
 MOST_WINDOWS = 20_000  # windows an epoch; a longer series is strided
 EMBEDDED_ROWS = 4096  # representative rows that ride along in the .keras file
+SMOOTHING = 0.15  # of a forecaster's scores: by evidence on SKAB, SMAP/MSL and NAB, see docs/benchmarks.md
 STEPS = 40  # batches an epoch that an automatic batch size aims at
 
 
@@ -112,7 +115,7 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
         period=series.period,
         scaler=scaler,
         tools=tool_versions(),
-        scoring=_style(options.architecture.kind, lookback.rows),
+        scoring=_style(options.architecture.kind, lookback.rows, len(series.channels)),
         sections={"training": _record(options, lookback, history, series)},
     )
     normal = [*_newest(scaled_early, EMBEDDED_ROWS), *scaled_late]
@@ -121,9 +124,11 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
     return Trained(model, metadata, representative, history)
 
 
-def _style(kind: str, window: int) -> Scoring:
-    """How errors become scores: an autoencoder judges the newer half of its window."""
-    return Scoring("mean", max(1, window // 2) if kind == "autoencoder" else 1)
+def _style(kind: str, window: int, channels: int) -> Scoring:
+    """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
+    if kind == "forecaster":
+        return Scoring("mean", smoothing=SMOOTHING)
+    return Scoring("mean", 1 if channels >= PER_ROW else max(1, window // 2))
 
 
 def _lookback(series: Series, options: Options) -> Lookback:
@@ -151,11 +156,13 @@ def _fit(
 
     keras.utils.set_random_seed(options.seed)
     model = build(options.architecture, window, len(channels), options.horizon)
-    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
-    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
     horizon = options.horizon if options.architecture.kind == "forecaster" else 0
     training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
     validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    if horizon and options.architecture.linear:
+        set_linear(model, training)
+    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
+    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
     history = model.fit(
         training,
         validation_data=validation,
@@ -176,8 +183,8 @@ def _fit(
 def _channels(series: Series) -> tuple[Channel, ...]:
     low, high = np.nanmin(series.values, axis=0), np.nanmax(series.values, axis=0)
     return tuple(
-        Channel(name, train_low=float(least), train_high=float(most))
-        for name, least, most in zip(series.channels, low, high, strict=True)
+        Channel(name, train_low=float(least), train_high=float(most), longest_run=longest_run(column))
+        for name, least, most, column in zip(series.channels, low, high, series.values.T, strict=True)
     )
 
 
