@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import sub, truediv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ from .metadata import Metadata
 from .policies import Admission, Faults, Guard, Policies, warmup
 from .scoring import Scorer
 
-FAR = 1e12  # scaled units; beyond it float32 arithmetic inside a model could overflow
+
+SNAPSHOT_SCHEMA = 1
 
 
 class Detector:
@@ -52,7 +54,7 @@ class Detector:
         self.engine: Engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
         self.scorer = Scorer(metadata.scoring)
         decision = decision or Decision.of(metadata.sections.get("decision", {}))
-        identity = f"{metadata.source}.{metadata.scheme}"
+        identity = self.identity = f"{metadata.source}.{metadata.scheme}"
         self.decider = Decider(metadata.names, identity, decision)
         self.guard = Guard(metadata, policies)
         self.faults = Faults(metadata.names, identity, self.guard.recover)
@@ -229,3 +231,37 @@ class Detector:
         self.engine.clear()
         self.scorer.reset()
         self._forecast, self._output = None, []
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that `restore` needs to go on as if never stopped, as plain JSON types."""
+        return {
+            "schema": SNAPSHOT_SCHEMA,
+            "model": self.identity,
+            "index": self.index,
+            "engine": self.engine.state(),
+            "guard": self.guard.state(),
+            "faults": self.faults.open,
+            "decider": self.decider.state(),
+            "smoothed": self.scorer.smoothed,
+            "forecast": self._forecast,
+            "output": self._output,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a snapshot of the same model.
+
+        Raises:
+            ModelError: If it is of another model, or damaged; the detector is as after `reset` then.
+        """
+        try:
+            if (state["schema"], state["model"]) != (SNAPSHOT_SCHEMA, self.identity):
+                raise ValueError("it is of another model")
+            self.engine.restore(state["engine"])
+            self.guard.restore(state["guard"])
+            self.decider.restore(state["decider"])
+            self.faults.open = {key: dict(fault) for key, fault in state["faults"].items()}
+            self.index, self.scorer.smoothed = int(state["index"]), state["smoothed"]
+            self._forecast, self._output = state["forecast"], list(state["output"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.reset()
+            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error

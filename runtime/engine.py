@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
 from operator import add, truediv
 from typing import Any, Protocol
 
@@ -48,6 +49,12 @@ class Engine(Protocol):
     def clear(self) -> None:
         """Forget all samples and the model's state."""
 
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as plain JSON types."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave."""
+
 
 class PlainEngine:
     """Any function from a scaled window (W, F) to an output (R, F), such as a Keras model's."""
@@ -78,6 +85,14 @@ class PlainEngine:
     def clear(self) -> None:
         """See `Engine`."""
         self.buffer.clear()
+
+    def state(self) -> dict[str, Any]:
+        """See `Engine`."""
+        return {"count": self.buffer.count, "window": _text(self.buffer.window())}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Engine`."""
+        self.buffer.restore(b64decode(state["window"]), state["count"])
 
 
 class TFLiteEngine:
@@ -145,6 +160,33 @@ class TFLiteEngine:
         if self._quantized:
             self._quantized.clear()
         self.model.reset()
+
+    def state(self) -> dict[str, Any]:
+        """See `Engine`."""
+        state: dict[str, Any] = {"count": self.buffer.count, "window": _text(self.buffer.window())}
+        if self._quantized and self._quantizer:
+            state |= {"quantized": _text(self._quantized.window()), "clipped": self._quantizer.clipped}
+        if self._stateful:
+            state["variables"] = [_text(array) for array in self.model.variables()]
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Engine`."""
+        self.buffer.restore(b64decode(state["window"]), state["count"])
+        if self._quantized and self._quantizer:
+            self._quantized.restore(b64decode(state["quantized"]), state["count"])
+            self._quantizer.clipped = state["clipped"]
+        if self._stateful:
+            blank = self.model.variables()
+            kept = [
+                np.frombuffer(b64decode(text), array.dtype)
+                for text, array in zip(state["variables"], blank, strict=True)
+            ]
+            self.model.set_variables([array.reshape(like.shape) for array, like in zip(kept, blank, strict=True)])
+
+
+def _text(array: npt.NDArray[Any]) -> str:
+    return b64encode(array.tobytes()).decode()
 
 
 class Quantizer:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InterpreterError, ModelError, ShapeError
-from .flatbuffer import read_graph
+from .flatbuffer import Graph, read_graph
 
 Floats = npt.NDArray[np.float32]
 
@@ -146,8 +146,10 @@ class TFLiteModel:
 
     def __init__(self, content: bytes, threads: int = 1, *, delegate: bool = False, module: str | None = None) -> None:
         self.backend = backend(module)
+        graph = _graph(content)
+        integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
         try:
-            exact = self._reference(content, threads) if not delegate and _is_integer(content) else None
+            exact = self._reference(content, threads) if integer and not delegate else None
             options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
             self.interpreter: Any = exact or self._load(content, threads, **options)
         except (RuntimeError, ValueError) as error:
@@ -156,6 +158,7 @@ class TFLiteModel:
                 f"{self.backend.name} {self.backend.version} cannot load this model: {reason.rstrip('.')}. "
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
+        self._variables = graph.variables if graph else ()
         self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
         self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
 
@@ -178,6 +181,15 @@ class TFLiteModel:
     def reset(self) -> None:
         """Set the model's state tensors (LSTM hidden and cell state) to zero."""
         self.interpreter.reset_all_variables()
+
+    def variables(self) -> list[npt.NDArray[Any]]:
+        """Copies of the state tensors (LSTM hidden and cell state)."""
+        return [self.interpreter.get_tensor(index) for index in self._variables]
+
+    def set_variables(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        """Put the state tensors back."""
+        for index, array in zip(self._variables, arrays, strict=True):
+            self.interpreter.set_tensor(index, array)
 
     def __call__(self, *arrays: npt.ArrayLike) -> tuple[npt.NDArray[Any], ...]:
         """Run once from a zero state.
@@ -221,10 +233,9 @@ class TFLiteModel:
         return np.concatenate([self(window)[0] for window in batch]).astype(np.float32, copy=False)
 
 
-def _is_integer(content: bytes) -> bool:
-    """Whether integers go in or come out."""
+def _graph(content: bytes) -> Graph | None:
+    """What the flatbuffer says of itself; None for a damaged one, of which the interpreter will say it better."""
     try:
-        graph = read_graph(content)
-    except ModelError:  # the interpreter will say it better
-        return False
-    return any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
+        return read_graph(content)
+    except ModelError:
+        return None

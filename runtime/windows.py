@@ -92,6 +92,14 @@ class WindowBuffer:
         """The newest window with a batch axis, shape (1, W, F), as an interpreter takes it; a view."""
         return self._batch[:, self._next : self._next + self.length]
 
+    def restore(self, window: bytes, count: int) -> None:
+        """Continue from the bytes of a `window()` and a `count`."""
+        if len(window) != self._half:
+            raise ValueError(f"a window of {self._half} bytes, not {len(window)}")
+        self._memory[: self._half] = window
+        self._memory[self._half :] = window
+        self._next, self.count = 0, count
+
     def clear(self) -> None:
         """Forget all samples."""
         self.count = 0

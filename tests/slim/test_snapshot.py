@@ -1,0 +1,77 @@
+"""A detector that is stopped, stored and restored goes on as if it had never stopped."""
+
+import json
+
+import numpy as np
+import pytest
+from edgelstm.runtime import Detector
+from edgelstm.runtime.errors import ModelError
+
+
+def troubled(stream):
+    """The stream with some of everything in it."""
+    rows = stream.copy()
+    rows[60, 1] = np.nan
+    rows[90:100, 2] = np.nan
+    rows[200:, 0] += 30
+    rows[260, 2] = 1e30
+    return np.delete(np.insert(rows, 40, rows[39], axis=0), [120, 121, 122, 123, 124, 125], axis=0)
+
+
+def play(detector, rows):
+    return [detector.update(row[1:].tolist(), row[0]) for row in rows]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 24, 25, 41, 61, 95, 110, 125, 210, 262, 300, 303, 320, 345, 480, 590])
+def test_a_restored_detector_gives_the_same_bits_and_events(bundle, stream, cut):
+    rows = troubled(stream)
+    whole = Detector.from_bundle(bundle)
+    expected = [*play(whole, rows), whole.finish()]
+    first, second = Detector.from_bundle(bundle), Detector.from_bundle(bundle)
+    found = play(first, rows[:cut])
+    second.restore(json.loads(json.dumps(first.snapshot())))
+    found += [*play(second, rows[cut:]), second.finish()]
+
+    assert found == expected
+    assert second.snapshot() == whole.snapshot()
+
+
+def test_a_snapshot_of_another_model_is_refused_and_the_detector_is_as_new(models, stream):
+    detector, other = Detector.load(models / "cast.int8.tflite"), Detector.load(models / "auto.int8.tflite")
+    play(other, stream[:50])
+    with pytest.raises(ModelError, match="another model"):
+        detector.restore(other.snapshot())
+
+    assert play(detector, stream[:60]) == play(Detector.load(models / "cast.int8.tflite"), stream[:60])
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda s: s.pop("guard"), lambda s: s.update(engine={}), lambda s: s["engine"].update(window="AAAA")]
+)
+def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
+    detector = Detector.from_bundle(bundle)
+    play(detector, stream[:50])
+    state = detector.snapshot()
+    spoil(state)
+
+    with pytest.raises(ModelError, match="does not fit"):
+        detector.restore(state)
+
+
+def test_state_tensors_survive_in_a_streaming_engine(models, stream):
+    """A streaming model keeps its LSTM state inside the interpreter."""
+    from edgelstm.runtime import load_bundle
+    from edgelstm.runtime.engine import TFLiteEngine
+    from edgelstm.runtime.interpreter import TFLiteModel
+
+    bundle = load_bundle(models / "cast.int8.tflite")
+    engines = [TFLiteEngine(TFLiteModel(bundle.flatbuffer), stateful=True) for _ in range(2)]
+    samples = bundle.metadata.scaler.transform(stream[:30, 1:])
+    for sample in samples:
+        engines[0].push(sample.tolist(), sample.tobytes())
+        engines[0].run(0)
+    engines[1].restore(json.loads(json.dumps(engines[0].state())))
+
+    assert engines[0].run(0) == engines[1].run(0)
+    engines[1].model.reset()
+    assert engines[0].run(0) != engines[1].run(0)
