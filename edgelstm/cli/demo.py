@@ -1,0 +1,72 @@
+"""`edgelstm demo`: the whole way once, on the embedded pump."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("demo", epilog="Example: edgelstm demo -o my-first-detector")
+@click.option(
+    "-o", "--output", default="edgelstm-demo", show_default=True, type=click.Path(path_type=Path), help="Folder."
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(output: Path, seed: int, as_json: bool) -> None:
+    """Train on a simulated pump, convert to int8, and stream faults through the result.
+
+    Takes a minute or two. The series are part of the package; the folder then holds every file of the way.
+    """
+    import json
+
+    from edgelstm.cli.progress import epochs, steps
+    from edgelstm.quiet import load_tensorflow
+    from edgelstm.runtime.errors import OutputError
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make the folder {output}: {error.strerror}. Choose another with -o.") from error
+    with steps("loading TensorFlow"):
+        load_tensorflow()
+    from edgelstm.demo import OPTIONS, run_demo
+
+    with epochs(OPTIONS.epochs) as callbacks:
+        demo = run_demo(output, seed, callbacks)
+    if as_json:
+        click.echo(json.dumps(demo.record()))
+    else:
+        click.echo(_text(demo))
+
+
+def _text(demo: Any) -> str:
+    from edgelstm.cli.convert import summary
+
+    folder = demo.folder
+    lines = ["Conversion", *(f"  {line}" for line in summary(demo.converted, folder / "pump.int8.tflite")), ""]
+    lines += [f"Accuracy drop on {demo.int8.rows} rows with {demo.faults} faults   Keras    int8"]
+    for name, title in (("vus_pr", "VUS-PR"), ("event_recall", "event recall"), ("far", "rows falsely flagged")):
+        lines.append(f"  {title:42} {getattr(demo.keras, name):7.3f} {getattr(demo.int8, name):7.3f}")
+    lines += [f"  {'rows decided alike':42} {demo.agreement:15.2%}", "", "Alarms of the int8 model"]
+    lines.append(f"  {'start':>7} {'end':>7}  {'kind':12} {'labelled fault':14} {'delay':>6}  channels")
+    for alarm in demo.alarms:
+        delay = "-" if alarm.delay is None else f"{alarm.delay:.0f} s"
+        lines.append(
+            f"  {alarm.start:5.0f} s {alarm.end:5.0f} s  {alarm.kind:12} {alarm.fault or 'FALSE ALARM':14} {delay:>6}  "
+            f"{', '.join(alarm.channels)}"
+        )
+    false = sum(not alarm.fault for alarm in demo.alarms)
+    lines += [
+        f"  {demo.faults - len(demo.missed)} of {demo.faults} faults found, missed: {', '.join(demo.missed) or 'none'}; "
+        f"{false} false alarm{'' if false == 1 else 's'} in {demo.int8.rows / 3600:.1f} h",
+        "",
+        f"Files in {folder}/ ({demo.seconds:.0f} s): pump_normal.csv  pump_faults.csv  pump.keras  pump.int8.tflite",
+        "  pump.float32.tflite  scores.csv  events.jsonl  alarms.png  demo.json",
+        "Next",
+        f"  edgelstm run {folder}/pump.int8.tflite {folder}/pump_faults.csv     what a Raspberry Pi would do",
+        f"  edgelstm inspect {folder}/pump.int8.tflite",
+        "  edgelstm train YOUR.csv -o yours.keras && edgelstm convert yours.keras --int8",
+    ]
+    return "\n".join(lines)

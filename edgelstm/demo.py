@@ -1,0 +1,213 @@
+"""The demo: from the embedded pump series to alarms, by the same functions that the commands call."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.events import Event
+from edgelstm.runtime.files import replacing, write_atomic
+
+from .conversion import Converted, convert_file
+from .evaluation import Evaluation, Replay, load_detector, measure, replay
+from .metrics import ranges
+from .models import Architecture
+from .series import Series, read_labels, read_series
+from .training import Options, train
+
+NORMAL, FAULTY = "pump_normal.csv", "pump_faults.csv"
+# the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores
+OPTIONS = Options(Architecture(units=(24,)), lookback=24, epochs=20, batch_size=128, learning_rate=1e-2)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One alarm, held against the labels."""
+
+    kind: str
+    """anomaly, or sensor_fault where a sensor itself is to blame."""
+    start: float
+    """Second of the first sample above the threshold."""
+    end: float
+    """Second of the last one."""
+    channels: tuple[str, ...]
+    """Channels that caused it, strongest first."""
+    fault: str
+    """Labelled fault that it overlaps; empty for a false alarm."""
+    delay: float | None
+    """Seconds from the fault's first row to the alarm; None for a false alarm."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo found."""
+
+    keras: Evaluation
+    """The Keras model on the faulty series."""
+    int8: Evaluation
+    """The int8 TFLite model on the same rows."""
+    converted: Converted
+    """The conversion with its proof."""
+    alarms: tuple[Alarm, ...]
+    """The int8 model's alarms, in order."""
+    missed: tuple[str, ...]
+    """Labelled faults without an alarm."""
+    faults: int
+    """Labelled faults."""
+    agreement: float
+    """Share of rows on which both models decide alike."""
+    folder: Path
+    """Where the files are."""
+    seconds: float
+    """Time it took."""
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "keras": self.keras.record(),
+            "int8": self.int8.record(),
+            "conversion": self.converted.conversion.proof.record(),
+            "alarms": [asdict(alarm) for alarm in self.alarms],
+            "missed": list(self.missed),
+            "faults": self.faults,
+            "agreement": self.agreement,
+            "folder": str(self.folder),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def embedded(name: str) -> Path:
+    """Path of a file of `calibration_data`."""
+    return Path(str(resources.files("edgelstm.calibration_data") / name))
+
+
+def run_demo(
+    folder: Path, seed: int = 0, callbacks: Sequence[Any] = (), tell: Callable[[str], None] = lambda _: None
+) -> Demo:
+    """Train on the normal series, convert to int8, and stream the faulty one.
+
+    Args:
+        folder: Where the files go; made when it is not there.
+        seed: Of the training.
+        callbacks: Keras callbacks, such as a progress display.
+        tell: Called with the name of each step.
+    """
+    started = time.monotonic()
+    for name in (NORMAL, FAULTY):
+        with replacing(folder / name) as beside:
+            shutil.copyfile(embedded(name), beside)
+    tell("training")
+    trained = train(read_series([folder / NORMAL]), OPTIONS if seed == 0 else _seeded(seed), callbacks)
+    trained.save(folder / "pump.keras")
+    tell("converting")
+    made = convert_file(folder / "pump.keras", ("int8", "float32"), tell=tell)
+    for scheme, converted in made.items():
+        converted.bundle.save(folder / f"pump.{scheme}.tflite")
+    tell("streaming the faulty series")
+    series = read_series([folder / FAULTY], label_column="fault", repair=False)
+    series = _only(series, trained.metadata.names)
+    keras, quantized = (_judge(folder / name, series) for name in ("pump.keras", "pump.int8.tflite"))
+    alarms, missed, faults = compare(quantized[0].events, series)
+    demo = Demo(
+        keras[1],
+        quantized[1],
+        made["int8"],
+        alarms,
+        missed,
+        faults,
+        agreement(keras[0], quantized[0]),
+        folder,
+        time.monotonic() - started,
+    )
+    _write(demo, keras[0], quantized[0], series)
+    return demo
+
+
+def _seeded(seed: int) -> Options:
+    from dataclasses import replace
+
+    return replace(OPTIONS, seed=seed)
+
+
+def _only(series: Series, names: Sequence[str]) -> Series:
+    assert series.channels == tuple(names), "the embedded files hold the same channels"
+    return series
+
+
+def _judge(path: Path, series: Series) -> tuple[Replay, Evaluation]:
+    detector, metadata = load_detector(path, series)
+    found = replay(detector, series.values, series.time)
+    assert series.labels is not None
+    scheme = "keras" if path.suffix == ".keras" else metadata.scheme
+    return found, measure(path.name, scheme, found, read_labels(series.labels), series.period)
+
+
+def agreement(first: Replay, second: Replay) -> float:
+    """Share of scored rows on which two models decide alike."""
+    scored = np.isfinite(first.scores) & np.isfinite(second.scores)
+    return float(np.mean(first.flagged[scored] == second.flagged[scored]))
+
+
+def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...], tuple[str, ...], int]:
+    """Hold alarms against labelled faults.
+
+    Args:
+        events: Closed events.
+        series: With the fault's name as label.
+
+    Returns:
+        The alarms, the names of faults without one, and the number of labelled faults.
+    """
+    assert series.labels is not None
+    faults = ranges(read_labels(series.labels))
+    found: set[int] = set()
+    alarms = []
+    for event in events:
+        start, end = float(event.start or 0.0), float(event.end or 0.0)
+        touched = [
+            index
+            for index, (first, last) in enumerate(faults)
+            if series.time[first] <= end and series.time[last] >= start
+        ]
+        found.update(touched)
+        first = faults[touched[0]][0] if touched else None
+        alarms.append(
+            Alarm(
+                event.kind,
+                start,
+                end,
+                event.channels,
+                "" if first is None else str(series.labels[first]),
+                None if first is None else max(0.0, start - float(series.time[first])),
+            )
+        )
+    missed = tuple(str(series.labels[first]) for index, (first, _) in enumerate(faults) if index not in found)
+    return tuple(alarms), missed, len(faults)
+
+
+def _write(demo: Demo, keras: Replay, quantized: Replay, series: Series) -> None:
+    """Scores, alarms, figures and the summary, beside the models."""
+    from .plots import alarm_picture
+
+    folder = demo.folder
+    lines = ["time,keras,int8,anomaly"]
+    for row, second in enumerate(series.time):
+        pair = ["" if np.isnan(found.scores[row]) else f"{found.scores[row]:.6g}" for found in (keras, quantized)]
+        lines.append(f"{second:g},{pair[0]},{pair[1]},{int(quantized.flagged[row]) if pair[1] else ''}")
+    write_atomic(folder / "scores.csv", ("\n".join(lines) + "\n").encode())
+    events = "".join(json.dumps(event.record()) + "\n" for event in quantized.events)
+    write_atomic(folder / "events.jsonl", events.encode())
+    write_atomic(folder / "demo.json", json.dumps(demo.record(), indent=1).encode() + b"\n")
+    threshold = load_bundle(folder / "pump.int8.tflite").metadata.threshold
+    assert threshold is not None
+    with replacing(folder / "alarms.png") as beside:
+        alarm_picture(beside, series, quantized, threshold.value)
