@@ -1,0 +1,109 @@
+"""From errors to scores and thresholds: what the trainer fits and the device applies."""
+
+import numpy as np
+import pytest
+from edgelstm.runtime.calibration import fit_detector, newest_rows
+from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.errors import ConfigError, ModelError
+from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.scaling import Scaler
+from edgelstm.runtime.scoring import Scorer, Scoring, fit_scoring
+from edgelstm.runtime.threshold import fit_threshold
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("method", ["mean", "max", "mahalanobis"])
+def test_a_larger_error_never_scores_lower(method):
+    scoring = fit_scoring(np.abs(RANDOM.normal(size=(500, 3))), method)
+    scores = [Scorer(scoring).update([size] * 3)[0] for size in (0.5, 1, 2, 4, 8)]
+
+    assert scores == sorted(scores)
+
+
+def test_a_channel_counts_by_its_own_usual_error():
+    errors = np.abs(RANDOM.normal(size=(1000, 2))) * [1.0, 100.0]
+    _, parts = Scorer(fit_scoring(errors)).update([5.0, 5.0])
+
+    assert parts[0] > 1000 * parts[1]
+
+
+def test_the_usual_error_scores_one():
+    errors = np.abs(RANDOM.normal(size=(1000, 2)))
+    score, _ = Scorer(fit_scoring(errors)).update(np.sqrt((errors**2).mean(axis=0)))
+
+    assert score == pytest.approx(1)
+
+
+def test_smoothing_averages_over_recent_scores_and_forgets_on_reset():
+    scorer = Scorer(Scoring(center=(0.0,), scale=(1.0,), smoothing=0.25))
+    smoothed = [scorer.update([value])[0] for value in (0.0, 4.0, 4.0)]
+    scorer.reset()
+
+    assert smoothed == [0.0, 1.0, 1.75]
+    assert scorer.update([4.0])[0] == 4.0
+
+
+def test_channels_that_never_err_in_training_do_not_divide_by_zero():
+    scoring = fit_scoring(np.zeros((100, 2)))
+
+    assert np.isfinite(Scorer(scoring).update([1.0, 0.0])[0])
+
+
+def test_an_unknown_method_is_refused_by_name():
+    with pytest.raises(ConfigError, match="median"):
+        Scorer(Scoring(method="median"))
+
+
+@pytest.mark.parametrize(("count", "factor"), [(10, 2.0), (64, 2.0), (400, 1.4), (1600, 1.2), (640_000, 1.01)])
+def test_the_threshold_margin_shrinks_as_more_scores_are_known(count, factor):
+    assert fit_threshold(np.ones(count)).value == pytest.approx(factor)
+
+
+def test_a_threshold_lies_above_all_but_few_scores_of_normal_operation():
+    scores = RANDOM.gamma(2.0, size=5000)
+
+    assert np.mean(scores > fit_threshold(scores).value) < 0.005
+
+
+def normal_rows(rows=300):
+    return np.cumsum(RANDOM.normal(size=(rows, 2)), axis=0).astype(np.float32)
+
+
+def blank(kind, rows=1):
+    scaler = Scaler("none", (0.0, 0.0), (1.0, 1.0))
+    channels = (Channel("a"), Channel("b"))
+    return Metadata(kind, 8, 1, channels, None, scaler, scoring=Scoring(rows=rows, smoothing=0.5))
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("forecaster", 1), ("autoencoder", 1), ("autoencoder", 4)])
+def test_the_threshold_is_fitted_on_exactly_the_scores_that_the_detector_gives(kind, rows):
+    normal = normal_rows()
+
+    def repeat(window):
+        return np.repeat(window[:1], 8, axis=0)
+
+    fitted = fit_detector(blank(kind, rows), repeat, [normal])
+    detector = Detector(fitted, repeat)
+    scores = [result.score for result in map(detector.update, normal) if result.score is not None]
+
+    assert fitted.threshold == fit_threshold(scores)
+
+
+def test_segments_are_scored_apart_so_that_no_window_spans_a_gap():
+    first, second = normal_rows(100), normal_rows(100) + 1000
+    together = fit_detector(blank("forecaster"), lambda window: window[-1:], [first, second])
+    apart = fit_detector(blank("forecaster"), lambda window: window[-1:], [first, second - 1000])
+
+    assert together.threshold.value == pytest.approx(apart.threshold.value, rel=0.05)
+
+
+def test_too_few_normal_rows_are_refused_with_their_number():
+    with pytest.raises(ModelError, match="give 2 "):
+        fit_detector(blank("forecaster"), lambda window: window[-1:], [normal_rows(10)])
+
+
+def test_only_the_newest_rows_are_replayed():
+    kept = newest_rows([np.zeros((30, 1)), np.ones((10, 1))], most=15)
+
+    assert [len(part) for part in kept] == [5, 10]
