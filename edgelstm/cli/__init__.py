@@ -17,6 +17,7 @@ COMMANDS = {
     "score": "Score a CSV file, one row per input row.",
     "run": "Watch a stream and print an event per alarm.",
     "service": "Write a systemd unit that runs a configuration.",
+    "classify": "Say the intent of a text, or the state over rows.",
     "inspect": "Say what a model file holds.",
     "doctor": "Check this machine and a model, and print what mends each finding.",
     "bench": "Measure latency, start-up and memory on this machine.",

@@ -36,8 +36,11 @@ class Delivery(Protocol):
         """Deliver records, oldest first; give how many of the first ones are safely there.
 
         Raises:
-            DeliveryError, OSError: If none is.
+            DeliveryError: If none is; any other exception counts as the same.
         """
+
+    def hurry(self) -> None:
+        """Stop waiting for what has not answered so far: the process ends."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -120,7 +123,7 @@ class Forwarder:
                 continue
             try:
                 count = self.delivery.deliver([item.record for item in held])
-            except (DeliveryError, OSError) as error:
+            except Exception as error:  # whatever a library raises: the records are kept and the thread lives on
                 count, reason = 0, str(error) or type(error).__name__
             else:
                 reason = "no answer"
@@ -152,6 +155,8 @@ class Forwarder:
             self._end_overflow(self._overflow)
         self._closing.set()
         self._work_left.set()
+        if self.trouble:
+            self.delivery.hurry()
         self._thread.join(GRACE)
         if self.spool.backlog:
             log.warning("%s: %d bytes of records wait on disk for the next start", self.name, self.spool.backlog)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,10 +66,11 @@ class MqttDelivery:
     def __init__(self, spec: Spec, options: MqttSinkOptions, model: str, scores: bool) -> None:
         self.name, self.options, self.model, self.scores = spec.name, options, model, scores
         self.topics = Topics(spec.target.strip("/") or f"edgelstm/{model}")
-        self._sent: deque[tuple[int, Any]] = deque()
+        self._sent: deque[int] = deque()
+        self._answered: set[int] = set()
         self._changed = threading.Condition()
         self._refusal = ""
-        self._up = False
+        self._up = self._hurried = False
         self._client = connect(spec, options, self._prepare)
 
     def _prepare(self, client: Any) -> None:
@@ -103,12 +103,14 @@ class MqttDelivery:
 
     def _acknowledged(self, client: Any, userdata: Any, number: int, code: Any, properties: Any) -> None:
         with self._changed:
+            self._answered.add(number)
             self._changed.notify_all()
 
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """See `Delivery`."""
         if not self._sent:
             self._wait_for_connection()
+            self._answered.clear()
             for record in records[:IN_FLIGHT]:
                 self._publish(record)
         count = self._acknowledgements()
@@ -118,33 +120,41 @@ class MqttDelivery:
 
     def _wait_for_connection(self) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._up, ANSWER):
+            self._refusal = ""  # the next one is news
+            self._changed.wait_for(lambda: self._up or self._hurried or self._refusal, ANSWER)
+            if not self._up:
                 raise DeliveryError(self._refusal or "not connected")
 
     def _publish(self, record: dict[str, Any]) -> None:
         if record["type"] == "event" and record.get("kind") == "anomaly":
             state = "ON" if record["state"] == "open" else "OFF"
             self._client.publish(self.topics.anomaly, state, qos=max(1, self.options.qos), retain=True)
+        # paho keeps and sends it later even where it says that there is no connection now
         message = self._client.publish(self.topics.of(record), compact(record), qos=max(1, self.options.qos))
-        self._sent.append((record["seq"], message))
+        self._sent.append(message.mid)
 
     def _acknowledgements(self) -> int:
         """How many of the oldest messages are acknowledged; waits for the first."""
         with self._changed:
-            self._changed.wait_for(lambda: self._sent[0][1].is_published(), ANSWER)
+            self._changed.wait_for(lambda: self._sent[0] in self._answered or self._hurried, ANSWER)
             count = 0
-            while self._sent and self._sent[0][1].is_published():
+            while self._sent and self._sent[0] in self._answered:
                 self._sent.popleft()
                 count += 1
         return count
+
+    def hurry(self) -> None:
+        """See `Delivery`."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Say goodbye."""
         if self._up:
             farewell = self._client.publish(self.topics.status, "offline", qos=1, retain=True)
-            end = time.monotonic() + ANSWER
-            while self._up and not farewell.is_published() and time.monotonic() < end:
-                time.sleep(0.01)
+            with self._changed:
+                self._changed.wait_for(lambda: farewell.mid in self._answered or not self._up, ANSWER)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -74,5 +74,8 @@ class WebhookDelivery:
                 raise
             self.refused += 1
 
+    def hurry(self) -> None:
+        """Each attempt ends by itself."""
+
     def close(self) -> None:
         """Nothing stays open."""

@@ -55,6 +55,9 @@ class Listed:
         self.records += records
         return len(records)
 
+    def hurry(self):
+        pass
+
     def close(self):
         self.closed = True
 

@@ -1,0 +1,346 @@
+"""MQTT against a real broker: mosquitto, started and stopped by the tests, on loopback."""
+
+import json
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.events import Event, Result
+from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
+from edgelstm.runtime.sources import Columns, Sample, open_source
+from edgelstm.runtime.specs import parse_spec
+
+mqtt = pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed (apt-get install mosquitto)")
+FLOW = Columns(("flow", "motor"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition, seconds=15.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+class Broker:
+    """A mosquitto that keeps its sessions over a restart."""
+
+    def __init__(self, folder, extra=""):
+        self.port, self.folder = free_port(), folder
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)
+        (folder / "broker.conf").write_text(
+            f"listener {self.port} 127.0.0.1\n{extra or 'allow_anonymous true'}\n"
+            f"persistence true\npersistence_location {folder}/\nmax_queued_messages 0\nuser root\n"
+        )
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [MOSQUITTO, "-c", self.folder / "broker.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        assert wait_for(self._answers), "mosquitto does not start"
+        return self
+
+    def _answers(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(10)
+            self.process = None
+
+
+@pytest.fixture
+def broker(tmp_path):
+    made = Broker(tmp_path / "broker").start()
+    yield made
+    made.stop()
+
+
+class Listener:
+    """A subscriber whose session the broker keeps."""
+
+    def __init__(self, port, topic, identity="listener"):
+        self.messages = []
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=identity, clean_session=False)
+        self.client.reconnect_delay_set(0.2, 0.2)
+        self.ready = threading.Event()
+        self.client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self.client.on_subscribe = lambda *_: self.ready.set()
+        self.client.on_message = lambda _, __, message: self.messages.append(message)
+        self.client.connect_async("127.0.0.1", port)
+        self.client.loop_start()
+        assert self.ready.wait(10)
+
+    def of(self, end):
+        """Payloads of the topics with an end."""
+        return [message.payload.decode() for message in list(self.messages) if message.topic.endswith(end)]
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def listener(broker):
+    made = Listener(broker.port, "#")
+    yield made
+    made.close()
+
+
+def event(number, state="open"):
+    return Event(f"e{number}", "anomaly", state, float(number), None, 2.0, ("flow",))
+
+
+def sink_to(url, folder, scores=False):
+    return Forwarder(plan_delivery(parse_spec(url), "pump", scores)(), Spool(folder), "pump", FLOW.names, scores)
+
+
+def test_events_scores_and_status_are_published(broker, listener, tmp_path):
+    sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump?discovery=homeassistant", tmp_path / "spool", True)
+    sink.take(Sample([1.0, 2.0], 5.0, 0, "5"), Result(5.0, 2.5, 1.0, True, (3.0, 1.0)))
+    sink.event(event(0))
+    sink.event(event(0, "closed"))
+    sink.close()
+    assert wait_for(lambda: listener.of("/status")[-1:] == ["offline"])
+
+    assert listener.of("/status") == ["online", "offline"]
+    assert listener.of("/anomaly") == ["ON", "OFF"]
+    assert [json.loads(text)["state"] for text in listener.of("/event")] == ["open", "closed"]
+    assert json.loads(listener.of("/score")[0])["score"] == 2.5
+
+
+def test_discovery_is_as_home_assistants_schema_wants_it(broker, listener, tmp_path):
+    """Names as in DEVICE_DISCOVERY_SCHEMA, and in the MQTT sensor's and binary sensor's documentation."""
+    sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump?discovery=homeassistant", tmp_path / "spool", True)
+    assert wait_for(lambda: listener.of("/config"))
+    sink.close()
+    payload = json.loads(listener.of("/config")[0])
+    message = next(one for one in listener.messages if one.topic.endswith("/config"))
+    allowed = {
+        "binary_sensor": {"device_class", "state_topic", "json_attributes_topic"},
+        "sensor": {"state_class", "state_topic", "value_template", "suggested_display_precision"},
+    }
+
+    assert message.topic == "homeassistant/device/edgelstm_plant_pump/config"
+    assert set(payload) == {"device", "origin", "components", "availability_topic", "qos"}
+    assert set(payload["device"]) <= {"identifiers", "name", "manufacturer", "model", "sw_version"}
+    assert payload["device"]["identifiers"]
+    assert set(payload["origin"]) <= {"name", "sw_version", "support_url"}
+    for component in payload["components"].values():
+        assert set(component) <= {"platform", "name", "unique_id"} | allowed[component["platform"]]
+        assert {"platform", "name", "unique_id", "state_topic"} <= set(component)
+    assert payload["availability_topic"] == "plant/pump/status"
+
+
+def test_a_killed_process_is_offline_by_its_last_will(broker, listener, tmp_path):
+    code = (
+        "import sys, time\nfrom edgelstm.runtime.sinks import plan_delivery\n"
+        "from edgelstm.runtime.specs import parse_spec\n"
+        "plan_delivery(parse_spec(sys.argv[1]), 'pump', False)(); print('up', flush=True); time.sleep(60)"
+    )
+    url = f"mqtt://127.0.0.1:{broker.port}/plant/pump"
+    process = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE)
+    assert wait_for(lambda: listener.of("/status") == ["online"])
+    process.kill()
+    process.communicate()
+
+    assert wait_for(lambda: listener.of("/status") == ["online", "offline"])
+
+
+def restarts(broker, tmp_path, count, each, pause):
+    """Publish under load while the broker goes away again and again; give the sequence as it arrived."""
+    listener = Listener(broker.port, "plant/pump/event")
+    sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump", tmp_path / "spool")
+    sent, over = 0, threading.Event()
+
+    def load():
+        nonlocal sent
+        while not over.is_set():
+            for _ in range(each):
+                sink.event(event(sent))
+                sent += 1
+            over.wait(pause)
+
+    worker = threading.Thread(target=load)
+    worker.start()
+    try:
+        for _ in range(count):
+            delivered = sink.delivered
+            assert wait_for(lambda at=delivered: sink.delivered > at + 20)
+            broker.stop()
+            time.sleep(0.05)
+            broker.start()
+    finally:
+        over.set()
+        worker.join()
+    assert wait_for(lambda: sink.delivered == sent, 60), (sink.delivered, sent, sink.trouble)
+    assert wait_for(lambda: len(set(listener.of("/event"))) >= sent, 30)
+    arrived = [json.loads(text)["seq"] for text in listener.of("/event")]
+    repeated = {
+        json.loads(message.payload)["seq"] for message in listener.messages if arrived.count(json.loads(message.payload)["seq"]) > 1
+    } if len(arrived) > sent else set()  # fmt: skip
+    sink.close()
+    listener.close()
+    return sent, arrived, repeated
+
+
+def test_every_event_arrives_in_order_though_the_broker_restarts_twenty_times(broker, tmp_path):
+    sent, arrived, repeated = restarts(broker, tmp_path, 20, 5, 0.02)
+    first_seen = list(dict.fromkeys(arrived))
+
+    assert sent > 200
+    assert first_seen == list(range(sent))
+    # QoS 1 repeats at most what was in flight at a restart, on the way in (20) and on the way out (20)
+    assert len(repeated) <= 20 * 40
+
+
+def test_samples_come_as_json_under_wildcards(broker):
+    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/+/data"), FLOW)
+    samples = collect(source, broker, lambda publish: [
+        publish("plant/a/data", '{"flow": 1, "motor": 2, "time": 7}'),
+        publish("plant/b/data", "[3, 4]"),
+        publish("plant/b/data", "nonsense"),
+        publish("plant/b/data", '{"motor": 5}'),
+    ], 3)  # fmt: skip
+
+    assert [str(sample.values) for sample in samples] == ["[1.0, 2.0]", "[3.0, 4.0]", "[nan, 5.0]"]
+    assert samples[0].time == 7.0
+    assert abs(samples[1].time - time.time()) < 30
+
+
+def test_one_topic_a_channel_gives_a_sample_a_round(broker):
+    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/#"), FLOW)
+    samples = collect(source, broker, lambda publish: [
+        publish(f"plant/pump/{name}", value)
+        for name, value in [("flow", "1"), ("motor", "2"), ("other", "9"), ("motor", "4"), ("motor", "6"), ("flow", "5")]
+    ], 3)  # fmt: skip
+
+    assert [str(sample.values) for sample in samples] == ["[1.0, 2.0]", "[nan, 4.0]", "[5.0, 6.0]"]
+
+
+def test_one_topic_a_channel_can_be_sampled_at_an_interval(broker):
+    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/#?every=0.1"), FLOW)
+    samples = collect(source, broker, lambda publish: [publish("plant/flow", "1"), publish("plant/motor", "2")], 8)
+    pairs = [str(sample.values) for sample in samples]
+
+    assert "[1.0, 2.0]" in pairs
+    assert 0.05 < samples[5].time - samples[4].time < 0.5
+
+
+def collect(source, broker, act, count):
+    """Read a source in a thread while messages are published."""
+    samples = []
+
+    def read():
+        for sample in source:
+            samples.append(sample)
+            if len(samples) >= count:
+                source.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    time.sleep(0.7)
+    act(lambda topic, payload: client.publish(topic, payload, qos=1).wait_for_publish(5))
+    reader.join(10)
+    source.close()
+    reader.join(5)
+    client.disconnect()
+    client.loop_stop()
+    assert not reader.is_alive()
+    return samples
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """A certificate authority, a server certificate for 127.0.0.1, and a foreign authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    for name in ("ca", "foreign"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
+    openssl(
+        "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker", "-keyout", "server.key", "-out", "server.csr"
+    )
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",
+            "-extfile", "names", "-out", "server.pem")  # fmt: skip
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    return folder
+
+
+@pytest.fixture
+def safe_broker(tmp_path, certificates):
+    subprocess.run(["mosquitto_passwd", "-b", "-c", tmp_path / "users", "me", "open sesame"], check=True)
+    (tmp_path / "users").chmod(0o644)
+    made = Broker(
+        tmp_path / "broker",
+        f"cafile {certificates}/ca.pem\ncertfile {certificates}/server.pem\nkeyfile {certificates}/server.key\n"
+        f"allow_anonymous false\npassword_file {tmp_path}/users",
+    ).start()
+    (tmp_path / "password").write_text("open sesame\n")
+    (tmp_path / "wrong").write_text("close sesame\n")
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "ca", "password", "trouble"),
+    [
+        ("127.0.0.1", "ca", "password", ""),
+        ("127.0.0.1", "foreign", "password", "self-signed certificate|self signed|signature failure"),
+        ("localhost", "ca", "password", "hostname mismatch"),
+        ("127.0.0.1", "ca", "wrong", "not authorized|bad user name"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves failed sockets to the gc
+def test_tls_and_passwords_are_really_checked(safe_broker, certificates, tmp_path, host, ca, password, trouble):
+    url = f"mqtts://me@{host}:{safe_broker.port}/plant?ca={certificates}/{ca}.pem&password-file={tmp_path}/{password}"
+    sink = sink_to(url, tmp_path / "spool")
+    sink.event(event(0))
+    assert wait_for(lambda: sink.delivered or sink.trouble)
+
+    assert bool(sink.delivered) is not bool(trouble)
+    assert re.search(trouble, sink.trouble)
+    sink.close()
+
+
+def test_certificates_without_tls_and_missing_ones_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="Write mqtts://"):
+        sink_to("mqtt://127.0.0.1/x?ca=/etc/ca.pem", tmp_path)
+    with pytest.raises(ConfigError, match="Cannot use the certificates"):
+        sink_to("mqtts://127.0.0.1/x?ca=/none.pem", tmp_path / "2")
+    with pytest.raises(ConfigError, match="Did you mean 'password-file'"):
+        sink_to("mqtts://127.0.0.1/x?pasword-file=a", tmp_path / "3")
+
+
+def test_without_paho_the_command_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    with pytest.raises(ConfigError, match=r"pip install 'edgelstm\[mqtt\]'"):
+        plan_delivery(parse_spec("mqtt://127.0.0.1/x"), "pump", False)
