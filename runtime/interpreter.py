@@ -149,7 +149,8 @@ class TFLiteModel:
         graph = _graph(content)
         integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
         try:
-            exact = self._reference(content, threads) if integer and not delegate else None
+            portable = integer and not delegate and self.backend.name == "ai-edge-litert"
+            exact = self._reference(content, threads) if portable else None
             options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
             self.interpreter: Any = exact or self._load(content, threads, **options)
         except (RuntimeError, ValueError) as error:
@@ -171,7 +172,8 @@ class TFLiteModel:
         """An integer model on portable kernels, None where one of its ops has none.
 
         The fast FULLY_CONNECTED rounds ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The
-        portable one does not, and the LSTM op, where the time goes, is the same code under both.
+        portable one does not, and the LSTM op, where the time goes, is the same code under both. In tflite-runtime
+        2.14 the portable one is wrong without a word for per-channel weights over more than one row: not used there.
         """
         try:
             return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)

@@ -1,8 +1,9 @@
 """What a Raspberry Pi must get right, checked without pytest: `check.py MODELS... --record OUT [--against REFERENCE]`.
 
 Each model comes with a stream: `stream.csv` beside it. The record holds every score's exact bits and every event; with
-a reference from another platform, int8 scores must be the same bits, float ones within 1e-5 of the score's size, and
-events the same.
+a reference from another platform, events must be the same, int8 scores the same bits and float ones within 1e-5 of the
+alarm threshold. tflite-runtime 2.14 rounds an output of 300 a unit otherwise, and its float kernels on 32-bit Arm differ
+by 1e-4: with --loose, scores must be within 2 % of the threshold or of themselves.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "scipy", "rich"}
-FLOAT_TOLERANCE = 1e-5
+TOLERANCE = {"float": 1e-5, "loose": 0.02}
 
 
 def edgelstm(*arguments, code=0):
@@ -35,15 +36,16 @@ def scores_and_events(model, stream):
         rows = [[float(value) for value in row] for row in list(csv.reader(file))[1:]]
     results = [detector.update(row[-len(detector.metadata.channels) :], row[0]) for row in rows]
     events = [event.record() for result in results for event in result.events]
-    return [result.score and result.score.hex() for result in results], events + [e.record() for e in detector.finish()]
+    scores = [None if result.score is None else result.score.hex() for result in results]
+    return scores, events + [event.record() for event in detector.finish()], detector.threshold
 
 
 def record_of(model):
     """What one model gives here."""
-    scores, events = scores_and_events(model, model.parent / "stream.csv")
+    scores, events, threshold = scores_and_events(model, model.parent / "stream.csv")
     if not events:
         sys.exit(f"{model.name}: no event at all in a stream with faults")
-    return {"scores": scores, "events": events}
+    return {"scores": scores, "events": events, "threshold": threshold}
 
 
 def check_commands(model, events):
@@ -56,20 +58,28 @@ def check_commands(model, events):
         sys.exit(f"{model.name}: inspect says another scheme")
 
 
-def compare(name, here, there):
+def compare(name, here, there, loose):
     """Say how this platform differs from the reference; nothing when it does not."""
     if [event["id"] for event in here["events"]] != [event["id"] for event in there["events"]]:
         yield f"{name}: other events: {here['events']} instead of {there['events']}"
-    if "int8" in name:
-        wrong = sum(a != b for a, b in zip(here["scores"], there["scores"], strict=True))
+    pairs = list(zip(here["scores"], there["scores"], strict=True))
+    if "int8" in name and not loose:
+        wrong = sum(a != b for a, b in pairs)
         if wrong:
-            yield f"{name}: {wrong} of {len(here['scores'])} scores are not the same bits"
+            yield f"{name}: {wrong} of {len(pairs)} scores are not the same bits"
         return
-    for a, b in zip(here["scores"], there["scores"], strict=True):
-        a, b = a and float.fromhex(a), b and float.fromhex(b)
-        if (a is None) != (b is None) or (a is not None and abs(a - b) > FLOAT_TOLERANCE * max(1.0, abs(b))):
+    tolerance = TOLERANCE["loose" if loose else "float"]
+    worst = 0.0
+    for a, b in pairs:
+        if (a is None) != (b is None):
             yield f"{name}: score {a} instead of {b}"
             return
+        if a is not None:
+            a, b = float.fromhex(a), float.fromhex(b)
+            worst = max(worst, abs(a - b) / max(here["threshold"], abs(b)))
+    print(f"{name}: largest difference of a score {worst:.1e}")
+    if worst > tolerance:
+        yield f"{name}: a score differs by {worst:.1e}, above {tolerance}"
 
 
 def main():
@@ -78,6 +88,7 @@ def main():
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--record", type=Path, required=True)
     parser.add_argument("--against", type=Path)
+    parser.add_argument("--loose", action="store_true")
     options = parser.parse_args()
     print(edgelstm("doctor", options.models[0], "--folder", options.record.parent), end="")
     record = {model.name: record_of(model) for model in options.models}
@@ -88,7 +99,7 @@ def main():
         sys.exit(f"imported {heavy}")
     options.record.write_text(json.dumps(record))
     reference = json.loads(options.against.read_text()) if options.against else record
-    problems = [text for name in reference for text in compare(name, record[name], reference[name])]
+    problems = [text for name in reference for text in compare(name, record[name], reference[name], options.loose)]
     print("\n".join(problems) or f"{len(record)} models: scores and events as they must be")
     sys.exit(bool(problems))
 

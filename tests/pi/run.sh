@@ -43,7 +43,7 @@ platform() {
     --no-compile --prefix "$site" $install
   packages=$(dirname "$(find "$site" -type d -name edgelstm -path '*-packages/*' | head -n 1)")
   (cd "$pi" && PYTHONPATH=$packages "$root/usr/bin/python3" "$here/check.py" "${models[@]}" \
-    --record "$pi/$name.json" --against "$pi/host.json")
+    --record "$pi/$name.json" --against "$pi/host.json" "${@:8}")
 }
 
 arm64="manylinux_2_34_aarch64 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux2014_aarch64"
@@ -64,9 +64,9 @@ trixie() { platform arm64-trixie arm64 trixie 3.13 "$arm64" "click numpy ai-edge
 bookworm() { platform arm64-bookworm arm64 bookworm 3.11 "$arm64" "click numpy ai-edge-litert" "edgelstm"; }
 older() {
   platform arm64-bookworm-tflite arm64 bookworm 3.11 "$arm64" "--no-deps click numpy==1.26.4 tflite-runtime==2.14.0" \
-    "--no-deps edgelstm click numpy tflite-runtime"
+    "--no-deps edgelstm click numpy tflite-runtime" --loose
 }
-armhf() { platform armhf-bookworm armhf bookworm 3.11 manylinux_2_34_armv7l "--no-deps click tflite-runtime==2.14.0" "edgelstm"; }
+armhf() { platform armhf-bookworm armhf bookworm 3.11 manylinux_2_34_armv7l "--no-deps click tflite-runtime==2.14.0" "edgelstm" --loose; }
 pair trixie armhf
 bash "$here/emulate.sh" arm64 bookworm "$pi/arm64-bookworm"  # shared by the next two
 pair bookworm older
