@@ -13,7 +13,7 @@ from pathlib import Path
 
 GRAMMAR = Path(__file__).with_name("intents_grammar.txt")
 TEST = Path(__file__).with_name("intents_test.csv")
-PER_INTENT = 160
+PER_INTENT = 240
 SEED = 7
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)\}")

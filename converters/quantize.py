@@ -22,7 +22,7 @@ LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 # Ops that only move values: the output keeps the input's scale.
 MOVES = {
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "TILE", "BROADCAST_TO", "REVERSE_V2",
-    "MAX_POOL_2D", "UNPACK", "SPLIT", "SPLIT_V", "GATHER", "RELU", "PAD",
+    "MAX_POOL_2D", "UNPACK", "SPLIT", "SPLIT_V", "GATHER", "RELU", "PAD", "REDUCE_MAX",
 }  # fmt: skip
 # Ops whose quantized output has a scale fixed by TFLite's kernels.
 FIXED = {

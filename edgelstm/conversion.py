@@ -147,6 +147,9 @@ def _source(
             f"{path.name} was trained with --no-embed and carries no representative data. "
             "Give rows of normal operation with --calibration FILE."
         )
+    if "vocabulary" in metadata.sections:
+        # texts are not cut into windows: each one is whole, (N, L, K) pieces
+        return Source(path, metadata, representative, representative.segments, representative.held)
     return _from_segments(path, metadata, representative)
 
 

@@ -35,7 +35,7 @@ class Table:
         cls, path: Path, columns: Sequence[str] | None, time_column: str | None, label_column: str | None
     ) -> Table:
         """Read one file with pandas."""
-        frame = _frame(path)
+        frame = read_frame(path)
         names = list(frame.columns)
         for name in [*(columns or ()), *(part for part in (time_column, label_column) if part)]:
             if name not in names:
@@ -51,7 +51,7 @@ class Table:
         return cls(values, time, tuple(taken), labels, tuple(ignored))
 
 
-def _frame(path: Path) -> Any:
+def read_frame(path: Path) -> Any:
     """The file as a pandas frame of text or numbers, header found or made."""
     import pandas as pd
 

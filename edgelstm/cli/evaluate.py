@@ -13,12 +13,14 @@ import click
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), metavar="LABELLED.csv")
-@click.option("--label-column", default="anomaly", show_default=True, help="0, false, normal or empty is normal.")
+@click.option(
+    "--label-column", help="0, false, normal or empty is normal.  [default: anomaly; intent or state of classifiers]"
+)
 @click.option("--time-column", help="Column with the time; default: looked for.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also store the result as JSON here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, data: Path, label_column: str, time_column: str | None, output: Path | None, as_json: bool
+    model: Path, data: Path, label_column: str | None, time_column: str | None, output: Path | None, as_json: bool
 ) -> None:
     """Measure MODEL (.keras or .tflite) on labelled rows.
 
@@ -27,12 +29,15 @@ def command(
     """
     import json
 
+    from edgelstm.cli.classifiers import evaluate_classifier
     from edgelstm.cli.progress import steps
     from edgelstm.evaluation import MEANING, evaluate
     from edgelstm.runtime.files import write_atomic
 
+    if evaluate_classifier(model, data, label_column, output, as_json):
+        return
     with steps(f"evaluating {model.name}"):
-        found = evaluate(model, data, label_column, time_column)
+        found = evaluate(model, data, label_column or "anomaly", time_column)
     text = json.dumps(found.record())
     if output:
         write_atomic(output, text.encode() + b"\n")

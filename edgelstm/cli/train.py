@@ -10,18 +10,25 @@ import click
 
 @click.command(
     "train",
-    epilog="Example: edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16",
+    epilog="Example: edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16    "
+    "or a classifier: edgelstm train states.csv -o states.keras --kind classifier --label-column state",
 )
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DATA.csv...")
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path), metavar="DATA.csv...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write, .keras.")
-@click.option("--kind", type=click.Choice(["autoencoder", "forecaster"]), default="autoencoder", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(["autoencoder", "forecaster", "classifier"]), default="autoencoder", show_default=True
+)
+@click.option("--label-column", help="Target of a classifier, never an input.  [default: intent, or state for rows]")
+@click.option(
+    "--text-column", help="Column with the texts of an intent classifier.  [default: text, where there is one]"
+)
 @click.option("--columns", help="Channels to take, comma-separated; default: all number columns but labels.")
 @click.option("--time-column", help="Column with the time; default: looked for.")
 @click.option(
     "--lookback", default="auto", show_default=True, help="Rows a window: a number, or auto (autocorrelation)."
 )
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows a forecaster gives.")
-@click.option("--units", default="32,16", show_default=True, help="Units of the stacked layers.")
+@click.option("--units", default="24", show_default=True, help="Units of the stacked layers.")
 @click.option("--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True)
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions (autoencoders).")
 @click.option("--attention", is_flag=True, help="Attention over the encoder's sequence.")
@@ -42,7 +49,8 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     """Train a model on rows of normal operation.
 
     DATA is one or more CSV files: any separator, with or without header and time column. What had to be mended is
-    counted and said. The newest 15 % of the rows decide when training stops.
+    counted and said. The newest 15 % of the rows decide when training stops. A classifier learns its classes from a
+    label column, of texts or of rows; without DATA it learns the intents of the data set that comes along.
     """
     from edgelstm.cli.progress import epochs
     from edgelstm.quiet import load_tensorflow
@@ -50,6 +58,13 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     from edgelstm.series import read_series
 
     check_writable(output)
+    if given["kind"] == "classifier":
+        from edgelstm.cli.classifiers import train_classifier
+
+        train_classifier(data, output, columns, time_column, given)
+        return
+    if not data:
+        raise click.UsageError("Missing argument 'DATA.csv...'.")
     names = [name.strip() for name in columns.split(",")] if columns else None
     series = read_series(data, names, time_column)
     said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]

@@ -1,0 +1,1 @@
+"""Classifiers: intents of texts, and states of machines over windows of samples."""

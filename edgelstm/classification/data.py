@@ -1,0 +1,99 @@
+"""Labelled texts and labelled windows from CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm import calibration_data
+from edgelstm.csvfile import read_frame
+from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.windows import sliding_windows
+from edgelstm.series import Series
+
+Floats = npt.NDArray[np.float32]
+FOLDER = Path(calibration_data.__file__).parent
+INTENTS = FOLDER / "intents_train.csv"
+INTENTS_TEST = FOLDER / "intents_test.csv"
+NORMAL = "normal"  # what an empty label cell means
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Labelled texts."""
+
+    texts: tuple[str, ...]
+    """N of them, as written."""
+    labels: tuple[str, ...]
+    """Class of each."""
+
+
+def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_column: str = "intent") -> Texts:
+    """Read labelled texts; rows without a label are left out.
+
+    Raises:
+        SeriesError: If a file cannot be read, lacks a column, or holds no labelled text.
+    """
+    texts: list[str] = []
+    labels: list[str] = []
+    for path in map(Path, paths):
+        frame = read_frame(path)
+        for name in (text_column, label_column):
+            if name not in frame.columns:
+                raise SeriesError(
+                    f"{path.name} has no column {name!r}; it has {', '.join(frame.columns)}. "
+                    "Name them with --text-column and --label-column."
+                )
+        rows = frame[[text_column, label_column]].dropna(subset=[label_column]).fillna("").astype(str)
+        texts += rows[text_column].tolist()
+        labels += [label.strip() for label in rows[label_column]]
+    if not texts:
+        raise SeriesError("No labelled text was found. Give a CSV file with a text and a label a row.")
+    return Texts(tuple(texts), tuple(labels))
+
+
+def state_names(cells: npt.NDArray[np.str_]) -> list[str]:
+    """Label cells as class names; an empty cell is `normal`.
+
+    >>> state_names(np.array(["leak", "nan", " "]))
+    ['leak', 'normal', 'normal']
+    """
+    return [NORMAL if cell.strip().lower() in ("", "nan") else cell.strip() for cell in cells.tolist()]
+
+
+def labelled_windows(
+    values: Sequence[Floats], states: Sequence[Sequence[str]], window: int
+) -> tuple[Floats, list[str]]:
+    """Every window of each segment with the state of its last row: what a device is asked for, now.
+
+    Args:
+        values: Scaled segments, each (T_i, F).
+        states: State of each row, of the same lengths.
+        window: Rows a window, W.
+
+    Returns:
+        Windows (N, W, F) and N states.
+    """
+    pairs = [(part, names) for part, names in zip(values, states, strict=True) if len(part) >= window]
+    if not pairs:
+        raise SeriesError(
+            f"No stretch without a gap holds a window of {window} rows. Give more, or a shorter --lookback."
+        )
+    cut = np.concatenate([sliding_windows(part, window) for part, _ in pairs])
+    return cut, [name for _, names in pairs for name in names[window - 1 :]]
+
+
+def segment_states(series: Series) -> list[list[str]]:
+    """The state of each row, a list a segment.
+
+    Raises:
+        SeriesError: If the series was read without its label column.
+    """
+    if series.labels is None:
+        raise SeriesError("A classifier learns from a label column. Name it with --label-column.")
+    names = state_names(series.labels)
+    return [names[start:stop] for start, stop in series.segments]

@@ -1,0 +1,130 @@
+"""Accuracy, macro F1 and confusion of a classifier on labelled data; the same code for Keras and TFLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.archive import load_keras, read_extras
+from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.classify import Classifier
+from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.text import encode_all
+from edgelstm.series import read_series
+
+from .data import labelled_windows, read_texts, segment_states
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a classifier does on labelled examples."""
+
+    model: str
+    """File name."""
+    scheme: str
+    """keras or a quantization scheme."""
+    examples: int
+    """Texts or windows judged."""
+    accuracy: float
+    """Share of right answers; no answer counts as wrong."""
+    macro_f1: float
+    """Mean over the classes that occur of the harmonic mean of precision and recall: rare ones count alike."""
+    classes: tuple[str, ...]
+    """Row and column names of the confusion matrix; the last one, empty, is no answer."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Examples by true class (row) and answer (column)."""
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+def measure(
+    name: str, scheme: str, truth: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]
+) -> Quality:
+    """Compare answers with the truth.
+
+    Args:
+        name: File name.
+        scheme: keras or a quantization scheme.
+        truth: True class of each example.
+        answers: The classifier's, None for no answer.
+        labels: Classes that the model knows; others in the truth are listed after them.
+    """
+    classes = [*labels, *sorted(set(truth) - set(labels)), ""]
+    place = {label: index for index, label in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), int)
+    for right, answer in zip(truth, answers, strict=True):
+        counts[place[right], place[answer or ""]] += 1
+    hits, asked, answered = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    occurring = asked > 0
+    scores = 2 * hits[occurring] / (asked + answered)[occurring]
+    return Quality(
+        name, scheme, len(truth), float(hits.sum() / max(1, len(truth))), float(scores.mean()) if len(truth) else 0.0,
+        tuple(classes), tuple(tuple(row) for row in counts.tolist()),
+    )  # fmt: skip
+
+
+def is_classifier(path: Path | str) -> bool:
+    """Whether a model file is a classifier."""
+    metadata, _ = _parts(Path(path))
+    return metadata.kind == "classifier"
+
+
+def evaluate(path: Path | str, data: Path | str, label_column: str | None = None, text_column: str = "text") -> Quality:
+    """Measure a classifier file on a labelled CSV file.
+
+    Args:
+        path: `.keras` or `.tflite`.
+        data: CSV of texts, or of rows with the model's channels, with a label column.
+        label_column: Its name; None is `intent` for texts and `state` for rows.
+        text_column: Column with the text.
+
+    Raises:
+        ModelError: If the model cannot be used.
+        SeriesError: If the data cannot be used.
+    """
+    path = Path(path)
+    metadata, content = _parts(path)
+    classifier = Classifier(metadata, lambda given: given)
+    if classifier.vocabulary is not None:
+        texts = read_texts([data], text_column, label_column or "intent")
+        inputs: Array = encode_all(classifier.vocabulary, texts.texts)
+        truth: Sequence[str] = texts.labels
+        judged = [classifier.vocabulary.known(text) for text in texts.texts]
+    else:
+        assert metadata.scaler is not None
+        series = read_series([data], metadata.names, label_column=label_column or "state")
+        scaled = [metadata.scaler.transform(part) for part in series.parts()]
+        inputs, truth = labelled_windows(scaled, segment_states(series), metadata.window)
+        judged = [True] * len(truth)
+    shares = TFLiteModel(content).predict(inputs) if content else _keras(path, inputs)
+    answers = [
+        classifier.labels[best] if answered else None
+        for best, answered in zip(shares.argmax(axis=1).tolist(), judged, strict=True)
+    ]
+    return measure(path.name, metadata.scheme if content else "keras", truth, answers, classifier.labels)
+
+
+def _keras(path: Path, inputs: Array) -> Array:
+    return np.asarray(load_keras(path).predict(inputs, batch_size=256, verbose=0))
+
+
+def _parts(path: Path) -> tuple[Metadata, bytes]:
+    """Metadata, and the flatbuffer of a `.tflite` file."""
+    if path.suffix != ".keras":
+        bundle = load_bundle(path)
+        return bundle.metadata, bundle.flatbuffer
+    metadata, _ = read_extras(path)
+    if metadata is None:
+        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
+    return metadata, b""

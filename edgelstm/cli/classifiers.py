@@ -1,0 +1,146 @@
+"""What `edgelstm train` and `edgelstm evaluate` do for classifiers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def train_classifier(
+    data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
+) -> None:
+    """Train on texts when the data have a text column, else on windows of rows."""
+    from edgelstm.classification.data import INTENTS, read_texts
+    from edgelstm.classification.training import train_texts, train_windows
+    from edgelstm.cli.progress import epochs
+    from edgelstm.quiet import load_tensorflow
+    from edgelstm.series import read_series
+
+    text_column = given["text_column"] or _find_text(data)
+    label_column = given["label_column"] or ("intent" if text_column else "state")
+    options = _options(given, window=not text_column)
+    load: Any
+    if text_column:
+        loaded: Any = read_texts(data or (INTENTS,), text_column, label_column)
+        click.echo(f"{len(loaded.texts)} texts, {len(set(loaded.labels))} classes", err=True)
+        load = train_texts
+    else:
+        names = [name.strip() for name in columns.split(",")] if columns else None
+        loaded = read_series(data, names, time_column, label_column)
+        for sentence in [f"{len(loaded.values)} rows: {', '.join(loaded.channels)}", *loaded.repairs.sentences()]:
+            click.echo(sentence, err=True)
+        load = train_windows
+    load_tensorflow()
+    with epochs(options.epochs) as callbacks:
+        trained = load(loaded, options, callbacks)
+    trained.save(output, embed=not given["no_embed"])
+    _report(trained, output, given["as_json"], embedded=not data)
+
+
+def _find_text(data: tuple[Path, ...]) -> str | None:
+    """`text` when the data set that comes along is taken, or the first file has such a column."""
+    from edgelstm.csvfile import read_frame
+
+    return "text" if not data or "text" in read_frame(data[0]).columns else None
+
+
+def _options(given: dict[str, Any], window: bool) -> Any:
+    """Options that the user gave; a classifier's own defaults for the rest."""
+    from dataclasses import replace
+
+    from edgelstm.classification.training import Options
+
+    source = click.get_current_context().get_parameter_source
+    chosen = {name for name in given if (found := source(name)) is not None and found.name == "COMMANDLINE"}
+    if unused := chosen & {"horizon", "cell", "attention", "initializer", "clipnorm", "clipvalue"}:
+        listed = ", ".join(f"--{name}" for name in sorted(unused))
+        raise click.UsageError(f"A classifier takes no {listed}.")
+    options = Options.for_windows() if window else Options()
+    names = {"epochs", "batch_size", "learning_rate", "seed", "scaler"} & chosen
+    options = replace(options, **{name: given[name] for name in names})
+    network = replace(options.network, **{name: given[name] for name in {"dropout", "bidirectional"} & chosen})
+    if "units" in chosen:
+        network = replace(network, units=_count(given["units"], "--units"))
+    if "lookback" in chosen and given["lookback"] != "auto":
+        options = replace(options, lookback=_count(given["lookback"], "--lookback"))
+    return replace(options, network=network)
+
+
+def _count(text: str, option: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is not a count: a classifier has one layer", param_hint=option)
+    return int(text)
+
+
+def _report(trained: Any, output: Path, as_json: bool, embedded: bool) -> None:
+    record = {
+        "model": str(output),
+        "kind": "classifier",
+        "classes": trained.metadata.sections["classifier"]["labels"],
+        "parameters": int(trained.model.count_params()),
+        "epochs": len(trained.history["loss"]),
+        "loss": trained.history["loss"][-1],
+        "bytes": output.stat().st_size,
+    }
+    if embedded:
+        record |= _against_baseline(output)
+    if as_json:
+        click.echo(json.dumps(record))
+        return
+    click.echo(
+        f"{output}: {len(record['classes'])} classes, {record['parameters']} parameters, "
+        f"loss {record['loss']:.4f} after {record['epochs']} epochs",
+        err=True,
+    )
+    if embedded:
+        click.echo(
+            f"On {record['test_examples']} phrasings that training never saw: {record['test_accuracy']:.1%}; "
+            f"TF-IDF + logistic regression {record['baseline_accuracy']:.1%}",
+            err=True,
+        )
+    click.echo(f"Next: edgelstm convert {output} --int8", err=True)
+
+
+def _against_baseline(model: Path) -> dict[str, Any]:
+    """Both figures on the test phrasings of the data set that comes along."""
+    from edgelstm.classification.baseline import fit_baseline
+    from edgelstm.classification.data import INTENTS, INTENTS_TEST, read_texts
+    from edgelstm.classification.evaluate import evaluate
+
+    found = evaluate(model, INTENTS_TEST)
+    test = read_texts([INTENTS_TEST])
+    baseline = fit_baseline(read_texts([INTENTS]))
+    return {
+        "test_examples": found.examples,
+        "test_accuracy": found.accuracy,
+        "baseline_accuracy": float(baseline.score(test.texts, test.labels)),
+    }
+
+
+def evaluate_classifier(model: Path, data: Path, label_column: str | None, output: Path | None, as_json: bool) -> bool:
+    """Evaluate and print when the model is a classifier; else say so."""
+    from edgelstm.classification.evaluate import evaluate, is_classifier
+    from edgelstm.runtime.files import write_atomic
+
+    if not is_classifier(model):
+        return False
+    found = evaluate(model, data, label_column)
+    text = json.dumps(found.record())
+    if output:
+        write_atomic(output, text.encode() + b"\n")
+    if as_json:
+        click.echo(text)
+        return True
+    click.echo(f"{found.model} ({found.scheme}): {found.examples} examples")
+    click.echo(f"  accuracy  {found.accuracy:.3f}  share of right answers")
+    click.echo(f"  macro F1  {found.macro_f1:.3f}  mean over classes: rare ones count alike")
+    click.echo("Confusions, true class → answer:")
+    for truth, row in zip(found.classes, found.confusion, strict=True):
+        wrong = {name: count for name, count in zip(found.classes, row, strict=True) if count and name != truth}
+        if sum(row):
+            said = ", ".join(f"{name or 'no answer'} {count}" for name, count in wrong.items())
+            click.echo(f"  {truth:20} {sum(row) - sum(wrong.values())}/{sum(row)} right{'; ' if said else ''}{said}")
+    return True

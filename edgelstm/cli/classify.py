@@ -1,0 +1,82 @@
+"""`edgelstm classify`: the intent of texts, or the state over windows of rows, on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(
+    "classify",
+    epilog='Example: edgelstm classify intents.int8.tflite "turn on the light"    or, a sentence a line:    '
+    "edgelstm classify intents.int8.tflite < said.txt    or, rows:    edgelstm classify pump.int8.tflite --rows new.csv",
+)
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite")
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--rows", type=click.Path(path_type=Path), help="CSV rows for a model of states, - for standard input.")
+@click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Rows from answer to answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an answer, with all probabilities.")
+def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int, as_json: bool) -> None:
+    """Say what class each TEXT is of; without TEXT, each line of standard input.
+
+    Prints class, probability and text, separated by tabs. A text without a word (empty) or without any known word
+    (unknown), such as one in another script, gets no class: `-` and the reason.
+    """
+    import json
+
+    from edgelstm.runtime.classify import Classifier
+
+    classifier = Classifier.load(model)
+    if texts and rows:
+        raise click.UsageError("Give texts or --rows, not both.")
+    eats_rows = classifier.vocabulary is None
+    if eats_rows and rows is None:
+        raise click.UsageError(f"{model.name} classifies rows. Give a CSV file with --rows FILE.")
+    if rows is not None and not eats_rows:
+        raise click.UsageError(f"{model.name} classifies texts. Leave --rows out.")
+    answers = _states(classifier, rows, stride) if rows is not None else _intents(classifier, texts)
+    for key, value, found in answers:
+        if as_json:
+            click.echo(json.dumps({key: value, **found.record()}, ensure_ascii=False))
+        else:
+            label = found.label if found.label is not None else f"-\t{found.reason}"
+            click.echo(f"{label}\t{found.confidence:.3f}\t{value}" if found.label is not None else f"{label}\t{value}")
+
+
+def _intents(classifier: Any, texts: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    if texts:
+        for text in texts:
+            yield "text", text, classifier.text(text)
+        return
+    with click.open_file("-", encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            yield "text", line.rstrip("\r\n"), classifier.text(line)
+
+
+def _states(classifier: Any, path: Path, stride: int) -> Iterator[tuple[str, Any, Any]]:
+    """A state a window; the key is the time as written, or the row's number."""
+    from collections import deque
+
+    from edgelstm.runtime.errors import SeriesError
+    from edgelstm.runtime.sources.rows import Columns, layout
+
+    if str(path) != "-" and not path.is_file():
+        raise SeriesError(f"There is no file {path}. Check the name.")
+    newest: deque[list[float]] = deque(maxlen=classifier.metadata.window)
+    parse, count = None, 0
+    with click.open_file(str(path), encoding="utf-8-sig", errors="replace") as lines:
+        for line in lines:
+            if not line.strip():
+                continue
+            if parse is None:
+                parse, header = layout(line, Columns(classifier.metadata.names), path.name)
+                if header:
+                    continue
+            row = parse(line)
+            newest.append(row.values)
+            count += 1
+            if len(newest) == newest.maxlen and (count - newest.maxlen) % stride == 0:
+                yield "time", row.label or str(count - 1), classifier.window(list(newest))
