@@ -24,16 +24,17 @@ from edgelstm.runtime.files import replacing
 from .quiet import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
-Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Representative:
     """Scaled samples of normal operation, in time order; no window may span two segments."""
 
-    segments: tuple[Floats, ...]
-    """Contiguous stretches, each (T_i, F), to choose quantization ranges and score statistics on."""
-    held: tuple[Floats, ...]
+    segments: tuple[Array, ...]
+    """Contiguous stretches, each (T_i, F), to choose quantization ranges and score statistics on; of a text model one
+    array of whole texts, (N, L, K)."""
+    held: tuple[Array, ...]
     """A later, held-back tail, each (T_i, F), to prove the conversion on."""
 
 

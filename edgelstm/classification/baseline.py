@@ -6,7 +6,7 @@ from typing import Any
 
 from .data import Texts
 
-BASELINES = {
+BASELINES: dict[str, dict[str, Any]] = {
     "words": {},
     "words and pairs": {"ngram_range": (1, 2)},
     "characters": {"analyzer": "char_wb", "ngram_range": (2, 4)},

@@ -25,6 +25,7 @@ from .models import Network, text_classifier, window_classifier
 Array = npt.NDArray[Any]
 EMBEDDED = 512  # representative texts or stretches of rows that ride along in the .keras file
 HELD = 128
+MOST_WINDOWS = 20_000  # windows an epoch; neighbours resemble each other, so that a longer series is strided
 LEAST = 10  # examples below which a class cannot be learnt
 
 
@@ -34,7 +35,7 @@ class Options:
 
     network: Network = field(default_factory=Network)
     """Shape of the network."""
-    lookback: int = 32
+    lookback: int = 48
     """Rows a window, W (windows only)."""
     scaler: str = "standard"
     """minmax, standard, robust or none (windows only)."""
@@ -52,7 +53,7 @@ class Options:
     @classmethod
     def for_windows(cls) -> Options:
         """Defaults for windows of samples: many examples that resemble their neighbours need fewer passes."""
-        return cls(Network(bidirectional=False, dropout=0.2), epochs=10, batch_size=128, label_smoothing=0.0)
+        return cls(Network(bidirectional=False, dropout=0.2), epochs=8, batch_size=128, label_smoothing=0.0)
 
 
 def train_texts(data: Texts, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
@@ -97,6 +98,8 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Seq
     scaler = fit_scaler(np.concatenate(series.parts()), options.scaler)
     scaled = [scaler.transform(part) for part in series.parts()]
     windows, states = labelled_windows(scaled, segment_states(series), options.lookback)
+    step = -(-len(windows) // MOST_WINDOWS)
+    windows, states = windows[::step], states[::step]
     classes, targets = _classes(states)
     _seed(options)
     model = window_classifier(options.network, options.lookback, len(series.channels), len(classes))
