@@ -12,10 +12,13 @@ from typing import TextIO
 
 from .config import Config, Settings, StreamConfig
 from .detector import Detector
+from .errors import ConfigError
 from .runner import Runner
 from .sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
 from .sources import Columns, open_source
 from .specs import Spec, parse_spec
+from .state import Keeper
+from .swap import ModelWatch
 
 
 def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
@@ -72,7 +75,11 @@ class _Plan:
         for spec, scores, open_it in self.deliveries:
             spool = Spool(_spool_folder(settings, self.config.label, spec), settings.spool_limit)
             sinks.append(Forwarder(open_it(), spool, self.config.label, names, scores))
-        return Runner(self.detector, self.source, sinks, self.config.label)
+        one = self.config
+        if one.event_log and not one.state:
+            raise ConfigError("--event-log needs --state: name the file that keeps the state, too.")
+        keeper = Keeper(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
+        return Runner(self.detector, self.source, sinks, one.label, keeper, ModelWatch(one.model))
 
 
 def state_folder(settings: Settings) -> Path:

@@ -39,6 +39,12 @@ class StreamConfig:
     """Sinks of events."""
     scores_to: tuple[str | Mapping[str, Any], ...] = ()
     """Sinks of events and of every sample's score."""
+    state: str = ""
+    """File that keeps the detector's state over restarts and power cuts; empty for none."""
+    event_log: str = ""
+    """File of events, one JSON line each; with `state`, no event is lost or doubled by a crash."""
+    snapshot_every: float = 300.0
+    """Seconds between snapshots of the state."""
 
     @property
     def label(self) -> str:

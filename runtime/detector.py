@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable, Mapping
 from operator import sub, truediv
@@ -20,7 +21,6 @@ from .interpreter import TFLiteModel
 from .metadata import Metadata
 from .policies import Admission, Faults, Guard, Policies, warmup
 from .scoring import Scorer
-
 
 SNAPSHOT_SCHEMA = 1
 
@@ -213,6 +213,21 @@ class Detector:
             return errors
         self._output = engine.run(-1)
         return map(abs, map(sub, scaled, self._output))
+
+    def probe(self) -> None:
+        """Run the model on its typical sample until it gives a finite score, then start over.
+
+        Raises:
+            ModelError: If it does not.
+        """
+        typical = [(c.train_low + c.train_high) / 2 if c.train_low is not None and c.train_high is not None else o
+                   for c, o in zip(self.metadata.channels, self._offset, strict=True)]  # fmt: skip
+        result = self.update(typical)
+        for _ in range(self.metadata.window + self._warmup):
+            result = self.update(typical)
+        self.reset()
+        if result.score is None or not math.isfinite(result.score):
+            raise ModelError(f"The model gives the score {result.score} for a typical sample. Convert it again.")
 
     def finish(self) -> tuple[Event, ...]:
         """Close what is still open, as at the end of a stream."""

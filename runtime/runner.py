@@ -15,7 +15,9 @@ from .errors import EdgelstmError
 from .events import Event
 from .sinks import Forwarder, Sink
 from .sources import Sample, Source
+from .state import Keeper
 from .status import Status
+from .swap import ModelWatch
 
 log = logging.getLogger("edgelstm")
 
@@ -28,10 +30,22 @@ class Runner:
         source: Where its samples come from.
         sinks: Where its results go.
         name: What to call it.
+        keeper: What keeps its state on disk.
+        watch: What looks whether its file is replaced.
     """
 
-    def __init__(self, detector: Detector, source: Source, sinks: Sequence[Sink], name: str = "model") -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        source: Source,
+        sinks: Sequence[Sink],
+        name: str = "model",
+        keeper: Keeper | None = None,
+        watch: ModelWatch | None = None,
+    ) -> None:
         self.detector, self.source, self.name = detector, source, name
+        self.keeper, self.watch = keeper, watch
+        self._stopped = False
         self.status = Status(name, detector.metadata.names, detector.metadata.period)
         self.sinks: tuple[Sink, ...] = (self.status, *sinks)
         for sink in self.forwarders:
@@ -50,6 +64,8 @@ class Runner:
         """
         self.status.state = "running"
         with ExitStack() as closing:
+            if self.keeper is not None:
+                closing.callback(self.keeper.close)
             for sink in self.sinks:
                 closing.callback(sink.close)
             try:
@@ -61,13 +77,32 @@ class Runner:
 
     def stop(self) -> None:
         """End the run soon, as if the source had ended; may be called from a signal handler or another thread."""
+        self._stopped = True
         self.source.close()
 
     def _loop(self) -> None:
-        for sample in self.source:
+        keeper = self.keeper
+        for sample in keeper.unseen(self.source, getattr(self.source, "replayable", False)) if keeper else self.source:
+            if self.watch is not None:
+                self._swap(self.watch)
             self._take(sample)
+            if keeper is not None:
+                keeper.after(sample.row)
+        if keeper is not None:
+            keeper.save()  # before the end's events: a longer file would go on from here
+        if keeper is None or not self._stopped:  # what is kept goes on later, an open alarm too
+            for event in self.detector.finish():
+                self._event(event)
+
+    def _swap(self, watch: ModelWatch) -> None:
+        new = watch.replaced(self.detector)
+        if new is None:
+            return
         for event in self.detector.finish():
             self._event(event)
+        self.detector = new
+        if self.keeper is not None:
+            self.keeper.detector = new
 
     def _take(self, sample: Sample) -> None:
         begin = perf_counter()
@@ -79,6 +114,8 @@ class Runner:
             self._event(event)
 
     def _event(self, event: Event, but: Sink | None = None) -> None:
+        if self.keeper is not None and but is None:
+            self.keeper.event(event)
         for sink in self.sinks:
             if sink is not but:
                 sink.event(event)

@@ -27,6 +27,7 @@ class TextSource:
     def __init__(self, path: Path | str, columns: Columns) -> None:
         self.name = "standard input" if str(path) == "-" else str(path)
         self.path, self.columns = path, columns
+        self.replayable = str(path) != "-"
         self._stop = Flag()
 
     def __iter__(self) -> Iterator[Sample]:

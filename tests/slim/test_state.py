@@ -1,0 +1,212 @@
+"""State on disk: power cuts, kills, damaged files, and models that are replaced while at work."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgelstm.runtime import Detector
+from edgelstm.runtime.sources import Sample
+from edgelstm.runtime.state import Keeper, read_state
+from edgelstm.runtime.swap import ModelWatch
+
+
+def samples(stream):
+    return [Sample(row[1:].tolist(), float(row[0]), number) for number, row in enumerate(stream)]
+
+
+def work(model, stream, folder, stop_after=None, every=0.0):
+    """Run a keeper by hand; stop dead after some rows."""
+    keeper = Keeper(Detector.load(model), folder / "state", folder / "events.jsonl", every)
+    for sample in keeper.unseen(samples(stream)):
+        if sample.row == stop_after:
+            return keeper
+        for event in keeper.detector.update(sample.values, sample.time).events:
+            keeper.event(event)
+        keeper.after(sample.row)
+    keeper.save()
+    for event in keeper.detector.finish():
+        keeper.event(event)
+    keeper.close()
+    return keeper
+
+
+@pytest.fixture
+def model(models):
+    return models / "cast.int8.tflite"
+
+
+@pytest.mark.parametrize("every", [0.0, 0.002, 1e9])
+def test_a_log_after_any_stop_is_that_of_an_uninterrupted_run(model, stream, tmp_path, every):
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    whole.mkdir()
+    torn.mkdir()
+    work(model, stream, whole)
+    for stop in (10, 155, 301, 302, 333, 460, 599):
+        work(model, stream, torn, stop, every)
+        with open(torn / "events.jsonl", "ab") as log:
+            log.write(b'{"id":"half a li')
+    work(model, stream, torn, None, every)
+
+    assert (torn / "events.jsonl").read_bytes() == (whole / "events.jsonl").read_bytes()
+    assert len((whole / "events.jsonl").read_text().splitlines()) >= 6
+
+
+def test_kills_at_random_instants_leave_the_log_of_an_uninterrupted_run(model, stream, tmp_path):
+    """SIGKILL is what a power cut is to a process."""
+    long = np.concatenate([stream + np.array([len(stream) * turn, 0, 0]) for turn in range(10)])
+    data = tmp_path / "long.csv"
+    np.savetxt(data, long, delimiter=",", header="time,level_cm,flow_lpm", comments="", fmt=["%d", "%.3f", "%.4f"])
+    command = [sys.executable, "-m", "edgelstm", "run", str(model), str(data), "--snapshot-every", "0.02"]
+
+    def start(name):
+        kept = ["--state", str(tmp_path / f"{name}.state"), "--event-log", str(tmp_path / f"{name}.jsonl")]
+        return subprocess.Popen([*command, *kept], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    whole = start("whole")
+    begin = time.monotonic()
+    assert whole.wait(120) == 0, whole.stderr.read()
+    whole.stderr.close()
+    lasted, instants, killed = time.monotonic() - begin, random.Random(5), 0
+    for _ in range(3):
+        process = start("torn")
+        time.sleep(instants.uniform(0.2, 0.9) * lasted)
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        process.stderr.close()
+    last = start("torn")
+    assert last.wait(120) == 0, last.stderr.read()
+    last.stderr.close()
+
+    assert killed >= 1
+    assert (tmp_path / "torn.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_first_start_keeps_the_log_that_is_there(model, stream, tmp_path):
+    (tmp_path / "events.jsonl").write_text('{"id":"old"}\n{"half')
+    work(model, stream[:30], tmp_path)
+
+    assert (tmp_path / "events.jsonl").read_text() == '{"id":"old"}\n'
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"0" * 64 + b"\n{}", b"\xff" * 5000])
+def test_a_damaged_state_is_told_and_the_model_starts_afresh(model, stream, tmp_path, caplog, content):
+    (tmp_path / "state").write_bytes(content)
+    keeper = work(model, stream[:40], tmp_path)
+
+    assert "starts afresh" in caplog.text
+    assert keeper.rows == 40
+
+
+def test_the_state_of_another_model_is_not_used(models, stream, tmp_path, caplog):
+    work(models / "auto.int8.tflite", stream[:40], tmp_path)
+    keeper = work(models / "cast.int8.tflite", stream, tmp_path)
+
+    assert "another model" in caplog.text
+    assert keeper.detector.index == len(stream)
+
+
+def test_a_longer_file_goes_on_where_the_last_run_ended(model, stream, tmp_path):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    work(model, stream, whole)
+    work(model, stream[:310], tmp_path)
+    work(model, stream, tmp_path)
+
+    assert (tmp_path / "events.jsonl").read_bytes() == (whole / "events.jsonl").read_bytes()
+
+
+def test_a_day_of_snapshots_spares_the_card(model, stream, tmp_path):
+    keeper = work(model, stream, tmp_path)
+    size = (tmp_path / "state").stat().st_size
+
+    assert read_state(tmp_path / "state")["rows"] == len(stream)
+    assert size * 24 * 3600 / 300 < 2_000_000
+    assert keeper.written > 0
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
+def test_a_snapshot_is_written_synced_renamed_and_the_folder_synced(model, tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from edgelstm.runtime.state import write_state; "
+        "write_state(Path(sys.argv[1]), {'rows': 1})"
+    )
+    trace = tmp_path / "trace"
+    calls = "trace=write,fsync,rename,renameat,renameat2"
+    traced = ["strace", "-f", "-y", "-e", calls, "-o", trace, sys.executable, "-c", program, tmp_path / "state"]
+    subprocess.run(traced, check=True)
+    folder = re.escape(str(tmp_path))
+    found = re.findall(rf"(write|fsync|rename)\w*\((?:\d+<|\")({folder}[^>\"]*)", trace.read_text())
+    calls = [(call, Path(path).name if path != str(tmp_path) else "folder") for call, path in found]
+    kinds = [(call, name if name == "folder" else "beside" if name.endswith(".part") else name) for call, name in calls]
+
+    assert kinds == [("write", "beside"), ("fsync", "beside"), ("rename", "beside"), ("fsync", "folder")]
+
+
+def test_a_replaced_model_is_taken_over_after_a_full_check(models, tmp_path):
+    path = tmp_path / "model.tflite"
+    shutil.copy(models / "cast.int8.tflite", path)
+    watch, old = ModelWatch(path, every=0), Detector.load(path)
+    unchanged = watch.replaced(old)
+    shutil.copy(models / "cast.float32.tflite", tmp_path / "new")
+    os.replace(tmp_path / "new", path)
+    new = watch.replaced(old)
+
+    assert unchanged is None
+    assert new.metadata.scheme == "float32"
+    assert new.index == 0
+    assert watch.replaced(new) is None
+
+
+def test_a_broken_replacement_is_told_once_and_the_old_model_stays(models, tmp_path, caplog):
+    path = tmp_path / "model.tflite"
+    shutil.copy(models / "cast.int8.tflite", path)
+    watch, old = ModelWatch(path, every=0), Detector.load(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    results = [watch.replaced(old) for _ in range(5)]
+
+    assert results == [None] * 5
+    assert caplog.text.count("the old model stays") == 1
+
+
+def test_a_run_takes_a_replaced_model_over(models, stream, tmp_path):
+    """End to end: rows come through a pipe, the file is replaced in between."""
+    path = tmp_path / "model.tflite"
+    shutil.copy(models / "cast.int8.tflite", path)
+    program = "import edgelstm.runtime.swap as swap; swap.EVERY = 0.0; swap.ModelWatch.__init__.__defaults__ = (0.0,); "
+    program += "from edgelstm.cli import main; import sys; sys.argv = ['edgelstm', 'run', sys.argv[1], '-', '--scores']; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = ["time,level_cm,flow_lpm", *(f"{t:g},{a},{b}" for t, a, b in stream[:80])]
+    statuses = []
+
+    def feed(part):
+        process.stdin.write("\n".join(part) + "\n")
+        process.stdin.flush()
+
+    feed(lines[:41])
+    statuses += [json.loads(process.stdout.readline())["status"] for _ in range(40)]
+    shutil.copy(models / "cast.float32.tflite", tmp_path / "new")
+    os.replace(tmp_path / "new", path)
+    feed(lines[41:])
+    rest, errors = process.communicate(timeout=60)
+    statuses += [json.loads(line)["status"] for line in rest.splitlines()]
+
+    assert statuses[39] == "ok"
+    assert statuses[40] == "warmup"
+    assert statuses[-1] == "ok"
+    assert "was replaced" in errors
