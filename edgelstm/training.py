@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,8 @@ class Options:
     """Largest element of a gradient; instead of clipnorm."""
     seed: int = 0
     """Of weights and shuffling."""
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,10 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
         scaler=scaler,
         tools=tool_versions(),
         scoring=_style(options.architecture.kind, lookback.rows, len(series.channels)),
-        sections={"training": _record(options, lookback, history, series)},
+        sections={
+            **({"decision": dict(options.decision)} if options.decision else {}),
+            "training": _record(options, lookback, history, series),
+        },
     )
     normal = [*_newest(scaled_early, EMBEDDED_ROWS), *scaled_late]
     metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)

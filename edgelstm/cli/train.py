@@ -43,6 +43,8 @@ import click
 @click.option("--clipnorm", type=click.FloatRange(0, min_open=True), help="Largest norm of a gradient.  [default: 1]")
 @click.option("--clipvalue", type=click.FloatRange(0, min_open=True), help="Largest element of a gradient.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--minimum", type=click.IntRange(1), help="Rows above the threshold before an alarm opens.  [default: 2]")
+@click.option("--cooldown", type=click.IntRange(1), help="Quiet rows before an alarm is over.  [default: 10]")
 @click.option("--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, **given: Any) -> None:
@@ -87,9 +89,10 @@ def _options(given: dict[str, Any]) -> Any:
     taken = {name: given[name] for name in ("kind", "cell", "bidirectional", "attention", "dropout", "initializer")}
     architecture = Architecture(units=_counts(given["units"], "--units"), **taken)
     lookback = None if given["lookback"] == "auto" else _counts(given["lookback"], "--lookback")[0]
+    decision = {name: given[name] for name in ("minimum", "cooldown") if given[name] is not None}
     rest = {name: given[name] for name in ("horizon", "scaler", "epochs", "batch_size", "learning_rate", "seed")}
     clipnorm = given["clipnorm"] or (None if given["clipvalue"] else 1.0)
-    return Options(architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], **rest)
+    return Options(architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], decision=decision, **rest)
 
 
 def _counts(text: str, option: str) -> tuple[int, ...]:
