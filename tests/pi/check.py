@@ -3,7 +3,7 @@
 Each model comes with a stream: `stream.csv` beside it. The record holds every score's exact bits and every event; with
 a reference from another platform, events must be the same, int8 scores the same bits and float ones within 1e-5 of the
 alarm threshold. tflite-runtime 2.14 rounds an output of 300 a unit otherwise, and its float kernels on 32-bit Arm differ
-by 1e-4: with --loose, scores must be within 2 % of the threshold or of themselves.
+by 1e-4: with --loose, scores must be within 5 % of the threshold or of themselves.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "scipy", "rich"}
-TOLERANCE = {"float": 1e-5, "loose": 0.02}
+TOLERANCE = {"float": 1e-5, "loose": 0.05}
 
 
 def edgelstm(*arguments, code=0):

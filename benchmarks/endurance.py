@@ -1,0 +1,229 @@
+"""A year's troubles in minutes: `python benchmarks/endurance.py [--samples 1000000] [--kills 200]`.
+
+A detector eats samples of which 1 % come in bursts of every kind of fault. Watched: no exception, flat memory (first
+against last tenth), every fault counted, and after each burst, a window and a warm-up later, the scores of a clean run.
+Then `edgelstm run` is killed at random instants, again and again, and its event log compared with an uninterrupted
+run's. Writes benchmarks/results/endurance.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.bench import resident_mb
+from edgelstm.runtime.policies import warmup
+
+HERE = Path(__file__).parent
+MODEL = HERE.parent / "tests" / "slim" / "models" / "cast.int8.tflite"
+KINDS = (
+    "missing",
+    "dead",
+    "range",
+    "far",
+    "spike",
+    "stuck",
+    "duplicate",
+    "late",
+    "early",
+    "short gap",
+    "long gap",
+    "clock",
+)
+EVERY, LENGTH, STUCK = 1000, 10, 40  # rows: a burst in each thousand, a longer one where a sensor is stuck
+SETTLED = 1e-6  # of the score: what a smoothed score may still remember
+
+Row = tuple[int, float, list[float]]
+
+
+def clean_rows(count: int, seed: int = 1) -> Iterator[Row]:
+    """The tank of the tiny models, one sample a second."""
+    random = np.random.default_rng(seed)
+    for start in range(0, count, 10_000):
+        time_ = np.arange(start, min(start + 10_000, count))
+        level = 50 + 20 * np.sin(2 * np.pi * time_ / 24) + random.normal(0, 0.5, len(time_))
+        flow = (
+            5
+            + 2 * np.cos(2 * np.pi * time_ / 24)
+            + 0.5 * np.sin(2 * np.pi * time_ / 8)
+            + random.normal(0, 0.05, len(time_))
+        )
+        for index, a, b in zip(time_.tolist(), level.tolist(), flow.tolist(), strict=True):
+            yield index, float(index), [a, b]
+
+
+def spoiled(rows: Iterator[Row], faults: dict[str, int], limit: int = 24) -> Iterator[Row]:
+    """The same rows with a burst of faults in each thousand; counts what it put in."""
+    frozen = 0.0
+    for index, time_, values in rows:
+        at, kind = index % EVERY - EVERY // 2, KINDS[index // EVERY % len(KINDS)]
+        if not 0 <= at < (STUCK if kind == "stuck" else LENGTH):
+            yield index, time_, values
+            continue
+        if at == 0:
+            frozen = values[1]
+        if (kind == "missing" and at < 2) or kind == "dead":
+            faults["missing"] += 1
+            yield index, time_, [values[0], math.nan]
+        elif kind == "range":
+            faults["range"] += 1
+            yield index, time_, [values[0] + 1e4, values[1]]
+        elif kind in ("far", "spike"):
+            faults["far"] += kind == "far"
+            yield index, time_, [values[0], 1e30 if kind == "far" else 50.0]
+        elif kind == "stuck":
+            faults["stuck"] += at >= limit
+            yield index, time_, [values[0], frozen]
+        elif kind in ("duplicate", "early"):
+            faults[kind] += 1
+            yield index, time_, values
+            yield -1, time_ + (0.1 if kind == "early" else 0.0), [values[0], values[1] + 1]
+        elif kind == "late":
+            faults["late"] += 1
+            yield index, time_, values
+            yield -1, time_ - 5 - at % 2 * 9, values
+        elif kind == "short gap" and at == 0:
+            faults["bridged"] += 1
+        elif kind == "long gap":
+            faults["gap"] += at == 0
+        elif kind == "clock" and at == 0:
+            faults["clock"] += 1  # set back, and forward again
+            faults["late"] += 4
+            faults["gap"] += 1
+            for step in range(5):
+                yield -1, time_ - 3600 + step, values
+        else:
+            yield index, time_, values
+
+
+def detector() -> Detector:
+    """The tiny forecaster, told the limits of its sensors."""
+    bundle = load_bundle(MODEL)
+    said = bundle.metadata
+    level, flow = (replace(channel, longest_run=2) for channel in said.channels)
+    level = replace(level, low=-100.0, high=1000.0)
+    return Detector.from_bundle(replace(bundle, metadata=said.with_(channels=(level, flow))))
+
+
+def endure(samples: int) -> dict[str, Any]:
+    """A spoiled run beside a clean one."""
+    clean, worn = detector(), detector()
+    said = worn.metadata
+    smoothing = said.scoring.smoothing if said.scoring else 1.0
+    forget = 0 if smoothing >= 1 else math.ceil(math.log(SETTLED / 1e3) / math.log(1 - smoothing))
+    settle = said.window + warmup(said) + forget
+    faults = dict.fromkeys(worn.guard.counts, 0)
+    memory: list[float] = []
+    worst, compared, begin = 0.0, 0, time.monotonic()
+    truth: dict[int, float | None] = {}
+    source = ((index, at, values) for index, at, values in clean_rows(samples))
+
+    def both() -> Iterator[Row]:
+        for index, at, values in source:
+            truth[index] = clean.update(values, at).score
+            yield index, at, values
+
+    for index, at, values in spoiled(both(), faults):
+        score = worn.update(values, at).score
+        expected = truth.pop(index, None)
+        since = index % EVERY - EVERY // 2 - STUCK
+        if index >= 0 and (since >= settle or index < EVERY // 2) and expected is not None:
+            worst = max(worst, math.inf if score is None else abs(score - expected) / max(1.0, expected))
+            compared += 1
+        if index % max(1, samples // 200) == 0:
+            truth.clear()
+            memory.append(resident_mb())
+    tenth = max(1, len(memory) // 10)
+    counts = worn.guard.counts
+    return {
+        "samples": samples, "seconds": time.monotonic() - begin, "model": MODEL.name, "settle_rows": settle,
+        "put_in": faults, "counted": counts, "compared_scores": compared, "largest_difference": worst,
+        "memory_first_tenth_mb": float(np.mean(memory[:tenth])), "memory_last_tenth_mb": float(np.mean(memory[-tenth:])),
+    }  # fmt: skip
+
+
+def promises(found: dict[str, Any]) -> list[str]:
+    """What was not kept of it."""
+    broken = []
+    if found["put_in"] != found["counted"]:
+        broken.append(f"faults put in {found['put_in']}, counted {found['counted']}")
+    if not found["compared_scores"] or found["largest_difference"] > SETTLED:
+        broken.append(f"scores after a burst differ by {found['largest_difference']}")
+    if abs(found["memory_last_tenth_mb"] - found["memory_first_tenth_mb"]) > 1:
+        broken.append("memory is not flat")
+    return broken
+
+
+def kills(times: int, seed: int = 2) -> dict[str, Any]:
+    """Kill `edgelstm run` at random instants; compare its event log with an uninterrupted run's."""
+    instants = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with open(folder / "data.csv", "w") as file:
+            file.write("time,level_cm,flow_lpm\n")
+            for _, at, values in spoiled(clean_rows(60_000), dict.fromkeys(detector().guard.counts, 0)):
+                file.write(f"{at:g},{values[0]:.4f},{values[1]:.4f}\n")
+        whole = start(folder, "whole")
+        begin = time.monotonic()
+        whole.wait()
+        lasted, killed, finished = time.monotonic() - begin, 0, 0
+        while killed < times:
+            process = start(folder, "torn")
+            time.sleep(instants.uniform(0.05, 0.3) * lasted)
+            process.kill()
+            killed += process.wait() != 0
+            if process.returncode == 0:
+                finished += compare(folder)
+                (folder / "torn.state").unlink()
+                (folder / "torn.jsonl").unlink()
+        start(folder, "torn").wait()
+        return {"kills": killed, "runs_compared": finished + compare(folder), "identical": True, "run_seconds": lasted}
+
+
+def start(folder: Path, name: str) -> subprocess.Popen[bytes]:
+    """`edgelstm run` on the folder's data, with state and log."""
+    command = [sys.executable, "-m", "edgelstm", "run", MODEL, folder / "data.csv", "--snapshot-every", "0.05"]
+    kept = ["--state", folder / f"{name}.state", "--event-log", folder / f"{name}.jsonl"]
+    return subprocess.Popen([*map(str, command), *map(str, kept)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def compare(folder: Path) -> int:
+    """1 when the logs are the same; ends the benchmark when not."""
+    torn, whole = ((folder / f"{name}.jsonl").read_bytes() for name in ("torn", "whole"))
+    if torn != whole:
+        raise SystemExit(f"the event logs differ: {len(torn)} and {len(whole)} bytes")
+    return 1
+
+
+def main() -> None:
+    """Endure, write, and fail on any promise that was not kept."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1_000_000)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "endurance.json")
+    options = parser.parse_args()
+    result = {"endure": endure(options.samples)}
+    print(json.dumps(result["endure"], indent=2))
+    broken = promises(result["endure"])
+    if options.kills:
+        result["kills"] = kills(options.kills)
+        print(json.dumps(result["kills"], indent=2))
+    options.output.parent.mkdir(exist_ok=True)
+    options.output.write_text(json.dumps(result, indent=2) + "\n")
+    if broken:
+        raise SystemExit("; ".join(broken))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""The endurance benchmark in small: bursts of every kind of fault."""
+
+import importlib.util
+from pathlib import Path
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "endurance.py"
+
+
+def test_a_stream_of_troubles_is_counted_and_leaves_no_trace_in_later_scores():
+    spec = importlib.util.spec_from_file_location("endurance", BENCHMARK)
+    endurance = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(endurance)
+    found = endurance.endure(12_000)
+
+    assert endurance.promises(found) == []
+    assert set(found["put_in"].values()) - {0} and found["put_in"]["missing"] == 12
+    assert found["compared_scores"] > 5000
