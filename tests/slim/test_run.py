@@ -511,3 +511,20 @@ def test_a_runner_does_not_grow(tmp_path):
     tracemalloc.stop()
 
     assert grown < 100_000
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+def test_the_page_shows_the_stream_in_a_real_browser(page, tmp_path):
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    words += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--timeout=20000", "--dump-dom"]
+    done = subprocess.run(
+        [CHROMIUM, *words, f"http://127.0.0.1:{page.page.port}/"], capture_output=True, text=True, timeout=60
+    )
+
+    assert '<span id="link" role="status" class="good">live</span>' in done.stdout
+    assert "<dt>samples</dt><dd>600</dd>" in done.stdout
+    assert "<td>anomaly</td>" in done.stdout
+    assert re.search(r'aria-label="Scores; newest [0-9.]+, threshold [0-9.]+"', done.stdout)
