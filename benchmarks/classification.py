@@ -20,8 +20,7 @@ from edgelstm.calibration_data.simulator import CHANNELS, FAULTS, Fault, simulat
 
 from edgelstm.quiet import load_tensorflow
 
-SEVERITIES = (0.7, 1.0, 1.4, 0.8, 1.2, 1.5)
-TRAIN_RUNS = tuple((100 + i, SEVERITIES[i % len(SEVERITIES)]) for i in range(24))  # seed, severity
+TRAIN_RUNS = tuple(zip(range(100, 108), (0.7, 1.0, 1.4, 0.8, 1.2, 1.0, 1.5, 0.9), strict=True))  # seed, severity
 TEST_RUNS = tuple(zip(range(200, 204), (0.75, 1.1, 1.3, 0.95), strict=True))
 
 

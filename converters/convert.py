@@ -110,6 +110,8 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait()
+            if worker.stdout:
+                worker.stdout.close()
     result = folder / "result.json"
     if code == 0 and result.exists():
         outcome: dict[str, Any] = json.loads(result.read_text())

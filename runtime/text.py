@@ -121,7 +121,7 @@ def character_grams(word: str, low: int, high: int) -> list[str]:
 
 
 def fit_vocabulary(
-    texts: Iterable[str], buckets: int = 2048, length: int = 14, pieces: int = 14, least: int = 2
+    texts: Iterable[str], buckets: int = 2048, length: int = 14, pieces: int = 10, least: int = 2
 ) -> Vocabulary:
     """Take the words of training texts, most frequent first.
 

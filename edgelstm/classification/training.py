@@ -35,7 +35,7 @@ class Options:
 
     network: Network = field(default_factory=Network)
     """Shape of the network."""
-    lookback: int = 48
+    lookback: int = 32
     """Rows a window, W (windows only)."""
     scaler: str = "standard"
     """minmax, standard, robust or none (windows only)."""
@@ -53,7 +53,7 @@ class Options:
     @classmethod
     def for_windows(cls) -> Options:
         """Defaults for windows of samples: many examples that resemble their neighbours need fewer passes."""
-        return cls(Network(bidirectional=False, dropout=0.2), epochs=8, batch_size=128, label_smoothing=0.0)
+        return cls(Network(bidirectional=False, dropout=0.2), epochs=10, batch_size=128, label_smoothing=0.0)
 
 
 def train_texts(data: Texts, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
