@@ -106,9 +106,9 @@ def make_config(record: Mapping[str, Any], where: str = "The command line") -> C
     Raises:
         ConfigError: As `load_config`.
 
-    >>> config = make_config({"stream": [{"model": "a.tflite"}, {"model": "b.tflite"}], "follow": True})
-    >>> [(stream.label, stream.follow) for stream in config.streams]
-    [('a', True), ('b', True)]
+    >>> config = make_config({"stream": [{"model": "a.tflite"}, {"model": "b.tflite"}], "source": "pump.csv"})
+    >>> [(stream.label, stream.source) for stream in config.streams]
+    [('a', 'pump.csv'), ('b', 'pump.csv')]
     """
     for_all, for_one = _keys(Settings), _keys(StreamConfig)
     unknown_keys(record, [*for_all, *for_one, "stream"], where)
