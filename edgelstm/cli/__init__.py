@@ -19,6 +19,7 @@ COMMANDS = {
     "service": "Write a systemd unit that runs a configuration.",
     "classify": "Say the intent of a text, or the state over rows.",
     "inspect": "Say what a model file holds.",
+    "calibrate": "Set a new alarm threshold from recent rows, on the device.",
     "doctor": "Check this machine and a model, and print what mends each finding.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }

@@ -1,8 +1,8 @@
 """What a Raspberry Pi must get right, checked without pytest: `check.py MODELS... --record OUT [--against REFERENCE]`.
 
 Each model comes with a stream: `stream.csv` beside it. The record holds every score's exact bits and every event; with
-a reference from another platform, events must be the same, int8 scores the same bits and float ones within 1e-5 of the
-alarm threshold. tflite-runtime 2.14 rounds an output of 300 a unit otherwise, and its float kernels on 32-bit Arm differ
+a reference from another platform, events must be the same, int8 scores the same bits and float ones within 2e-5 of the
+alarm threshold (a score is an output's error times some 30). tflite-runtime 2.14 rounds an output of 300 a unit otherwise, and its float kernels on 32-bit Arm differ
 by 1e-4: with --loose, scores must be within 5 % of the threshold or of themselves.
 """
 
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "scipy", "rich"}
-TOLERANCE = {"float": 1e-5, "loose": 0.05}
+TOLERANCE = {"float": 2e-5, "loose": 0.05}
 
 
 def edgelstm(*arguments, code=0):

@@ -1,0 +1,52 @@
+"""edgelstm calibrate: a new threshold on the device."""
+
+from __future__ import annotations
+
+import click
+
+from edgelstm.cli.streams import columns_options
+
+
+@click.command("calibrate", epilog="Example: edgelstm calibrate pump.int8.tflite last-week.csv")
+@click.argument("model", type=click.Path())
+@click.argument("recent", required=False, metavar="[RECENT.csv]", type=click.Path())
+@click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
+@click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@columns_options
+def command(
+    model: str,
+    recent: str | None,
+    rollback: bool,
+    force: bool,
+    as_json: bool,
+    columns: str | None,
+    time_column: str | None,
+) -> None:
+    """Set MODEL's alarm threshold from RECENT rows of normal operation; needs no TensorFlow.
+
+    The file is replaced whole and keeps the old threshold; a running `edgelstm run` takes it over.
+    """
+    import json
+
+    from edgelstm.runtime import load_bundle
+    from edgelstm.runtime.recalibration import recalibrate, roll_back
+    from edgelstm.runtime.sources import Columns, TextSource
+
+    if rollback == (recent is not None):
+        raise click.UsageError("Name either RECENT.csv or --rollback.")
+    if recent is None:
+        done = roll_back(model)
+    else:
+        taken = tuple(part.strip() for part in (columns or "").split(",") if part.strip())
+        chosen = Columns(load_bundle(model).metadata.names, taken, time_column or None)
+        done = recalibrate(model, TextSource(recent, chosen), force)
+    if as_json:
+        click.echo(json.dumps(done.record(), indent=2))
+        return
+    click.echo(f"{model}: threshold {done.before:.4g} → {done.after:.4g}")
+    if done.scores:
+        click.echo(
+            f"set on {done.scores} scores: {done.alarms_before} above the old one, {done.alarms_after} above the new one"
+        )
+        click.echo(f"back to the old one: edgelstm calibrate {model} --rollback")
