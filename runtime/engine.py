@@ -114,6 +114,7 @@ class TFLiteEngine:
         self._quantized = WindowBuffer(window, channels, self._input.dtype) if self._quantizer else None
         self._seen = self._quantized or self.buffer
         self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
+        self._values = None if self._table is None else np.asarray(self._table, np.float32)
 
     @property
     def clipped(self) -> int:
@@ -136,8 +137,11 @@ class TFLiteEngine:
 
     def run_rows(self, rows: int) -> Floats:
         """See `Engine`."""
-        newest: Floats = self._output.dequantize(self._invoke()[0, -rows:])
-        return newest
+        newest = self._invoke()[0, -rows:]
+        if self._values is not None:
+            return self._values[newest.view(np.uint8)]
+        values: Floats = self._output.dequantize(newest)
+        return values
 
     def _invoke(self) -> npt.NDArray[Any]:
         interpreter = self._interpreter

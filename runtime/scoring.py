@@ -60,8 +60,10 @@ class Scorer:
     def error(self, target: Floats, output: Floats) -> Doubles:
         """Absolute error a channel, shape (F,), of a scaled raw window (W, F) and its reconstruction."""
         rows = self.scoring.rows
-        difference = np.abs(target[-rows:].astype(np.float64) - output[-rows:])
-        return np.asarray(difference.mean(axis=0) if rows > 1 else difference[0])
+        difference = np.subtract(target[-rows:], output[-rows:], dtype=np.float64)
+        np.abs(difference, out=difference)
+        error: Doubles = np.add.reduce(difference, axis=0) / rows if rows > 1 else difference[0]
+        return error
 
     def update(self, error: Iterable[float]) -> tuple[float, tuple[float, ...]]:
         """The newest sample's score and each channel's part in it.
