@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
-from .flatbuffer import Graph
+from .flatbuffer import FLOAT32, Graph
 from .recurrent import prepare
 
 FORBIDDEN = ("WHILE", "IF", "CUSTOM", "CALL_ONCE")
@@ -81,10 +81,10 @@ def lower(model: Any, lookback: int | None = None) -> bytes:
     check(model)
     shapes = input_shapes(model, lookback)
     prepare(model)
-    trainable = [np.array(variable) for variable in model.trainable_variables]
-    others = [np.array(variable) for variable in model.non_trainable_variables]
+    trainable = [np.array(variable.numpy()) for variable in model.trainable_variables]
+    others = [np.array(variable.numpy()) for variable in model.non_trainable_variables]
     specs = [
-        tf.TensorSpec(shape, tensor.dtype, name=f"input_{index}")
+        tf.TensorSpec(shape, tensor.dtype, name=f"input_{index:02}")
         for index, (shape, tensor) in enumerate(zip(shapes, model.inputs, strict=True))
     ]
 
@@ -100,7 +100,9 @@ def lower(model: Any, lookback: int | None = None) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     graph = Graph.parse(converter.convert())
     _check_ops(graph)
+    _order_ends(graph)
     _unclip(graph)
+    _part_states(graph)
     return graph.serialize()
 
 
@@ -111,11 +113,30 @@ def _structured(model: Any, inputs: tuple[Any, ...]) -> Any:
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
 
+def _order_ends(graph: Graph) -> None:
+    """Inputs and outputs in the Keras model's order; the converter orders them as it likes, and tells by a signature."""
+    signature = graph.model.signatureDefs[0]
+    for side in ("inputs", "outputs"):
+        named = {bytes(entry.name): int(entry.tensorIndex) for entry in getattr(signature, side)}
+        setattr(graph.sub, side, np.asarray([named[name] for name in sorted(named)], np.int32))
+
+
 def _unclip(graph: Graph) -> None:
     """Undo what the fuser adds: it clips cell states at 10, which Keras does not."""
     for operator in graph.operators:
         if hasattr(operator.builtinOptions, "cellClip"):
             operator.builtinOptions.cellClip = 0.0
+
+
+def _part_states(graph: Graph) -> None:
+    """Give weights that the converter merged with a state tensor of the same zeros and shape a tensor of their own."""
+    for operator in graph.operators:
+        inputs = np.array(operator.inputs, np.int32)
+        for place, index in enumerate(map(int, inputs[:18]) if hasattr(operator.builtinOptions, "cellClip") else ()):
+            if index >= 0 and graph.tensors[index].isVariable:
+                shape = graph.tensors[index].shape
+                inputs[place] = graph.add_tensor(shape, FLOAT32, np.zeros(shape, np.float32))
+        operator.inputs = inputs
 
 
 def _check_ops(graph: Graph) -> None:

@@ -12,7 +12,8 @@ from edgelstm.runtime.interpreter import Tensor, TFLiteModel, backend
 from .flatbuffer import FLOAT32, Graph
 
 Floats = npt.NDArray[np.float32]
-METHODS = ("minmax", "mse", "percentile")
+METHODS = ("minmax", "headroom", "mse", "percentile")
+HEADROOM = 1.2  # values to come may reach further than the representative ones: what saturates is lost
 PERCENTILE = 0.9999  # of values on either side
 BUDGET = 1 << 26  # values kept in all, 256 MB: fewer windows are observed for a large model
 SAMPLE = 1 << 15  # values of a tensor that the MSE search looks at
@@ -34,7 +35,7 @@ class Observations:
 
         Args:
             index: Tensor index in the float model.
-            method: minmax, percentile or mse.
+            method: minmax, headroom, percentile or mse.
         """
         key = (index, method)
         if key not in self.ranges:
@@ -123,7 +124,7 @@ def choose_range(values: Floats, method: str) -> tuple[float, float]:
 
     Args:
         values: Observed values, any shape.
-        method: `minmax` takes all, `percentile` cuts 0.01 % on either side, `mse` the range between the two
+        method: `minmax` takes all, `headroom` a fifth more, `percentile` cuts 0.01 % on either side, `mse` the range between the two
             halves and the whole whose rounding and clipping errors together are least.
 
     >>> choose_range(np.array([0.5, 2.0]), "minmax")
@@ -134,6 +135,8 @@ def choose_range(values: Floats, method: str) -> tuple[float, float]:
     if method == "percentile":
         low, high = (float(limit) for limit in np.quantile(flat, [1 - PERCENTILE, PERCENTILE]))
     low, high = min(low, 0.0), max(high, 0.0)
+    if method == "headroom":
+        low, high = HEADROOM * low, HEADROOM * high
     if method == "mse" and high > low:
         sample = flat[:: max(1, len(flat) // SAMPLE)]
         shares = np.linspace(1.0, 0.4, 25)

@@ -44,7 +44,7 @@ class Plan:
     depth: str = "full"
     """full: every op with a rule; weights: ops with weights alone; hybrid: weights int8, all activations float."""
     method: str = "minmax"
-    """How activation ranges are chosen: minmax, percentile or mse."""
+    """How activation ranges are chosen: minmax, headroom, percentile or mse."""
     io: str = "int8"
     """Type of the model's inputs and outputs: int8 or float32."""
 

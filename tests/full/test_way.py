@@ -1,0 +1,227 @@
+"""From a CSV to alarms through the command line, on a small model."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+COMMAND = str(Path(sys.executable).with_name("edgelstm"))
+PUMP = resources.files("edgelstm.calibration_data")
+
+
+def edgelstm(*arguments, code=0, **options):
+    """Run a command as a user would."""
+    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, **options)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def way(tmp_path_factory):
+    """A folder with data, a quickly trained model, and its conversions."""
+    folder = tmp_path_factory.mktemp("way")
+    rows = PUMP.joinpath("pump_normal.csv").read_text().splitlines(keepends=True)
+    (folder / "normal.csv").write_text("".join(rows[:1801]))
+    (folder / "faults.csv").write_text(PUMP.joinpath("pump_faults.csv").read_text())
+    options = ("--lookback", "12", "--units", "8", "--epochs", "4")
+    edgelstm("train", folder / "normal.csv", "-o", folder / "pump.keras", *options)
+    edgelstm("convert", folder / "pump.keras", "--int8", "--scheme", "float32")
+    return folder
+
+
+def test_the_int8_file_is_smaller_and_carries_everything(way):
+    said = json.loads(edgelstm("inspect", way / "pump.int8.tflite", "--json").stdout)
+
+    assert (way / "pump.int8.tflite").stat().st_size < (way / "pump.float32.tflite").stat().st_size
+    assert said["scheme"] == "int8"
+    assert said["window"] == 12
+
+
+def test_both_files_stay_loadable_by_stock_tools(way):
+    code = (
+        f"import keras, ai_edge_litert.interpreter as i; keras.models.load_model({str(way / 'pump.keras')!r});"
+        f"i.Interpreter(model_path={str(way / 'pump.int8.tflite')!r}).allocate_tensors(); print('both')"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.stdout.strip() == "both", done.stderr
+
+
+def test_converting_twice_gives_the_same_bytes(way, tmp_path):
+    edgelstm("convert", way / "pump.keras", "--int8", "-o", tmp_path / "again.tflite")
+
+    assert (tmp_path / "again.tflite").read_bytes() == (way / "pump.int8.tflite").read_bytes()
+
+
+def test_score_and_run_agree_row_by_row(way, tmp_path):
+    edgelstm("score", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "scores.csv")
+    lines = edgelstm("run", way / "pump.int8.tflite", way / "faults.csv", "--scores").stdout.splitlines()
+    table = [line.split(",") for line in (tmp_path / "scores.csv").read_text().splitlines()[1:]]
+    streamed = [json.loads(line) for line in lines]
+    streamed = [record for record in streamed if "score" in record]
+
+    assert len(table) == len(streamed) == 4800
+    for row, record in zip(table, streamed, strict=True):
+        assert (row[1] == "") == (record["score"] is None)
+        assert not row[1] or float(row[1]) == record["score"]
+
+
+def test_keras_float_and_int8_are_measured_alike(way):
+    found = [
+        json.loads(edgelstm("evaluate", way / name, way / "faults.csv", "--json").stdout)
+        for name in ("pump.keras", "pump.float32.tflite", "pump.int8.tflite")
+    ]
+
+    assert found[0]["vus_pr"] == pytest.approx(found[1]["vus_pr"], abs=0.01)
+    assert found[2]["vus_pr"] > 0.3
+    assert all(entry["event_recall"] is not None for entry in found)
+
+
+def test_a_spike_far_outside_the_range_does_not_vanish_in_int8(way, tmp_path):
+    rows = (way / "normal.csv").read_text().splitlines()
+    cells = rows[600].split(",")
+    cells[5] = "900.0"
+    (tmp_path / "spike.csv").write_text("\n".join([*rows[:600], ",".join(cells), *rows[601:700]]) + "\n")
+
+    edgelstm("score", way / "pump.int8.tflite", tmp_path / "spike.csv", "-o", tmp_path / "s.csv")
+    table = [line.split(",") for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
+
+    assert table[599][2] == "1" or table[599][1] == ""
+    assert max(float(row[1]) for row in table if row[1]) > 20 or table[599][1] == ""
+
+
+def test_rows_can_be_kept_out_of_the_model_file(way, tmp_path):
+    edgelstm("train", way / "normal.csv", "-o", tmp_path / "m.keras", "--no-embed", "--epochs", "1", "--lookback", "8")
+    refused = edgelstm("convert", tmp_path / "m.keras", "--int8", code=1)
+
+    assert "edgelstm.npz" not in zipfile.ZipFile(tmp_path / "m.keras").namelist()
+    assert "--calibration" in refused.stderr
+
+
+def test_a_foreign_model_converts_with_a_calibration_file(way, tmp_path):
+    code = (
+        "import keras; m = keras.Sequential([keras.Input((10, 5)), keras.layers.LSTM(6, return_sequences=True),"
+        f"keras.layers.Dense(5)]); m.save({str(tmp_path / 'theirs.keras')!r})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    edgelstm("convert", tmp_path / "theirs.keras", "--int8", "--calibration", way / "normal.csv", "--allow-drop")
+    said = json.loads(edgelstm("inspect", tmp_path / "theirs.int8.tflite", "--json").stdout)
+
+    assert said["kind"] == "autoencoder"
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+
+def refused(*arguments, **options):
+    """One or two sentences on stderr, exit code 1, no traceback."""
+    said = edgelstm(*arguments, code=1, **options).stderr
+    assert "Traceback" not in said
+    line = [text for text in said.splitlines() if text.startswith("Error:")]
+    assert len(line) == 1, said
+    return line[0]
+
+
+def test_missing_files_are_named(way, tmp_path):
+    assert "gone.csv" in refused("train", tmp_path / "gone.csv", "-o", tmp_path / "m.keras")
+    assert "gone.keras" in refused("convert", tmp_path / "gone.keras")
+    assert "gone.tflite" in refused("run", tmp_path / "gone.tflite", way / "faults.csv")
+    assert "gone.csv" in refused("run", way / "pump.int8.tflite", tmp_path / "gone.csv")
+
+
+def test_a_wrong_channel_count_names_the_channels(way, tmp_path):
+    (tmp_path / "two.csv").write_text("a,b\n1,2\n3,4\n")
+
+    assert "motor_current_a" in refused("run", way / "pump.int8.tflite", tmp_path / "two.csv")
+
+
+@pytest.mark.parametrize("keep", [10, 3000, -40])
+def test_a_truncated_model_is_refused(way, tmp_path, keep):
+    (tmp_path / "cut.tflite").write_bytes((way / "pump.int8.tflite").read_bytes()[:keep])
+
+    refused("run", tmp_path / "cut.tflite", way / "faults.csv")
+
+
+def test_a_flipped_byte_is_found(way, tmp_path):
+    content = bytearray((way / "pump.int8.tflite").read_bytes())
+    content[2000] ^= 0xFF
+    (tmp_path / "bad.tflite").write_bytes(bytes(content))
+
+    assert "damaged" in refused("run", tmp_path / "bad.tflite", way / "faults.csv")
+
+
+def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
+    (tmp_path / "no.keras").write_bytes(b"hello")
+
+    assert "not a Keras 3 model" in refused("convert", tmp_path / "no.keras")
+
+
+def test_a_lambda_layer_is_not_run(way, tmp_path):
+    code = (
+        "import keras; m = keras.Sequential([keras.Input((10, 5)), keras.layers.Lambda(lambda x: x),"
+        f"keras.layers.LSTM(4)]); m.save({str(tmp_path / 'code.keras')!r})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+    refused("convert", tmp_path / "code.keras", "--calibration", way / "normal.csv")
+
+
+def test_too_little_data_is_said_before_training(tmp_path):
+    (tmp_path / "short.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
+
+    assert "at least 50 windows" in refused("train", tmp_path / "short.csv", "-o", tmp_path / "m.keras")
+    assert not (tmp_path / "m.keras").exists()
+
+
+def test_a_missing_folder_is_said_at_once(way, tmp_path):
+    assert "folder" in refused("train", way / "normal.csv", "-o", tmp_path / "none/m.keras")
+
+
+def test_a_full_disk_leaves_nothing_half_written(way, tmp_path):
+    """A file size limit stands for the full disk: root may write everywhere else."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))  # noqa: E731
+    import signal
+
+    def prepare():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        limit()
+
+    target = tmp_path / "scores.csv"
+    refused("score", way / "pump.int8.tflite", way / "faults.csv", "-o", target, preexec_fn=prepare)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_no_permission_is_one_sentence(way, tmp_path):
+    target = tmp_path / "closed"
+    target.mkdir(mode=0o755)
+
+    def become_nobody():
+        os.setgid(65534)
+        os.setuid(65534)
+
+    code = (
+        "from edgelstm.runtime.files import write_atomic; from edgelstm.runtime.errors import OutputError\n"
+        f"try: write_atomic({str(target / 'x')!r}, b'1')\nexcept OutputError as e: print('refused:', e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=become_nobody)
+
+    assert done.stdout.startswith("refused:") or "Permission" in done.stderr
+    assert list(target.iterdir()) == []
+
+
+def test_scores_are_finite(way, tmp_path):
+    edgelstm("score", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "s.csv")
+    cells = [line.split(",")[1] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
+
+    assert np.isfinite([float(cell) for cell in cells if cell]).all()
