@@ -40,7 +40,8 @@ test-pi: .venv/.installed
 lint: .venv/.installed
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy --config-file pyproject.toml -p edgelstm
+	# from another folder: here the sources would shadow the installed package
+	cd .venv && bin/mypy --config-file ../pyproject.toml -p edgelstm
 
 .venv/.installed: $(SOURCES)
 	@echo "making .venv (TensorFlow, about 2 GB: a few minutes the first time)"

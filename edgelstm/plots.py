@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .evaluation import Replay
@@ -53,4 +52,4 @@ def alarm_picture(path: Path, series: Series, found: Replay, threshold: float) -
                    linewidth=6, solid_capstyle="butt", label="alarm" if number == 0 else None)  # fmt: skip
     score.fill_between([], [], [], color=ORANGE, alpha=0.22, label="labelled fault")
     score.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=4, frameon=False, fontsize=8)
-    FigureCanvasAgg(figure).print_png(str(path), metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})

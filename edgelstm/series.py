@@ -197,10 +197,10 @@ def _fill(values: Doubles, cuts: set[int]) -> tuple[Doubles, int]:
 
 def _segments(values: Doubles, cuts: set[int]) -> tuple[tuple[tuple[int, int], ...], int]:
     """Stretches of complete rows between cuts, and how many rows are in none."""
-    whole = ~np.isnan(values).any(axis=1)
+    whole = np.asarray(~np.isnan(values).any(axis=1))
     found: list[tuple[int, int]] = []
     start: int | None = None
-    for row, complete in enumerate(whole.tolist()):
+    for row, complete in enumerate(list(whole)):
         if start is not None and (not complete or row in cuts):
             found.append((start, row))
             start = None

@@ -21,7 +21,8 @@ def split(parts: Sequence[Doubles], share: float, reach: int) -> tuple[list[Doub
     """
     total = sum(map(len, parts))
     wanted = max(int(share * total), min(2 * reach, total // 3))
-    early, late = list(parts), []
+    early: list[Doubles] = list(parts)
+    late: list[Doubles] = []
     while wanted > 0 and early:
         last = early.pop()
         if len(last) > wanted:

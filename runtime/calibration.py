@@ -38,7 +38,7 @@ def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segmen
     """
     style = metadata.scoring or Scoring()
     channels = len(metadata.channels)
-    blank = replace(style, center=(0.0,) * channels, scale=(1.0,) * channels, precision=np.eye(channels).tolist())
+    blank = replace(style, center=(0.0,) * channels, scale=(1.0,) * channels, precision=())
     unscaled = Scaler("none", (0.0,) * channels, (1.0,) * channels)
     replay = Detector(metadata.with_(scaler=unscaled, scoring=blank), predict)
     errors = [part for part in (segment_errors(replay, rows) for rows in newest_rows(segments)) if len(part)]

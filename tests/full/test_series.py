@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
+
 from edgelstm.series import FILL, read_labels, read_series
 
 

@@ -4,10 +4,10 @@ import ast
 import sys
 from pathlib import Path
 
+import edgelstm.runtime
 import pytest
 
 import edgelstm
-import edgelstm.runtime
 
 PACKAGE = Path(edgelstm.__file__).parent
 RUNTIME = Path(edgelstm.runtime.__file__).parent

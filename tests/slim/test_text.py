@@ -58,7 +58,8 @@ def test_every_piece_is_a_row_of_the_embedding(vocabulary):
 def test_case_width_and_apostrophes_make_no_difference(vocabulary):
     assert split_words("It\u2019s ON!") == split_words("it's on")
     np.testing.assert_array_equal(
-        vocabulary.encode("Ｔｕｒｎ ＯＮ, the light…"), vocabulary.encode("turn on the light")  # noqa: RUF001
+        vocabulary.encode("Ｔｕｒｎ ＯＮ, the light…"),
+        vocabulary.encode("turn on the light"),
     )
 
 
