@@ -100,7 +100,10 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
     """Start the worker, pass its steps on, and turn a crash into an error."""
     command = [sys.executable, "-m", "edgelstm.converters.worker", str(folder)]
     with (folder / "log.txt").open("wb") as log:
-        worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True)
+        # in the empty folder: `-m` looks in the working directory first, and a clone of this project holds an edgelstm/
+        worker = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, cwd=folder
+        )
         try:
             for line in worker.stdout or ():
                 if line.startswith("step: "):
