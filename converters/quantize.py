@@ -32,6 +32,8 @@ FIXED = {
 }
 JOINS = {"CONCATENATION", "PACK"}
 PLAIN = {"ADD", "SUB", "MUL", "MEAN", "AVERAGE_POOL_2D", "LEAKY_RELU", "HARD_SWISH", "RELU6"}
+# Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
+DECISIONS = {"CAST", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "FLOOR", "ROUND", "CEIL"}
 GATES = 4
 BIAS_LIMIT = 1 << 30  # an int32 accumulator keeps half its range for the products
 CELL_EXPONENTS = (-15, -9)  # of two: what the integer kernel's tanh has a case for
@@ -196,7 +198,7 @@ class _Quantizer:
             return
         inputs = []
         for index in map(int, self.graph.sub.inputs):
-            if self.graph.tensors[index].type == FLOAT32:
+            if self.graph.tensors[index].type == FLOAT32 and not self._decides(index):
                 # data is never clipped harder than its own extremes
                 twin = self._new_twin(index, asymmetric(*self.seen.range(index, "minmax")))
                 self.floats.discard(index)
@@ -204,6 +206,15 @@ class _Quantizer:
             else:
                 inputs.append(index)
         self.graph.sub.inputs = np.asarray(inputs, np.int32)
+
+    def _decides(self, index: int) -> bool:
+        """Whether an op decides by a tensor's values, as they are or moved about."""
+        readers = [operator for operator in self.graph.operators if index in map(int, operator.inputs)]
+        names = [self.graph.name_of(operator) for operator in readers]
+        moved = [
+            int(out) for reader, name in zip(readers, names, strict=True) if name in MOVES for out in reader.outputs
+        ]
+        return any(name in DECISIONS for name in names) or any(map(self._decides, moved))
 
     def _close_outputs(self) -> None:
         outputs = []
