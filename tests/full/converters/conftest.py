@@ -1,10 +1,11 @@
 """Small architectures with smooth random inputs, lowered once a session."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
+
 from edgelstm.quiet import load_tensorflow
 
 load_tensorflow()
@@ -140,15 +141,13 @@ class Specimen:
         return Graph.parse(self.content)
 
 
-@lru_cache(maxsize=None)
+@cache
 def specimen(name):
     """Build, feed and lower a model of the zoo."""
     keras.utils.set_random_seed(3)
     model = ZOO[name]()
     random = np.random.default_rng(3)
-    data = tuple(
-        waves(random, (240, *tensor.shape[1:])) for tensor in model.inputs
-    )
+    data = tuple(waves(random, (240, *tensor.shape[1:])) for tensor in model.inputs)
     windows, held = tuple(part[:200] for part in data), tuple(part[200:] for part in data)
     outputs = model.predict(list(held) if len(held) > 1 else held[0], verbose=0)
     expected = tuple(np.asarray(part) for part in keras.tree.flatten(outputs))

@@ -127,7 +127,7 @@ def _constant(bits32):
 
 
 def _exp_quarter(a):
-    """exp on [-1/4, 0), Q0.15 to Q0.15: a Taylor series around -1/8."""
+    """Exp on [-1/4, 0), Q0.15 to Q0.15: a Taylor series around -1/8."""
     x = a + (1 << 12)
     x2 = multiply(x, x)
     x3, x4 = multiply(x2, x), multiply(x2, x2)
@@ -137,7 +137,7 @@ def _exp_quarter(a):
 
 
 def exp_negative(a, integer_bits):
-    """exp of values of at most 0 with that many integer bits, as Q0.15."""
+    """Exp of values of at most 0 with that many integer bits, as Q0.15."""
     fraction = 15 - integer_bits
     quarter = 1 << (fraction - 2)
     rest = (a & (quarter - 1)) - quarter

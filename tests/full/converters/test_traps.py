@@ -8,6 +8,7 @@ from edgelstm.converters.flatbuffer import INT16, Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
 from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.schemes import Job, convert_all
 from edgelstm.runtime.errors import ConversionError
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -33,7 +34,7 @@ def quantized(model, data):
     return result, run(result, (data,))[0], expected
 
 
-@pytest.mark.parametrize("scale", [1e-2, 1.0, 3.0])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 def test_tiny_and_large_cell_ranges_stay_right(scale):
     """A cell scale below 2^-15 has no case in the kernel: its output is garbage."""
     keras.utils.set_random_seed(1)
@@ -44,6 +45,20 @@ def test_tiny_and_large_cell_ranges_stay_right(scale):
 
     assert min(cell_scales(content)) >= 2.0**-15
     assert np.sqrt(np.mean((ours - expected) ** 2)) <= 0.03 * expected.std()
+
+
+def test_where_the_integer_kernel_is_too_coarse_weights_alone_are_quantized():
+    """Gates are 16-bit steps of 2^-12: weights that move them by less than a hundred steps lose accuracy there."""
+    keras.utils.set_random_seed(1)
+    model = stack(L.LSTM(8), L.Dense(2))
+    model.layers[0].set_weights([weight * 1e-2 for weight in model.layers[0].get_weights()])
+    data = smooth()
+    expected = (model.predict(data, verbose=0),)
+
+    proof = convert_all(Job(lower(model), (data,), (data,), expected, model.count_params()), ("int8",))["int8"].proof
+
+    assert proof.depth == "hybrid"
+    assert proof.error <= 0.03
 
 
 def test_cells_beyond_ten_are_not_clipped():

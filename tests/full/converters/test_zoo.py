@@ -1,6 +1,6 @@
 """What every conversion must keep, over small architectures."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from edgelstm.converters.schemes import Job, convert_all
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 
-@lru_cache(maxsize=None)
+@cache
 def int8(name):
     """The int8 conversion of a model of the zoo."""
     return convert_all(job(specimen(name)), ("int8",))["int8"]

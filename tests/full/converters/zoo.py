@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
+
 from edgelstm.quiet import load_tensorflow
 
 load_tensorflow()
@@ -173,9 +174,7 @@ ZOO = {
     "layer_norm": Species(
         lambda: stack(L.LSTM(12, return_sequences=True), L.LayerNormalization(), L.LSTM(12), L.Dense(F))
     ),
-    "rescaling": Species(
-        lambda: stack(L.Rescaling(0.5, 0.1), L.LSTM(16), L.Dense(1, activation="sigmoid")), "state"
-    ),
+    "rescaling": Species(lambda: stack(L.Rescaling(0.5, 0.1), L.LSTM(16), L.Dense(1, activation="sigmoid")), "state"),
     "softmax_head": Species(lambda: stack(L.LSTM(16), L.Dense(8, activation="relu"), L.Dense(2, "softmax")), "class"),
     "max_pooled": Species(lambda: stack(L.LSTM(16, return_sequences=True), L.GlobalMaxPooling1D(), L.Dense(F))),
     "mean_pooled": Species(
@@ -190,9 +189,7 @@ ZOO = {
     "slices": Species(slices),
     "two_inputs": Species(two_inputs, feed="halves"),
     "two_outputs": Species(two_outputs, "next+state"),
-    "embedding": Species(
-        lambda: stack(L.Embedding(TOKENS, 6), L.LSTM(16), L.Dense(F), shape=(T,)), feed="tokens"
-    ),
+    "embedding": Species(lambda: stack(L.Embedding(TOKENS, 6), L.LSTM(16), L.Dense(F), shape=(T,)), feed="tokens"),
     "relu_lstm": Species(lambda: stack(L.LSTM(12, activation="relu"), L.Dense(F))),
     "masked": Species(lambda: stack(L.Masking(), L.LSTM(16), L.Dense(F)), feed="gaps"),
     "gru": Species(lambda: stack(L.GRU(12), L.Dense(F))),
@@ -250,7 +247,8 @@ def specimen(name: str) -> Animal:
     outputs = model.predict(later if len(later) > 1 else later[0], verbose=0)
     expected = tuple(np.asarray(part) for part in keras.tree.flatten(outputs))
     gains = [
-        np.mean((ours - target[second:][:150]) ** 2) / np.mean((target[:first].mean(axis=0) - target[second:][:150]) ** 2)
+        np.mean((ours - target[second:][:150]) ** 2)
+        / np.mean((target[:first].mean(axis=0) - target[second:][:150]) ** 2)
         for ours, target in zip(expected, wanted, strict=True)
     ]
     chosen = tuple(part[first:second] for part in given)
