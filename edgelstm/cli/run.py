@@ -30,7 +30,7 @@ from edgelstm.cli.streams import columns_options, quiet_pipe
 @click.option("--dry-run", is_flag=True, help="Check models, sources and sinks; say what would run.")
 @quiet_pipe
 def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
-    r"""Watch SOURCE with MODEL and print one JSON line per event, when it opens and when it closes.
+    """Watch SOURCE with MODEL and print one JSON line per event, when it opens and when it closes.
 
     \b
     SOURCE  FILE or - (CSV or JSON lines, also gzipped), mqtt[s]://HOST/TOPIC,
@@ -38,7 +38,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     SINK    mqtt[s]://HOST/TOPIC, https://…, sqlite:FILE, file:FILE, command:'CMD ARG …'
 
     SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
-    """
+    """  # noqa: D301
     import logging
 
     from edgelstm.runtime.assemble import assemble, describe
