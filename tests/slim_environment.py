@@ -14,7 +14,7 @@ code = (
     "allowed = set(sys.stdlib_module_names) | {'edgelstm', 'numpy', 'click', 'ai_edge_litert', 'tflite_runtime'};"
     "print(*sorted({name.split('.')[0] for name in sys.modules} - allowed))"
 )
-extra = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+extra = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/").stdout.split()
 foreign = [name for name in extra if not name.startswith(("_", "sitecustomize", "usercustomize", "google"))]
 if foreign:
     sys.exit(f"the runtime imports {', '.join(foreign)}")
