@@ -119,7 +119,10 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
         tools=tool_versions(),
         scoring=_style(options.architecture.kind, lookback.rows, len(series.channels)),
         sections={
-            **({"decision": dict(options.decision)} if options.decision else {}),
+            "decision": {
+                **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
+                **options.decision,
+            },
             "training": _record(options, lookback, history, series),
         },
     )
@@ -134,6 +137,16 @@ def _style(kind: str, window: int, channels: int) -> Scoring:
     if kind == "forecaster":
         return Scoring("mean", smoothing=SMOOTHING)
     return Scoring("mean", 1 if channels >= PER_ROW else max(1, window // 2))
+
+
+def _patience(kind: str, window: int, channels: int) -> dict[str, int]:
+    """De-bounce in samples, by the reach of a score.
+
+    Where a whole window is squeezed, a score moves with half a window of samples: an alarm is believed after a quarter of
+    a window, and what returns within four windows is the same event. Elsewhere the runtime's defaults hold.
+    """
+    squeezed = kind == "autoencoder" and channels < PER_ROW
+    return {"minimum": max(1, window // 4), "cooldown": 4 * window} if squeezed else {}
 
 
 def _lookback(series: Series, options: Options) -> Lookback:

@@ -86,6 +86,11 @@ def summary(converted: Any, target: Path) -> list[str]:
         how = f"; {proof.depth} quantization, {proof.ranges or 'weights'} ranges" if proof.depth else ""
         floor = f", of which {proof.floor:.2%} is the 8-bit output itself" if proof.floor else ""
         lines.append(f"  float → {proof.scheme:14} {proof.error:.2%} (RMS){floor}{how}")
+    if proof.newer_ops:
+        lines.append(
+            f"  Warning: tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(proof.newer_ops)}: "
+            "this file needs LiteRT"
+        )
     if metadata.threshold and converted.keras_threshold:
         shift = metadata.threshold.value / converted.keras_threshold - 1
         lines.append(

@@ -17,6 +17,9 @@ pytestmark = [
 ]
 
 
+WEEK = 7 * 86_400
+
+
 def edgelstm(*arguments):
     """Run a command; its standard output."""
     done = subprocess.run(
@@ -79,3 +82,32 @@ def test_skab_valve_1_is_found(skab):
 
     assert found["event_recall"] == 1.0
     assert found["vus_pr"] > 0.5
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """NAB machine temperature: the rows before the first labelled window train."""
+    folder = tmp_path_factory.mktemp("machine")
+    data = Path(FOLDER) / "nab/realKnownCause/machine_temperature_system_failure.csv"
+    windows = json.loads((Path(FOLDER) / "nab/labels/combined_windows.json").read_text())
+    spans = [
+        [pd.Timestamp(moment, tz="UTC").timestamp() for moment in span]
+        for span in windows["realKnownCause/machine_temperature_system_failure.csv"]
+    ]
+    frame = pd.read_csv(data)
+    seconds = pd.to_datetime(frame["timestamp"], utc=True).map(pd.Timestamp.timestamp)
+    train = folder / "train.csv"
+    frame[seconds < spans[0][0]].to_csv(train, index=False)
+    return data, spans, seconds, build(folder, train)[1]
+
+
+def test_machine_temperature_catches_all_but_one_with_at_most_one_false_event_a_week(machine):
+    data, spans, seconds, int8_model = machine
+
+    found = events(int8_model, data)
+    caught = [any(event["start"] <= end and event["end"] >= start for event in found) for start, end in spans]
+    false = [event for event in found if not any(event["start"] <= e and event["end"] >= s for s, e in spans)]
+    weeks = (seconds.max() - spans[0][0]) / WEEK
+
+    assert sum(caught) >= len(spans) - 1
+    assert len(false) / weeks <= 1.0
