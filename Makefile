@@ -12,6 +12,9 @@ environment = $(if $(UV),$(UV) venv -q --allow-existing --python $(2) $(1),$(2) 
 # $(call install,FOLDER,WHAT)
 install = $(if $(UV),$(UV) pip install -q --python $(1)/bin/python $(2),$(1)/bin/python -m pip install -q $(2))
 
+# run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
+PYTEST := -c ../pyproject.toml --rootdir .. -q -m "not soak"
+
 .PHONY: demo test test-full test-slim test-soak test-pi lint clean
 
 demo: .venv/.installed
@@ -20,19 +23,19 @@ demo: .venv/.installed
 test: test-slim test-full
 
 test-full: .venv/.installed
-	.venv/bin/pytest -m "not soak" tests/slim tests/full tests/data
+	cd .venv && bin/pytest $(PYTEST) ../tests/full ../tests/data
 
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
 	.venv-slim/bin/python tests/slim_environment.py
-	.venv-slim/bin/pytest -q -m "not soak" tests/slim
+	cd .venv-slim && bin/pytest $(PYTEST) ../tests/slim
 
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py
-	.venv-slim-313/bin/pytest -q -m "not soak" tests/slim
+	cd .venv-slim-313 && bin/pytest $(PYTEST) ../tests/slim
 
 test-soak: .venv/.installed
-	.venv/bin/pytest -m soak tests
+	cd .venv && bin/pytest -c ../pyproject.toml --rootdir .. -m soak ../tests
 
 test-pi: .venv/.installed
 	bash tests/pi/run.sh .venv/bin/python

@@ -70,7 +70,7 @@ def skab(tmp_path_factory):
 
 def test_skab_valve_1_float_and_int8_agree(skab):
     folder, data, float_model, int8_model = skab
-    window = json.loads(edgelstm("inspect", int8_model, "--json"))["window"]
+    window = json.loads(edgelstm("inspect", int8_model, "--json"))["metadata"]["window"]
 
     agree(float_model, int8_model, data, folder, window, 1.0)
 

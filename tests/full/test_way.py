@@ -40,8 +40,8 @@ def test_the_int8_file_is_smaller_and_carries_everything(way):
     said = json.loads(edgelstm("inspect", way / "pump.int8.tflite", "--json").stdout)
 
     assert (way / "pump.int8.tflite").stat().st_size < (way / "pump.float32.tflite").stat().st_size
-    assert said["scheme"] == "int8"
-    assert said["window"] == 12
+    assert said["metadata"]["scheme"] == "int8"
+    assert said["metadata"]["window"] == 12
 
 
 def test_both_files_stay_loadable_by_stock_tools(way):
@@ -116,7 +116,7 @@ def test_a_foreign_model_converts_with_a_calibration_file(way, tmp_path):
     edgelstm("convert", tmp_path / "theirs.keras", "--int8", "--calibration", way / "normal.csv", "--allow-drop")
     said = json.loads(edgelstm("inspect", tmp_path / "theirs.int8.tflite", "--json").stdout)
 
-    assert said["kind"] == "autoencoder"
+    assert said["metadata"]["kind"] == "autoencoder"
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -40,13 +40,15 @@ def test_flow_and_pressure_lie_on_the_pump_curve():
 def test_current_follows_hydraulic_power():
     run = simulator.simulate(4000, seed=5)
     current, flow, head, _, _ = run.truth[50:].T
-    running = (flow > 20) & (np.abs(np.gradient(flow)) < 0.3)
-    power = flow[running] * head[running] / 60 / simulator.EFFICIENCY
+    running = (flow > 20) & (current > 1.0)
+    # the pump curve gives the speed, the speed the idle power
+    speed = np.sqrt((head + simulator.PUMP_SLOPE * flow**2) / simulator.SHUT_OFF)
+    power = simulator.IDLE_POWER * speed**3 + flow * head / 60 / simulator.EFFICIENCY
 
-    slope = np.polyfit(power, current[running], 1)[0]
+    slope, standby = np.polyfit(power[running], current[running], 1)
 
-    assert np.corrcoef(power, current[running])[0, 1] > 0.99
-    assert slope == pytest.approx(simulator.CURRENT_PER_WATT, rel=0.35)  # idle power grows with speed, too
+    assert slope == pytest.approx(simulator.CURRENT_PER_WATT, rel=1e-3)
+    assert standby == pytest.approx(simulator.STANDBY, abs=1e-3)
 
 
 def test_the_bearing_cools_with_the_stated_time_constant():
