@@ -13,17 +13,25 @@ environment = $(if $(UV),$(UV) venv -q --allow-existing --python $(2) $(1),$(2) 
 install = $(if $(UV),$(UV) pip install -q --python $(1)/bin/python $(2),$(1)/bin/python -m pip install -q $(2))
 
 # run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
-PYTEST := -c ../pyproject.toml --rootdir .. -q -m "not soak"
+PYTEST := -c ../pyproject.toml --rootdir .. -q -m "not soak and not zoo"
 
-.PHONY: demo test test-full test-slim test-soak test-pi lint clean
+.PHONY: demo test test-full test-slim test-soak test-zoo test-compat test-pi lint clean
 
 demo: .venv/.installed
 	.venv/bin/edgelstm demo
 
 test: test-slim test-full
 
-test-full: .venv/.installed
-	cd .venv && bin/pytest $(PYTEST) ../tests/full ../tests/data
+test-full: .venv/.installed .venv-tflite/.installed
+	cd .venv && $(old_runtime) bin/pytest $(PYTEST) ../tests/full ../tests/data
+
+# every architecture of the converter's zoo, trained: about ten minutes
+test-zoo: .venv/.installed .venv-tflite/.installed
+	cd .venv && $(old_runtime) bin/pytest $(PYTEST) -m "zoo or not zoo" -s ../tests/full/converters/test_trained_zoo.py
+
+# the oldest TensorFlow and Keras that pyproject admits; .venv has the newest
+test-compat: .venv-oldest/.installed
+	cd .venv-oldest && bin/pytest $(PYTEST) ../tests/full/converters/test_compat.py
 
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
@@ -53,6 +61,21 @@ lint: .venv/.installed
 	$(call install,.venv,".[train$(comma)test]")
 	touch $@
 
+.venv-oldest/.installed: $(SOURCES)
+	$(call environment,.venv-oldest,$(PYTHON))
+	rm -rf build
+	$(call install,.venv-oldest,".[train$(comma)test]" "tensorflow==2.18.*" "keras==3.6.*")
+	touch $@
+
+# tflite-runtime 2.14, the interpreter of 32-bit Arm, is there for Python 3.8 to 3.11
+.venv-tflite/.installed:
+	$(call environment,.venv-tflite,$(PYTHON))
+	$(call install,.venv-tflite,"tflite-runtime==2.14.0" "numpy<2") || \
+	  { echo "no tflite-runtime for $(PYTHON): its tests are skipped"; rm -rf .venv-tflite/bin; }
+	touch $@
+
+old_runtime = EDGELSTM_TFLITE_RUNTIME_PYTHON="$$(ls $(CURDIR)/.venv-tflite/bin/python 2>/dev/null)"
+
 .venv-slim/.installed: $(SOURCES)
 	$(call environment,.venv-slim,$(PYTHON))
 	rm -rf build
@@ -68,4 +91,4 @@ lint: .venv/.installed
 comma := ,
 
 clean:
-	rm -rf .venv .venv-slim .venv-slim-313 .pi build *.egg-info edgelstm-demo
+	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .pi build *.egg-info edgelstm-demo

@@ -59,6 +59,8 @@ class Proof:
     """Fused recurrent ops."""
     ops: int
     """All ops."""
+    newer_ops: tuple[str, ...] = ()
+    """Ops, with version, that tflite-runtime 2.14 does not have; empty where it runs the file."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""

@@ -13,6 +13,7 @@ from edgelstm.runtime.interpreter import TFLiteModel
 
 from .flatbuffer import FLOAT16, FLOAT32, Graph
 from .observe import METHODS, Observations, observe, run
+from .oldest import missing
 from .proof import FLOAT_LIMIT, INT8_LIMIT, Proof, relative_largest, relative_rms, spread
 from .quantize import LSTM, Plan, quantize
 
@@ -115,6 +116,7 @@ class _Context:
                 clipped=_clipped(model, self.job.held),
                 recurrent_ops=sum(name in RECURRENT for name in names),
                 ops=len(names),
+                newer_ops=missing(graph),
             ),
         )
 

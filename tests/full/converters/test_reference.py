@@ -11,6 +11,7 @@ from edgelstm.converters.quantize import Plan, quantize
 from edgelstm.runtime.interpreter import TFLiteModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from old_runtime import run_on_tflite_runtime
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 T, F, UNITS = 12, 3, 5
@@ -77,3 +78,15 @@ def test_fixed_point_functions_are_right_to_the_twelfth_bit():
     assert np.abs(reference.logistic(codes, 3) / 32768 - 1 / (1 + np.exp(-gate))).max() < 2**-12
     for bits in range(7):
         assert np.abs(reference.tanh(codes, bits) / 32768 - np.tanh(codes / 2 ** (15 - bits))).max() < 2**-11
+
+
+def test_the_integer_kernel_of_the_oldest_interpreter_does_too(tmp_path):
+    data = windows(5)
+    content = lower(lstm(5))
+    quantized = quantize(content, observe(content, (data,)), Plan("full"))
+    model, cell = TFLiteModel(quantized), integer_lstm(quantized)
+    older = run_on_tflite_runtime(quantized, (data,), tmp_path)[0]
+    codes = model.outputs[0].quantize(older)
+
+    for window, output in zip(data, codes, strict=True):
+        assert np.array_equal(output, cell(model.inputs[0].quantize(window)))

@@ -1,0 +1,113 @@
+"""The converter's promises, on trained models: a few in the ordinary tests, all of them by `make test-zoo`."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from edgelstm.converters.flatbuffer import Graph
+from edgelstm.converters.lowering import lower
+from edgelstm.converters.observe import run
+from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.runtime.bundle import Bundle
+from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.scaling import Scaler
+from old_runtime import run_on_tflite_runtime
+from zoo import FEW, UNROLLED, ZOO, F, T, specimen
+
+FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+FLOATING = {"DEQUANTIZE", "SOFTMAX"}  # ops that compute in float, whose last bits differ between versions
+SCHEMES = ("float32", "float16", "dynamic", "int8")
+
+
+@cache
+def conversions(name):
+    """All schemes of an animal."""
+    animal = specimen(name)
+    content = lower(animal.model)
+    return convert_all(Job(content, animal.windows, animal.held, animal.expected, animal.model.count_params()), SCHEMES)
+
+
+@pytest.fixture(params=[name if name in FEW else pytest.param(name, marks=pytest.mark.zoo) for name in ZOO])
+def name(request):
+    """Each animal in turn."""
+    return request.param
+
+
+def test_it_has_learned(name):
+    assert specimen(name).gain < 0.5
+
+
+def test_the_float_form_is_keras(name):
+    animal = specimen(name)
+    for ours, theirs in zip(run(conversions(name)["float32"].flatbuffer, animal.held), animal.expected, strict=True):
+        limit = 1e-5 * theirs.std() + 1e-6 * np.abs(theirs).max()
+
+        assert np.abs(ours - theirs).max() <= limit
+
+
+def test_its_lstms_are_fused_where_the_op_has_their_semantics(name):
+    graph = Graph.parse(conversions(name)["int8"].flatbuffer)
+
+    assert (FUSED in graph.op_names()) == (name not in UNROLLED)
+    assert graph.subgraph_count == 1
+
+
+def test_int8_costs_three_percent_at_most(name):
+    assert conversions(name)["int8"].proof.error <= 0.03
+
+
+def test_dynamic_and_float16_cost_less(name):
+    made = conversions(name)
+
+    assert made["dynamic"].proof.error <= 0.02
+    assert made["float16"].proof.error <= 0.002
+
+
+def test_int8_is_small_with_its_metadata(name):
+    if name in UNROLLED:
+        pytest.skip("unrolled: the promise is for fused models")
+    conversion = conversions(name)["int8"]
+    proof = conversion.proof
+    scaler = Scaler("standard", tuple(np.random.default_rng(1).normal(size=F)), (1 / 3,) * F)
+    channels = tuple(Channel(f"channel_{i}", "unit", train_low=-1 / 3, train_high=2 / 3) for i in range(F))
+    metadata = Metadata("generic", T, channels=channels, scaler=scaler, scheme="int8", accuracy=proof.record())
+    limit = 1.06 * proof.parameters + 2048 * proof.recurrent_ops + 512 * (proof.ops - proof.recurrent_ops) + 2048
+
+    assert len(Bundle(conversion.flatbuffer, metadata).to_bytes()) <= limit
+
+
+def test_the_oldest_interpreter_gives_the_same_int8_outputs(name, tmp_path):
+    """To the bit up to the dense head, whose ties the two interpreters' kernels round differently: one unit there."""
+    content, held = conversions(name)["int8"].flatbuffer, tuple(part[:25] for part in specimen(name).held)
+    older, newer = run_on_tflite_runtime(content, held, tmp_path), run(content, held)
+    floating = bool(FLOATING & set(Graph.parse(content).op_names()))
+
+    for old, new, tensor in zip(older, newer, TFLiteModel(content).outputs, strict=True):
+        assert np.abs(old - new).max() <= 1.01 * tensor.scale + 0.01 * new.std() * floating
+        assert np.mean(old != new) <= (1 if floating else 0.01)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic"])
+def test_the_oldest_interpreter_gives_the_same(name, scheme, tmp_path):
+    conversion, held = conversions(name)[scheme], tuple(part[:25] for part in specimen(name).held)
+    limit = 0.01 if scheme == "dynamic" else 1e-5
+
+    for old, new in zip(
+        run_on_tflite_runtime(conversion.flatbuffer, held, tmp_path), run(conversion.flatbuffer, held), strict=True
+    ):
+        assert np.abs(old - new).max() <= limit * new.std()
+
+
+def test_every_file_is_said_to_run_on_the_oldest_interpreter(name):
+    assert {scheme: made.proof.newer_ops for scheme, made in conversions(name).items()} == dict.fromkeys(SCHEMES, ())
+
+
+@pytest.mark.zoo
+def test_the_median_animal_costs_half_of_that():
+    errors = [conversions(name)["int8"].proof.error for name in ZOO]
+    for name, error in zip(ZOO, errors, strict=True):
+        print(f"{name:22}{error:8.2%}")
+
+    assert len(errors) >= 25
+    assert np.median(errors) <= 0.015
