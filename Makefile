@@ -24,6 +24,8 @@ test: test-slim test-full
 
 test-full: .venv/.installed .venv-tflite/.installed
 	cd .venv && $(old_runtime) bin/pytest $(PYTEST) ../tests/full ../tests/data
+	# what the base install skips: it has neither paho-mqtt nor pyserial
+	cd .venv && bin/pytest $(PYTEST) ../tests/slim/test_mqtt.py ../tests/slim/test_sources.py
 
 # every architecture of the converter's zoo, trained: about ten minutes
 test-zoo: .venv/.installed .venv-tflite/.installed
