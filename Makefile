@@ -13,7 +13,7 @@ environment = $(if $(UV),$(UV) venv -q --allow-existing --python $(2) $(1),$(2) 
 install = $(if $(UV),$(UV) pip install -q --python $(1)/bin/python $(2),$(1)/bin/python -m pip install -q $(2))
 
 # run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
-PYTEST := -c ../pyproject.toml --rootdir .. -q -m "not soak and not zoo"
+PYTEST := -c ../pyproject.toml --rootdir .. -q
 
 .PHONY: demo test test-full test-slim test-soak test-zoo test-compat test-pi lint clean
 
