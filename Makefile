@@ -23,7 +23,7 @@ demo: .venv/.installed
 test: test-slim test-full
 
 test-full: .venv/.installed .venv-tflite/.installed
-	cd .venv && $(old_runtime) bin/pytest $(PYTEST) ../tests/full ../tests/data
+	cd .venv && bin/pytest $(PYTEST) ../tests/full ../tests/data
 	# what the base install skips: it has neither paho-mqtt nor pyserial
 	cd .venv && bin/pytest $(PYTEST) ../tests/slim/test_mqtt.py ../tests/slim/test_sources.py
 
