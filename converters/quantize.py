@@ -261,22 +261,24 @@ class _Quantizer:
         return True
 
     def _dense(self, operator: Any) -> bool:
-        return self._weighted(operator, channel_axis=0)
+        # one scale: kernels differ in how they round a scale a channel, and the portable one of 2.14 is wrong for it
+        return self._weighted(operator, channel_axis=None)
 
     def _convolution(self, operator: Any) -> bool:
         return self._weighted(operator, channel_axis=3 if "DEPTHWISE" in self.graph.name_of(operator) else 0)
 
-    def _weighted(self, operator: Any, channel_axis: int) -> bool:
+    def _weighted(self, operator: Any, channel_axis: int | None) -> bool:
         source, output = int(operator.inputs[0]), int(operator.outputs[0])
         weights = self.graph.constant(int(operator.inputs[1]))
         if weights is None:
             return False
         twin, given = self._int8(source)
-        channels = weights.shape[channel_axis]
+        channels = weights.shape[channel_axis or 0]
         bias_index = int(operator.inputs[2]) if len(operator.inputs) > 2 else -1
         # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernel
         bias = self._constant(bias_index).ravel() if bias_index >= 0 else np.zeros(channels, np.float32)
-        least = np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
+        limit = np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
+        least = limit.max(initial=0.0) if channel_axis is None else limit
         kernel_index, kernel = self._weights(operator.inputs[1], channel_axis, least)
         operator.inputs = np.asarray([twin, kernel_index, self._bias(bias, given.scale[0], kernel)], np.int32)
         operator.outputs = np.asarray([self._new_twin(output, self._parameters(output))], np.int32)

@@ -67,6 +67,8 @@ class Graph:
     """Indices of the first subgraph's state tensors."""
     parameters: int
     """Bytes of constants."""
+    channel_scales: bool = False
+    """Whether a FULLY_CONNECTED has a weight scale for each of its channels."""
 
 
 def read_graph(content: bytes, origin: str = "model.tflite") -> Graph:
@@ -95,7 +97,15 @@ def _graph(model: _Table) -> Graph:
     tensors = main.tables(0)
     inputs, outputs = (tuple(_port(tensors[index]) for index in main.integers(number)) for number in (1, 2))
     variables = tuple(index for index, tensor in enumerate(tensors) if tensor.scalar(5, "?"))
-    return Graph(ops, inputs, outputs, variables, sum(buffer.length(0) for buffer in model.tables(4)))
+    dense = {index for index, (name, _) in enumerate(codes) if name == "FULLY_CONNECTED"}
+    weights = [operator.integers(1)[1] for operator in main.tables(3) if operator.scalar(0, "I") in dense]
+    scales = any(_scales(tensors[index]) > 1 for index in weights)
+    return Graph(ops, inputs, outputs, variables, sum(buffer.length(0) for buffer in model.tables(4)), scales)
+
+
+def _scales(tensor: _Table) -> int:
+    at = tensor.field(4)
+    return _Table(tensor.content, at + _uint(tensor.content, at)).length(2) if at else 0
 
 
 def _port(tensor: _Table) -> Port:

@@ -149,7 +149,8 @@ class TFLiteModel:
         graph = _graph(content)
         integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
         try:
-            portable = integer and not delegate and self.backend.name == "ai-edge-litert"
+            right = self.backend.name == "ai-edge-litert" or (graph is not None and not graph.channel_scales)
+            portable = integer and not delegate and right
             exact = self._reference(content, threads) if portable else None
             options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
             self.interpreter: Any = exact or self._load(content, threads, **options)
@@ -173,7 +174,7 @@ class TFLiteModel:
 
         The fast FULLY_CONNECTED rounds ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The
         portable one does not, and the LSTM op, where the time goes, is the same code under both. In tflite-runtime
-        2.14 the portable one is wrong without a word for per-channel weights over more than one row: not used there.
+        2.14 the portable one is wrong without a word for per-channel weights over more than one row: not used for these.
         """
         try:
             return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)
