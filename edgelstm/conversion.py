@@ -93,7 +93,20 @@ def convert_file(
         ModelError: If the file is no Keras model.
         ConversionError: If it cannot be converted.
     """
-    source = _source(Path(path), calibration, scaler, kind, lookback)
+    source = read_source(path, calibration, scaler, kind, lookback)
+    return convert_source(source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, tell=tell)
+
+
+def convert_source(
+    source: Source,
+    schemes: Sequence[str],
+    *,
+    lookback: int | None = None,
+    io: str = "int8",
+    allow_drop: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Converted]:
+    """As `convert_file`, from a model whose representative data have been read already."""
     check = check_representative(source.windows, source.held)
     conversions = convert(
         source.path, source.windows, source.held, tuple(schemes),
@@ -131,9 +144,20 @@ def _check_record(check: RepresentativeCheck) -> dict[str, Any]:
     }
 
 
-def _source(
-    path: Path, calibration: Path | str | None, scaler: str | None, kind: str | None, lookback: int | None
+def read_source(
+    path: Path | str,
+    calibration: Path | str | None = None,
+    scaler: str | None = None,
+    kind: str | None = None,
+    lookback: int | None = None,
 ) -> Source:
+    """A `.keras` file with its representative data: its own, or a calibration file's. Arguments as in `convert_file`.
+
+    Raises:
+        ModelError: If the file is no Keras model.
+        ConversionError: If there are no representative data, or they do not fit the model.
+    """
+    path = Path(path)
     metadata, representative = read_extras(path)
     if calibration is not None:
         return _calibrated(path, metadata, Path(calibration), scaler, kind, lookback)

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .bundle import read_model_file
-from .errors import InterpreterError
+from .bundle import parse_bundle, read_model_file
+from .errors import InterpreterError, ModelError
 from .interpreter import TFLiteModel
 
 
@@ -47,6 +47,8 @@ class Start:
     """Memory of that process after 100 calls, MB."""
     base_mb: float
     """Memory after importing NumPy and the interpreter, before anything of the model, MB."""
+    peak_mb: float
+    """Largest memory of that process up to then, MB."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class Benchmark:
     """Start-up and memory."""
     machine: Machine
     """Where it was measured."""
+    source: str = ""
+    """SHA-256 of the Keras model that it was converted from, hex; empty for a file of another tool."""
+    scheme: str = ""
+    """Its quantization scheme; empty for a file of another tool."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -105,7 +111,18 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
     content = read_model_file(path)
     model = TFLiteModel(content, threads)
     latency = measure(bare_call(model), seconds)
-    return Benchmark(path.name, len(content), latency, start_up(path, threads), this_machine(model, threads))
+    source, scheme = _identity(content)
+    start = start_up(path, threads)
+    return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme)
+
+
+def _identity(content: bytes) -> tuple[str, str]:
+    """Source hash and scheme of a model file; empty for one that carries no metadata of ours."""
+    try:
+        metadata = parse_bundle(content).metadata
+    except ModelError:
+        return "", ""
+    return metadata.source, metadata.scheme
 
 
 def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:
@@ -162,7 +179,7 @@ call()
 seconds = time.perf_counter() - begin
 for _ in range(99):
     call()
-print(seconds, bench.resident_mb(), base)
+print(seconds, bench.resident_mb(), base, bench.peak_mb())
 """
 
 
@@ -179,7 +196,7 @@ def start_up(path: Path | str, threads: int = 1, repeats: int = 3) -> Start:
         )
         if done.returncode:
             raise InterpreterError(f"A fresh process cannot run {path}: {_reason(done)}")
-        runs.append(Start(*map(float, done.stdout.split()[-3:])))
+        runs.append(Start(*map(float, done.stdout.split()[-4:])))
     return min(runs, key=lambda run: run.seconds)
 
 
@@ -197,6 +214,15 @@ def resident_mb() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     except (OSError, IndexError, ValueError):
+        return peak_mb()
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far, MB."""
+    try:  # a child's rusage begins with its parent's peak; the kernel's high-water mark is the process's own
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    except (OSError, StopIteration, IndexError, ValueError):
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

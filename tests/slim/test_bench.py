@@ -1,0 +1,29 @@
+"""What `edgelstm bench` says of a model, so that a report can merge it."""
+
+from pathlib import Path
+
+from edgelstm.runtime.bench import benchmark
+from edgelstm.runtime.bundle import load_bundle
+
+MODEL = Path(__file__).parent / "models" / "cast.int8.tflite"
+
+
+def test_a_measurement_names_the_model_it_was_made_on():
+    found = benchmark(MODEL, seconds=0.02)
+
+    metadata = load_bundle(MODEL).metadata
+    assert (found.source, found.scheme) == (metadata.source, "int8")
+
+
+def test_a_file_of_another_tool_is_measured_without_a_name(tmp_path):
+    (tmp_path / "plain.tflite").write_bytes(load_bundle(MODEL).flatbuffer)
+
+    found = benchmark(tmp_path / "plain.tflite", seconds=0.02)
+
+    assert (found.source, found.scheme) == ("", "")
+
+
+def test_the_peak_is_at_least_what_is_resident():
+    start = benchmark(MODEL, seconds=0.02).start
+
+    assert start.peak_mb >= start.resident_mb > start.base_mb
