@@ -7,6 +7,7 @@ import pytest
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import run
+from edgelstm.converters.proof import relative_rms
 from edgelstm.converters.schemes import Job, convert_all
 from edgelstm.runtime.bundle import Bundle
 from edgelstm.runtime.metadata import Channel, Metadata
@@ -85,15 +86,22 @@ def test_the_oldest_interpreter_gives_the_same_bits(name, tmp_path):
         assert np.array_equal(old, new) or (floating and np.abs(old - new).max() <= 0.01 * new.std())
 
 
-@pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic"])
-def test_the_oldest_interpreter_gives_the_same(name, scheme, tmp_path):
-    conversion, held = conversions(name)[scheme], tuple(part[:25] for part in specimen(name).held)
-    limit = 0.01 if scheme == "dynamic" else 1e-5
+@pytest.mark.parametrize("scheme", ["float32", "float16"])
+def test_the_oldest_interpreter_gives_the_same_floats(name, scheme, tmp_path):
+    content, held = conversions(name)[scheme].flatbuffer, tuple(part[:25] for part in specimen(name).held)
+
+    for old, new in zip(run_on_tflite_runtime(content, held, tmp_path), run(content, held), strict=True):
+        assert np.abs(old - new).max() <= 1e-5 * new.std() + 1e-6 * np.abs(new).max()
+
+
+def test_the_oldest_interpreter_differs_by_less_than_dynamic_costs(name, tmp_path):
+    """Activations are rounded on the fly: a last bit that differs may move one by a whole step, but seldom."""
+    conversion, held = conversions(name)["dynamic"], tuple(part[:25] for part in specimen(name).held)
 
     for old, new in zip(
         run_on_tflite_runtime(conversion.flatbuffer, held, tmp_path), run(conversion.flatbuffer, held), strict=True
     ):
-        assert np.abs(old - new).max() <= limit * new.std()
+        assert relative_rms(old, new) <= conversion.proof.error
 
 
 def test_every_file_is_said_to_run_on_the_oldest_interpreter(name):
