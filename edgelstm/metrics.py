@@ -106,43 +106,55 @@ def vus_pr(labels: npt.ArrayLike, scores: npt.ArrayLike, window: int = VUS_WINDO
     anomalies = ranges(truth)
     if not anomalies:
         return None
-    order = np.argsort(-values, kind="stable")
-    levels = values[order][np.linspace(0, len(values) - 1, VUS_THRESHOLDS).astype(int)]
-    flagged = np.searchsorted(-values[order], -levels, side="right")  # rows at or above each level
-    areas = [_range_precision(truth, values, anomalies, size, order, levels, flagged) for size in range(window + 1)]
+    ordered = -np.sort(-values)
+    levels = ordered[np.linspace(0, len(values) - 1, VUS_THRESHOLDS).astype(int)]
+    rim = _Rim.of(truth, values, anomalies, levels, window // 2)
+    hits = np.searchsorted(np.sort(-values[truth]), -levels, side="right")  # anomalous rows at or above each level
+    flagged = np.searchsorted(-ordered, -levels, side="right")  # all rows there
+    areas = []
+    for size in range(window + 1):
+        near = rim.softened(size)
+        if size % 2 == 0:  # what is near changes with half a buffer
+            wide = _widened(anomalies, size, len(truth))
+            peaks = np.sort([values[first : last + 1].max() for first, last in wide])
+            seen = 1 - np.searchsorted(peaks, levels) / len(peaks)
+        recall = np.concatenate([[0.0], np.minimum((hits + near) / (truth.sum() + near / 2), 1.0) * seen])
+        areas.append(float(np.dot(np.diff(recall), (hits + near) / flagged)))
     return float(np.mean(areas))
 
 
-def _range_precision(
-    truth: Flags,
-    values: Doubles,
-    anomalies: Ranges,
-    window: int,
-    order: npt.NDArray[np.intp],
-    levels: Doubles,
-    flagged: npt.NDArray[np.intp],
-) -> float:
-    """Area under the precision-recall curve with labels softened by one buffer (RangeAUC in TSB-AD)."""
-    soft = _soft(truth, anomalies, window)
-    hits = np.concatenate([[0.0], np.cumsum(soft[order])])[flagged]
-    rim = np.concatenate([[0.0], np.cumsum(np.where(truth, 0.0, soft)[order])])[flagged]
-    positives = truth.sum() + rim / 2
-    peaks = np.asarray([values[first : last + 1].max() for first, last in _widened(anomalies, window, len(truth))])
-    seen = (peaks[:, None] >= levels).mean(axis=0)
-    recall = np.concatenate([[0.0], np.minimum(hits / positives, 1.0) * seen])
-    return float(np.dot(np.diff(recall), hits / flagged))
+@dataclass(frozen=True)
+class _Rim:
+    """Normal rows near an anomaly: the only ones whose softened label depends on the buffer (RangeAUC in TSB-AD)."""
 
+    distances: Doubles
+    """Rows to the nearest two anomalies, shape (2, N)."""
+    level: npt.NDArray[np.intp]
+    """First level at or below the row's score."""
+    levels: int
+    """Levels there are."""
 
-def _soft(truth: Flags, anomalies: Ranges, window: int) -> Doubles:
-    """Labels that fall off as sqrt(1 - distance / window) within half the window."""
-    soft = truth.astype(np.float64)
-    half = window // 2
-    for first, last in anomalies:
-        after = np.arange(last + 1, min(last + half + 1, len(truth)))
-        soft[after] += np.sqrt(1 - (after - last) / window)
-        before = np.arange(max(first - half, 0), first)
-        soft[before] += np.sqrt(1 - (first - before) / window)
-    return np.minimum(soft, 1.0)
+    @classmethod
+    def of(cls, truth: Flags, values: Doubles, anomalies: Ranges, levels: Doubles, reach: int) -> _Rim:
+        rows = np.flatnonzero(~truth)
+        firsts, lasts = (
+            np.pad(np.asarray(side, float), 2, constant_values=np.inf) for side in zip(*anomalies, strict=True)
+        )
+        place = np.searchsorted(firsts[2:-2], rows) + 2  # the next anomaly
+        sides = [firsts[place] - rows, firsts[place + 1] - rows, rows - lasts[place - 1], rows - lasts[place - 2]]
+        distances = np.sort(np.abs(sides), axis=0)[:2]
+        near = distances[0] <= reach
+        level = np.searchsorted(-levels, -values[rows[near]], side="left")
+        return cls(distances[:, near], level, len(levels))
+
+    def softened(self, window: int) -> Doubles:
+        """Sum of the softened labels at or above each level: they fall off as sqrt(1 - distance / window)."""
+        size = max(1, window)
+        parts = np.sqrt(1 - np.minimum(self.distances, size) / size) * (self.distances <= window // 2)
+        # two anomalies near by are enough for a full label: each gives at least sqrt(1 / 2)
+        soft = np.minimum(parts.sum(axis=0), 1.0)
+        total: Doubles = np.cumsum(np.bincount(self.level, soft, self.levels + 1)[: self.levels])
+        return total
 
 
 def _widened(anomalies: Ranges, window: int, rows: int) -> Ranges:

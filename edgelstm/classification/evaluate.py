@@ -65,13 +65,23 @@ def measure(
     counts = np.zeros((len(classes), len(classes)), int)
     for right, answer in zip(truth, answers, strict=True):
         counts[place[right], place[answer or ""]] += 1
+    return Quality(
+        name, scheme, len(truth), *rates(counts), tuple(classes), tuple(tuple(row) for row in counts.tolist())
+    )
+
+
+def rates(counts: Array) -> tuple[float, float]:
+    """Accuracy and macro F1 of a confusion matrix (truth, answer); 0 for an empty one.
+
+    >>> rates(np.array([[1, 0], [0, 1]]))
+    (1.0, 1.0)
+    """
     hits, asked, answered = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     occurring = asked > 0
+    if not occurring.any():
+        return 0.0, 0.0
     scores = 2 * hits[occurring] / (asked + answered)[occurring]
-    return Quality(
-        name, scheme, len(truth), float(hits.sum() / max(1, len(truth))), float(scores.mean()) if len(truth) else 0.0,
-        tuple(classes), tuple(tuple(row) for row in counts.tolist()),
-    )  # fmt: skip
+    return float(hits.sum() / counts.sum()), float(scores.mean())
 
 
 def is_classifier(path: Path | str) -> bool:
@@ -95,24 +105,45 @@ def evaluate(path: Path | str, data: Path | str, label_column: str | None = None
     """
     path = Path(path)
     metadata, content = _parts(path)
+    examples = read_examples(metadata, data, label_column, text_column)
+    shares = TFLiteModel(content).predict(examples.inputs) if content else _keras(path, examples.inputs)
+    answers = examples.answers(shares)
+    return measure(path.name, metadata.scheme if content else "keras", examples.truth, answers, examples.labels)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled examples as a classifier eats them."""
+
+    inputs: Array
+    """Scaled windows (N, W, F), or texts (N, L, K) as pieces."""
+    truth: tuple[str, ...]
+    """True class of each."""
+    known: tuple[bool, ...]
+    """Whether each can be answered: a text without a known word cannot."""
+    labels: tuple[str, ...]
+    """Classes that the model knows."""
+
+    def answers(self, shares: Array) -> list[str | None]:
+        """The classifier's answers, None for none, from its outputs (N, C)."""
+        best = shares.argmax(axis=1).tolist()
+        return [self.labels[place] if known else None for place, known in zip(best, self.known, strict=True)]
+
+
+def read_examples(
+    metadata: Metadata, data: Path | str, label_column: str | None = None, text_column: str = "text"
+) -> Examples:
+    """Labelled examples from a CSV file. Arguments and errors as in `evaluate`."""
     classifier = Classifier(metadata, lambda given: given)
     if classifier.vocabulary is not None:
         texts = read_texts([data], text_column, label_column or "intent")
-        inputs: Array = encode_all(classifier.vocabulary, texts.texts)
-        truth: Sequence[str] = texts.labels
-        judged = [classifier.vocabulary.known(text) for text in texts.texts]
-    else:
-        assert metadata.scaler is not None
-        series = read_series([data], metadata.names, label_column=label_column or "state")
-        scaled = [metadata.scaler.transform(part) for part in series.parts()]
-        inputs, truth = labelled_windows(scaled, segment_states(series), metadata.window)
-        judged = [True] * len(truth)
-    shares = TFLiteModel(content).predict(inputs) if content else _keras(path, inputs)
-    answers = [
-        classifier.labels[best] if answered else None
-        for best, answered in zip(shares.argmax(axis=1).tolist(), judged, strict=True)
-    ]
-    return measure(path.name, metadata.scheme if content else "keras", truth, answers, classifier.labels)
+        known = tuple(classifier.vocabulary.known(text) for text in texts.texts)
+        return Examples(encode_all(classifier.vocabulary, texts.texts), texts.labels, known, classifier.labels)
+    assert metadata.scaler is not None
+    series = read_series([data], metadata.names, label_column=label_column or "state")
+    scaled = [metadata.scaler.transform(part) for part in series.parts()]
+    inputs, truth = labelled_windows(scaled, segment_states(series), metadata.window)
+    return Examples(inputs, tuple(truth), (True,) * len(truth), classifier.labels)
 
 
 def _keras(path: Path, inputs: Array) -> Array:
