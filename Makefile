@@ -8,14 +8,14 @@ export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 # $(call environment,FOLDER,PYTHON): an empty virtual environment
-environment = $(if $(UV),$(UV) venv -q --allow-existing --python $(2) $(1),$(2) -m venv $(1) && $(1)/bin/python -m pip install -q --upgrade pip)
+environment = $(if $(UV),$(UV) venv -q --seed --allow-existing --python $(2) $(1),$(2) -m venv $(1) && $(1)/bin/python -m pip install -q --upgrade pip)
 # $(call install,FOLDER,WHAT)
 install = $(if $(UV),$(UV) pip install -q --python $(1)/bin/python $(2),$(1)/bin/python -m pip install -q $(2))
 
 # run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
 PYTEST := -c ../pyproject.toml --rootdir .. -q
 
-.PHONY: demo test test-full test-slim test-soak test-zoo test-compat test-pi lint clean
+.PHONY: demo test test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi lint clean
 
 demo: .venv/.installed
 	.venv/bin/edgelstm demo
@@ -43,6 +43,20 @@ test-slim: .venv-slim/.installed
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py
 	cd .venv-slim-313 && bin/pytest $(PYTEST) ../tests/slim
+
+# what is not tested on every Python and platform is at least installable there
+test-resolve:
+ifdef UV
+	@set -e; for version in 3.10 3.11 3.12 3.13; do \
+	  for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin x86_64-pc-windows-msvc; do \
+	    $(UV) pip compile -q --python-version $$version --python-platform $$platform pyproject.toml >/dev/null; \
+	  done; \
+	  $(UV) pip compile -q --python-version $$version --python-platform x86_64-manylinux_2_28 --extra train pyproject.toml >/dev/null; \
+	  echo "Python $$version: base install resolves on Linux (x86-64, arm64), macOS and Windows, [train] on Linux x86-64"; \
+	done
+else
+	@echo "test-resolve asks uv for the dependencies of every Python; there is none here: pip install uv"; exit 1
+endif
 
 test-soak: .venv/.installed
 	cd .venv && bin/pytest -c ../pyproject.toml --rootdir .. -m soak ../tests

@@ -6,7 +6,7 @@
 # PYTHON is the host's Python with edgelstm installed; its results are what the Pis must reproduce.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-python=$(command -v "${1:-python3}") here=$PWD/tests/pi pi=$PWD/.pi
+python=$(realpath -s "$(command -v "${1:-python3}")") here=$PWD/tests/pi pi=$PWD/.pi
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 mkdir -p "$pi"
 shopt -s nullglob
