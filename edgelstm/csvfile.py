@@ -1,10 +1,8 @@
-"""One CSV file as it stands: separator, header, time column and number columns found."""
+"""One CSV file as it stands: time column, number columns and labels found, read in blocks so that memory stays flat."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.timeparse import LABEL_NAMES, TIME_NAMES, is_time, parse_time
+from edgelstm.runtime.timeparse import LABEL_NAMES
+
+from .columns import NumberColumn, TimeColumn, counts_rows, find_time
+from .csvformat import BLANKS, open_text, sniff
 
 Doubles = npt.NDArray[np.float64]
-PEEK = 1 << 16  # bytes that separator and header are guessed from
-SEPARATORS = ",;\t|"
+BLOCK = 100_000  # rows parsed at a time
 
 
 @dataclass(frozen=True)
@@ -25,134 +25,153 @@ class Table:
     """One file's columns as they stand."""
 
     values: Doubles
+    """Shape (T, F), NaN where a cell is empty."""
     time: Doubles | None
+    """Shape (T,), seconds, NaN where it is missing; None without a time column."""
     channels: tuple[str, ...]
+    """F names."""
     labels: npt.NDArray[np.str_] | None
+    """Label cell of each row."""
     ignored: tuple[str, ...]
+    """Columns left out: text, labels, empty."""
+    notes: tuple[str, ...] = ()
+    """What was found about the file's format, in words."""
 
     @classmethod
     def read(
         cls, path: Path, columns: Sequence[str] | None, time_column: str | None, label_column: str | None
     ) -> Table:
-        """Read one file with pandas."""
-        frame = read_frame(path)
-        names = list(frame.columns)
-        for name in [*(columns or ()), *(part for part in (time_column, label_column) if part)]:
-            if name not in names:
-                raise SeriesError(f"{path.name} has no column {name!r}; it has {', '.join(names)}.")
-        time_name = time_column or _find_time(frame, columns)
-        labels = None if label_column is None else frame[label_column].astype(str).to_numpy(str)
-        wanted = list(columns) if columns else [name for name in names if name not in (time_name, label_column)]
-        taken, ignored = _numbers(frame, wanted, path, explicit=bool(columns))
+        """Read one file.
+
+        Raises:
+            SeriesError: If it cannot be read, lacks a column, or has text among numbers.
+        """
+        reader = _Reader(path, columns, time_column, label_column)
+        for block in read_blocks(path):
+            reader.take(block)
+        return reader.finish()
+
+    @classmethod
+    def joined(cls, tables: Sequence[Table]) -> Table:
+        """Tables of the same columns, one below the other."""
+        values = np.concatenate([table.values for table in tables])
+        time = np.concatenate([np.asarray(table.time) for table in tables])
+        first = tables[0]
+        labels = None if first.labels is None else np.concatenate([np.asarray(table.labels) for table in tables])
+        notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
+        return cls(values, time, first.channels, labels, first.ignored, notes)
+
+
+class _Reader:
+    """Takes a file's blocks; what a column is shows only once all of them have come."""
+
+    def __init__(
+        self, path: Path, columns: Sequence[str] | None, time_column: str | None, label_column: str | None
+    ) -> None:
+        self.path, self.columns = path, columns
+        self.time_column, self.label_column = time_column, label_column
+        self.numbers: dict[str, NumberColumn] = {}
+        self.time: TimeColumn | None = None
+        self.labels: list[npt.NDArray[np.str_]] = []
+        self.names: list[str] = []
+
+    def take(self, block: Any) -> None:
+        if not self.names:
+            self._settle(block)
+        for column in self.numbers.values():
+            column.take(block)
+        if self.time:
+            self.time.take(block)
+        if self.label_column:
+            self.labels.append(block[self.label_column].astype(str).to_numpy(str))
+
+    def _settle(self, block: Any) -> None:
+        self.names = list(block.columns)
+        for name in [*(self.columns or ()), *(part for part in (self.time_column, self.label_column) if part)]:
+            if name not in self.names:
+                raise SeriesError(f"{self.path.name} has no column {name!r}; it has {', '.join(self.names)}.")
+        if self.label_column in (self.columns or ()):
+            raise SeriesError(f"{self.label_column!r} is the label column and cannot be a channel too. Leave it out.")
+        self.time = find_time(block, self.time_column, (*(self.columns or ()), self.label_column), self.path)
+        taken = (self.label_column, *(self.time.names if self.time else ()))
+        wanted = self.columns or [name for name in self.names if name not in taken]
+        self.numbers = {name: NumberColumn(name, self.path) for name in wanted}
+
+    def finish(self) -> Table:
+        if not self.names:
+            raise SeriesError(f"{self.path} holds no rows. Give a CSV file with one row a sample.")
+        taken: dict[str, Doubles] = {}
+        for name, column in self.numbers.items():
+            is_label = not self.columns and name.lower() in LABEL_NAMES
+            values = None if is_label else column.finish(explicit=bool(self.columns))
+            if values is not None:
+                taken[name] = values
+        counters = [] if self.columns else [name for name, values in taken.items() if counts_rows(values)]
+        if len(counters) < len(taken):
+            taken = {name: values for name, values in taken.items() if name not in counters}
         if not taken:
-            raise SeriesError(f"{path.name} has no column of numbers; it has {', '.join(names)}.")
-        values = np.column_stack([taken[name] for name in taken])
-        time = None if time_name is None else _times(frame[time_name], path, time_name)
-        return cls(values, time, tuple(taken), labels, tuple(ignored))
+            raise SeriesError(f"{self.path.name} has no column of numbers; it has {', '.join(self.names)}.")
+        ignored = tuple(name for name in self.numbers if name not in taken)
+        labels = np.concatenate(self.labels) if self.labels else None
+        time, notes = (self.time.finish(), self.time.notes) if self.time else (None, ())
+        channels = tuple(taken)
+        return Table(_stacked(taken), time, channels, labels, ignored, notes)
+
+
+def _stacked(columns: dict[str, Doubles]) -> Doubles:
+    """Columns side by side, each freed as soon as it is copied."""
+    names = list(columns)
+    values = np.empty((len(columns[names[0]]), len(names)))
+    for at, name in enumerate(names):
+        values[:, at] = columns.pop(name)
+    return values
+
+
+def read_blocks(path: Path) -> Iterator[Any]:
+    """A file's rows as pandas frames of at most 100,000 rows, the columns named.
+
+    Raises:
+        SeriesError: If the file cannot be read or holds no rows.
+    """
+    import pandas as pd
+
+    found = sniff(path)
+    begun = False
+    try:
+        with open_text(path, found.encoding, "replace") as file:
+            for _ in range(found.skip):
+                file.readline()
+            options: dict[str, Any] = {} if found.separator == BLANKS else {"skipinitialspace": True}
+            blocks = pd.read_csv(
+                file, sep=found.separator, header=None, names=list(found.names), index_col=False, chunksize=BLOCK,
+                decimal=found.decimal, thousands=found.thousands, low_memory=False, **options,
+            )  # fmt: skip
+            for block in blocks:
+                begun = begun or len(block) > 0
+                yield block
+    except pd.errors.EmptyDataError:
+        pass
+    except (pd.errors.ParserError, ValueError, EOFError) as error:
+        raise SeriesError(f"{path} is not a readable CSV file: {_reason(error, found.skip)}.") from error
+    except OSError as error:
+        raise SeriesError(f"Cannot read {path}: {error.strerror or error}.") from error
+    if not begun:
+        raise SeriesError(f"{path} holds no rows. Give a CSV file with one row a sample.")
+
+
+def _reason(error: Exception, skip: int) -> str:
+    import re
+
+    text = " ".join(str(error).split())[:200].removeprefix("Error tokenizing data. ").removeprefix("C error: ")
+    return re.sub(r"in line (\d+)", lambda match: f"in line {int(match[1]) + skip}", text).rstrip(".")
 
 
 def read_frame(path: Path) -> Any:
-    """The file as a pandas frame of text or numbers, header found or made."""
-    import pandas as pd
-
-    separator, header = sniff(path)
-    try:
-        frame = pd.read_csv(path, sep=separator, header=0 if header else None, skipinitialspace=True, low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, EOFError) as error:
-        raise SeriesError(f"{path} is not a readable CSV file: {' '.join(str(error).split())[:200]}.") from error
-    except OSError as error:
-        raise SeriesError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if frame.empty:
-        raise SeriesError(f"{path} holds no rows. Give a CSV file with one row a sample.")
-    frame.columns = [str(name).strip() if header else f"column_{i + 1}" for i, name in enumerate(frame.columns)]
-    return frame
-
-
-def sniff(path: Path) -> tuple[str, bool]:
-    """Separator of a CSV file, and whether its first row is a header.
+    """The whole file as a pandas frame of text or numbers.
 
     Raises:
-        SeriesError: If the file cannot be read or is empty.
+        SeriesError: If the file cannot be read or holds no rows.
     """
-    try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
-            text = file.read(PEEK)
-    except FileNotFoundError as error:
-        raise SeriesError(f"There is no file {path}. Check the name.") from error
-    except (OSError, EOFError) as error:
-        raise SeriesError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
-    lines = [line for line in text.splitlines() if line.strip()][:20]
-    if not lines:
-        raise SeriesError(f"{path} is empty. Give a CSV file with one row a sample.")
-    counts = {mark: min(line.count(mark) for line in lines) for mark in SEPARATORS}
-    separator = max(SEPARATORS, key=lambda mark: counts[mark])
-    if not counts[separator]:
-        separator = r"\s+" if len(lines[0].split()) > 1 and not is_time(lines[-1]) else ","
-    cells = lines[0].split() if separator == r"\s+" else next(csv.reader([lines[0]], delimiter=separator))
-    return separator, not any(_is_number(cell) or is_time(cell) for cell in cells if cell.strip())
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _find_time(frame: Any, columns: Sequence[str] | None) -> str | None:
-    """The time column: a known name, or the first column whose cells are dates."""
-    candidates = [name for name in frame.columns if name not in (columns or ())]
-    for known in TIME_NAMES:
-        for name in candidates:
-            if name.lower() == known:
-                return str(name)
-    for name in candidates[:2]:
-        cells = frame[name].dropna().head(5)
-        if len(cells) and all(isinstance(cell, str) and is_time(cell) for cell in cells):
-            return str(name)
-    return None
-
-
-def _times(column: Any, path: Path, name: str) -> Doubles:
-    try:
-        return np.asarray([parse_time(str(cell)) for cell in column.to_numpy()], np.float64)
-    except ValueError:
-        for row, cell in enumerate(column.to_numpy()):
-            try:
-                parse_time(str(cell))
-            except ValueError as error:
-                raise SeriesError(
-                    f"{path.name}, data row {row + 1}, time column {name!r}: {str(cell)!r} is not a time. "
-                    "Use ISO 8601 (2024-05-01 12:00:00) or seconds, or name another column with --time-column."
-                ) from error
-        raise
-
-
-def _numbers(frame: Any, wanted: list[str], path: Path, explicit: bool) -> tuple[dict[str, Doubles], list[str]]:
-    """The number columns among the wanted ones; text and unasked labels are left out."""
     import pandas as pd
 
-    taken: dict[str, Doubles] = {}
-    ignored: list[str] = []
-    for name in wanted:
-        if not explicit and name.lower() in LABEL_NAMES:
-            ignored.append(name)
-            continue
-        numbers = pd.to_numeric(frame[name], errors="coerce")
-        text = frame[name].notna() & numbers.isna()
-        if text.any():
-            row = int(np.flatnonzero(text.to_numpy())[0])
-            if explicit or text.mean() < 0.5:
-                raise SeriesError(
-                    f"{path.name}, data row {row + 1}, column {name!r}: {str(frame[name].iloc[row])!r} is not a number. "
-                    "Mend the cell, leave it empty, or choose other columns with --columns."
-                )
-        values = np.array(numbers, np.float64)
-        values[~np.isfinite(values)] = np.nan
-        if text.any() or np.isnan(values).all():
-            ignored.append(name)
-        else:
-            taken[name] = values
-    return taken, ignored
+    return pd.concat(list(read_blocks(path)), ignore_index=True)

@@ -7,18 +7,26 @@ from datetime import datetime, timezone
 
 # the order of names matters: the first that a file has is taken
 TIME_NAMES = ("time", "timestamp", "datetime", "date", "ts", "time_s", "date_time", "index")
-LABEL_NAMES = ("anomaly", "is_anomaly", "label", "labels", "fault", "changepoint")
+LABEL_NAMES = (
+    "anomaly", "is_anomaly", "label", "labels", "fault", "changepoint", "outlier", "is_outlier", "attack", "normal/attack",
+)  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _FRACTION = re.compile(r"\.(\d+)")
-_DAY_FIRST = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})(.*)$")
-MILLISECONDS = 1e11  # seconds since 1970 stay below it until the year 5138
+_DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})[./](\d{4})(.*)$")
+_CLOCK = re.compile(r"[ T](\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(.*)$")
+MILLISECONDS = 1e11  # seconds since 1970 stay below it until the year 5138, milliseconds above it since 1973
 
 
-def parse_time(text: str) -> float:
+def parse_time(text: str, month_first: bool = False) -> float:
     """A time as seconds.
 
     Takes ISO 8601 dates (with `T` or a blank, with fraction, with `Z` or an offset; without one they are taken as UTC),
-    `DD.MM.YYYY` and `YYYY/MM/DD` with or without a time, seconds or milliseconds since 1970, and plain numbers.
+    `DD.MM.YYYY`, `DD/MM/YYYY` and `YYYY/MM/DD` with or without a time of day, on a clock of 24 or of 12 hours (`PM`),
+    seconds, milli-, micro- or nanoseconds since 1970, and plain numbers.
+
+    Args:
+        text: The cell.
+        month_first: Whether slashes write the month before the day, as in the United States.
 
     Returns:
         Seconds since 1970 for dates, else the number itself.
@@ -28,27 +36,52 @@ def parse_time(text: str) -> float:
 
     >>> parse_time("1970-01-02 00:00:01.5")
     86401.5
-    >>> parse_time("1970-01-01T01:00:00+01:00"), parse_time("12.5")
-    (0.0, 12.5)
+    >>> parse_time("1970-01-01T01:00:00+01:00"), parse_time("12.5"), parse_time("1/2/1970 1:00 AM", month_first=True)
+    (0.0, 12.5, 90000.0)
     """
     stripped = text.strip().strip('"')
     if _NUMBER.match(stripped):
-        number = float(stripped)
-        return number / 1000 if abs(number) > MILLISECONDS else number
-    moment = datetime.fromisoformat(_iso(stripped))
+        return seconds(float(stripped))
+    moment = datetime.fromisoformat(_iso(stripped, month_first))
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
-def _iso(text: str) -> str:
+def seconds(number: float) -> float:
+    """A number as seconds: too large for seconds since 1970 it counts milli-, micro- or nanoseconds.
+
+    >>> seconds(1.7e9), seconds(1.7e12), seconds(1.7e18)
+    (1700000000.0, 1700000000.0, 1700000000.0)
+    """
+    while abs(number) > MILLISECONDS:
+        number /= 1000
+    return number
+
+
+def _iso(text: str, month_first: bool) -> str:
     """Any of the date forms as what Python 3.10's `fromisoformat` takes."""
-    day_first = _DAY_FIRST.match(text)
-    if day_first:
-        day, month, year, rest = day_first.groups()
+    european = _DAY_FIRST.match(text)
+    if european:
+        day, mark, month, year, rest = european.groups()
+        if month_first and mark == "/":
+            day, month = month, day
         text = f"{year}-{int(month):02}-{int(day):02}{rest}"
     text = text.replace("/", "-")
     if text.endswith(("Z", "z")):
         text = text[:-1] + "+00:00"
+    text = text if len(text) < 12 or (text[13:14] == ":" and text[-1] not in "Mm") else _clock(text)
     return _FRACTION.sub(lambda match: "." + match.group(1)[:6].ljust(6, "0"), text, count=1)
+
+
+def _clock(text: str) -> str:
+    """The time of day after a date with two digits for the hour, on 24 hours, and with colons."""
+    found = _CLOCK.search(text)
+    if not found:
+        return text
+    hour, minute, second, rest = found.groups()
+    half = rest.strip().lower()
+    if half in ("am", "pm") and 1 <= int(hour) <= 12:
+        hour, rest = str(int(hour) % 12 + 12 * (half == "pm")), ""
+    return f"{text[: found.start()]} {int(hour):02}:{minute}:{second or '00'}{rest}"
 
 
 def is_time(text: str) -> bool:

@@ -18,7 +18,11 @@ import click
 @click.option(
     "--kind", type=click.Choice(["autoencoder", "forecaster", "classifier"]), default="autoencoder", show_default=True
 )
-@click.option("--label-column", help="Target of a classifier, never an input.  [default: intent, or state for rows]")
+@click.option(
+    "--label-column",
+    help="Never an input. Target of a classifier [default: intent, or state for rows]; "
+    "else rows labelled as anomalous are left out.",
+)
 @click.option(
     "--text-column", help="Column with the texts of an intent classifier.  [default: text, where there is one]"
 )
@@ -57,7 +61,7 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     from edgelstm.cli.progress import epochs
     from edgelstm.quiet import load_tensorflow
     from edgelstm.runtime.files import check_writable
-    from edgelstm.series import read_series
+    from edgelstm.series import read_series, without_labelled
 
     check_writable(output)
     if given["kind"] == "classifier":
@@ -68,7 +72,7 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     if not data:
         raise click.UsageError("Missing argument 'DATA.csv...'.")
     names = [name.strip() for name in columns.split(",")] if columns else None
-    series = read_series(data, names, time_column)
+    series = without_labelled(read_series(data, names, time_column, given["label_column"]))
     said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]
     for sentence in said + series.repairs.sentences():
         click.echo(sentence, err=True)

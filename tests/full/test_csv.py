@@ -1,0 +1,178 @@
+"""The many ways in which exports are written."""
+
+import gzip
+
+import numpy as np
+import pytest
+from edgelstm.runtime.errors import SeriesError
+
+from edgelstm.csvformat import sniff
+from edgelstm.series import read_series, without_labelled
+
+
+def read(folder, content, **options):
+    path = folder / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_series([path], **options)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "time,a,b\n0,1.5,1234.5\n1,1.6,2\n",
+        "\ufefftime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
+        "time,a,b\n0,1.5,1234.5\n1,1.6,2\n".encode("utf-16"),
+        "time;a;b\n0;1,5;1234,5\n1;1,6;2\n",
+        "time;a;b\n0;1,5;1.234,5\n1;1,6;2\n",
+        "time\ta\tb\n0\t1,5\t1234,5\n1\t1,6\t2\n",
+        'time,a,b\n0,"1,5","1234,5"\n1,"1,6","2,0"\n',
+        'time,a,b\n0,1.5,"1,234.5"\n1,1.6,2\n',
+        '"time","a","b"\r\n"0","1.5","1234.5"\r\n"1","1.6","2"\r\n',
+        "sep=;\ntime;a;b\n0;1.5;1234.5\n1;1.6;2\n",
+        "# Logger 5\n# serial 17\ntime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
+        "Logger 5\nSerial: 17\n\ntime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
+        "#time,a,b\n0,1.5,1234.5\n1,1.6,2\n",
+        "time,a,b\ns,bar,rpm\n0,1.5,1234.5\n1,1.6,2\n",
+        "  time   a    b\n   0  1.5  1234.5\n   1  1.6  2.0\n",
+        "time,a,b,\n0,1.5,1234.5,\n1,1.6,2,\n",
+        "time,a,b\n0,1.5,1234.5,\n1,1.6,2,\n",
+        "time,a,b\n\n0,1.5,1234.5\n\n\n1,1.6,2\n",
+        gzip.compress(b"time,a,b\n0,1.5,1234.5\n1,1.6,2\n"),
+    ],
+)
+def test_however_it_is_written_the_numbers_are_the_same(tmp_path, content):
+    series = read(tmp_path, content)
+
+    assert series.channels == ("a", "b")
+    assert series.values.tolist() == [[1.5, 1234.5], [1.6, 2.0]]
+    assert series.time.tolist() == [0.0, 1.0]
+
+
+def test_quoted_names_keep_separators_and_umlauts_survive_an_old_encoding(tmp_path):
+    assert read(tmp_path, '"time","a, raw"\n0,1\n1,2\n').channels == ("a, raw",)
+    assert read(tmp_path, "time;Öl °C\n0;1\n1;2\n".encode("latin-1")).channels == ("Öl °C",)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("2024-01-13 13:00:00", "2024-01-13T13:01:00Z"),
+        ("13.01.2024 13:00", "2024/01/13 13:01:00"),
+        ("01/13/2024 13:00", "1/13/2024 13:01"),
+        ("01/13/2024 1:00 PM", "01/13/2024 01:01:00 pm"),
+        ("1705150800", "1705150860"),
+        ("1705150800000", "1705150860000"),
+        ("1705150800000000000", "1705150860000000000"),
+        ("2024-01-13T14:00:00+01:00", "2024-01-13T08:01:00-05:00"),
+    ],
+)
+def test_times_are_read_in_every_usual_form_mixed_ones_too(tmp_path, cells):
+    series = read(tmp_path, f"time,a\n{cells[0]},1\n{cells[1]},2\n")
+
+    assert series.time.tolist() == [1705150800.0, 1705150860.0]
+
+
+def test_a_date_and_a_time_of_day_in_two_columns_are_one_time(tmp_path):
+    series = read(
+        tmp_path, "Date;Time;power\n16/12/2006;17:24:00;4,216\n16/12/2006;17:25:00;?\n16/12/2006;17:26:00;5\n"
+    )
+
+    assert series.channels == ("power",)
+    assert series.period == 60.0
+    assert series.repairs.filled == 1
+
+
+def test_american_dates_are_recognized_by_a_day_above_twelve_and_said(tmp_path):
+    series = read(tmp_path, "time,a\n1/12/2024,1\n1/13/2024,2\n1/14/2024,3\n")
+
+    assert series.period == 86_400
+    assert any("month/day/year" in sentence for sentence in series.repairs.sentences())
+
+
+@pytest.mark.parametrize("word", ["", "NaN", "null", "NA", "-", "?", "n/a", "inf", "None", "missing"])
+def test_words_for_a_missing_value_are_missing_values(tmp_path, word):
+    series = read(tmp_path, f"time,a\n0,1\n1,{word}\n2,3\n")
+
+    assert series.values.ravel().tolist() == [1.0, 2.0, 3.0]
+    assert series.repairs.filled == 1
+
+
+def test_rows_without_a_time_are_left_out_and_counted(tmp_path):
+    series = read(tmp_path, "time,a\n0,1\n,9\n1,2\n")
+
+    assert series.values.ravel().tolist() == [1.0, 2.0]
+    assert series.repairs.untimed == 1
+
+
+def test_a_row_counter_is_no_channel(tmp_path):
+    rows = "".join(f"{i},{i % 7}\n" for i in range(60))
+
+    assert read(tmp_path, ",a\n" + rows).channels == ("a",)
+
+
+def test_a_row_with_too_many_cells_is_named(tmp_path):
+    with pytest.raises(SeriesError, match="Expected 3 fields in line 6, saw 4"):
+        read(tmp_path, "# logger\n# 17\ntime,a,b\n0,1,2\n1,1,2\n2,3,4,5\n3,1,2\n")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    with pytest.raises(SeriesError, match="no text file"):
+        read(tmp_path, bytes(range(256)))
+
+
+def test_text_far_down_the_file_is_named_with_its_row(tmp_path):
+    rows = ["1.5"] * 150_000
+    rows[140_000] = "broken"
+
+    with pytest.raises(SeriesError, match="data row 140001, column 'a': 'broken'"):
+        read(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in rows))
+
+
+def test_files_that_follow_each_other_in_time_are_one_series_whatever_their_order(tmp_path):
+    paths = [tmp_path / name for name in ("later.csv", "sooner.csv")]
+    paths[0].write_text("time,a\n3,3\n4,4\n")
+    paths[1].write_text("time,a\n0,0\n1,1\n2,2\n")
+
+    series = read_series(paths)
+
+    assert series.values.ravel().tolist() == [0, 1, 2, 3, 4]
+    assert series.segments == ((0, 5),)
+
+
+def test_files_of_different_rates_are_refused(tmp_path):
+    paths = [tmp_path / name for name in ("second.csv", "minute.csv")]
+    paths[0].write_text("time,a\n0,0\n1,1\n2,2\n")
+    paths[1].write_text("time,a\n60,0\n120,1\n180,2\n")
+
+    with pytest.raises(SeriesError, match=r"minute\.csv has a row every 60 s, second\.csv every 1 s"):
+        read_series(paths)
+
+
+def test_rows_labelled_as_anomalous_are_cut_out_and_counted(tmp_path):
+    series = read(tmp_path, "a,state\n1,0\n2,0\n9,1\n9,1\n3,0\n", label_column="state")
+    series = without_labelled(series)
+
+    assert series.channels == ("a",)
+    assert [part.ravel().tolist() for part in series.parts()] == [[1.0, 2.0], [3.0]]
+    assert series.repairs.labelled == 2
+
+
+def test_a_label_column_is_never_a_channel(tmp_path):
+    with pytest.raises(SeriesError, match="label column"):
+        read(tmp_path, "a,state\n1,0\n2,0\n", columns=["a", "state"], label_column="state")
+
+
+def test_a_hundred_thousand_rows_are_repaired_in_seconds(tmp_path):
+    random = np.random.default_rng(0)
+    kept = np.sort(random.choice(200_000, 150_000, replace=False))
+    series = read(tmp_path, "time,a\n" + "".join(f"{t},{t}\n" for t in kept.tolist()))
+
+    assert np.array_equal(series.values.ravel(), series.time)
+    assert series.repairs.inserted > 0
+
+
+def test_the_format_is_said_as_data(tmp_path):
+    (tmp_path / "a.csv").write_text("Zeit;Druck\n0;1,5\n1;1.234,5\n")
+    found = sniff(tmp_path / "a.csv")
+
+    assert (found.separator, found.decimal, found.thousands, found.skip) == (";", ",", ".", 1)
