@@ -80,7 +80,7 @@ def spoiled(rows: Iterator[Row], faults: dict[str, int], limit: int = 24) -> Ite
             faults["range"] += 1
             yield index, time_, [values[0] + 1e4, values[1]]
         elif kind in ("far", "spike"):
-            faults["far"] += kind == "far"
+            faults["far"] += 1
             yield index, time_, [values[0], 1e30 if kind == "far" else 50.0]
         elif kind == "stuck":
             faults["stuck"] += at >= limit

@@ -7,11 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from .config import Config, Settings, StreamConfig
-from .detector import Detector
 from .errors import ConfigError
 from .runner import Runner
 from .sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
@@ -19,6 +19,7 @@ from .sources import Columns, open_source
 from .specs import Spec, parse_spec
 from .state import Keeper
 from .swap import ModelWatch
+from .tuning import tuned
 
 
 def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
@@ -59,7 +60,7 @@ class _Plan:
 
     def __init__(self, config: StreamConfig) -> None:
         self.config = config
-        self.detector = Detector.load(config.model)
+        self.detector = tuned(config.model, config)
         metadata = self.detector.metadata
         columns = Columns(metadata.names, config.taken, config.time_column or None)
         self.source = open_source(parse_spec(config.source), columns, config.follow, metadata.period)
@@ -79,7 +80,9 @@ class _Plan:
         if one.event_log and not one.state:
             raise ConfigError("--event-log needs --state: name the file that keeps the state, too.")
         keeper = Keeper(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
-        return Runner(self.detector, self.source, sinks, one.label, keeper, ModelWatch(one.model))
+        return Runner(
+            self.detector, self.source, sinks, one.label, keeper, ModelWatch(one.model, partial(tuned, config=one))
+        )
 
 
 def state_folder(settings: Settings) -> Path:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from .detector import Detector
+from .drift import SECTION, fit_reference
 from .engine import Engine, Predict
 from .errors import ModelError
 from .metadata import Metadata
@@ -41,16 +42,21 @@ def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segmen
     blank = replace(style, center=(0.0,) * channels, scale=(1.0,) * channels, precision=())
     unscaled = Scaler("none", (0.0,) * channels, (1.0,) * channels)
     replay = Detector(metadata.with_(scaler=unscaled, scoring=blank), predict)
-    errors = [part for part in (segment_errors(replay, rows) for rows in newest_rows(segments)) if len(part)]
+    rows = newest_rows(segments)
+    errors = [segment_errors(replay, part) for part in rows]
     count = sum(map(len, errors))
     if count < LEAST:
         raise ModelError(
             f"A threshold needs at least {LEAST} scores of normal operation; these rows give {count} "
             f"(window {metadata.window}). Give more rows with --calibration."
         )
-    scoring = fit_scoring(np.concatenate(errors), style.method, style.rows, style.smoothing)
-    scores = np.concatenate([segment_scores(scoring, part) for part in errors])
-    return metadata.with_(scoring=scoring, threshold=fit_threshold(scores))
+    found = np.concatenate([part for part in errors if len(part)])
+    scoring = fit_scoring(found, style.method, style.rows, style.smoothing)
+    scores = [segment_scores(scoring, part) for part in errors]
+    threshold = fit_threshold(np.concatenate(scores))
+    usual = fit_reference(rows, scores, threshold.value)
+    sections = {**metadata.sections, SECTION: asdict(usual)} if usual else metadata.sections
+    return metadata.with_(scoring=scoring, threshold=threshold, sections=sections)
 
 
 def segment_errors(detector: Detector, segment: npt.NDArray[np.float32]) -> Doubles:

@@ -45,6 +45,26 @@ class StreamConfig:
     """File of events, one JSON line each; with `state`, no event is lost or doubled by a crash."""
     snapshot_every: float = 300.0
     """Seconds between snapshots of the state."""
+    threshold: float | None = None
+    """Score above which an alarm begins; None for the model's."""
+    off: float | None = None
+    """Fraction of it below which an alarm ends; None for the model's, as for the next two."""
+    minimum: int | None = None
+    """Samples above the threshold before an event opens."""
+    cooldown: int | None = None
+    """Quiet samples before an event closes."""
+    adapt: float | None = None
+    """Times up and down that the threshold may follow the scores; None leaves it alone."""
+    limit: tuple[str, ...] = ()
+    """Physical limits of channels, CHANNEL=LOW:HIGH."""
+    bridge: int | None = None
+    """Missing rows that are filled in; None for the default, as for the next three."""
+    hold: int | None = None
+    """Samples for which a channel may be missing or impossible before it is a fault."""
+    stuck: int | None = None
+    """Samples of one value before a channel is stuck."""
+    recover: int | None = None
+    """Good samples before a fault is over."""
 
     @property
     def label(self) -> str:

@@ -142,13 +142,7 @@ class Decider:
 
     def _event(self, run: _Run, state: str) -> Event:
         end = run.end if state == "closed" else None
-        return Event(run.id, "anomaly", state, run.start, end, run.peak, self._causes(run.parts))
-
-    def _causes(self, parts: list[float]) -> tuple[str, ...]:
-        order = sorted(range(len(parts)), key=lambda i: -parts[i])
-        least = LEAST_SHARE * math.fsum(parts)  # sum() rounds differently from Python 3.12 on
-        strong = [self.names[i] for i in order if parts[i] >= least]
-        return tuple(strong or [self.names[order[0]]])
+        return Event(run.id, "anomaly", state, run.start, end, run.peak, causes(self.names, run.parts))
 
     def state(self) -> dict[str, Any] | None:
         """What `restore` needs, as plain JSON types."""
@@ -157,6 +151,18 @@ class Decider:
     def restore(self, state: Mapping[str, Any] | None) -> None:
         """Continue from what `state` gave."""
         self._run = None if state is None else _Run(**state)
+
+
+def causes(names: Sequence[str], parts: Sequence[float]) -> tuple[str, ...]:
+    """The channels whose parts are a tenth of the sum at least, strongest first.
+
+    >>> causes(("flow", "motor", "level"), (1.0, 8.0, 0.1))
+    ('motor', 'flow')
+    """
+    order = sorted(range(len(parts)), key=lambda i: -parts[i])
+    least = LEAST_SHARE * math.fsum(parts)  # sum() rounds differently from Python 3.12 on
+    strong = [names[i] for i in order if parts[i] >= least]
+    return tuple(strong or [names[order[0]]])
 
 
 def event_id(identity: str, kind: str, reason: str, index: int, start: float | None) -> str:

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .adapting import Adaptation
 from .bundle import Bundle, load_bundle
 from .decider import Decider, Decision
+from .drift import SECTION, Reference
 from .engine import Engine, PlainEngine, Predict, TFLiteEngine
 from .errors import ModelError, ShapeError
 from .events import Event, Result
+from .faults import Faults
+from .guard import Admission, Guard
 from .interpreter import TFLiteModel
+from .longterm import LongTerm
 from .metadata import Metadata
-from .policies import Admission, Faults, Guard, Policies, warmup
+from .policies import Policies, warmup
 from .scoring import Scorer
 
-SNAPSHOT_SCHEMA = 1
+SNAPSHOT_SCHEMA = 2
 
 
 class Detector:
@@ -33,6 +38,7 @@ class Detector:
         predict: Scaled window (W, F) to the model's output without batch axis, (W, F) or (H, F); or an `Engine`.
         decision: When scores become events; None for what the model file says, or the defaults.
         policies: What to do with troubled input; None for the defaults.
+        adapt: How many times up or down the threshold may follow the scores; None leaves it alone.
 
     Raises:
         ModelError: If the model's kind cannot score anomalies, or its file carries no score statistics.
@@ -44,6 +50,7 @@ class Detector:
         predict: Predict | Engine,
         decision: Decision | None = None,
         policies: Policies | None = None,
+        adapt: float | None = None,
     ) -> None:
         if metadata.kind not in ("autoencoder", "forecaster") or metadata.scaler is None:
             raise ModelError(f"A detector needs an autoencoder or a forecaster; received kind {metadata.kind}.")
@@ -59,20 +66,35 @@ class Detector:
         self.guard = Guard(metadata, policies)
         self.faults = Faults(metadata.names, identity, self.guard.recover)
         self.threshold = metadata.threshold.value if metadata.threshold else None
+        self.longterm = self._long_term(adapt)
         self.index = 0
         self._forecaster = metadata.kind == "forecaster"
         self._rows = metadata.scoring.rows
         self._warmup = warmup(metadata) if metadata.stateful else 0
         self._forecast: list[float] | None = None
         self._output: list[float] = []
+        self._packed = b""
         self._shape = (channels,)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
         single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
 
+    def _long_term(self, adapt: float | None) -> LongTerm | None:
+        """What is watched beside single samples, None when there is nothing to watch."""
+        reference = Reference.of(self.metadata.sections.get(SECTION), len(self.metadata.channels))
+        if self.threshold is None or (reference is None and adapt is None):
+            return None
+        adaptation = None if adapt is None else Adaptation(self.threshold, adapt)
+        return LongTerm(self.metadata.names, self.identity, reference, adaptation)
+
     @classmethod
     def load(
-        cls, path: Path | str, threads: int = 1, decision: Decision | None = None, policies: Policies | None = None
+        cls,
+        path: Path | str,
+        threads: int = 1,
+        decision: Decision | None = None,
+        policies: Policies | None = None,
+        adapt: float | None = None,
     ) -> Detector:
         """Load a converted model.
 
@@ -80,11 +102,16 @@ class Detector:
             ModelError: If the file is not a usable edgelstm model.
             InterpreterError: If no interpreter is installed or it cannot load the model.
         """
-        return cls.from_bundle(load_bundle(path), threads, decision, policies)
+        return cls.from_bundle(load_bundle(path), threads, decision, policies, adapt)
 
     @classmethod
     def from_bundle(
-        cls, bundle: Bundle, threads: int = 1, decision: Decision | None = None, policies: Policies | None = None
+        cls,
+        bundle: Bundle,
+        threads: int = 1,
+        decision: Decision | None = None,
+        policies: Policies | None = None,
+        adapt: float | None = None,
     ) -> Detector:
         """As `load`, from a file's content."""
         model = TFLiteModel(bundle.flatbuffer, threads)
@@ -95,7 +122,7 @@ class Detector:
                 f"{bundle.origin} says it takes windows {expected}; its network takes "
                 f"{[tensor.shape for tensor in model.inputs]} and gives {model.outputs[0].shape}. Convert it again."
             )
-        return cls(bundle.metadata, TFLiteEngine(model, bundle.metadata.stateful), decision, policies)
+        return cls(bundle.metadata, TFLiteEngine(model, bundle.metadata.stateful), decision, policies, adapt)
 
     def update(self, sample: npt.ArrayLike, time: float | None = None, arrival: float | None = None) -> Result:
         """Take the newest sample.
@@ -138,7 +165,17 @@ class Detector:
             return Result(time, score, None, False, parts, status, self._watch(index, time))
         event = self.decider.update(index, time, score, threshold, parts)
         events = self._watch(index, time)
+        longterm = self.longterm
+        if longterm is not None and longterm.take(self._packed, score):
+            events += self._look(longterm, index, time, parts)
         return Result(time, score, threshold, score > threshold, parts, status, (event, *events) if event else events)
+
+    def _look(self, longterm: LongTerm, index: int, time: float | None, parts: tuple[float, ...]) -> tuple[Event, ...]:
+        """Events about drift, and the threshold for the samples to come."""
+        events = longterm.look(index, time, parts, self.faults.channels, self.decider.active)
+        if longterm.adaptation is not None:
+            self.threshold = longterm.adaptation.threshold
+        return events
 
     def _watch(self, index: int, time: float | None) -> tuple[Event, ...]:
         """Events about the input."""
@@ -187,6 +224,7 @@ class Detector:
     def _push(self, values: list[float]) -> tuple[float, ...]:
         packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
         scaled = self._unpack(packed)
+        self._packed = packed
         self.engine.push(scaled, packed)
         return scaled
 
@@ -232,13 +270,16 @@ class Detector:
     def finish(self) -> tuple[Event, ...]:
         """Close what is still open, as at the end of a stream."""
         event = self.decider.finish()
-        return ((event,) if event else ()) + self.faults.finish()
+        drifts = self.longterm.finish() if self.longterm else ()
+        return ((event,) if event else ()) + self.faults.finish() + drifts
 
     def reset(self) -> None:
         """Forget everything that came so far, as after a restart."""
         self.index = 0
         self.finish()
         self.guard.clear()
+        if self.longterm is not None:
+            self.longterm.clear()
         self.rewarm()
 
     def rewarm(self) -> None:
@@ -258,6 +299,7 @@ class Detector:
             "faults": self.faults.open,
             "decider": self.decider.state(),
             "smoothed": self.scorer.smoothed,
+            "longterm": self.longterm.state() if self.longterm else None,
             "forecast": self._forecast,
             "output": self._output,
         }
@@ -277,6 +319,10 @@ class Detector:
             self.faults.open = {key: dict(fault) for key, fault in state["faults"].items()}
             self.index, self.scorer.smoothed = int(state["index"]), state["smoothed"]
             self._forecast, self._output = state["forecast"], list(state["output"])
+            if self.longterm is not None and state["longterm"]:
+                self.longterm.restore(state["longterm"])
+                if self.longterm.adaptation is not None:
+                    self.threshold = self.longterm.adaptation.threshold
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.reset()
             raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .bundle import load_bundle
 from .detector import Detector
+from .drift import SECTION, Floats, fit_reference
 from .errors import ModelError
+from .metadata import Metadata
 from .sources import Sample
 from .threshold import Threshold, fit_threshold
 
+MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory
 LEAST = 100  # scores; fewer say nothing about a rare one
 FACTOR = 3.0  # a threshold that moves further than this says that the rows are not normal, or the model not fit
-SECTION = "previous_threshold"
+PREVIOUS = "previous"
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,9 @@ class Recalibration:
 
 
 def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -> Recalibration:
-    """Set a model file's threshold from recent rows of normal operation; the old one is kept in the file.
+    """Set a model file's threshold, and what its drift is measured from, by recent rows of normal operation.
+
+    The old ones are kept in the file.
 
     Args:
         path: The `.tflite` file, replaced whole.
@@ -55,8 +63,7 @@ def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -
     if old is None:
         raise ModelError(f"{bundle.origin} has no threshold to replace. Convert it with --calibration normal.csv.")
     detector = Detector.from_bundle(bundle)
-    results = (detector.update(row.values, row.time) for row in rows)
-    scores = [result.score for result in results if result.score is not None and result.status == "ok"]
+    scores, kept = _scored(detector, rows)
     if len(scores) < LEAST:
         raise ModelError(f"A threshold needs at least {LEAST} scores; these rows give {len(scores)}. Give more rows.")
     new = fit_threshold(scores)
@@ -65,11 +72,29 @@ def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -
             f"The threshold would move from {old.value:.4g} to {new.value:.4g}: these rows are not normal operation, or "
             "the model no longer fits. Look at them with `edgelstm score`; --force takes it all the same."
         )
-    sections = {**bundle.metadata.sections, SECTION: asdict(old)}
-    changed = bundle.metadata.with_(threshold=new, sections=sections)
+    changed = bundle.metadata.with_(threshold=new, sections=_sections(bundle.metadata, old, new, scores, kept))
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     above = [sum(score > threshold.value for score in scores) for threshold in (old, new)]
     return Recalibration(old.value, new.value, len(scores), *above)
+
+
+def _scored(detector: Detector, rows: Iterable[Sample]) -> tuple[list[float], Floats]:
+    """The scores of all good rows, N of them, and these rows scaled, shape (N, F)."""
+    scores: deque[float] = deque(maxlen=MOST)
+    kept: deque[list[float]] = deque(maxlen=MOST)
+    for row in rows:
+        result = detector.update(row.values, row.time)
+        if result.score is not None and result.status == "ok":
+            scores.append(result.score)
+            kept.append(row.values)
+    assert detector.metadata.scaler is not None
+    return list(scores), detector.metadata.scaler.transform(np.asarray(kept, np.float64).reshape(len(kept), -1))
+
+
+def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[float], rows: Floats) -> dict[str, Any]:
+    usual = fit_reference([rows], [scores], new.value)
+    sections = {**metadata.sections, PREVIOUS: {"threshold": asdict(old), SECTION: metadata.sections.get(SECTION)}}
+    return {**sections, SECTION: asdict(usual)} if usual else sections
 
 
 def roll_back(path: Path | str) -> Recalibration:
@@ -80,14 +105,15 @@ def roll_back(path: Path | str) -> Recalibration:
     """
     bundle = load_bundle(path)
     sections = dict(bundle.metadata.sections)
-    kept = sections.pop(SECTION, None)
+    kept = sections.pop(PREVIOUS, None)
     now = bundle.metadata.threshold
     if kept is None or now is None:
         raise ModelError(f"{bundle.origin} was never recalibrated: there is no older threshold to go back to.")
     try:
-        old = Threshold(**kept)
-    except TypeError as error:
+        old, usual = Threshold(**kept["threshold"]), kept[SECTION]
+    except (TypeError, KeyError) as error:
         raise ModelError(f"{bundle.origin} keeps a damaged old threshold ({error}). Recalibrate it.") from error
-    changed = bundle.metadata.with_(threshold=old, sections=sections)
+    sections.pop(SECTION, None)
+    changed = bundle.metadata.with_(threshold=old, sections={**sections, SECTION: usual} if usual else sections)
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     return Recalibration(now.value, old.value, 0, 0, 0)

@@ -4,6 +4,8 @@ The state file holds the detector, how many rows of the source it has seen, and 
 moment. It is replaced whole (write, fsync, rename, fsync of the folder) every few minutes, which spares SD cards. After a
 crash the log is cut back to the length that the state knows, the rows since then are read again from a replayable
 source, and the same events, with the same ids, are written again: no event is lost and none is there twice.
+
+A full disk does not end the watch: events wait in memory, and no snapshot is taken before they are in the log.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -26,6 +29,7 @@ from .sources.sample import Sample
 log = logging.getLogger("edgelstm")
 INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 2 MB a day
 LARGEST = 1 << 26  # bytes; a state is some KB
+WAITING = 10_000  # events held while the log cannot be written; newer ones are dropped and counted
 
 
 class Keeper:
@@ -49,6 +53,10 @@ class Keeper:
         """Rows of the source that the detector has seen."""
         self.written = 0
         """Bytes of state written so far."""
+        self.dropped = 0
+        """Events that neither the log nor the memory had room for."""
+        self._waiting: deque[bytes] = deque()
+        self._trouble = ""
         self._due = monotonic() + interval
         length = self._resume()
         self._log = None if events is None else _open_log(Path(events), length)
@@ -80,27 +88,44 @@ class Keeper:
                 yield sample
 
     def event(self, event: Event) -> None:
-        """Append an event to the log.
-
-        Raises:
-            OutputError: If it cannot be written.
-        """
+        """Append an event to the log; while that fails it waits."""
         if self._log is None:
             return
-        line = json.dumps(event.record(), separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-        size = os.fstat(self._log).st_size
+        if len(self._waiting) >= WAITING:
+            self.dropped += 1
+            return
+        self._waiting.append(json.dumps(event.record(), separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
         try:
-            if os.write(self._log, line) < len(line):
-                raise OSError("no space left on the device")
-        except OSError as error:
-            os.ftruncate(self._log, size)
-            raise OutputError(f"Cannot write the event log: {error}. Free some space.") from error
+            self._write(self._log)
+        except OutputError as error:
+            self._troubled(error)
+
+    def _write(self, log_file: int) -> None:
+        """Append what waits, line by line and each whole."""
+        while self._waiting:
+            size, line = os.fstat(log_file).st_size, self._waiting[0]
+            try:
+                if os.write(log_file, line) < len(line):
+                    raise OSError("no space left on the device")
+            except OSError as error:
+                os.ftruncate(log_file, size)
+                raise OutputError(f"Cannot write the event log: {error.strerror or error}. Free some space.") from error
+            self._waiting.popleft()
+
+    def _troubled(self, error: OutputError) -> None:
+        if not self._trouble:
+            log.warning("%s The watch goes on; tried again every %g s.", error, self.interval)
+        self._trouble = str(error)
 
     def after(self, row: int) -> None:
-        """A row has been dealt with, its events too; take a snapshot when one is due."""
+        """A row has been dealt with, its events too; take a snapshot when one is due, and go on when that fails."""
         self.rows = row + 1
-        if monotonic() >= self._due:
+        if monotonic() < self._due:
+            return
+        try:
             self.save()
+        except OutputError as error:
+            self._troubled(error)
 
     def save(self) -> None:
         """Take a snapshot now.
@@ -109,12 +134,16 @@ class Keeper:
             OutputError: If it cannot be written.
         """
         length = 0
+        self._due = monotonic() + self.interval
         if self._log is not None:
+            self._write(self._log)
             os.fsync(self._log)
             length = os.fstat(self._log).st_size
         content = write_state(self.path, {"rows": self.rows, "log": length, "detector": self.detector.snapshot()})
         self.written += content
-        self._due = monotonic() + self.interval
+        if self._trouble:
+            log.warning("%s: can be written again", self.path)
+            self._trouble = ""
 
     def close(self) -> None:
         """Close the log."""

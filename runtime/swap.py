@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -18,11 +19,14 @@ class ModelWatch:
 
     Args:
         path: The model file at work.
+        load: Makes the detector from it.
         every: Seconds between looks.
     """
 
-    def __init__(self, path: Path | str, every: float = EVERY) -> None:
-        self.path, self.every = Path(path), every
+    def __init__(
+        self, path: Path | str, load: Callable[[Path], Detector] = Detector.load, every: float = EVERY
+    ) -> None:
+        self.path, self.load, self.every = Path(path), load, every
         self._known = self._stamp()
         self._due = monotonic() + every
 
@@ -36,10 +40,11 @@ class ModelWatch:
             return None
         self._known = stamp
         try:
-            new = Detector.load(self.path)
+            new = self.load(self.path)
             if new.metadata.names != old.metadata.names:
                 raise ModelError(f"It takes other channels: {', '.join(new.metadata.names)}.")
             new.probe()
+            new.index = old.index  # ids of events without times stay unique
         except EdgelstmError as error:
             log.warning("%s was replaced by a file that cannot be used, the old model stays: %s", self.path, error)
             return None

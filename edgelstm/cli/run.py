@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgelstm.cli.streams import columns_options, quiet_pipe
+from edgelstm.cli.streams import columns_options, quiet_pipe, tuning_options
 
 
 @click.command("run", epilog="Example: edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db")
@@ -24,6 +24,7 @@ from edgelstm.cli.streams import columns_options, quiet_pipe
 @click.option("--state", metavar="FILE", help="Keep the detector's state there; a restart goes on from it.")
 @click.option("--event-log", metavar="FILE", help="With --state: events there, none lost or doubled by a crash.")
 @click.option("--snapshot-every", type=float, metavar="SECONDS", help="How often the state is kept (300).")
+@tuning_options
 @click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB).")
 @click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there.")
 @click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback.")

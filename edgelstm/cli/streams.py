@@ -25,6 +25,31 @@ def columns_options(function: Callable[P, None]) -> Callable[P, None]:
     return names(time(function))
 
 
+def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Add what an installation may set over what the model file says."""
+    options = [
+        click.option(
+            "--threshold", type=float, metavar="SCORE", help="Alarm above it, instead of the model's threshold."
+        ),
+        click.option("--off", type=float, metavar="FRACTION", help="An alarm ends below this part of it (0.8)."),
+        click.option(
+            "--minimum", type=int, metavar="N", help="Samples above it before an event opens (model's, or 2)."
+        ),
+        click.option("--cooldown", type=int, metavar="N", help="Quiet samples before it closes (model's, or 10)."),
+        click.option(
+            "--adapt", type=float, metavar="FACTOR", help="Let the threshold follow the scores, so far at most."
+        ),
+        click.option("--limit", multiple=True, metavar="CHANNEL=LOW:HIGH", help="Physically possible values."),
+        click.option("--bridge", type=int, metavar="N", help="Missing rows that are filled in (window / 8)."),
+        click.option("--hold", type=int, metavar="N", help="Bad samples of a channel before a fault (window / 8)."),
+        click.option("--stuck", type=int, metavar="N", help="Equal samples before a channel is stuck (from training)."),
+        click.option("--recover", type=int, metavar="N", help="Good samples before a fault is over (window)."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def parse_columns(channels: tuple[str, ...], columns: str | None, time_column: str | None) -> Columns:
     """The options as a `Columns`."""
     from edgelstm.runtime.sources import Columns

@@ -1,0 +1,214 @@
+"""Drift of inputs and of scores, and the threshold that follows: slow changes told, short ones not."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.adapting import FIRST, Adaptation, tail_excess
+from edgelstm.runtime.drift import SECTION, Reference, fit_reference
+from edgelstm.runtime.errors import ConfigError, ModelError
+from edgelstm.runtime.events import Event
+
+ROWS = 2500
+
+
+@pytest.fixture
+def bundle(models):
+    return load_bundle(models / "cast.int8.tflite")
+
+
+def tank(count, seed=3):
+    """The tiny models' tank, shape (count, 3) with the time."""
+    random, time = np.random.default_rng(seed), np.arange(count)
+    level = 50 + 20 * np.sin(2 * np.pi * time / 24) + random.normal(0, 0.5, count)
+    flow = 5 + 2 * np.cos(2 * np.pi * time / 24) + 0.5 * np.sin(2 * np.pi * time / 8) + random.normal(0, 0.05, count)
+    return np.stack([time, level, flow], axis=1).astype(float)
+
+
+def play(detector, rows):
+    return [event for row in rows.tolist() for event in detector.update(row[1:], row[0]).events]
+
+
+def drifts(events):
+    return [event for event in events if event.kind == "drift"]
+
+
+def test_a_file_knows_what_is_usual(bundle):
+    usual = Reference.of(bundle.metadata.sections[SECTION], 2)
+
+    assert np.asarray(usual.edges).shape == np.asarray(usual.above).shape == (2, 9)
+    assert usual.block % 32 == 0
+    assert min(usual.limits) >= 0.25
+
+
+def test_normal_operation_has_no_drift_and_a_shift_has(model_path):
+    rows = tank(2 * ROWS)
+    rows[ROWS:, 1] += 25
+    found = drifts(play(Detector.load(model_path), rows))
+
+    assert {event.reason for event in found} == {"inputs", "scores"}
+    assert min(event.start for event in found) > ROWS
+
+
+def test_a_slow_trend_of_one_channel_is_a_drift_of_that_channels_inputs(bundle):
+    rows = tank(ROWS)
+    rows[1000:, 2] += np.linspace(0, 2, ROWS - 1000)
+    found = drifts(play(Detector.from_bundle(bundle), rows))
+    inputs = [event for event in found if event.reason == "inputs"]
+
+    assert inputs[0].state == "open"
+    assert inputs[0].channels == ("flow_lpm",)
+    assert inputs[0].start > 1000
+    assert inputs[0].peak > 1
+
+
+def test_a_worn_sensor_is_a_drift_of_the_scores(bundle):
+    """More noise than in training, in the range of training: the histogram hardly moves, the model's error does."""
+    rows = tank(ROWS)
+    rows[1000:, 2] += np.random.default_rng(0).normal(0, 0.3, ROWS - 1000)
+    found = drifts(play(Detector.from_bundle(bundle), rows))
+
+    assert next((event.reason, event.state, event.channels[0]) for event in found) == ("scores", "open", "flow_lpm")
+
+
+def test_a_drift_is_over_when_its_cause_is(bundle):
+    rows = tank(2 * ROWS)
+    rows[1000:2000, 1] += 25
+    found = drifts(play(Detector.from_bundle(bundle), rows))
+
+    assert {(event.reason, event.state) for event in found} == {
+        (reason, state) for reason in ("inputs", "scores") for state in ("open", "closed")
+    }
+    assert all(1000 < event.start < event.end < 3000 for event in found if event.state == "closed")
+
+
+def test_a_short_anomaly_is_no_drift(bundle, stream):
+    events = play(Detector.from_bundle(bundle), stream)
+
+    assert [event for event in events if event.kind == "anomaly"]
+    assert drifts(events) == []
+
+
+def test_a_dead_channel_is_a_sensor_fault_and_no_drift(bundle):
+    rows = tank(ROWS)
+    rows[500:, 2] = np.nan
+    events = play(Detector.from_bundle(bundle), rows)
+
+    assert [(event.kind, event.reason) for event in events] == [("sensor_fault", "missing")]
+
+
+def test_a_stuck_channel_is_a_sensor_fault_and_no_drift_of_inputs(bundle):
+    channels = tuple(replace(channel, longest_run=1) for channel in bundle.metadata.channels)
+    rows = tank(ROWS)
+    rows[500:, 2] = rows[500, 2]
+    events = play(Detector.from_bundle(replace(bundle, metadata=bundle.metadata.with_(channels=channels))), rows)
+
+    assert "stuck" in {event.reason for event in events}
+    assert "inputs" not in {event.reason for event in drifts(events)}
+
+
+@pytest.mark.parametrize("cut", [1, 31, 32, 1100, 1500, 2100])
+def test_a_restored_watch_goes_on_as_if_never_stopped(models, cut):
+    bundle, rows = load_bundle(models / "cast.int8.tflite"), tank(2500)
+    rows[1000:2000, 1] += 25
+    whole = Detector.from_bundle(bundle, adapt=2.0)
+    expected = play(whole, rows)
+    first, second = (Detector.from_bundle(bundle, adapt=2.0) for _ in range(2))
+    found = play(first, rows[:cut])
+    second.restore(json.loads(json.dumps(first.snapshot())))
+    found += play(second, rows[cut:])
+
+    assert found == expected
+    assert drifts(found)
+    assert second.snapshot() == whole.snapshot()
+
+
+def test_too_few_rows_know_nothing_of_drift(bundle):
+    assert fit_reference([np.zeros((100, 2), np.float32)], [np.zeros(100)], 1.0) is None
+    plain = bundle.metadata.with_(sections={})
+
+    assert Detector.from_bundle(replace(bundle, metadata=plain)).longterm is None
+
+
+def test_what_is_usual_survives_the_file(bundle):
+    rows = [np.random.default_rng(0).normal(size=(800, 2)).astype(np.float32)]
+    usual = fit_reference(rows, [np.full(800, 0.5)], 1.0)
+    read = Reference.of(json.loads(json.dumps(asdict(usual))) | {"of a later version": 1}, 2)
+
+    assert asdict(read) == json.loads(json.dumps(asdict(usual)))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"block": 0}, {"block": 33}, {"edges": [[1.0]]}, {"limits": []}, {"unit": None}, {"level": float("nan")}]
+)
+def test_a_damaged_section_is_refused(bundle, wrong):
+    sections = {**bundle.metadata.sections, SECTION: bundle.metadata.sections[SECTION] | wrong}
+    with pytest.raises(ModelError, match="drift section is damaged"):
+        Detector.from_bundle(replace(bundle, metadata=bundle.metadata.with_(sections=sections)))
+
+
+def test_the_threshold_stays_unless_asked(bundle):
+    detector = Detector.from_bundle(bundle)
+    play(detector, tank(ROWS))
+
+    assert detector.threshold == bundle.metadata.threshold.value
+
+
+def test_an_adapted_threshold_leaves_about_the_risk_asked_for():
+    random = np.random.default_rng(0)
+    adaptation = Adaptation(4.0, 10.0)
+    for part in np.split(random.exponential(size=32 * 2000), 2000):
+        adaptation.update(part.tolist())
+
+    assert (random.exponential(size=1_000_000) > adaptation.threshold).mean() == pytest.approx(1e-4, rel=0.9)
+
+
+def test_the_tail_of_an_exponential_is_found():
+    peaks = np.random.default_rng(1).exponential(size=5000).tolist()
+
+    assert tail_excess(peaks, 0.02, 1e-4) == pytest.approx(np.log(200), rel=0.1)
+
+
+def test_an_adapted_threshold_follows_a_slow_rise_but_no_further_than_its_bound():
+    random = np.random.default_rng(0)
+    adaptation = Adaptation(3.0, 2.0)
+    seen = []
+    for turn in range(2000):
+        adaptation.update((random.exponential(0.3, 32) + turn / 200).tolist())
+        seen.append(adaptation.threshold)
+
+    assert seen[40] < seen[500] <= 6.0
+    assert seen[-1] == 6.0
+    assert min(seen) >= 1.5
+
+
+def test_an_adapted_threshold_is_frozen_while_alarming(models, stream):
+    detector = Detector.load(models / "cast.int8.tflite", adapt=3.0)
+    play(detector, tank(FIRST + 200))
+    before = detector.longterm.adaptation.state()
+    rows = tank(1000)
+    rows[:, 0] += FIRST + 200
+    rows[:, 1] += 40
+    opened = [event for event in play(detector, rows) if event.kind == "anomaly"]
+
+    assert [event.state for event in opened] == ["open"]
+    assert len(detector.longterm.adaptation.peaks) - len(before["peaks"]) <= 2
+    assert detector.threshold == pytest.approx(before["threshold"], rel=0.05)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0, -2.0, 1e9, float("nan")])
+def test_a_factor_that_allows_nothing_is_refused(factor):
+    with pytest.raises(ConfigError, match="factor above 1"):
+        Adaptation(1.0, factor)
+
+
+def test_a_drift_is_an_event_like_any_other(bundle):
+    rows = tank(ROWS)
+    rows[500:, 1] += 25
+    events = drifts(play(Detector.from_bundle(bundle), rows))
+
+    assert isinstance(events[0], Event)
+    assert len({event.id for event in events if event.state == "open"}) == 2
+    assert json.loads(json.dumps(events[0].record()))["kind"] == "drift"
