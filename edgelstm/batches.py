@@ -22,7 +22,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         horizon: Rows to forecast, H; 0 for an autoencoder, whose target is the window itself.
         batch_size: Windows a batch; None aims at `steps` batches an epoch.
         seed: Of the shuffling; None keeps time order.
-        most: Windows an epoch; a longer series is strided.
+        most: Windows an epoch; of a longer series each epoch draws as many, in time order they are spread evenly.
         steps: Batches an epoch that an automatic batch size aims at.
     """
 
@@ -42,15 +42,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         reach = window + horizon
         firsts = np.cumsum([0, *map(len, parts)])[:-1]
         every = [first + np.arange(len(part) - reach + 1) for first, part in zip(firsts, parts, strict=True)]
-        starts = np.concatenate(every)
-        self.starts = starts[:: -(-len(starts) // most)]
-        self.batch_size = batch_size or automatic_batch_size(len(self.starts), steps)
-        self.order = np.arange(len(self.starts))
+        self.starts = np.concatenate(every)
+        self.count = min(len(self.starts), most)
+        self.batch_size = batch_size or automatic_batch_size(self.count, steps)
+        self.order = np.linspace(0, len(self.starts) - 1, self.count).astype(np.intp)
         self.random = None if seed is None else np.random.default_rng(seed)
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        return -(-len(self.starts) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         chosen = self.starts[self.order[index * self.batch_size : (index + 1) * self.batch_size]]
@@ -58,9 +58,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return (block[:, : self.window], block[:, self.window :]) if self.horizon else (block, block)
 
     def on_epoch_end(self) -> None:
-        """Shuffle anew."""
+        """Shuffle anew; of a long series every epoch sees other windows."""
         if self.random is not None:
-            self.random.shuffle(self.order)
+            self.order = self.random.permutation(len(self.starts))[: self.count]
 
 
 def automatic_batch_size(windows: int, steps: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from edgelstm.runtime.events import Event
 from edgelstm.runtime.metadata import Metadata
 
 from .archive import load_keras, read_extras
-from .metrics import match, points, pr_auc, ranges, roc_auc, vus_pr
+from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
 from .replay import batched_predict
 from .series import Series, read_labels, read_series
 
@@ -75,25 +76,35 @@ class Evaluation:
     """Alarms, after de-bounce."""
     delay: float | None
     """Median rows from an anomaly's first row to the first alarm in it."""
+    delay_seconds: float | None
+    """The same in seconds; None where there is no time."""
     false_alarms_per_day: float | None
-    """Alarms that overlap no label, per day of data; per 1000 rows where there is no time."""
+    """Alarms that overlap no label, per day of data; None where there is no time."""
+    false_alarms_per_1000_rows: float
+    """Alarms that overlap no label, per 1000 rows."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
         return asdict(self)
 
+    def document(self) -> dict[str, Any]:
+        """As `record`, with what each metric means."""
+        return {**self.record(), "vus_window": VUS_WINDOW, "meaning": MEANING}
+
 
 MEANING = {
-    "vus_pr": "how well scores rank anomalous stretches, threshold-free; 1 is perfect",
+    "vus_pr": "how well scores rank anomalous stretches, threshold-free, buffers to 100 rows; 1 is perfect",
     "roc_auc": "chance that an anomalous row scores above a normal one; 0.5 is guessing",
     "pr_auc": "average precision over rows; chance is the anomalous share",
-    "f1": "rows above the threshold against labels; read it with FAR",
-    "far": "share of normal rows flagged",
-    "mar": "share of anomalous rows missed",
+    "f1": "rows above the threshold against labels, precision and recall in one; read it with FAR",
+    "far": "false alarm rate: share of normal rows flagged",
+    "mar": "missed alarm rate: share of anomalous rows not flagged",
     "event_recall": "share of labelled anomalies that raised an alarm",
     "event_precision": "share of alarms that were right",
-    "delay": "median rows from the start of an anomaly to its alarm",
-    "false_alarms_per_day": "alarms without a labelled anomaly, per day (per 1000 rows without time)",
+    "delay": "median rows from the start of an anomaly to its alarm; 0 where an alarm was open already",
+    "delay_seconds": "the same in seconds; nothing where the data have no time",
+    "false_alarms_per_day": "alarms without a labelled anomaly, per day; nothing where the data have no time",
+    "false_alarms_per_1000_rows": "the same per 1000 rows",
 }
 
 
@@ -108,18 +119,20 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None) -> 
     detector.reset()
     rows = len(values)
     scores, flagged = np.full(rows, np.nan), np.zeros(rows, bool)
-    clock = np.arange(rows, dtype=np.float64) if time is None else time
+    clock: list[float] = np.arange(rows, dtype=np.float64).tolist() if time is None else time.tolist()
+    at: dict[float, int] = {}  # row of each time; of doubled times the first one, as the detector takes it
     closed: list[Event] = []
-    for row in range(rows):
-        result = detector.update(values[row], float(clock[row]))
+    for row, moment in enumerate(clock):
+        at.setdefault(moment, row)
+        result = detector.update(values[row], None if math.isnan(moment) else moment)
         if result.score is not None:
             scores[row], flagged[row] = result.score, result.anomaly
         closed += [event for event in result.events if event.state == "closed"]
     closed += [event for event in detector.finish() if event.state == "closed"]
     alarms = tuple(
-        (int(np.searchsorted(clock, event.start)), int(np.searchsorted(clock, event.end, side="right")) - 1)
+        (at[event.start], at[event.end])
         for event in closed
-        if event.kind == "anomaly" and event.start is not None and event.end is not None
+        if event.kind == "anomaly" and event.start in at and event.end in at
     )
     return Replay(scores, flagged, alarms, tuple(closed), detector.threshold)
 
@@ -132,7 +145,8 @@ def measure(name: str, scheme: str, found: Replay, labels: Bools, period: float 
     truth, scores = labels[scored], found.scores[scored]
     counts = points(truth, found.flagged[scored])
     events = match(ranges(labels), found.alarms)
-    span = len(labels) * period / DAY if period else len(labels) / 1000
+    days = len(labels) * period / DAY if period else None
+    delay = float(np.median(events.delays)) if events.delays else None
     return Evaluation(
         model=name,
         scheme=scheme,
@@ -148,8 +162,10 @@ def measure(name: str, scheme: str, found: Replay, labels: Bools, period: float 
         event_precision=events.precision,
         labelled_events=events.anomalies,
         alarms=events.alarms,
-        delay=float(np.median(events.delays)) if events.delays else None,
-        false_alarms_per_day=events.false_alarms / span,
+        delay=delay,
+        delay_seconds=delay * period if period and delay is not None else None,
+        false_alarms_per_day=events.false_alarms / days if days else None,
+        false_alarms_per_1000_rows=1000 * events.false_alarms / len(labels),
     )
 
 

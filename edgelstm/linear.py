@@ -20,7 +20,7 @@ def set_linear(model: Any, batches: Batches) -> None:
     """
     gram: Any = 0.0
     moment: Any = 0.0
-    count = len(batches.starts)
+    count = batches.count
     for index in range(len(batches)):
         windows, targets = batches[index]
         flat = windows.reshape(len(windows), -1).astype(np.float64)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.calibration import fit_detector, newest_rows
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.policies import longest_run
@@ -31,8 +31,8 @@ Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
-MOST_WINDOWS = 20_000  # windows an epoch; a longer series is strided
-EMBEDDED_ROWS = 4096  # representative rows that ride along in the .keras file
+MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
+EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows: what rides along in the .keras file
 SMOOTHING = 0.15  # of a forecaster's scores: by evidence on SKAB, SMAP/MSL and NAB, see docs/benchmarks.md
 STEPS = 40  # batches an epoch that an automatic batch size aims at
 
@@ -126,10 +126,10 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
             "training": _record(options, lookback, history, series),
         },
     )
-    normal = [*_newest(scaled_early, EMBEDDED_ROWS), *scaled_late]
+    kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
+    normal = [part for side in kept for part in side]
     metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)
-    representative = Representative(tuple(_newest(scaled_early, EMBEDDED_ROWS)), tuple(scaled_late))
-    return Trained(model, metadata, representative, history)
+    return Trained(model, metadata, Representative(*map(tuple, kept)), history)
 
 
 def _style(kind: str, window: int, channels: int) -> Scoring:
@@ -204,16 +204,6 @@ def _channels(series: Series) -> tuple[Channel, ...]:
         Channel(name, train_low=float(least), train_high=float(most), longest_run=longest_run(column))
         for name, least, most, column in zip(series.channels, low, high, series.values.T, strict=True)
     )
-
-
-def _newest(parts: Sequence[Floats], rows: int) -> list[Floats]:
-    kept: list[Floats] = []
-    for part in reversed(parts):
-        if rows <= 0:
-            break
-        kept.insert(0, part[-rows:])
-        rows -= len(kept[0])
-    return kept
 
 
 def _record(options: Options, lookback: Lookback, history: dict[str, list[float]], series: Series) -> dict[str, Any]:

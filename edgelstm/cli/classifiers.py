@@ -120,8 +120,8 @@ def _against_baseline(model: Path) -> dict[str, Any]:
     }
 
 
-def evaluate_classifier(model: Path, data: Path, label_column: str | None, output: Path | None, as_json: bool) -> bool:
-    """Evaluate and print when the model is a classifier; else say so."""
+def evaluate_classifier(model: Path, data: Path, label_column: str | None, target: Path, as_json: bool) -> bool:
+    """Evaluate, store and print when the model is a classifier; else say so."""
     from edgelstm.classification.evaluate import evaluate, is_classifier
     from edgelstm.runtime.files import write_atomic
 
@@ -129,8 +129,8 @@ def evaluate_classifier(model: Path, data: Path, label_column: str | None, outpu
         return False
     found = evaluate(model, data, label_column)
     text = json.dumps(found.record())
-    if output:
-        write_atomic(output, text.encode() + b"\n")
+    write_atomic(target, text.encode() + b"\n")
+    click.echo(f"Stored in {target}", err=True)
     if as_json:
         click.echo(text)
         return True

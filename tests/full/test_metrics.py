@@ -50,6 +50,31 @@ def test_vus_pr_is_the_published_definition(seed):
     assert vus_pr(labels, scores, 20) == pytest.approx(literal_vus_pr(labels, scores, 20), abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("rows", "window", "expected"),
+    [
+        (600, 20, (0.6360092564855879, 0.7732491905504256, 0.5507261433150883)),
+        (1500, 100, (0.6924609557826009, 0.6786711013573459, 0.43141309021612384)),
+    ],
+)
+def test_ranking_metrics_agree_with_the_published_implementation(rows, window, expected):
+    """Values of TSB-AD 1.5 (NeurIPS 2024): generate_curve(…, "opt", 250), metric_ROC, metric_PR."""
+    row = np.arange(rows)
+    labels = (row % 211 >= 180).astype(int)
+    labels[:40] = 0
+    scores = np.round(np.abs(np.sin(0.37 * row)) + 1.2 * np.roll(labels, 7) * (np.sin(0.05 * row) > -0.3), 2)
+
+    found = vus_pr(labels, scores, window), roc_auc(labels, scores), pr_auc(labels, scores)
+
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_areas_under_curves_by_hand():
+    """Two anomalous rows, ranked first and third of four: 3 of 4 pairs are right, precisions 1/1 and 2/3."""
+    assert roc_auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]) == pytest.approx(3 / 4)
+    assert pr_auc([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]) == pytest.approx((1 + 2 / 3) / 2)
+
+
 def test_vus_pr_forgives_a_score_that_comes_a_little_early():
     labels, early, far = np.zeros(1000), np.zeros(1000), np.zeros(1000)
     labels[500:520], early[490:510], far[100:120] = 1, 1, 1

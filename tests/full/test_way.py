@@ -85,6 +85,47 @@ def test_keras_float_and_int8_are_measured_alike(way):
     assert all(entry["event_recall"] is not None for entry in found)
 
 
+def test_evaluate_prints_and_stores_every_metric_with_its_meaning(way, tmp_path):
+    said = edgelstm("evaluate", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "e.json").stdout
+    stored = json.loads((tmp_path / "e.json").read_text())
+
+    names = ("vus_pr", "roc_auc", "pr_auc", "f1", "far", "mar", "event_recall", "event_precision", "delay",
+             "delay_seconds", "false_alarms_per_day", "false_alarms_per_1000_rows")  # fmt: skip
+    for name in names:
+        line = next(line for line in said.splitlines() if line.split()[0] == name)
+        assert stored["meaning"][name] in line
+        assert f"{stored[name]:.3f}" in line
+
+
+def test_an_evaluation_is_stored_beside_the_model_unless_told_otherwise(way):
+    edgelstm("evaluate", way / "pump.float32.tflite", way / "faults.csv")
+
+    assert json.loads((way / "pump.float32.evaluation.json").read_text())["scheme"] == "float32"
+
+
+def test_rows_out_of_order_are_judged_by_their_own_rows():
+    """The first row arrives last: the detector drops it as late, and every alarm keeps its own rows."""
+    from edgelstm.runtime.detector import Detector
+    from edgelstm.runtime.metadata import Channel, Metadata
+    from edgelstm.runtime.scaling import Scaler
+    from edgelstm.runtime.scoring import Scoring
+    from edgelstm.runtime.threshold import Threshold
+
+    from edgelstm.evaluation import replay
+
+    metadata = Metadata(
+        "autoencoder", 2, channels=(Channel("a"),), period=1.0, scaler=Scaler("none", (0.0,), (1.0,)),
+        scoring=Scoring("mean", 1, (0.0,), (1.0,)), threshold=Threshold(5.0),
+        sections={"decision": {"minimum": 1, "cooldown": 1}},
+    )  # fmt: skip
+    values = np.asarray([[0.0]] * 4 + [[9.0]] * 3 + [[0.0]] * 4)
+    time = np.asarray([1.0, 2.0, 3.0, 0.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+
+    found = replay(Detector(metadata, lambda window: 0 * window), values, time)
+
+    assert found.alarms == ((4, 6),)
+
+
 def test_a_spike_far_outside_the_range_does_not_vanish_in_int8(way, tmp_path):
     rows = (way / "normal.csv").read_text().splitlines()
     cells = rows[600].split(",")
