@@ -2,15 +2,18 @@
 # Prove the device side on the Raspberry Pi's own userlands: tests/pi/run.sh [PYTHON]
 #
 # Builds the wheel, fills a wheelhouse a platform, installs from it offline with pip running on the emulated Pi (so that
-# our environment markers are resolved there), and runs check.py. Userlands and wheelhouses are kept in .pi/.
-# PYTHON is the host's Python with edgelstm installed; its results are what the Pis must reproduce.
+# our environment markers are resolved there), and runs check.py, on the tiny models of the tests and on the demo's bundle
+# and stream, then the slim tests that start no other program (under emulation a start takes half a minute).
+# Userlands and wheelhouses are kept in .pi/. PYTHON is the host's with edgelstm[train] installed; its results are what
+# the Pis must reproduce.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-python=$(realpath -s "$(command -v "${1:-python3}")") here=$PWD/tests/pi pi=$PWD/.pi
+python=$(realpath -s "$(command -v "${1:-python3}")") here=$PWD/tests/pi pi=$PWD/.pi repo=$PWD
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 mkdir -p "$pi"
 shopt -s nullglob
-models=("$PWD"/tests/slim/models/*.tflite "$PWD"/tests/golden/*.tflite)
+models=("$PWD"/tests/slim/models/*.tflite "$pi/demo/pump.int8.tflite")
+tests=("$PWD"/tests/slim/test_{scoring,detector,decider,policies,snapshot,timeparse,text,classify,layering}.py)
 
 say() { printf '\n== %s\n' "$*"; }
 fetch() { "$python" -m pip download -q --only-binary=:all: "$@" 2> >(grep -v '^WARNING: Location' >&2); }
@@ -21,6 +24,13 @@ mkdir -p "$pi/source"
 git ls-files -z -- ':!tests' ':!docs' | xargs -0 cp --parents -t "$pi/source"  # a build folder would leave stale modules in
 "$python" -m pip wheel -q --no-deps -w "$pi/wheel" "$pi/source" 2> >(grep -v '^WARNING: Location' >&2)
 compgen -G "$pi/tools/pip-*.whl" >/dev/null || fetch --no-deps -d "$pi/tools" pip==25.3
+
+"$python" -m pip install -q --target "$pi/pytest" --upgrade pytest 2> >(grep -v '^WARNING: Location' >&2)
+
+say "demo"
+rm -rf "$pi/demo"
+(cd "$pi" && "$python" -m edgelstm demo -o demo >/dev/null 2>&1)
+cut -d, -f1-6 "$pi/demo/pump_faults.csv" | head -n 2401 > "$pi/demo/stream.csv"
 
 say "x86-64"
 (cd "$pi" && "$python" "$here/check.py" "${models[@]}" --record "$pi/host.json")
@@ -44,6 +54,8 @@ platform() {
   packages=$(dirname "$(find "$site" -type d -name edgelstm -path '*-packages/*' | head -n 1)")
   (cd "$pi" && PYTHONPATH=$packages "$root/usr/bin/python3" "$here/check.py" "${models[@]}" \
     --record "$pi/$name.json" --against "$pi/host.json" "${@:8}")
+  (cd "$pi" && PYTHONPATH=$packages:$pi/pytest "$root/usr/bin/python3" -m pytest -q -p no:cacheprovider -c "$repo/pyproject.toml" \
+    --rootdir "$repo" "${tests[@]}")
 }
 
 arm64="manylinux_2_34_aarch64 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux2014_aarch64"
