@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from document_forecasting import forecasting_section
+
 HERE = Path(__file__).parent
 TITLES = {
     "skab": "SKAB: valves and pump faults, 8 sensors, one model a file (rows 0 to 399 train, the rest tests)",
@@ -88,6 +90,7 @@ def main() -> None:
     ]
     for report in sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"])):
         lines += section(report)
+    lines += forecasting_section(HERE / "results")
     (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(lines))
 
 

@@ -24,6 +24,7 @@ from edgelstm.runtime.files import replacing
 from .quiet import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
+PARTS = ("segments", "held", "answers")
 Array = npt.NDArray[Any]
 
 
@@ -36,6 +37,8 @@ class Representative:
     array of whole texts, (N, L, K)."""
     held: tuple[Array, ...]
     """A later, held-back tail, each (T_i, F), to prove the conversion on."""
+    answers: tuple[Array, ...] = ()
+    """What the held-back windows of a model that forecasts should give; empty for others."""
 
 
 def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
@@ -106,7 +109,7 @@ def load_keras(path: Path | str) -> Any:
 
 def _pack(data: Representative) -> bytes:
     buffer = io.BytesIO()
-    arrays = {f"{part}{i:04}": array for part in ("segments", "held") for i, array in enumerate(getattr(data, part))}
+    arrays = {f"{part}{i:04}": array for part in PARTS for i, array in enumerate(getattr(data, part))}
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
@@ -114,5 +117,5 @@ def _pack(data: Representative) -> bytes:
 def _unpack(content: bytes) -> Representative:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         names = sorted(arrays.files)
-        pick = {part: tuple(arrays[name] for name in names if name.startswith(part)) for part in ("segments", "held")}
+        pick = {part: tuple(arrays[name] for name in names if name.startswith(part)) for part in PARTS}
     return Representative(**pick)

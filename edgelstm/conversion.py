@@ -18,10 +18,13 @@ from edgelstm.runtime.engine import TFLiteEngine
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.interpreter import TFLiteModel
 from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.recipe import SECTION as FORECAST
 from edgelstm.runtime.scaling import fit_scaler
 from edgelstm.runtime.windows import sliding_windows
 
 from .archive import Representative, load_keras, read_extras
+from .forecasting.calibration import examples_of
+from .forecasting.intervals import refit_intervals
 from .series import read_series
 from .splitting import split, usable
 from .versions import tool_versions
@@ -125,7 +128,9 @@ def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck) 
         accuracy={**conversion.proof.record(), "representative": _check_record(check)},
         sections={name: part for name, part in source.metadata.sections.items() if name != "training"},
     )
-    if metadata.kind in DETECTORS and source.representative is not None:
+    if FORECAST in metadata.sections:
+        metadata = refit_intervals(metadata, TFLiteModel(conversion.flatbuffer), source.representative)
+    elif metadata.kind in DETECTORS and source.representative is not None:
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
         metadata = fit_detector(metadata, engine, normal)
@@ -171,10 +176,17 @@ def read_source(
             f"{path.name} was trained with --no-embed and carries no representative data. "
             "Give rows of normal operation with --calibration FILE."
         )
-    if "vocabulary" in metadata.sections:
-        # texts are not cut into windows: each one is whole, (N, L, K) pieces
-        return Source(path, metadata, representative, representative.segments, representative.held)
+    if "vocabulary" in metadata.sections or FORECAST in metadata.sections:
+        return _whole(path, metadata, representative)
     return _from_segments(path, metadata, representative)
+
+
+def _whole(path: Path, metadata: Metadata, representative: Representative) -> Source:
+    """Texts and a forecaster's examples are not cut into windows: each one is whole, (N, ...) an input."""
+    step = -(-len(representative.held[0]) // HELD)
+    return Source(
+        path, metadata, representative, representative.segments, tuple(p[::step] for p in representative.held)
+    )
 
 
 def _from_segments(path: Path, metadata: Metadata, representative: Representative) -> Source:
@@ -208,6 +220,8 @@ def _calibrated(
     path: Path, metadata: Metadata | None, calibration: Path, scaler: str | None, kind: str | None, lookback: int | None
 ) -> Source:
     """Representative data from a file of the user's."""
+    if metadata is not None and FORECAST in metadata.sections and calibration.suffix not in (".npy", ".npz"):
+        return _whole(path, metadata, examples_of(metadata, calibration))
     model = load_keras(path)
     shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]

@@ -114,6 +114,11 @@ class Detector:
         adapt: float | None = None,
     ) -> Detector:
         """As `load`, from a file's content."""
+        if "forecast" in bundle.metadata.sections:
+            raise ModelError(
+                f"{bundle.origin} forecasts and gives no anomaly scores: use `edgelstm forecast`. "
+                "For scores train with --kind forecaster alone, or --kind autoencoder."
+            )
         model = TFLiteModel(bundle.flatbuffer, threads)
         channels = len(bundle.metadata.channels)
         expected = (1, bundle.metadata.window, channels)

@@ -17,6 +17,7 @@ COMMANDS = {
     "score": "Score a CSV file, one row per input row.",
     "run": "Watch a stream and print an event per alarm.",
     "service": "Write a systemd unit that runs a configuration.",
+    "forecast": "Forecast the rows that follow, with intervals.",
     "classify": "Say the intent of a text, or the state over rows.",
     "inspect": "Say what a model file holds.",
     "calibrate": "Set a new alarm threshold from recent rows, on the device.",

@@ -11,6 +11,7 @@ import click
 @click.command(
     "train",
     epilog="Example: edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16    "
+    "or a forecaster: edgelstm train load.csv -o load.keras --kind forecaster --horizon 48 --target demand --calendar    "
     "or a classifier: edgelstm train states.csv -o states.keras --kind classifier --label-column state",
 )
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path), metavar="DATA.csv...")
@@ -32,6 +33,15 @@ import click
     "--lookback", default="auto", show_default=True, help="Rows a window: a number, or auto (autocorrelation)."
 )
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows a forecaster gives.")
+@click.option("--target", help="Columns that a forecaster is for, comma-separated; then use `edgelstm forecast`.")
+@click.option("--covariates", help="Columns that are known for the hours to come, too: weather forecasts, holidays.")
+@click.option("--calendar", is_flag=True, help="Give a forecaster hour, weekday and season of the hours to come.")
+@click.option("--timezone", metavar="NAME", help="Of the calendar, such as Europe/Berlin.  [default: times as written]")
+@click.option(
+    "--normalize",
+    type=click.Choice(["last", "window", "none"]),
+    help="Level that a forecaster's windows are relative to.  [default: the best for a linear model]",
+)
 @click.option("--units", default="24", show_default=True, help="Units of the stacked layers.")
 @click.option("--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True)
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions (autoencoders).")
@@ -71,6 +81,13 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
         return
     if not data:
         raise click.UsageError("Missing argument 'DATA.csv...'.")
+    if given["target"]:
+        from edgelstm.cli.forecasters import train_forecaster
+
+        train_forecaster(data, output, columns, time_column, given)
+        return
+    if unused := [name for name in ("covariates", "calendar", "timezone", "normalize") if given[name]]:
+        raise click.UsageError(f"--{unused[0]} goes with --kind forecaster and --target COLUMN.")
     names = [name.strip() for name in columns.split(",")] if columns else None
     series = without_labelled(read_series(data, names, time_column, given["label_column"]))
     said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]

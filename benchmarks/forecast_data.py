@@ -1,0 +1,86 @@
+"""Public series as forecasting cases: what may be learnt from, and from which rows is forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.csvfile import read_frame
+from edgelstm.series import Series, read_series
+
+DAY = 86_400.0
+ETT_ENDS = (8640, 11520, 14400)  # 12, 4 and 4 months of 30 days: the convention of arXiv 2012.07436
+SHARES = (0.7, 0.8, 1.0)
+COVARIATES = ("Holiday",)  # known years ahead
+WEATHER = ("Temperature",)  # known up to now; beforehand only as a forecast, which the files do not hold
+
+
+@dataclass(frozen=True)
+class Case:
+    """One series with one horizon."""
+
+    name: str
+    """Of the result's file."""
+    series: Series
+    """Channels in this order: targets, known ones, others."""
+    targets: int
+    """The first channels are forecast, C."""
+    known: int
+    """The next channels are known for the hours to come."""
+    horizon: int
+    """Rows, H."""
+    day: int
+    """Rows a day."""
+    ends: tuple[int, int, int]
+    """Row after the last of the training, validation and test part."""
+    ridge_window: int
+    """Rows that the linear models look back."""
+    note: str
+    """What a reader has to know."""
+
+    @property
+    def origins(self) -> npt.NDArray[np.int64]:
+        """Every row of the test part that can be forecast from; each `day`-th of them is a daily origin."""
+        return np.arange(self.ends[1], self.ends[2] - self.horizon + 1)
+
+
+def electricity(folder: Path) -> Iterator[Case]:
+    """Each file: time, load, and maybe Temperature and Holiday; a day ahead. With temperature a second, labelled case."""
+    for path in sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")]):
+        frame = read_frame(path)
+        target = str(frame.columns[1])
+        known = [name for name in COVARIATES if name in frame.columns]
+        weather = [name for name in WEATHER if name in frame.columns]
+        name = path.name.split(".")[0]
+        yield _load(name, path, target, known, weather, "the past alone, and calendar, of the hours to come")
+        if weather:
+            note = "ACTUAL temperature of the hours to come as a known covariate: as good as a perfect weather forecast"
+            yield _load(f"{name}_weather", path, target, [*known, *weather], [], note)
+
+
+def _load(name: str, path: Path, target: str, known: list[str], others: list[str], note: str) -> Case:
+    series = read_series([path], [target, *known, *others])
+    day, rows = round(DAY / (series.period or 3600.0)), len(series.values)
+    train, validation, test = (int(share * rows) for share in SHARES)
+    return Case(name, series, 1, len(known), day, day, (train, validation, test), 7 * day, note)
+
+
+def etth(folder: Path) -> Iterator[Case]:
+    """Each file: date and channels, the last of which is the target; 24 and 48 hours ahead, it alone and all."""
+    for path in sorted(folder.glob("*.csv")):
+        names = [str(name) for name in read_frame(path).columns[1:]]
+        for targets in ([names[-1]], names):
+            series = read_series([path], targets)
+            for horizon in (24, 48):
+                what = targets[0] if len(targets) == 1 else "all"
+                name = f"{path.stem}_{what}_{horizon}"
+                yield Case(
+                    name, series, len(targets), 0, horizon, 24, ETT_ENDS, 96, "no input but the series and its calendar"
+                )
+
+
+CASES = {"electricity": electricity, "etth": etth}

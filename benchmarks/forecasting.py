@@ -1,0 +1,184 @@
+"""Forecasters against simple baselines: `python benchmarks/forecasting.py {etth,electricity} --data DIR [--out DIR]`.
+
+Every method forecasts from the same daily origins of the test part; the neural model and the linear ones also from every
+row (stride 1), the convention of the published figures. Keras float and int8 TFLite are measured by the same code. The
+training and the validation part choose everything; no method sees a test row beforehand. Errors are in deviations of the
+training part. Stores a JSON file a case with --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.recipe import Recipe
+from edgelstm.runtime.scaling import fit_scaler
+from forecast_baselines import absolute, linear, repeat, ridge, sarima, smoothing, truth
+from forecast_data import CASES, Case
+
+from edgelstm.quiet import load_tensorflow
+
+Doubles = npt.NDArray[np.float64]
+
+
+def errors(predicted: Doubles, case: Case, values: Doubles, every_row: bool) -> dict[str, Any]:
+    """MAE and MSE of forecasts from each row, or from daily origins alone, in deviations."""
+    origins = case.origins if every_row else case.origins[:: case.day]
+    missed = predicted - truth(values, origins, case.horizon)
+    record = {}
+    for name, part in (
+        ("daily", missed[:: case.day] if every_row else missed),
+        ("stride_1", missed if every_row else None),
+    ):
+        if part is not None:
+            record[name] = {"mae": float(np.abs(part).mean()), "mse": float((part**2).mean())}
+    return record
+
+
+def baselines(case: Case, values: Doubles, slow: bool) -> dict[str, Any]:
+    """Every baseline's errors and what it is."""
+    found: dict[str, Any] = {}
+
+    def add(name: str, predicted: Doubles, every_row: bool, said: str) -> None:
+        found[name] = {**errors(predicted, case, values, every_row), "is": said}
+        print(case.name, name, found[name], file=sys.stderr, flush=True)
+
+    def naive(lag: int) -> Doubles:
+        return repeat(values, case.origins, case.horizon, lag)
+
+    add("repeat last value", naive(1), True, "")
+    add("seasonal naive, day", naive(case.day), True, "")
+    add("seasonal naive, week", naive(7 * case.day), True, "")
+    solved = ridge(values, case)
+    said = f"{case.ridge_window} inputs minus the last value"
+    add("ridge linear", linear(values, case, solved), True, said)
+    add("linear, absolute error", linear(values, case, absolute(values, case, solved)), True, said)
+    if slow:
+        for name, method in (("exponential smoothing", smoothing), ("SARIMA", sarima)):
+            start = time.time()
+            predicted, said = method(values, case)
+            add(name, predicted, False, f"{said}; {time.time() - start:.0f} s")
+    return found
+
+
+def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | None, zone: str) -> dict[str, Any]:
+    """Train, convert and measure one seed."""
+    from edgelstm.conversion import convert_file
+    from edgelstm.forecasting.data import pairs
+    from edgelstm.forecasting.training import Options, predict, train_forecaster
+
+    start = time.time()
+    options = Options(case.horizon, case.targets, case.known, calendar=True, zone=zone, seed=seed)
+    options = replace(options, epochs=epochs) if epochs else options
+    seen = replace(
+        case.series,
+        values=case.series.values[: case.ends[1]],
+        time=case.series.time[: case.ends[1]],
+        segments=((0, case.ends[1]),),
+    )
+    trained = train_forecaster(seen, options, validation_start=case.ends[0])
+    keras, int8 = folder / "model.keras", folder / "model.int8.tflite"
+    trained.save(keras)
+    trained_for = time.time() - start
+    converted = convert_file(keras)["int8"]
+    converted.bundle.save(int8)
+    recipe, metadata = Recipe.of(trained.metadata), trained.metadata
+    assert metadata.scaler is not None
+    given = pairs(case.series, metadata.scaler, recipe, metadata.window, case.horizon, case.origins)
+    bundle = load_bundle(int8)
+    model = TFLiteModel(bundle.flatbuffer)
+    answers = {
+        "keras": (predict(trained.model, given), recipe),
+        "int8": (
+            np.concatenate([model(*one)[0] for one in zip(given.history, given.context, strict=True)]),
+            Recipe.of(bundle.metadata),
+        ),
+    }
+    record: dict[str, Any] = {"seed": seed, "validation_mae": min(trained.history["val_loss"]), "normalize": recipe.normalize,
+                              "lookback": metadata.window, "train_seconds": round(trained_for), "int8_bytes": int8.stat().st_size,
+                              "int8_error": converted.conversion.proof.error}  # fmt: skip
+    for name, (answer, told) in answers.items():
+        missed = (answer - given.answers) * given.unit
+        predicted = truth(values, case.origins, case.horizon) + missed.reshape(-1, case.targets, case.horizon)
+        record[name] = errors(predicted, case, values, True) | {"coverage": coverage(answer, given.answers, told)}
+    print(case.name, record, file=sys.stderr, flush=True)
+    return record
+
+
+def coverage(predicted: Doubles, answers: Doubles, recipe: Recipe) -> dict[str, float]:
+    """Share of test values inside the intervals, by what they are meant to hold."""
+    residuals = (answers - predicted).reshape(-1, recipe.targets, answers.shape[1])
+    found = {}
+    for level, ends in (recipe.intervals or {}).items():
+        lower, upper = (np.asarray(ends[name]).T for name in ("lower", "upper"))
+        found[level] = float(((residuals >= lower) & (residuals <= upper)).mean())
+    return found
+
+
+def measure(case: Case, given: argparse.Namespace, kept: dict[str, Any]) -> dict[str, Any]:
+    """All methods on one case."""
+    targets = case.series.values[:, : case.targets]
+    scaler = fit_scaler(targets[: case.ends[0]])
+    values = (targets - np.array(scaler.offset)) / np.array(scaler.scale)
+    report: dict[str, Any] = kept or {
+        "case": case.name, "benchmark": given.what, "horizon": case.horizon, "rows": len(targets), "ends": case.ends,
+        "daily_origins": len(case.origins[:: case.day]), "origins": len(case.origins), "note": case.note,
+        "targets": case.series.channels[: case.targets], "covariates": case.series.channels[case.targets :][: case.known],
+        "inputs": case.series.channels[case.targets + case.known :], "zone": given.timezone, "deviation": scaler.scale,
+        "baselines": {}, "seeds": [],
+    }  # fmt: skip
+    if "baselines" in given.parts:
+        report["baselines"] |= baselines(case, values, slow=not given.quick)
+    if "neural" in given.parts:
+        done = {run["seed"] for run in report["seeds"]}
+        for seed in set(range(given.seeds)) - done:
+            with tempfile.TemporaryDirectory() as folder:
+                report["seeds"].append(neural(case, values, seed, Path(folder), given.epochs, given.timezone))
+            store(report, given)
+    return report
+
+
+def store(report: dict[str, Any], given: argparse.Namespace) -> None:
+    """Write a case's file."""
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / f"forecasting_{report['case']}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def main() -> None:
+    """Run the cases that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=sorted(CASES))
+    parser.add_argument("--data", type=Path, required=True, help="Folder with files of the layout.")
+    parser.add_argument("--out", type=Path, help="Folder for forecasting_CASE.json.")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--case", help="Only cases with this in their name.")
+    parser.add_argument("--parts", default="baselines,neural", help="Which methods; the others are kept from --out.")
+    parser.add_argument("--timezone", default="", help="Of the calendar; empty takes times as the files have them.")
+    parser.add_argument("--epochs", type=int, help="Passes; the trainer's own number if left out.")
+    parser.add_argument("--quick", action="store_true", help="Leave exponential smoothing and SARIMA out.")
+    given = parser.parse_args()
+    load_tensorflow()
+    cases = [case for case in CASES[given.what](given.data) if not given.case or given.case in case.name]
+    for case in cases:
+        before = given.out / f"forecasting_{case.name}.json" if given.out else None
+        kept = (
+            json.loads(before.read_text()) if before and before.exists() and given.parts != "baselines,neural" else {}
+        )
+        report = measure(case, given, kept)
+        store(report, given)
+        print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`edgelstm forecast`: the rows to come, on the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgelstm.cli.streams import columns_options, quiet_pipe
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.forecast import Forecast
+
+
+@click.command(
+    "forecast",
+    epilog="Example: edgelstm forecast load.int8.tflite recent.csv --json    or a picture: "
+    "edgelstm forecast load.int8.tflite recent.csv --plot tomorrow.png",
+)
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
+@click.argument("recent", type=click.Path(path_type=Path, allow_dash=True), metavar="RECENT.csv")
+@click.option("--level", type=click.IntRange(1, 99), help="Percent that the interval holds: 80 or 95.  [default: 80]")
+@click.option("--plot", type=click.Path(path_type=Path), help="Picture to write, .png or .svg (needs matplotlib).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@columns_options
+@quiet_pipe
+def command(
+    model: Path,
+    recent: Path,
+    level: int | None,
+    plot: Path | None,
+    as_json: bool,
+    columns: str | None,
+    time_column: str | None,
+) -> None:
+    """Forecast the rows that follow RECENT (a CSV file, or - for standard input).
+
+    RECENT holds at least as many rows as the model looks back. Where the model has covariates, the rows to forecast
+    follow with these columns filled and the targets empty. Prints a table: time, and forecast with interval a target.
+    """
+    import json
+
+    from edgelstm.cli.streams import parse_columns
+    from edgelstm.runtime.errors import SeriesError
+    from edgelstm.runtime.recent import read_recent
+
+    forecaster = _load(model)
+    wanted = parse_columns(forecaster.metadata.names, columns, time_column)
+    if str(recent) != "-" and not recent.is_file():
+        raise SeriesError(f"There is no file {recent}. Check the name.")
+    with click.open_file(str(recent), encoding="utf-8-sig", errors="replace") as lines:
+        rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
+    found = forecaster.forecast(rows.values, rows.times, level=level)
+    if plot:
+        from edgelstm.forecasting.plot import forecast_picture
+
+        forecast_picture(plot, rows, found, forecaster.metadata.window)
+    if as_json:
+        click.echo(json.dumps(record(found, rows.dated)))
+        return
+    for line in table(found, rows.dated):
+        click.echo(line)
+
+
+def _load(model: Path) -> Any:
+    """A forecaster over a `.tflite` file, or over a `.keras` file where TensorFlow is installed."""
+    from edgelstm.runtime.forecast import Forecaster
+
+    if model.suffix != ".keras":
+        return Forecaster.load(model)
+    from edgelstm.forecasting.training import keras_forecaster
+
+    return keras_forecaster(model)
+
+
+def record(found: Forecast, dated: bool) -> dict[str, Any]:
+    """As plain JSON types."""
+    ends = found.lower is not None and found.upper is not None
+    names: dict[str, Any] = {"forecast": found.values}
+    names |= {"lower": found.lower, "upper": found.upper} if ends else {}
+    return {
+        "times": [stamp(time, dated) for time in found.times],
+        "interval_percent": found.level if ends else None,
+        "targets": {
+            target: {name: [round(float(value), 6) for value in part[:, place]] for name, part in names.items()}
+            for place, target in enumerate(found.targets)
+        },
+    }
+
+
+def table(found: Forecast, dated: bool) -> list[str]:
+    """Tab-separated lines, a header first."""
+    with_ends = found.lower is not None and found.upper is not None
+    heads = ["time"]
+    for target in found.targets:
+        heads += [target, *((f"{target}_low{found.level}", f"{target}_high{found.level}") if with_ends else ())]
+    lines = ["\t".join(heads)]
+    for row, time in enumerate(found.times):
+        cells = [stamp(time, dated)]
+        for place in range(len(found.targets)):
+            parts = [found.values, *((found.lower, found.upper) if with_ends else ())]
+            cells += [f"{float(part[row, place]):.6g}" for part in parts if part is not None]
+        lines.append("\t".join(cells))
+    return lines
+
+
+def stamp(time: float, dated: bool) -> str:
+    """A time as the rows have it: a date, or a number."""
+    from datetime import datetime, timezone
+
+    if not dated:
+        return f"{time:g}" if abs(time) < 1e6 else f"{time:.0f}"
+    moment = datetime.fromtimestamp(time, timezone.utc)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if not moment.microsecond else "%Y-%m-%d %H:%M:%S.%f")

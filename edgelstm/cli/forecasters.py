@@ -1,0 +1,103 @@
+"""What `edgelstm train` does for forecasters with a target."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def train_forecaster(
+    data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
+) -> None:
+    """Train, save and report."""
+    from edgelstm.cli.progress import epochs
+    from edgelstm.quiet import load_tensorflow
+    from edgelstm.series import read_series
+
+    if given["kind"] != "forecaster":
+        raise click.UsageError("--target goes with --kind forecaster.")
+    load_tensorflow()
+    targets, known, others = (_names(text) for text in (given["target"], given["covariates"], columns))
+    options = _options(given, len(targets), len(known))
+    names = list(dict.fromkeys([*targets, *known, *others]))
+    if len(set(targets) | set(known)) < len(targets) + len(known):
+        raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
+    series = read_series(data, names, time_column)
+    for sentence in [f"{len(series.values)} rows: {', '.join(series.channels)}", *series.repairs.sentences()]:
+        click.echo(sentence, err=True)
+    from edgelstm.forecasting.training import train_forecaster as fit
+
+    with epochs(options.epochs) as callbacks:
+        trained = fit(series, options, callbacks)
+    trained.save(output, embed=not given["no_embed"])
+    _report(trained, output, given["as_json"])
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+
+
+def _options(given: dict[str, Any], targets: int, known: int) -> Any:
+    """Options that the user gave; a forecaster's own defaults for the rest."""
+    from edgelstm.forecasting.models import Network
+    from edgelstm.forecasting.training import Options
+
+    source = click.get_current_context().get_parameter_source
+    chosen = {name for name in given if (found := source(name)) is not None and found.name == "COMMANDLINE"}
+    unused = chosen & {
+        "cell",
+        "bidirectional",
+        "attention",
+        "initializer",
+        "clipnorm",
+        "clipvalue",
+        "minimum",
+        "cooldown",
+    }
+    if unused:
+        raise click.UsageError(f"A forecaster with a target takes no --{min(unused)}.")
+    network = {name: given[name] for name in {"dropout"} & chosen}
+    if "units" in chosen:
+        network["units"] = _count(given["units"], "--units")
+    lookback = None if given["lookback"] == "auto" else _count(given["lookback"], "--lookback")
+    rest = {name: given[name] for name in {"scaler", "epochs", "batch_size", "learning_rate", "seed"} & chosen}
+    return Options(
+        given["horizon"], targets, known, given["calendar"], given["timezone"] or "", lookback, given["normalize"],
+        Network(**network), **rest,
+    )  # fmt: skip
+
+
+def _count(text: str, option: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is not a count: this forecaster has one LSTM layer", param_hint=option)
+    return int(text)
+
+
+def _report(trained: Any, output: Path, as_json: bool) -> None:
+    metadata = trained.metadata
+    section, history = metadata.sections["forecast"], trained.history
+    record = {
+        "model": str(output),
+        "kind": "forecaster",
+        "targets": list(metadata.names[: section["targets"]]),
+        "parameters": int(trained.model.count_params()),
+        "lookback": metadata.window,
+        "horizon": metadata.horizon,
+        "normalize": section["normalize"],
+        "epochs": len(history["loss"]),
+        "loss": history["loss"][-1],
+        "validation_loss": min(history["val_loss"]),
+        "bytes": output.stat().st_size,
+    }
+    if as_json:
+        click.echo(json.dumps(record))
+        return
+    click.echo(
+        f"{output}: forecaster of {', '.join(record['targets'])}, {record['lookback']} rows → {record['horizon']}, level: "
+        f"{record['normalize']}, {record['parameters']} parameters, validation MAE {record['validation_loss']:.4f} deviations",
+        err=True,
+    )
+    click.echo(f"Next: edgelstm convert {output} --int8", err=True)

@@ -1,0 +1,1 @@
+"""Forecasters: the rows to come, several steps and several targets ahead, with intervals."""

@@ -1,0 +1,67 @@
+"""From a series to what a forecaster eats and should answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.recipe import Recipe, examples
+from edgelstm.runtime.scaling import Scaler
+from edgelstm.series import Series
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Inputs and answers of N origins for C targets each, in the model's units."""
+
+    history: Floats
+    """Shape (N * C, W / P, P), the targets of an origin one after the other."""
+    context: Floats
+    """Shape (N * C, K)."""
+    answers: Floats
+    """Shape (N * C, H)."""
+    unit: Floats
+    """Scaled units per unit of the answers, shape (N * C, 1)."""
+
+    @property
+    def inputs(self) -> list[Floats]:
+        """As the Keras model takes them."""
+        return [self.history, self.context]
+
+    def __len__(self) -> int:
+        return len(self.history)
+
+    def take(self, chosen: Any) -> Pairs:
+        """Some of them."""
+        return Pairs(self.history[chosen], self.context[chosen], self.answers[chosen], self.unit[chosen])
+
+
+def origins(series: Series, window: int, horizon: int) -> Rows:
+    """Every row that can be forecast from: W rows before it and H from it on lie in one segment."""
+    found = [np.arange(first + window, last - horizon + 1) for first, last in series.segments]
+    return np.concatenate([*found, np.zeros(0, np.int64)]).astype(np.int64)
+
+
+def thin(rows: Rows, most: int) -> Rows:
+    """At most so many of some rows, evenly spread."""
+    return rows[:: -(-len(rows) // most)] if len(rows) > most else rows
+
+
+def pairs(series: Series, scaler: Scaler, recipe: Recipe, window: int, horizon: int, rows: Rows) -> Pairs:
+    """Inputs and answers at some origins."""
+    scaled = scaler.transform(series.values)
+    given = examples(recipe, window, horizon, scaled, series.time, rows)
+    future = scaled[rows[:, None] + np.arange(horizon)][..., : recipe.targets]
+    answers = given.answers(np.moveaxis(future, -1, 1))
+    count = len(rows) * recipe.targets
+    return Pairs(
+        given.history.reshape(count, *given.history.shape[2:]), given.context.reshape(count, -1),
+        answers.reshape(count, -1), given.unit.reshape(count, -1),
+    )  # fmt: skip

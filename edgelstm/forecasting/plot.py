@@ -1,0 +1,53 @@
+"""The picture of a forecast: what came before, what is expected, and how sure that is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from edgelstm.plots import BLUE, INK
+from edgelstm.runtime.files import replacing
+from edgelstm.runtime.forecast import Forecast
+from edgelstm.runtime.recent import Recent
+
+
+def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int, truth: Any = None) -> None:
+    """Draw one panel a target: the rows before, the forecast with its interval.
+
+    Args:
+        path: File to write; its suffix chooses the format.
+        rows: The recent rows.
+        found: Their forecast.
+        shown: Rows drawn before it.
+        truth: What came, shape (H, C), where it is known.
+    """
+    past = rows.times < found.times[0]
+    times, values = rows.times[past][-shown:], rows.values[past][-shown:]
+    count = len(found.targets)
+    figure = Figure(figsize=(10, 1.2 + 2.2 * count), layout="constrained")
+    axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    before, after = ([_moment(time, rows.dated) for time in part] for part in (times, found.times))
+    for place, (axis, name) in enumerate(zip(axes, found.targets, strict=True)):
+        axis.plot(before, values[:, place], color=INK, linewidth=0.8, label="recent rows")
+        axis.plot(after, found.values[:, place], color=BLUE, linewidth=1.6, label="forecast")
+        if found.lower is not None and found.upper is not None:
+            axis.fill_between(after, found.lower[:, place], found.upper[:, place], color=BLUE, alpha=0.2, linewidth=0,
+                              label=f"{found.level} % interval")  # fmt: skip
+        if truth is not None:
+            axis.plot(after, truth[:, place], color=INK, linewidth=0.8, linestyle=":", label="what came")
+        axis.set_ylabel(name)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
+    with replacing(path) as beside:
+        figure.savefig(
+            beside,
+            format=path.suffix.lstrip(".") or "png",
+            metadata={"Software": None} if path.suffix == ".png" else None,
+        )
+
+
+def _moment(time: float, dated: bool) -> Any:
+    return datetime.fromtimestamp(time, timezone.utc) if dated else time

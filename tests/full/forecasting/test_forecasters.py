@@ -1,0 +1,207 @@
+"""Forecasters from CSV to int8, through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.errors import ConversionError, ModelError, TrainingError
+from edgelstm.runtime.forecast import Forecaster
+from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.recipe import Recipe
+
+from edgelstm.archive import load_keras, read_extras
+from edgelstm.cli import group
+from edgelstm.forecasting.data import origins, pairs
+from edgelstm.forecasting.intervals import fit_intervals
+from edgelstm.forecasting.training import keras_forecaster
+from edgelstm.series import read_series
+
+pytestmark = pytest.mark.full
+
+DAYS, HOLD, HORIZON = 150, 30, 12
+
+
+def run(*arguments):
+    found = CliRunner().invoke(group, list(map(str, arguments)), catch_exceptions=False)
+    assert found.exit_code == 0, found.stderr
+    return found
+
+
+def write(path, first, last, values, ahead=0):
+    """Rows first to last; the newest `ahead` of them without their targets."""
+    lines = ["time,load,flow,temperature"]
+    for hour in range(first, last):
+        load, flow, temperature = values[hour]
+        targets = f"{load:.3f},{flow:.3f}" if hour < last - ahead else ","
+        lines.append(f"{1_700_006_400 + 3600 * hour},{targets},{temperature:.3f}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A load that follows hour, weekend and temperature, with a flow beside it; Keras, int8, and rows never seen."""
+    folder, random = tmp_path_factory.mktemp("load"), np.random.default_rng(0)
+    hours = np.arange(24 * (DAYS + HOLD))
+    weekend = (hours // 24 + 1) % 7 >= 5
+    temperature = 15 + np.cumsum(random.normal(0, 0.4, len(hours))) % 10
+    load = 50 + 12 * np.sin(2 * np.pi * hours / 24) * np.where(weekend, 0.3, 1) + 2 * temperature
+    flow = 5 + np.cos(2 * np.pi * hours / 24)
+    values = np.column_stack([load, flow, temperature]) + random.normal(0, [1.0, 0.1, 0.0], (len(hours), 3))
+    train = write(folder / "load.csv", 0, 24 * DAYS, values)
+    test = write(folder / "test.csv", 24 * DAYS, 24 * (DAYS + HOLD), values)
+    recent = write(folder / "recent.csv", 24 * DAYS, 24 * DAYS + 180 + HORIZON, values, HORIZON)
+    run(
+        "train", train, "-o", folder / "m.keras", "--kind", "forecaster", "--horizon", HORIZON, "--target", "load,flow",
+        "--covariates", "temperature", "--calendar", "--timezone", "UTC", "--units", 16, "--epochs", 4,
+    )  # fmt: skip
+    run("convert", folder / "m.keras", "--int8")
+    return folder / "m.keras", folder / "m.int8.tflite", test, recent
+
+
+@pytest.fixture(scope="module")
+def answers(made):
+    """What Keras and int8 say to every row that was never seen, and what came; scaled, (N * C, H)."""
+    bundle, series = load_bundle(made[1]), read_series([made[2]], ["load", "flow", "temperature"])
+    metadata = bundle.metadata
+    rows = origins(series, metadata.window, HORIZON)
+    given = pairs(series, metadata.scaler, Recipe.of(metadata), metadata.window, HORIZON, rows)
+    model = TFLiteModel(bundle.flatbuffer)
+    int8 = np.concatenate([model(*one)[0] for one in zip(*given.inputs, strict=True)])
+    return load_keras(made[0]).predict(given.inputs, verbose=0), int8, given, series, rows, metadata
+
+
+def test_int8_costs_at_most_two_percent_of_the_error(answers):
+    float_answer, int8_answer, given, *_ = answers
+    before, after = (np.abs(part - given.answers).mean() for part in (float_answer, int8_answer))
+
+    assert after <= 1.02 * before
+
+
+def test_it_beats_the_day_before_by_a_third(answers):
+    float_answer, _, given, series, rows, metadata = answers
+    scaled = metadata.scaler.transform(series.values)[:, :2]
+    steps = rows[:, None] + np.arange(HORIZON)
+
+    ours = np.abs((float_answer - given.answers) * given.unit).mean()
+    assert ours < 0.67 * np.abs(scaled[steps] - scaled[steps - 24]).mean()
+
+
+def test_intervals_hold_about_their_share_of_rows_never_seen(answers):
+    _, int8_answer, given, _, _, metadata = answers
+    residuals = (given.answers - int8_answer).reshape(-1, 2, HORIZON)
+
+    for level, ends in Recipe.of(metadata).intervals.items():
+        lower, upper = (np.asarray(ends[name]).T for name in ("lower", "upper"))
+        inside = ((residuals >= lower) & (residuals <= upper)).mean()
+        assert abs(inside - int(level) / 100) < 0.08
+
+
+def test_conformal_intervals_hold_at_least_their_share_of_exchangeable_residuals():
+    random = np.random.default_rng(0)
+    inside = []
+    for _ in range(300):
+        residuals = random.standard_t(3, (50, 1))
+        ends = fit_intervals(residuals, np.zeros_like(residuals), 1)["80"]
+        inside.append(np.mean([ends["lower"][0][0] <= new <= ends["upper"][0][0] for new in random.standard_t(3, 50)]))
+
+    assert 0.79 <= np.mean(inside) <= 0.84
+
+
+def test_intervals_are_those_of_the_converted_model(made):
+    before, after = read_extras(made[0])[0], load_bundle(made[1]).metadata
+
+    assert before.sections["forecast"]["intervals"] != after.sections["forecast"]["intervals"]
+
+
+def test_keras_and_int8_forecast_alike_from_a_file(made):
+    found = [json.loads(run("forecast", model, made[3], "--json").stdout) for model in made[:2]]
+
+    assert found[0]["times"] == found[1]["times"]
+    for target, spread in (("load", 12.0), ("flow", 0.7)):
+        first, second = (np.array(one["targets"][target]["forecast"]) for one in found)
+        assert np.abs(first - second).max() < 0.15 * spread
+
+
+def test_the_command_gives_what_python_gives(made):
+    rows = np.genfromtxt(made[3], delimiter=",", skip_header=1)
+    python = Forecaster.load(made[1]).forecast(rows[:, 1:], rows[:, 0])
+    printed = json.loads(run("forecast", made[1], made[3], "--json").stdout)
+
+    np.testing.assert_allclose(printed["targets"]["load"]["lower"], python.lower[:, 0], atol=1e-5)
+
+
+def test_the_fused_op_is_kept(made):
+    accuracy = load_bundle(made[1]).metadata.accuracy
+
+    assert accuracy["recurrent_ops"] == 1
+    assert accuracy["ops"] < 30
+
+
+def test_a_plot_is_written(made, tmp_path):
+    run("forecast", made[1], made[3], "--plot", tmp_path / "tomorrow.png")
+
+    assert (tmp_path / "tomorrow.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_csv_calibrates_a_model_without_rows(made, tmp_path):
+    model = tmp_path / "bare.keras"
+    options = (
+        "--kind",
+        "forecaster",
+        "--horizon",
+        HORIZON,
+        "--target",
+        "load",
+        "--units",
+        4,
+        "--epochs",
+        1,
+        "--no-embed",
+    )
+    run("train", made[2], "-o", model, *options)
+    with pytest.raises(ConversionError, match="--calibration"):
+        run("convert", model, "--int8")
+    run("convert", model, "--scheme", "float32", "--calibration", made[2])
+
+    assert Forecaster.load(tmp_path / "bare.float32.tflite").levels() == (80, 95)
+
+
+def test_a_detector_refuses_it(made):
+    with pytest.raises(ModelError, match="edgelstm forecast"):
+        Detector.load(made[1])
+
+
+def test_keras_forecaster_refuses_a_plain_model(tmp_path):
+    import keras
+
+    keras.Sequential([keras.Input((3, 1)), keras.layers.LSTM(1)]).save(tmp_path / "plain.keras")
+
+    with pytest.raises(ModelError, match="no edgelstm metadata"):
+        keras_forecaster(tmp_path / "plain.keras")
+
+
+def test_too_few_rows_are_refused_before_training(tmp_path):
+    data = tmp_path / "few.csv"
+    data.write_text("time,load\n" + "".join(f"{3600 * hour},{hour % 24}\n" for hour in range(200)))
+
+    with pytest.raises(TrainingError, match="at least 100 stretches of 168"):
+        run("train", data, "-o", tmp_path / "m.keras", "--kind", "forecaster", "--horizon", 24, "--target", "load")
+
+
+def test_a_calendar_needs_times(tmp_path):
+    data = tmp_path / "timeless.csv"
+    data.write_text("load\n" + "".join(f"{hour % 24}\n" for hour in range(900)))
+
+    with pytest.raises(TrainingError, match="time column"):
+        run("train", data, "-o", tmp_path / "m.keras", "--kind", "forecaster", "--target", "load", "--calendar")
+
+
+def test_covariates_without_a_target_are_wrong_usage(tmp_path):
+    found = CliRunner().invoke(group, ["train", "x.csv", "-o", str(tmp_path / "m.keras"), "--calendar"])
+
+    assert found.exit_code == 2
+    assert "--target" in found.stderr
