@@ -26,7 +26,7 @@ def forecasting_section(folder: Path) -> list[str]:
         "",
         "Errors in deviations of the training part. All methods forecast from the same daily origins of the test part; figures from "
         "every row (stride 1) follow the published convention. Training and validation part choose everything. Median over "
-        "the seeds, least to most in brackets. The intervals' columns say how many values of the test part lay inside, at stride 1.",
+        "the seeds, least to most in brackets. The interval columns say how many per cent of the test values lay inside, from each row for Keras, from daily origins for int8.",
         "",
     ]
     for report in reports:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +98,25 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
     given = pairs(case.series, metadata.scaler, recipe, metadata.window, case.horizon, case.origins)
     bundle = load_bundle(int8)
     model = TFLiteModel(bundle.flatbuffer)
-    answers = {
-        "keras": (predict(trained.model, given), recipe),
-        "int8": (
-            np.concatenate([model(*one)[0] for one in zip(given.history, given.context, strict=True)]),
-            Recipe.of(bundle.metadata),
-        ),
-    }
-    record: dict[str, Any] = {"seed": seed, "validation_mae": min(trained.history["val_loss"]), "normalize": recipe.normalize,
-                              "lookback": metadata.window, "train_seconds": round(trained_for), "int8_bytes": int8.stat().st_size,
-                              "int8_error": converted.conversion.proof.error}  # fmt: skip
-    for name, (answer, told) in answers.items():
-        missed = (answer - given.answers) * given.unit
-        predicted = truth(values, case.origins, case.horizon) + missed.reshape(-1, case.targets, case.horizon)
-        record[name] = errors(predicted, case, values, True) | {"coverage": coverage(answer, given.answers, told)}
+    record: dict[str, Any] = {
+        "seed": seed, "validation_mae": min(trained.history["val_loss"]), "normalize": recipe.normalize,
+        "lookback": metadata.window, "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
+        "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.proof.error,
+    }  # fmt: skip
+    record["keras"] = judged(predict(trained.model, given), given, recipe, case, values, True)
+    daily = given.take(np.arange(len(given)).reshape(-1, case.targets)[:: case.day].ravel())
+    answer = np.concatenate([model(*one)[0] for one in zip(*daily.inputs, strict=True)])
+    record["int8"] = judged(answer, daily, Recipe.of(bundle.metadata), case, values, False)
     print(case.name, record, file=sys.stderr, flush=True)
     return record
+
+
+def judged(answer: Doubles, given: Any, recipe: Recipe, case: Case, values: Doubles, every_row: bool) -> dict[str, Any]:
+    """Errors and coverage of a model's answers."""
+    origins = case.origins if every_row else case.origins[:: case.day]
+    missed = ((answer - given.answers) * given.unit).reshape(-1, case.targets, case.horizon)
+    predicted = truth(values, origins, case.horizon) + missed
+    return errors(predicted, case, values, every_row) | {"coverage": coverage(answer, given.answers, recipe)}
 
 
 def coverage(predicted: Doubles, answers: Doubles, recipe: Recipe) -> dict[str, float]:
@@ -162,14 +166,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Folder with files of the layout.")
     parser.add_argument("--out", type=Path, help="Folder for forecasting_CASE.json.")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--case", help="Only cases with this in their name.")
+    parser.add_argument("--case", default="*", help="Only cases of this name; * and ? stand for any letters.")
     parser.add_argument("--parts", default="baselines,neural", help="Which methods; the others are kept from --out.")
     parser.add_argument("--timezone", default="", help="Of the calendar; empty takes times as the files have them.")
     parser.add_argument("--epochs", type=int, help="Passes; the trainer's own number if left out.")
     parser.add_argument("--quick", action="store_true", help="Leave exponential smoothing and SARIMA out.")
     given = parser.parse_args()
     load_tensorflow()
-    cases = [case for case in CASES[given.what](given.data) if not given.case or given.case in case.name]
+    cases = [case for case in CASES[given.what](given.data) if fnmatch(case.name, given.case)]
     for case in cases:
         before = given.out / f"forecasting_{case.name}.json" if given.out else None
         kept = (

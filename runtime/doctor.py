@@ -206,6 +206,8 @@ def _describe(bundle: Bundle) -> str:
 
 def _usable(bundle: Bundle) -> list[Finding]:
     said = bundle.metadata
+    if "forecast" in said.sections:
+        return [Finding("forecast", OK, f"{said.horizon} rows ahead, from {said.window} rows; no anomaly scores")]
     if said.kind not in ("autoencoder", "forecaster"):
         return [
             Finding(

@@ -28,7 +28,8 @@ from .models import Network, build, solve_linear
 
 VALIDATION = 0.15  # newest share of the rows: chooses the epoch, the normalization and the intervals
 MOST = 60_000  # origins times targets that are drawn from
-DRAWN = 16_000  # of these, anew each epoch: neighbours resemble each other
+DRAWN = 10_000  # of these, anew each epoch: neighbours resemble each other
+JUDGED = 4_000  # validation examples
 PROBED = 6_000  # that choose the normalization
 EMBEDDED, HELD = (
     256,
@@ -62,7 +63,7 @@ class Options:
     """Shape of the network."""
     scaler: str = "standard"
     """minmax, standard, robust or none."""
-    epochs: int = 20
+    epochs: int = 12
     """Passes; the learning rate falls to 0 along a cosine, the epoch with the least validation loss is kept."""
     batch_size: int = 128
     """Examples a step."""
@@ -104,7 +105,7 @@ def train_forecaster(
     if options.normalize is None:
         recipe = replace(recipe, normalize=_normalization(series, scaler, recipe, window, options.horizon, early, late))
     learn = pairs(series, scaler, recipe, window, options.horizon, early)
-    judge = pairs(series, scaler, recipe, window, options.horizon, thin(late, DRAWN // (2 * options.targets)))
+    judge = pairs(series, scaler, recipe, window, options.horizon, thin(late, JUDGED // options.targets))
     model, history = _fit(options, learn, judge, callbacks)
     fitted = fit_intervals(judge.answers, predict(model, judge), options.targets)
     metadata = Metadata(
