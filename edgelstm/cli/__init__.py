@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": "Say what a model file holds.",
     "calibrate": "Set a new alarm threshold from recent rows, on the device.",
     "doctor": "Check this machine and a model, and print what mends each finding.",
+    "report": "Show accuracy versus size: what every scheme costs and loses.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }
 

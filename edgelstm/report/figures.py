@@ -1,135 +1,29 @@
-"""The report's figures: arrays in, SVG text out.
-
-Colours of ink and paper are placeholders that become CSS variables, so that one figure serves light, dark and print.
-Data colours are Okabe and Ito's palette (jfly.uni-koeln.de/color), which colour-blind readers can tell apart.
-"""
+"""The report's plots: results in, SVG text out."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.style import context
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-INK, FAINT = "#010203", "#040506"
-BLUE, ORANGE, GREEN, SKY, VERMILLION, PURPLE, YELLOW = (
-    "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#F0E442",
-)  # fmt: skip
-SCHEME_COLOURS = {
-    "keras": BLUE, "float32": SKY, "float16": GREEN, "dynamic": PURPLE, "int8": VERMILLION, "int16x8": "#7F5539",
-}  # fmt: skip
-VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"}
-STYLE = {
-    "figure.constrained_layout.use": True,
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "edgelstm",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9.5,
-    "axes.titlelocation": "left",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.grid": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.5,
-    "grid.alpha": 0.35,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "legend.frameon": False,
-    "lines.linewidth": 1.3,
-}
-Doubles = npt.NDArray[np.float64]
-POINTS = 1200  # columns an SVG line is thinned to: finer than a page shows
+from edgelstm.classification.evaluate import Quality
+
+from .canvas import BLUE, COLOURS, FAINT, HALF, INK, ORANGE, PAPER, VERMILLION, WIDE, canvas, svg, swatch, time_axis
+from .metrics import HEADLINE, METRICS, Metric
+from .results import Example, Histogram, Report, Scheme, Scores, Span, TensorError
+
+DODGE = 0.22  # rows between the marks of two schemes
+SHOWN = 24  # layers in a plot, the worst ones
+ANNOTATED = 12  # classes up to which a confusion matrix has its numbers written in
 
 
-@contextmanager
-def _canvas(width: float, height: float, rows: int = 1, columns: int = 1, **options: object) -> Iterator[Figure]:
-    with context(["default", STYLE]):
-        figure = Figure(figsize=(width, height))
-        figure.subplots(rows, columns, **options)  # type: ignore[call-overload]
-        yield figure
-
-
-def _svg(figure: Figure, label: str) -> str:
-    """The figure as inline SVG, with a label for screen readers."""
-    with context(["default", STYLE]):
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
-    text = re.sub(r'height="[^"]*pt"', "", text, count=1)
-    text = text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    # several figures share one page: their ids must not collide
-    mark = re.sub(r"\W", "", label)[:24]
-    text = re.sub(r'id="([^"]+)"', rf'id="{mark}-\1"', text)
-    text = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{mark}-\2", text)
-    for placeholder, variable in VARIABLES.items():
-        text = text.replace(placeholder, variable)
-    return text
-
-
-def thin(values: Doubles, columns: int = POINTS) -> tuple[Doubles, Doubles]:
-    """Row numbers and values with each stretch's smallest and largest kept, so that a spike stays visible.
-
-    >>> rows, kept = thin(np.arange(10.0), columns=2)
-    >>> kept.tolist()
-    [0.0, 4.0, 5.0, 9.0]
-    """
-    values = np.asarray(values, np.float64)
-    if len(values) <= 2 * columns:
-        return np.arange(len(values), dtype=np.float64), values
-    edges = np.linspace(0, len(values), columns + 1).astype(int)
-    keep: list[int] = []
-    for start, stop in itertools.pairwise(edges):
-        part = values[start:stop]
-        known = np.flatnonzero(np.isfinite(part))
-        if len(known):
-            pair = {start + known[part[known].argmin()], start + known[part[known].argmax()]}
-            keep.extend(sorted(int(row) for row in pair))
-        else:
-            keep.append(int(start))
-    rows = np.asarray(keep)
-    return rows.astype(np.float64), values[rows]
-
-
-def accuracy_versus_size(
-    sizes: Mapping[str, float], quality: Mapping[str, float], intervals: Mapping[str, tuple[float, float]], label: str
-) -> str:
-    """Quality against file size, one mark a scheme, with the Pareto front.
-
-    Args:
-        sizes: File size in KiB a scheme.
-        quality: A figure where higher is better, a scheme.
-        intervals: 95 % interval of that figure, a scheme; may lack schemes.
-        label: Name of the figure.
-    """
-    with _canvas(6.4, 3.6) as figure:
-        axes = figure.axes[0]
-        front = pareto_front(sizes, quality)
-        axes.step([sizes[name] for name in front], [quality[name] for name in front], where="post",
-                  color=FAINT, linestyle="--", label="Pareto front", zorder=1)  # fmt: skip
-        for name in sizes:
-            low, high = intervals.get(name, (quality[name], quality[name]))
-            axes.errorbar(sizes[name], quality[name], [[max(0, quality[name] - low)], [max(0, high - quality[name])]],
-                          fmt="o", color=SCHEME_COLOURS.get(name, INK), capsize=3, markersize=7)  # fmt: skip
-            axes.annotate(name, (sizes[name], quality[name]), xytext=(7, 6), textcoords="offset points")
-        axes.set(xlabel="file size (KiB)", ylabel=label)
-        axes.set_xlim(0, 1.18 * max(sizes.values()))
-        axes.legend(loc="lower right")
-        return _svg(figure, "Accuracy versus size")
+def headline(report: Report) -> Metric | None:
+    """The figure that accuracy is drawn with: the best one that this report has."""
+    known = [name for name in HEADLINE if report.keras.metrics.get(name) is not None]
+    return METRICS[known[0]] if known else None
 
 
 def pareto_front(sizes: Mapping[str, float], quality: Mapping[str, float]) -> list[str]:
@@ -145,137 +39,228 @@ def pareto_front(sizes: Mapping[str, float], quality: Mapping[str, float]) -> li
     return front
 
 
-def scores_over_time(
-    scores: Mapping[str, Doubles],
-    thresholds: Mapping[str, float],
-    alarms: Sequence[tuple[int, int]],
-    labels: Sequence[tuple[int, int]],
-    shown_alarms: str = "int8",
-) -> str:
-    """Scores of several models on the same rows, with alarms and labelled stretches as bands.
-
-    Args:
-        scores: Scores a model, shape (T,), NaN where there is none.
-        thresholds: The threshold a model.
-        alarms: First and last row of each event.
-        labels: First and last row of each labelled anomaly.
-        shown_alarms: Whose alarms these are.
-    """
-    with _canvas(9.2, 3.4) as figure:
+def accuracy_versus_size(report: Report, metric: Metric) -> str:
+    """Quality against file size, one mark a scheme, with the Pareto front and Keras as a line."""
+    reference = report.keras.metrics[metric.name] or 0.0
+    made = [scheme for scheme in report.made_schemes if scheme.metrics.get(metric.name) is not None]
+    sizes = {scheme.scheme: (scheme.size or 0) / 1024 for scheme in made}
+    quality = {scheme.scheme: scheme.metrics[metric.name] or 0.0 for scheme in made}
+    with canvas(WIDE, 3.7) as figure:
         axes = figure.axes[0]
-        for start, end in labels:
-            axes.axvspan(start, end + 1, color=ORANGE, alpha=0.22, linewidth=0)
-        for name, values in scores.items():
-            rows, kept = thin(values)
-            axes.plot(rows, kept, color=SCHEME_COLOURS.get(name, INK), label=f"{name} score",
-                      alpha=0.95, linewidth=0.9)  # fmt: skip
-            axes.axhline(thresholds[name], color=SCHEME_COLOURS.get(name, INK), linestyle=":", linewidth=1)
-        finite = np.concatenate([values[np.isfinite(values)] for values in scores.values()])
-        axes.set_yscale("log")
-        axes.set_ylim(max(float(np.quantile(finite, 0.01)) / 2, 1e-4), float(finite.max()) * 2.2)
-        _alarm_bar(axes, alarms)
-        axes.plot([], [], color=INK, linewidth=5, solid_capstyle="butt", label=f"{shown_alarms} alarm")
-        if labels:
-            axes.fill_between([], [], [], color=ORANGE, alpha=0.22, label="labelled anomaly")
-        axes.plot([], [], color=FAINT, linestyle=":", label="threshold")
-        axes.set(xlabel="row", ylabel="anomaly score (log)")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.17), ncols=5)
-        return _svg(figure, "Scores over time")
+        axes.axhline(reference, color=COLOURS["keras"], linestyle=":", linewidth=1.2, label="Keras, float")
+        front = pareto_front(sizes, quality)
+        bars = {scheme.scheme: _interval_bar(scheme, metric, reference) for scheme in made}
+        span = max(sum(map(sum, bar)) for bar in bars.values()) or 1.0
+        axes.step([sizes[name] for name in front], [quality[name] for name in front], where="post",
+                  color=FAINT, linestyle="--", label="Pareto front", zorder=1)  # fmt: skip
+        for name, colour, mark in swatch(list(sizes)):
+            spread = bars[name]
+            axes.errorbar(sizes[name], quality[name], spread, fmt=mark, color=colour, capsize=3, markersize=8,
+                          elinewidth=1.2, markeredgecolor=PAPER)  # fmt: skip
+            tall = sum(map(sum, spread)) > 0.1 * span
+            axes.annotate(f"{name}, {sizes[name]:.1f} KiB", (sizes[name], quality[name]), textcoords="offset points",
+                          xytext=(10, -3) if tall else (0, 9), ha="left" if tall else "center", fontsize=8.5)  # fmt: skip
+        axes.set(xlabel="file size (KiB)", ylabel=metric.title)
+        axes.set_xlim(0, 1.22 * max(sizes.values()))
+        axes.margins(y=0.18)
+        axes.legend(loc="lower right")
+        return svg(figure, "Accuracy versus size")
 
 
-def _alarm_bar(axes: Axes, alarms: Sequence[tuple[int, int]]) -> None:
+def _interval_bar(scheme: Scheme, metric: Metric, reference: float) -> list[list[float]]:
+    """How far a bar reaches below and above a scheme's mark."""
+    drop, value = scheme.drops.get(metric.name), scheme.metrics[metric.name] or 0.0
+    if drop is None or drop.low is None or drop.high is None:
+        return [[0.0], [0.0]]
+    return [[max(0.0, value - reference - drop.low)], [max(0.0, reference + drop.high - value)]]
+
+
+def scores_over_time(scores: Scores) -> str:
+    """One panel a model on the same rows, with its alarms above and labelled stretches as bands."""
+    step, label = time_axis(scores.rows, scores.period)
+    known = [value for curve in scores.curves.values() for value in curve.y if value is not None and value > 0]
+    with canvas(
+        WIDE, 0.9 + 1.55 * len(scores.curves), len(scores.curves), 1, squeeze=False, sharex=True, sharey=True
+    ) as figure:
+        for axes, (name, curve) in zip(figure.axes, scores.curves.items(), strict=True):
+            _bands(axes, scores.labels, step)
+            heights = np.array([np.nan if value is None else value for value in curve.y], float)
+            axes.plot(np.array(curve.x) * step, heights, color=COLOURS.get(name, INK), linewidth=0.8)
+            if name in scores.thresholds:
+                axes.axhline(scores.thresholds[name], color=INK, linestyle="--", linewidth=0.9)
+            _alarms(axes, scores.alarms.get(name, ()), step)
+            axes.set_yscale("log")
+            axes.set_title(f"{'Keras, float' if name == 'keras' else name}: {len(scores.alarms.get(name, ()))} alarms")
+        figure.axes[0].set_ylim(max(float(np.quantile(known, 0.02)) / 1.5, 1e-4), float(max(known)) * 3.5)
+        figure.axes[0].set_xlim(0, scores.rows * step)
+        figure.axes[-1].set_xlabel(label)
+        figure.supylabel("anomaly score (log)", fontsize=9)
+        top = figure.axes[0]
+        handles: list[Artist] = [
+            top.plot([], [], color=INK, linewidth=5, solid_capstyle="butt")[0],
+            top.plot([], [], color=INK, linestyle="--", linewidth=0.9)[0],
+        ]
+        words = ["alarm", "threshold"]
+        if scores.labels:
+            handles.append(top.fill_between([], [], [], color=ORANGE, alpha=0.3, linewidth=0))
+            words.append("labelled anomaly")
+        figure.legend(handles, words, loc="outside upper right", ncols=3)
+        return svg(figure, "Scores over time")
+
+
+def _bands(axes: Axes, labels: Sequence[Span], step: float) -> None:
+    for start, end in labels:
+        axes.axvspan(start * step, (end + 1) * step, color=ORANGE, alpha=0.3, linewidth=0)
+
+
+def _alarms(axes: Axes, alarms: Sequence[Span], step: float) -> None:
     for start, end in alarms:
-        axes.plot([start, end + 1], [0.97, 0.97], color=INK, linewidth=5, solid_capstyle="butt",
+        axes.plot([start * step, (end + 1) * step], [0.95, 0.95], color=INK, linewidth=5, solid_capstyle="butt",
                   transform=axes.get_xaxis_transform())  # fmt: skip
 
 
-def bars(values: Mapping[str, float], label: str, title: str) -> str:
-    """Horizontal bars, one a name, largest on top."""
-    ordered = sorted(values.items(), key=lambda item: item[1])
-    with _canvas(6.4, 0.9 + 0.27 * len(ordered)) as figure:
+def errors_by_tensor(parts: Mapping[str, Sequence[TensorError]], title: str) -> str:
+    """Relative error of each layer or weight, one mark a scheme, in the order of the graph."""
+    names = _worst_names(parts)
+    with canvas(WIDE, 1.05 + 0.29 * len(names)) as figure:
         axes = figure.axes[0]
-        axes.barh([name for name, _ in ordered], [value for _, value in ordered], color=VERMILLION, height=0.62)
-        for row, (_, value) in enumerate(ordered):
-            axes.annotate(f"{value:.2g}", (value, row), xytext=(4, -3), textcoords="offset points", fontsize=8)
-        axes.set(xlabel=label)
-        axes.set_xlim(0, 1.15 * max((value for _, value in ordered), default=1.0) or 1.0)
-        axes.grid(axis="y", visible=False)
-        return _svg(figure, title)
+        for place, (scheme, colour, mark) in enumerate(swatch(list(parts))):
+            errors = {part.name: 100 * part.error for part in parts[scheme]}
+            beside = DODGE * (place - (len(parts) - 1) / 2)  # two schemes may share a tensor, and so a point
+            shown = [(errors[name], row + beside) for row, name in enumerate(names) if errors.get(name, 0) > 0]
+            axes.plot(*zip(*shown, strict=True), mark, color=colour, markersize=6.5, label=scheme, clip_on=False,
+                      markeredgecolor=PAPER) if shown else None  # fmt: skip
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+        axes.set_xlabel("RMS difference from float, share of the tensor's standard deviation (log)")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5)
+        return svg(figure, title)
 
 
-def histograms(panels: Sequence[tuple[str, Doubles, Doubles, tuple[float, float], float]], columns: int = 3) -> str:
-    """Value histograms of tensors against the range that their integers can hold.
+def _worst_names(parts: Mapping[str, Sequence[TensorError]]) -> list[str]:
+    """Names in the order of the graph, those with the largest errors where there are many."""
+    worst: dict[str, float] = {}
+    for errors in parts.values():
+        for error in errors:
+            worst[error.name] = max(worst.get(error.name, 0.0), error.error)
+    kept = set(sorted(worst, key=lambda name: -worst[name])[:SHOWN])
+    return [name for name in worst if name in kept]
 
-    Args:
-        panels: For each tensor its name, bin edges (B + 1,), counts (B,), lowest and highest value that its
-            integers can hold, and the share of values outside.
-        columns: Panels side by side.
-    """
+
+def histograms(panels: Sequence[Histogram], columns: int = 3) -> str:
+    """Values of float tensors against the range that their integers can hold."""
+    panels = panels[: 4 * columns]
+    columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    with _canvas(9.2, 1.9 * rows, rows, columns, squeeze=False) as figure:
+    with canvas(WIDE, 0.45 + 1.75 * rows, rows, columns, squeeze=False) as figure:
         for axes in figure.axes[len(panels) :]:
             axes.set_visible(False)
-        for axes, (name, edges, counts, (low, high), clipped) in zip(figure.axes, panels, strict=False):
-            axes.stairs(np.maximum(counts, 0.5), edges, fill=True, color=BLUE, alpha=0.75)
-            for limit in (low, high):
-                axes.axvline(limit, color=VERMILLION, linewidth=1.2)
+        for axes, panel in zip(figure.axes, panels, strict=False):
+            counts = np.maximum(np.array(panel.counts, float), 0.5)
+            axes.stairs(counts, panel.edges, baseline=0.5, fill=True, color=BLUE, alpha=0.8)
+            axes.axvspan(panel.low, panel.high, color=FAINT, alpha=0.12, linewidth=0)
+            for limit in (panel.low, panel.high):
+                axes.axvline(limit, color=VERMILLION, linewidth=1.3)
             axes.set_yscale("log")
-            axes.set_title(f"{name}\n{clipped:.2%} clipped", fontsize=8)
-            axes.tick_params(labelsize=7)
-        figure.supxlabel("value (vertical lines: the range its integers hold)", fontsize=8.5)
-        figure.supylabel("count (log)", fontsize=8.5)
-        return _svg(figure, "Value histograms")
+            axes.set_ylim(bottom=0.5)
+            axes.set_title(f"{panel.name}: {panel.clipped:.3%} clipped")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+        figure.supxlabel("value, scaled units", fontsize=9)
+        figure.supylabel("count (log)", fontsize=9)
+        return svg(figure, "Value histograms")
 
 
-def autocorrelation(values: Doubles, lookback: int, period: float | None) -> str:
-    """The autocorrelation (L,) by lag, with the look-back that was chosen from it."""
-    step = period or 1.0
-    with _canvas(6.4, 2.8) as figure:
+def autocorrelation(values: Sequence[float], lookback: int, period: float | None) -> str:
+    """The autocorrelation by lag, with the look-back that was chosen from it."""
+    step, label = time_axis(len(values), period)
+    with canvas(HALF, 2.7) as figure:
         axes = figure.axes[0]
-        lags = np.arange(len(values)) * step
-        axes.plot(lags, values, color=BLUE)
+        axes.plot(np.arange(len(values)) * step, values, color=BLUE)
         axes.axhline(0, color=FAINT, linewidth=0.8)
-        axes.axvline(lookback * step, color=VERMILLION, linestyle="--", label=f"look-back {lookback}")
-        axes.set(xlabel="lag (s)" if period else "lag (rows)", ylabel="autocorrelation")
+        axes.axvline(lookback * step, color=VERMILLION, linestyle="--", label=f"look-back, {lookback} rows")
+        axes.set(xlabel=label.replace("time", "lag").replace("row", "lag (rows)"), ylabel="autocorrelation")
         axes.legend()
-        return _svg(figure, "Autocorrelation")
+        return svg(figure, "Autocorrelation")
 
 
 def training_curves(history: Mapping[str, Sequence[float]]) -> str:
     """Training and validation loss by epoch."""
-    with _canvas(6.4, 2.8) as figure:
+    with canvas(HALF, 2.7) as figure:
         axes = figure.axes[0]
-        for name, colour, label in (("loss", BLUE, "training"), ("val_loss", VERMILLION, "validation")):
-            if name in history:
-                axes.plot(np.arange(1, len(history[name]) + 1), history[name], color=colour, label=label)
+        for name, colour, label, line in (
+            ("loss", BLUE, "training", "-"), ("val_loss", VERMILLION, "validation", "--"),
+        ):  # fmt: skip
+            if history.get(name):
+                axes.plot(np.arange(1, len(history[name]) + 1), history[name], line, color=colour, label=label)
         if history.get("val_loss"):
             best = int(np.argmin(history["val_loss"]))
-            axes.plot(best + 1, history["val_loss"][best], "o", color=VERMILLION, label="kept")
+            axes.plot(best + 1, history["val_loss"][best], "o", color=VERMILLION, label=f"kept: epoch {best + 1}")
         axes.set_yscale("log")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="epoch", ylabel="loss (log)")
         axes.legend()
-        return _svg(figure, "Training curves")
+        return svg(figure, "Training curves")
 
 
-def example_window(channels: Sequence[str], target: Doubles, outputs: Mapping[str, Doubles], kind: str) -> str:
-    """One window a channel with what the models made of it.
+def examples(found: Sequence[Example], period: float | None) -> str:
+    """Windows with what the models made of them: a column an example, a row a channel."""
+    rows = max(len(example.channels) for example in found)
+    with canvas(WIDE, 1.0 + 1.05 * rows, rows, len(found), squeeze=False, sharex="col") as figure:
+        grid = np.asarray(figure.axes).reshape(rows, len(found))
+        for column, example in enumerate(found):
+            for axes in grid[len(example.channels) :, column]:
+                axes.set_visible(False)
+            _example(grid[:, column].tolist(), example, period)
+            grid[0, column].set_title(example.title)
+        handles, words = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, words, loc="outside upper right", ncols=4)
+        return svg(figure, "Example windows")
 
-    Args:
-        channels: Names, F of them.
-        target: The window in sensor units, shape (W, F).
-        outputs: Reconstruction or forecast in sensor units a model, each (W, F).
-        kind: Word for the outputs, such as reconstruction.
-    """
-    shown = len(channels)
-    rows = -(-shown // 2)
-    with _canvas(9.2, 1.0 + 1.5 * rows, rows, 2 if shown > 1 else 1, squeeze=False, sharex=True) as figure:
-        for axes in figure.axes[shown:]:
-            axes.set_visible(False)
-        for index, (axes, name) in enumerate(zip(figure.axes, channels, strict=False)):
-            axes.plot(target[:, index], color=INK, linewidth=1.6, label="measured")
-            for scheme, output in outputs.items():
-                axes.plot(output[:, index], color=SCHEME_COLOURS.get(scheme, BLUE), label=f"{scheme} {kind}")
-            axes.set_title(name)
-        figure.axes[0].legend(fontsize=7.5)
-        figure.supxlabel("row of the window", fontsize=8.5)
-        return _svg(figure, "Example window")
+
+def _example(axes: Sequence[Axes], example: Example, period: float | None) -> None:
+    length = len(example.measured[0])
+    step, label = time_axis(length, period)
+    for index, name in enumerate(example.channels):
+        rows = np.arange(length) * step
+        axes[index].plot(rows, example.measured[index], color=INK, linewidth=2.2, alpha=0.35, label="measured")
+        for scheme, outputs in example.outputs.items():
+            start = length - len(outputs[index])
+            line = {"keras": "-"}.get(scheme, "--") if len(outputs[index]) > 1 else ""
+            axes[index].plot(rows[start:], outputs[index], line, marker="" if line else "o", color=COLOURS.get(scheme, INK),
+                             label="Keras" if scheme == "keras" else scheme)  # fmt: skip
+        axes[index].set_ylabel(
+            name.replace("_", "\n", 1).replace(" (", "\n("), fontsize=8, rotation=0, ha="right", va="center"
+        )
+        axes[index].yaxis.set_major_locator(MaxNLocator(3))
+    axes[len(example.channels) - 1].set_xlabel(label)
+
+
+def confusion(found: Mapping[str, Quality]) -> str:
+    """Share of each true class's examples by answer, one matrix a model."""
+    kept = {name: _occurring(quality) for name, quality in found.items()}
+    names = next(iter(kept.values()))[0]
+    side = min(4.6, 1.9 + 0.24 * len(names))
+    with canvas(WIDE, side, 1, len(kept), squeeze=False, sharey=True) as figure:
+        for axes, (scheme, (_, counts)) in zip(figure.axes, kept.items(), strict=True):
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            axes.pcolormesh(shares[::-1], cmap="cividis", vmin=0, vmax=1, edgecolors=PAPER, linewidth=0.5)
+            for row, column in zip(*np.nonzero(counts), strict=True) if len(names) <= ANNOTATED else ():
+                shade = "#ffffff" if shares[row, column] < 0.5 else "#000000"
+                axes.text(column + 0.5, len(names) - row - 0.5, f"{counts[row, column]:d}", ha="center", va="center",
+                          color=shade, fontsize=8)  # fmt: skip
+            axes.set_xticks(np.arange(len(names)) + 0.5, names, rotation=90, fontsize=7.5)
+            axes.set_yticks(np.arange(len(names)) + 0.5, names[::-1], fontsize=7.5)
+            axes.grid(visible=False)
+            axes.set_title("Keras, float" if scheme == "keras" else scheme)
+            axes.set_xlabel("answer")
+        figure.axes[0].set_ylabel("true class")
+        return svg(figure, "Confusion matrices")
+
+
+def _occurring(quality: Quality) -> tuple[list[str], np.ndarray]:
+    """Class names and counts, without a column of no answer that nothing fell into."""
+    counts = np.asarray(quality.confusion)
+    last = len(quality.classes) - (0 if counts[:, -1].any() else 1)
+    return [name or "no answer" for name in quality.classes[:last]], counts[:last, :last]

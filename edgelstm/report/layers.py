@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.converters.flatbuffer import Graph
+from edgelstm.converters.proof import relative_rms
 from edgelstm.runtime.interpreter import Tensor, backend
 
+from .results import Histogram, TensorError
+
+Array = npt.NDArray[Any]
 BINS = 60
-Doubles = npt.NDArray[np.float64]
+MOST = 32  # tensors kept, the worst ones: an unrolled model has thousands
+WINDOWS = 64  # that they are compared on
 # Ops that a quantizer adds between others: they compute nothing of their own.
 GLUE = {"QUANTIZE", "DEQUANTIZE"}
 TITLES = {
@@ -22,74 +29,73 @@ TITLES = {
     "DEPTHWISE_CONV_2D": "Depthwise conv",
     "BATCH_MATMUL": "Matmul",
 }
+LSTM_WEIGHTS = {"kernel": range(1, 5), "recurrent kernel": range(5, 9), "bias": range(12, 16)}
+DENSE_WEIGHTS = {"kernel": range(1, 2), "bias": range(2, 3)}
+WEIGHTS = {"LSTM": LSTM_WEIGHTS, "Dense": DENSE_WEIGHTS, "Conv": DENSE_WEIGHTS, "Depthwise conv": DENSE_WEIGHTS}
 
 
 @dataclass(frozen=True)
-class TensorError:
-    """One op's output, float against quantized, over the same windows."""
+class Comparison:
+    """A converted model against the float one, tensor by tensor."""
 
-    name: str
-    """Op and its number among its kind, such as `LSTM 2`."""
-    error: float
-    """RMS difference as a share of the float values' standard deviation."""
-    low: float
-    """Lowest value that the integers can hold; -inf for a float tensor."""
-    high: float
-    """Highest value that the integers can hold; inf for a float tensor."""
-    clipped: float
-    """Share of float values outside that range."""
-    edges: Doubles
-    """Histogram bin edges of the float values, shape (B + 1,)."""
-    counts: Doubles
-    """Histogram counts of the float values, shape (B,)."""
+    layers: tuple[TensorError, ...] = ()
+    """Outputs of the ops that compute, in graph order; empty when the two graphs hold different ops, as unrelated
+    lowerings do: a comparison by guess would be worse than none."""
+    weights: tuple[TensorError, ...] = ()
+    """Weight tensors, in graph order."""
+    histograms: tuple[Histogram, ...] = field(default=())
+    """Float values of inputs and outputs against the range of the integers, for integer tensors."""
 
 
-def tensor_errors(
-    float_model: bytes, quantized_model: bytes, inputs: tuple[npt.NDArray[Any], ...]
-) -> tuple[TensorError, ...]:
-    """Compare the outputs of all ops of two conversions of one model.
+def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...]) -> Comparison:
+    """Compare two conversions of one model.
 
     Args:
         float_model: Flatbuffer of the float32 scheme.
-        quantized_model: Flatbuffer of another scheme of the same model.
-        inputs: Windows, (N, ...) for each model input.
-
-    Returns:
-        One entry an op, in graph order; empty when the two graphs hold different ops, as unrelated
-        lowerings do: a comparison by guess would be worse than none.
+        converted: Flatbuffer of another scheme of the same model.
+        inputs: Windows, (N, ...) for each model input; the first 64 are run.
     """
-    exact, quantized = _Probe(float_model), _Probe(quantized_model)
-    if [op for op, _ in exact.ops] != [op for op, _ in quantized.ops]:
-        return ()
-    values, copies = exact.run(inputs), quantized.run(inputs)
-    names = _numbered([op for op, _ in exact.ops])
-    return tuple(
-        _compare(name, value, copy, tensor)
-        for name, value, copy, (_, tensor) in zip(names, values, copies, quantized.ops, strict=True)
+    exact, ours = _Probe(float_model), _Probe(converted)
+    if exact.names != ours.names:
+        return Comparison()
+    windows = tuple(part[:WINDOWS] for part in inputs)
+    values, copies = exact.run(windows), ours.run(windows)
+    found = [
+        (name, value, copy, tensor)
+        for name, value, copy, tensor in zip(exact.names, values, copies, ours.outputs, strict=True)
         if np.issubdtype(value.dtype, np.floating)
-    )
+    ]
+    layers = _worst([TensorError(name, relative_rms(copy, value)) for name, value, copy, _ in found])
+    kept = {layer.name for layer in layers}
+    given = [("input", np.asarray(part, np.float32), tensor) for part, tensor in zip(windows, ours.inputs, strict=True)]
+    pairs = [*given, *((name, value, tensor) for name, value, _, tensor in found if name in kept)]
+    histograms = tuple(_histogram(name, value, tensor) for name, value, tensor in pairs if tensor.scale)
+    return Comparison(layers, _worst(_weights(exact, ours)), histograms)
 
 
-def _compare(name: str, value: npt.NDArray[Any], copy: npt.NDArray[Any], tensor: Tensor) -> TensorError:
+def _worst(errors: list[TensorError]) -> tuple[TensorError, ...]:
+    """The largest errors, in their order."""
+    limit = sorted((error.error for error in errors), reverse=True)[:MOST]
+    return tuple(error for error in errors if error.error >= limit[-1])[:MOST] if errors else ()
+
+
+def _histogram(name: str, value: Array, tensor: Tensor) -> Histogram:
     counts, edges = np.histogram(value, bins=BINS)
-    low, high = -np.inf, np.inf
-    if tensor.scale:
-        limits = np.iinfo(tensor.dtype)
-        low, high = ((limit - tensor.zero_point) * tensor.scale for limit in (limits.min, limits.max))
-    half_step = tensor.scale / 2
-    clipped = float(np.mean((value < low - half_step) | (value > high + half_step)))
-    spread = float(value.std()) or 1.0
-    error = float(np.sqrt(np.mean((value.astype(np.float64) - copy) ** 2))) / spread
-    return TensorError(name, error, low, high, clipped, edges, counts.astype(np.float64))
+    limits = np.iinfo(tensor.dtype)
+    low, high = ((limit - tensor.zero_point) * tensor.scale for limit in (limits.min, limits.max))
+    half = tensor.scale / 2
+    clipped = float(np.mean((value < low - half) | (value > high + half)))
+    return Histogram(name, low, high, clipped, tuple(edges.tolist()), tuple(counts.tolist()))
 
 
-def _numbered(ops: list[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    names = []
-    for op in ops:
-        seen[op] += 1
-        names.append(f"{TITLES.get(op, op.replace('_', ' ').capitalize())} {seen[op]}")
-    return names
+def _weights(exact: _Probe, ours: _Probe) -> list[TensorError]:
+    errors = []
+    for name, first, second in zip(exact.names, exact.operators, ours.operators, strict=True):
+        for part, places in WEIGHTS.get(name.rsplit(" ", 1)[0], {}).items():
+            pair = exact.weights(first, places), ours.weights(second, places)
+            if pair[0] is not None and pair[1] is not None and pair[0].shape == pair[1].shape:
+                errors.append(TensorError(f"{name} {part}", relative_rms(pair[1], pair[0])))
+    return errors
 
 
 class _Probe:
@@ -103,28 +109,59 @@ class _Probe:
             experimental_op_resolver_type=found.plain_kernels,
         )
         self.interpreter.allocate_tensors()
-        details = {detail["index"]: detail for detail in self.interpreter.get_tensor_details()}
+        self.graph = Graph.parse(content)
+        self.operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
+        self.names = _numbered([self.graph.name_of(operator) for operator in self.operators])
         self.inputs = [Tensor.of(detail) for detail in self.interpreter.get_input_details()]
-        self.ops = [(op, Tensor.of(details[index])) for op, index in _ops(content) if op not in GLUE]
+        details = {detail["index"]: detail for detail in self.interpreter.get_tensor_details()}
+        self.outputs = [Tensor.of(details[int(operator.outputs[0])]) for operator in self.operators]
+        self.widened: Mapping[int, int] = {
+            int(operator.outputs[0]): int(operator.inputs[0])
+            for operator in self.graph.operators
+            if self.graph.name_of(operator) == "DEQUANTIZE"
+        }
 
-    def run(self, inputs: tuple[npt.NDArray[Any], ...]) -> list[npt.NDArray[Any]]:
+    def run(self, inputs: tuple[Array, ...]) -> list[Array]:
         """The real values of each op's output over all windows, one array an op."""
-        rows: list[list[npt.NDArray[Any]]] = [[] for _ in self.ops]
+        rows: list[list[Array]] = [[] for _ in self.outputs]
         for window in zip(*inputs, strict=True):
             self.interpreter.reset_all_variables()
             for tensor, values in zip(self.inputs, window, strict=True):
                 self.interpreter.set_tensor(tensor.index, tensor.quantize(values).reshape(tensor.shape))
             self.interpreter.invoke()
-            for kept, (_, tensor) in zip(rows, self.ops, strict=True):
+            for kept, tensor in zip(rows, self.outputs, strict=True):
                 kept.append(tensor.dequantize(self.interpreter.get_tensor(tensor.index)))
         return [np.stack(kept) for kept in rows]
 
+    def weights(self, operator: Any, places: range) -> Array | None:
+        """Real values of an op's constant inputs, in one row; None when one is not there."""
+        parts = []
+        for place in places:
+            index = int(operator.inputs[place]) if place < len(operator.inputs) else -1
+            values = self._real(self.widened.get(index, index)) if index >= 0 else None
+            if values is None:
+                return None
+            parts.append(values.ravel())
+        return np.concatenate(parts)
 
-def _ops(content: bytes) -> list[tuple[str, int]]:
-    """Name and first output tensor of every op, in order."""
-    from tensorflow.lite.python import schema_py_generated as schema
+    def _real(self, index: int) -> Array | None:
+        values = self.graph.constant(index)
+        quantization = self.graph.tensors[index].quantization
+        if values is None or quantization is None or quantization.scale is None or not len(quantization.scale):
+            return values
+        shape = [1] * values.ndim
+        if len(quantization.scale) > 1:
+            shape[quantization.quantizedDimension] = -1
+        scale, zero = (np.asarray(part, np.float64) for part in (quantization.scale, quantization.zeroPoint))
+        real: Array = (values.astype(np.float64) - zero.reshape(shape)) * scale.reshape(shape)
+        return real
 
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
-    codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    return [(codes[op.opcodeIndex], int(op.outputs[0])) for op in model.subgraphs[0].operators]
+
+def _numbered(ops: list[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    names = []
+    for op in ops:
+        title = TITLES.get(op, op.replace("_", " ").capitalize())
+        seen[title] += 1
+        names.append(f"{title} {seen[title]}")
+    return names

@@ -1,0 +1,70 @@
+"""The figures of a report: what each is called, means, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a scheme."""
+
+    name: str
+    """Key in JSON and CSV."""
+    title: str
+    """Heading of its column."""
+    meaning: str
+    """One clause for a reader who never met it."""
+    better: int = 0
+    """1 where higher is better, -1 where lower is, 0 where it only describes."""
+    form: str = "{:.3f}"
+    """How it is written."""
+    unit: str = ""
+    """Unit; `{time}` and `{span}` stand for what the series has."""
+    material: float = 0.0
+    """Difference below which a loss is no reason against a scheme, however certain it is."""
+    compared: bool = False
+    """Whether it compares with Keras, so that Keras itself has none."""
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("vus_pr", "VUS-PR", "how well scores rank anomalous stretches, threshold-free; 1 is perfect, chance is the "
+               "anomalous share; buffers up to 100 rows", 1, material=0.01),
+        Metric("event_recall", "event recall", "share of labelled anomalies that raised an alarm", 1, material=0.01),
+        Metric("false_alarms_per_day", "false alarms", "alarms that overlap no labelled anomaly", -1, "{:.1f}", "{span}"),
+        Metric("delay", "delay", "median time from the start of a labelled anomaly to its alarm", -1, "{:.0f}", "{time}"),
+        Metric("accuracy", "accuracy", "share of right answers; no answer counts as wrong", 1, material=0.01),
+        Metric("macro_f1", "macro F1", "mean over the classes of the harmonic mean of precision and recall", 1, material=0.01),
+        Metric("explained", "variance explained", "share of the signal's variance that the output reproduces on rows of "
+               "normal operation; 1 is perfect", 1, "{:.4f}", material=0.01),
+        Metric("output_error", "output error", "RMS difference from Keras' output on held-back windows, as a share of its "
+               "standard deviation", -1, "{:.2%}", compared=True),
+        Metric("score_correlation", "score correlation", "Pearson correlation of the scores with those of Keras, row by "
+               "row", 1, "{:.4f}", compared=True),
+        Metric("rank_correlation", "rank correlation", "Spearman correlation of the scores with those of Keras", 1, "{:.4f}", compared=True),
+        Metric("threshold", "threshold", "alarm threshold, recalibrated on this file's own scores", 0),
+        Metric("threshold_shift", "threshold shift", "the recalibrated threshold against that of Keras", 0, "{:+.1%}", compared=True),
+        Metric("flips", "decisions flipped", "share of rows that are above the threshold in one of this file and Keras but "
+               "not in the other", -1, "{:.2%}", compared=True),
+        Metric("clipped", "input clipped", "share of the judged rows' values that the model's integer input cannot hold; the "
+               "score is taken against the true values all the same", 0, "{:.2%}", compared=True),
+        Metric("answers_flipped", "answers changed", "share of examples that get another answer than from Keras", -1, "{:.2%}"),
+    )
+}  # fmt: skip
+HEADLINE = ("vus_pr", "accuracy", "explained")  # what accuracy-versus-size is drawn with: the first that a report has
+
+
+def unit(metric: Metric, period: float | None) -> str:
+    """A metric's unit for a series with or without time.
+
+    >>> unit(METRICS["delay"], None), unit(METRICS["delay"], 60.0)
+    ('rows', 's')
+    """
+    return metric.unit.format(time="s" if period else "rows", span="per day" if period else "per 1000 rows")
+
+
+def written(metric: Metric, value: float | None) -> str:
+    """A figure as text, a dash where there is none."""
+    return "–" if value is None else metric.form.format(value)

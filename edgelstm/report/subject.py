@@ -1,0 +1,101 @@
+"""What models are judged on: the user's rows or examples, or what rides along in the model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgelstm.classification.evaluate import read_examples
+from edgelstm.conversion import DETECTORS, Source
+from edgelstm.csvfile import read_frame
+from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.timeparse import LABEL_NAMES
+from edgelstm.series import Series, read_series
+
+from .answers import Answers
+from .detection import Judge
+from .windows import Windows
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and what it is judged on; parts that its kind has no use for are None."""
+
+    source: Source
+    """The Keras model with its representative data."""
+    description: str
+    """What it is judged on, in words."""
+    windows: Windows | None
+    """Windows of normal operation, for the variance explained."""
+    judge: Judge | None = None
+    """Rows for a detector."""
+    answers: Answers | None = None
+    """Labelled examples for a classifier."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """The Keras model's."""
+        return self.source.metadata
+
+    @classmethod
+    def read(cls, source: Source, data: Path | None, label_column: str | None, time_column: str | None) -> Subject:
+        """Read what there is to judge on.
+
+        Raises:
+            SeriesError: If the data cannot be used, or the model's kind has no use for them.
+        """
+        metadata = source.metadata
+        representative = source.representative
+        parts = (representative.held or representative.segments) if representative else ()
+        windows = Windows.of(metadata, parts) if metadata.kind in DETECTORS else None
+        held = f"{len(source.held[0])} windows of normal operation that were held back"
+        if data is None:
+            judge = _own_rows(metadata, parts) if metadata.kind in DETECTORS and parts else None
+            rows = f", and {len(judge.series.values):,} such rows in a stream" if judge else ""
+            return cls(source, held + rows, windows, judge)
+        if metadata.kind == "classifier":
+            return cls(source, data.name, None, answers=_answers(metadata, data, label_column))
+        if metadata.kind not in DETECTORS or metadata.scaler is None:
+            raise SeriesError(
+                f"A {metadata.kind} model gives no score, so that {data.name} cannot judge it. "
+                "Leave --data out, or name its --kind."
+            )
+        judge = Judge(_rows(metadata, data, label_column, time_column), metadata.window)
+        return cls(source, data.name, windows, judge)
+
+
+def _answers(metadata: Metadata, data: Path, label_column: str | None) -> Answers:
+    return Answers(
+        read_examples(metadata, data, label_column), 0 if "vocabulary" in metadata.sections else metadata.window
+    )
+
+
+def _rows(metadata: Metadata, data: Path, label_column: str | None, time_column: str | None) -> Series:
+    label_column = label_column or find_labels(data, metadata.names)
+    series = read_series([data], metadata.names, time_column, label_column, repair=False)
+    if len(series.values) < metadata.window + metadata.horizon:
+        raise SeriesError(
+            f"{data.name} has {len(series.values)} rows; the model needs {metadata.window + metadata.horizon} for its "
+            "first score. Give more rows."
+        )
+    return series
+
+
+def find_labels(data: Path, channels: tuple[str, ...]) -> str | None:
+    """The label column of a CSV file by its usual names, None where there is none."""
+    names = {str(name).lower(): str(name) for name in read_frame(data).columns if str(name) not in channels}
+    return next((names[known] for known in LABEL_NAMES if known in names), None)
+
+
+def _own_rows(metadata: Metadata, parts: tuple[Any, ...]) -> Judge | None:
+    """The longest stretch of representative rows as a series in sensor units."""
+    longest = np.asarray(max(parts, key=len))
+    if metadata.scaler is None or len(longest) < metadata.window + metadata.horizon:
+        return None
+    values = metadata.scaler.inverse(longest)
+    time = np.arange(len(values), dtype=np.float64) * (metadata.period or 1.0)
+    return Judge(Series(values, time, metadata.names, metadata.period, ((0, len(values)),)), metadata.window)

@@ -1,0 +1,153 @@
+"""The report's tables as rows of text: one form for HTML, Markdown and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgelstm.runtime.bench import Benchmark
+
+from .metrics import METRICS, Metric, unit, written
+from .results import Drop, Report, Scheme
+
+WORSE, BETTER, NOISE = "worse", "better", "within noise"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure."""
+
+    text: str
+    """As it is shown."""
+    note: str = ""
+    """Its difference from Keras with the interval."""
+    tone: str = ""
+    """worse, better, within noise, or empty."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of every scheme."""
+
+    title: str
+    """What it is."""
+    unit: str
+    """Its unit, empty where it has none."""
+    meaning: str
+    """For a reader who never met it."""
+    cells: tuple[Cell, ...]
+    """One a scheme."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A column a scheme, a row a figure."""
+
+    title: str
+    schemes: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def costs(report: Report) -> Table:
+    """Size, time and memory, here and on every machine that a measurement was merged from."""
+    made = report.made_schemes
+    here = f" on {report.machine.processor}" if report.machine and report.benches else ""
+    rows = [
+        _row(
+            "file size", "KiB", "the file as it goes to the device, metadata included", [_size(item) for item in made]
+        ),
+        _row("parameters", "", "weights of the network", [f"{item.parameters or 0:,}" for item in made]),
+        _row("per parameter", "bytes", "file size by weight", [_per_parameter(item) for item in made]),
+        *_times(here, "on this machine", [item.bench for item in made]),
+    ]
+    for bench in report.benches:
+        found = {result.scheme: result for result in bench.results}
+        rows += _times(
+            f" on {bench.machine.processor}", f"there ({bench.file})", [found.get(item.scheme) for item in made]
+        )
+    return Table("What each scheme costs", tuple(item.scheme for item in made), tuple(rows))
+
+
+def _row(title: str, unit: str, meaning: str, texts: Sequence[str]) -> Row:
+    return Row(title, unit, meaning, tuple(map(Cell, texts)))
+
+
+def _size(scheme: Scheme) -> str:
+    return f"{(scheme.size or 0) / 1024:.1f}"
+
+
+def _per_parameter(scheme: Scheme) -> str:
+    return f"{(scheme.size or 0) / max(1, scheme.parameters or 0):.2f}"
+
+
+def _times(suffix: str, where: str, benches: Sequence[Benchmark | None]) -> list[Row]:
+    def texts(form: Callable[[Benchmark], str]) -> list[str]:
+        return ["–" if bench is None else form(bench) for bench in benches]
+
+    return [
+        _row(f"latency p50{suffix}", "µs", f"median time {where} of a call: set the window, reset, invoke, get",
+             texts(lambda bench: f"{bench.latency.p50:,.0f}")),
+        _row(f"latency p99{suffix}", "µs", "99th percentile of the same",
+             texts(lambda bench: f"{bench.latency.p99:,.0f}")),
+        _row(f"peak memory{suffix}", "MB", f"of a fresh process {where} after 100 calls; Python, NumPy and the interpreter "
+             "take most of it", texts(lambda bench: f"{bench.start.peak_mb:.1f}")),
+        _row(f"of it the model{suffix}", "MB", "what is beyond Python, NumPy and the interpreter",
+             texts(lambda bench: f"{bench.start.peak_mb - bench.start.base_mb:.1f}")),
+    ]  # fmt: skip
+
+
+def losses(report: Report) -> Table:
+    """Quality of Keras and of every scheme, with the differences."""
+    schemes = (report.keras, *report.made_schemes)
+    rows = tuple(
+        Row(metric.title, unit(metric, report.model.period), metric.meaning,
+            tuple(_cell(metric, scheme) for scheme in schemes))
+        for metric in known_metrics(report)
+    )  # fmt: skip
+    return Table("What each scheme loses", ("Keras", *(scheme.scheme for scheme in report.made_schemes)), rows)
+
+
+def known_metrics(report: Report) -> list[Metric]:
+    """Those that at least one scheme has."""
+    schemes = (report.keras, *report.schemes)
+    return [
+        metric for metric in METRICS.values() if any(scheme.metrics.get(metric.name) is not None for scheme in schemes)
+    ]
+
+
+def _cell(metric: Metric, scheme: Scheme) -> Cell:
+    if scheme.scheme == "keras" and metric.compared:
+        return Cell("–")  # agreement of Keras with itself says nothing
+    text, drop = written(metric, scheme.metrics.get(metric.name)), scheme.drops.get(metric.name)
+    return Cell(text) if drop is None else Cell(text, difference(metric, drop), tone(metric, drop))
+
+
+def difference(metric: Metric, drop: Drop) -> str:
+    r"""A difference from Keras with its interval.
+
+    >>> difference(METRICS["vus_pr"], Drop(-0.05, -0.08, -0.02))
+    '−0.050 [−0.080,\xa0−0.020]'
+    """
+    form = metric.form.replace("{:", "{:+").replace("++", "+")
+    if not visible(metric, drop):
+        return "same"
+    values = [form.format(value) for value in (drop.value, drop.low, drop.high) if value is not None]
+    said = values[0] if len(values) < 3 else f"{values[0]} [{values[1]},\u00a0{values[2]}]"
+    return said.replace("-", "−")
+
+
+def visible(metric: Metric, drop: Drop) -> bool:
+    """Whether a difference or its interval shows at the digits that the metric is written with."""
+    parts = [part for part in (drop.value, drop.low, drop.high) if part is not None]
+    return any(float(metric.form.format(part).rstrip("%")) != 0 for part in parts)
+
+
+def tone(metric: Metric, drop: Drop) -> str:
+    """Whether a difference is a loss, a gain or noise; empty where it is too small to matter, or nothing is known."""
+    if not visible(metric, drop) or drop.certain is None:
+        return ""
+    if not drop.certain:
+        return NOISE
+    if abs(drop.value) < metric.material:
+        return ""
+    return WORSE if drop.value * metric.better < 0 else BETTER

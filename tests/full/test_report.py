@@ -1,0 +1,300 @@
+"""The accuracy-versus-size report: one small model through the command, and its parts on their own."""
+
+import csv
+import functools
+import http.server
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgelstm.report.bootstrap import concatenated, cut_blocks, draws, interval, resample
+from edgelstm.report.page import render
+from edgelstm.report.results import Drop, Scheme, read_report
+from edgelstm.report.tables import costs, losses
+from edgelstm.report.verdict import keeps_quality, remarks, verdicts
+
+COMMAND = str(Path(sys.executable).with_name("edgelstm"))
+PUMP = resources.files("edgelstm.calibration_data")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def edgelstm(*arguments, code=0):
+    """Run a command as a user would."""
+    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A quickly trained model, labelled rows, and the report on both."""
+    from edgelstm.models import Architecture
+    from edgelstm.series import read_series
+    from edgelstm.training import Options, train
+
+    folder = tmp_path_factory.mktemp("report")
+    for name, rows in (("normal", 1500), ("faults", 2400)):
+        lines = PUMP.joinpath(f"pump_{name}.csv").read_text().splitlines(keepends=True)
+        (folder / f"{name}.csv").write_text("".join(lines[: rows + 1]))
+    options = Options(Architecture(units=(8,)), lookback=12, epochs=4)
+    train(read_series([folder / "normal.csv"]), options).save(folder / "pump.keras")
+    done = edgelstm("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
+    (folder / "stdout.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    return read_report((folder / "report/report.json").read_text(), "report.json")
+
+
+@pytest.fixture(scope="module")
+def measured(folder):
+    """What `edgelstm bench` says of the report's int8 file."""
+    return json.loads(edgelstm("bench", folder / "report/pump.int8.tflite", "--seconds", 0.05, "--json").stdout)
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(folder):
+    """The report's folder on a port of this machine, with the paths that were asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    served = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder / "report"))
+    )
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{served.server_port}", asked
+    served.shutdown()
+    served.server_close()
+
+
+def browse(address, user):
+    """What a browser makes of a page, and its messages; no name is resolved, so that it asks nobody else either."""
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    words += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
+    words += [f"--user-data-dir={user}", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--dump-dom"]
+    done = subprocess.run([CHROMIUM, *words, address], capture_output=True, text=True, timeout=180)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+def test_a_browser_shows_the_page_without_a_complaint_or_a_further_request(server, report, tmp_path):
+    """The page's own policy forbids every request: one that it tried would be a complaint."""
+    address, asked = server
+
+    page, complaints = browse(f"{address}/report.html", tmp_path)
+
+    assert asked == ["/report.html"]
+    assert complaints == []
+    assert "default-src 'none'" in page
+    for label in ("Accuracy versus size", "Scores over time", "Error per layer", "Error per weight tensor",
+                  "Value histograms", "Autocorrelation", "Training curves", "Example windows"):  # fmt: skip
+        assert f'aria-label="{label}"' in page
+    assert page.count('scope="row"') == len(costs(report).rows) + len(losses(report).rows)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+def test_a_request_would_be_noticed(server, folder, tmp_path):
+    address, asked = server
+    text = (folder / "report/report.html").read_text()
+    (folder / "report/spoilt.html").write_text(text.replace("<header>", '<header><img src="x.png">'))
+
+    _, complaints = browse(f"{address}/spoilt.html", tmp_path)
+
+    assert any("Content Security Policy" in line for line in complaints)
+    assert asked == ["/spoilt.html"]
+
+
+def test_the_page_names_nothing_on_a_network(folder):
+    page = (folder / "report/report.html").read_text()
+
+    for mark in ("<script", "src=", "@import", "url(http", '<link rel="stylesheet'):
+        assert mark not in page
+
+
+def test_the_json_alone_gives_the_page_again(folder, report):
+    assert render(report) == (folder / "report/report.html").read_text()
+
+
+def test_csv_and_terminal_hold_every_scheme(folder, report):
+    rows = list(csv.DictReader((folder / "report/report.csv").read_text().splitlines()))
+    printed = (folder / "stdout.txt").read_text()
+
+    assert [row["scheme"] for row in rows] == ["keras", *(scheme.scheme for scheme in report.schemes)]
+    for row, scheme in zip(rows[1:], report.schemes, strict=True):
+        assert float(row["vus_pr"]) == scheme.metrics["vus_pr"]
+        assert float(row["vus_pr_drop"]) == scheme.drops["vus_pr"].value
+        assert scheme.scheme in printed
+    assert "VUS-PR" in (folder / "report/report.md").read_text()
+
+
+# -- figures that hold -----------------------------------------------------------------------------------------------
+
+
+def test_quality_is_that_of_the_evaluate_command(folder, report):
+    said = json.loads(edgelstm("evaluate", folder / "report/pump.int8.tflite", folder / "faults.csv", "--json").stdout)
+    int8 = next(scheme for scheme in report.schemes if scheme.scheme == "int8")
+
+    for name in ("vus_pr", "event_recall", "false_alarms_per_day"):
+        assert int8.metrics[name] == pytest.approx(said[name])
+    assert int8.size == (folder / "report/pump.int8.tflite").stat().st_size
+
+
+def test_float32_is_no_drop_at_all(report):
+    drop = report.schemes[0].drops["vus_pr"]
+
+    assert report.schemes[0].scheme == "float32"
+    assert drop.value == pytest.approx(0, abs=1e-3)
+    assert not drop.certain
+
+
+def test_every_layer_of_int8_has_an_error_and_a_range(report):
+    layers = {error.name: error.error for error in report.figures.layers["int8"]}
+    ranges = {panel.name: panel for panel in report.figures.histograms}
+
+    assert {"LSTM 1", "LSTM 2", "Dense 2"} <= set(layers)
+    assert all(0 < error < 0.5 for error in layers.values())
+    assert {"input", "LSTM 1"} <= set(ranges)
+    assert all(panel.low < panel.high and 0 <= panel.clipped < 0.1 for panel in ranges.values())
+
+
+# -- intervals -------------------------------------------------------------------------------------------------------
+
+
+def test_blocks_never_cut_an_anomaly_in_two():
+    blocks = cut_blocks(1000, 20, whole=[(15, 70), (100, 110), (990, 999)])
+
+    assert blocks[0][0] == 0
+    assert blocks[-1][1] == 1000
+    assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(blocks))
+    assert all(stop - start >= 20 for start, stop in blocks)
+    assert not any(first < edge <= last for _, edge in blocks for first, last in [(15, 70), (100, 110), (990, 999)])
+
+
+def test_intervals_of_dependent_rows_hold_the_truth():
+    """Rows that come in runs of 20: drawing single rows would call every second difference certain."""
+    random = np.random.default_rng(5)
+    hits = {1: 0, 40: 0}
+    for _ in range(40):
+        ours, theirs = (np.repeat(random.normal(size=50), 20) for _ in range(2))
+        for least in hits:
+            blocks = cut_blocks(1000, least) if least > 1 else [(row, row + 1) for row in range(1000)]
+            picks = draws(len(blocks), 60)
+            pair = [
+                resample(lambda p, v=values, b=blocks: {"mean": float(v[concatenated(b, p)].mean())}, picks)
+                for values in (ours, theirs)
+            ]
+            low, high = interval("mean", *pair)
+            hits[least] += low <= 0 <= high
+
+    assert hits[40] >= 32
+    assert hits[1] <= 24
+
+
+def test_too_few_blocks_give_no_interval_and_the_report_says_so(report):
+    schemes = tuple(
+        replace(scheme, drops={"vus_pr": Drop(scheme.drops["vus_pr"].value, None, None)}) for scheme in report.schemes
+    )
+
+    assert any("too few" in said for said in remarks(replace(report, schemes=schemes)))
+
+
+# -- verdict ---------------------------------------------------------------------------------------------------------
+
+
+def changed(report, scheme, **changes):
+    """The report with one scheme changed."""
+    return replace(
+        report, schemes=tuple(replace(each, **changes) if each.scheme == scheme else each for each in report.schemes)
+    )
+
+
+def test_a_certain_drop_rules_a_scheme_out_and_noise_does_not(report):
+    worse = changed(report, "int8", drops={"vus_pr": Drop(-0.2, -0.3, -0.1)})
+    noise = changed(report, "int8", drops={"vus_pr": Drop(-0.2, -0.5, 0.1)})
+
+    assert not keeps_quality(worse, worse.schemes[3])
+    assert keeps_quality(noise, noise.schemes[3])
+    assert any("is real" in said for said in remarks(worse))
+    assert any("may be noise" in said for said in remarks(noise))
+
+
+def test_an_int8_file_that_is_larger_or_slower_is_called_so(report):
+    bench = report.schemes[3].bench
+    slow = replace(bench, latency=replace(bench.latency, p50=1e5))
+
+    said = " ".join(remarks(changed(report, "int8", size=10**6, bench=slow)))
+
+    assert report.schemes[3].scheme == "int8"
+    assert "int8 is larger than" in said
+    assert "times slower than float32" in said
+
+
+def test_a_scheme_that_cannot_be_made_is_named_with_its_reason(report):
+    page = render(replace(report, schemes=(*report.schemes, Scheme("int16x8", refused="No such kernel."))))
+
+    assert "There is no int16x8 file: No such kernel." in page
+
+
+# -- measurements from other machines --------------------------------------------------------------------------------
+
+
+def test_a_measurement_from_a_pi_is_merged_and_marked(folder, report, measured, tmp_path):
+    board = {**measured[0]["machine"], "machine": "aarch64", "processor": "Raspberry Pi 5 Model B"}
+    (tmp_path / "pi5.json").write_text(json.dumps([{**measured[0], "machine": board}]))
+    shutil.copytree(folder / "report", tmp_path / "report")
+    before = next(verdict for verdict in verdicts(report) if verdict.target == "Raspberry Pi")
+
+    edgelstm("report", "-o", tmp_path / "report", "--bench", tmp_path / "pi5.json")
+
+    merged = read_report((tmp_path / "report/report.json").read_text(), "report.json")
+    after = next(verdict for verdict in verdicts(merged) if verdict.target == "Raspberry Pi")
+    assert not before.measured
+    assert "edgelstm bench" in before.command
+    assert after.measured
+    assert "Raspberry Pi 5 Model B" in (tmp_path / "report/report.html").read_text()
+    assert merged.schemes == report.schemes
+
+
+def test_a_stranger_s_measurement_is_refused(folder, measured, tmp_path):
+    (tmp_path / "pi.json").write_text(json.dumps([{**measured[0], "source": "f" * 64}]))
+    (tmp_path / "no.json").write_text('{"p50": 3}')
+    before = (folder / "report/report.json").read_bytes()
+
+    other = edgelstm("report", "-o", folder / "report", "--bench", tmp_path / "pi.json", code=1).stderr
+    none = edgelstm("report", "-o", folder / "report", "--bench", tmp_path / "no.json", code=1).stderr
+
+    assert "measured on another model" in other
+    assert "not a result of `edgelstm bench" in none
+    assert len(other.splitlines()) == len(none.splitlines()) == 1
+    assert (folder / "report/report.json").read_bytes() == before
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+
+def test_bad_input_is_one_line_and_leaves_no_file(folder, tmp_path):
+    (tmp_path / "no.keras").write_bytes(b"hello")
+    model, out = folder / "pump.keras", tmp_path / "out"
+
+    assert "not a Keras 3 model" in edgelstm("report", tmp_path / "no.keras", "-o", out, code=1).stderr
+    assert "gone.csv" in edgelstm("report", model, "--data", tmp_path / "gone.csv", "-o", out, code=1).stderr
+    assert "int7" in edgelstm("report", model, "--schemes", "int7", "-o", out, code=2).stderr
+    assert "report.json" in edgelstm("report", "-o", out, "--bench", tmp_path / "no.keras", code=1).stderr
+    assert list(out.iterdir()) == []
