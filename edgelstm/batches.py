@@ -45,6 +45,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.starts = np.concatenate(every)
         self.count = min(len(self.starts), most)
         self.batch_size = batch_size or automatic_batch_size(self.count, steps)
+        self.rule = f"about {steps} steps an epoch of {self.count} windows, between {SMALLEST} and {LARGEST}"
         self.order = np.linspace(0, len(self.starts) - 1, self.count).astype(np.intp)
         self.random = None if seed is None else np.random.default_rng(seed)
         self.on_epoch_end()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .batches import Batches
+if TYPE_CHECKING:
+    from .batches import Batches
 
 RIDGE = 0.25  # penalty by the inputs' mean square and their number a window: the less data, the more shrinkage
 

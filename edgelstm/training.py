@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from edgelstm.runtime.scaling import fit_scaler
 from edgelstm.runtime.scoring import Scoring
 
 from .archive import Representative, save_keras
-from .batches import Batches
-from .linear import set_linear
+from .contamination import Contamination, leave_out, sentences
 from .lookback import Lookback, choose_lookback
 from .models import PER_ROW, Architecture, build
+from .quiet import load_tensorflow
 from .replay import batched_predict
 from .series import Series
 from .splitting import split, usable
@@ -63,6 +63,8 @@ class Options:
     """Largest element of a gradient; instead of clipnorm."""
     seed: int = 0
     """Of weights and shuffling."""
+    leave_out: bool = True
+    """Whether rows unlike all others are kept from training."""
     decision: Mapping[str, Any] = field(default_factory=dict)
     """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
 
@@ -90,13 +92,19 @@ class Trained:
         save_keras(self.model, path, self.metadata, self.representative if embed else None)
 
 
-def train(series: Series, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
+def train(
+    series: Series,
+    options: Options | None = None,
+    callbacks: Sequence[Any] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Trained:
     """Train an autoencoder or a forecaster on rows of normal operation.
 
     Args:
         series: The rows; the newest 15 % choose when to stop.
         options: How; None for the defaults.
         callbacks: Keras callbacks, such as a progress display.
+        tell: Called with a sentence for what the user should know before the training.
 
     Raises:
         TrainingError: If there is too little data; said before training starts.
@@ -104,11 +112,17 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
     options = options or Options()
     lookback = _lookback(series, options)
     reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
+    found = None
+    if options.leave_out:
+        series, found = leave_out(series, reach)
+        for sentence in sentences(found, series):
+            tell(sentence)
     early, late = split(series.parts(), VALIDATION, reach)
     _check_amount(early, late, reach, len(series.values))
+    load_tensorflow()
     scaler = fit_scaler(np.concatenate(early), options.scaler)
     scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
-    model, history = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
+    model, history, batch = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
     metadata = Metadata(
         kind=options.architecture.kind,
         window=lookback.rows,
@@ -123,7 +137,7 @@ def train(series: Series, options: Options | None = None, callbacks: Sequence[An
                 **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
                 **options.decision,
             },
-            "training": _record(options, lookback, history, series),
+            "training": _record(options, lookback, history, batch, series, found),
         },
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
@@ -150,7 +164,13 @@ def _patience(kind: str, window: int, channels: int) -> dict[str, int]:
 
 
 def _lookback(series: Series, options: Options) -> Lookback:
-    chosen = choose_lookback(usable(series.parts(), 8))
+    parts = usable(series.parts(), 8)
+    if not parts:
+        raise TrainingError(
+            f"Training needs stretches of at least 8 complete rows; these {len(series.values)} rows hold none. "
+            "Give more rows, or leave out columns full of holes with --columns."
+        )
+    chosen = choose_lookback(parts)
     if options.lookback is None:
         return chosen
     if options.lookback < 2:
@@ -169,8 +189,12 @@ def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: i
 
 def _fit(
     options: Options, window: int, channels: Sequence[str], early: list[Floats], late: list[Floats], callbacks: Any
-) -> tuple[Any, dict[str, list[float]]]:
+) -> tuple[Any, dict[str, list[float]], dict[str, Any]]:
+    """Fit the weights: the model, its losses, and how the batch size came about."""
     import keras
+
+    from .batches import Batches
+    from .linear import set_linear
 
     keras.utils.set_random_seed(options.seed)
     model = build(options.architecture, window, len(channels), options.horizon)
@@ -195,24 +219,41 @@ def _fit(
     ).history
     if not np.isfinite(history["loss"][-1]):
         raise TrainingError("The loss is no longer finite. Lower --learning-rate or set --clipnorm.")
-    return model, {name: [float(value) for value in values] for name, values in history.items()}
+    batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
+    return model, {name: [float(value) for value in values] for name, values in history.items()}, batch
 
 
 def _channels(series: Series) -> tuple[Channel, ...]:
-    low, high = np.nanmin(series.values, axis=0), np.nanmax(series.values, axis=0)
+    parts = series.parts()
+    low = np.min([part.min(axis=0) for part in parts], axis=0)
+    high = np.max([part.max(axis=0) for part in parts], axis=0)
     return tuple(
-        Channel(name, train_low=float(least), train_high=float(most), longest_run=longest_run(column))
-        for name, least, most, column in zip(series.channels, low, high, series.values.T, strict=True)
+        Channel(
+            name,
+            train_low=float(low[at]),
+            train_high=float(high[at]),
+            longest_run=max(longest_run(part[:, at]) for part in parts),
+        )
+        for at, name in enumerate(series.channels)
     )
 
 
-def _record(options: Options, lookback: Lookback, history: dict[str, list[float]], series: Series) -> dict[str, Any]:
+def _record(
+    options: Options,
+    lookback: Lookback,
+    history: dict[str, list[float]],
+    batch: dict[str, Any],
+    series: Series,
+    found: Contamination | None,
+) -> dict[str, Any]:
     record = asdict(options)
     record["architecture"]["units"] = list(options.architecture.units)
     return {
         "options": record,
         "lookback": {"rows": lookback.rows, "rule": lookback.rule, "autocorrelation": list(lookback.autocorrelation)},
+        "batch": batch,
         "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
         "rows": len(series.values),
         "repairs": series.repairs.record(),
+        "contamination": None if found is None else found.record(),
     }

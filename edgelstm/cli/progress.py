@@ -28,6 +28,9 @@ def epochs(total: int) -> Iterator[list[Any]]:
     if not sys.stderr.isatty():
         yield []
         return
+    from edgelstm.quiet import load_tensorflow
+
+    load_tensorflow()
     import keras
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

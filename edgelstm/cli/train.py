@@ -59,19 +59,21 @@ import click
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--minimum", type=click.IntRange(1), help="Rows above the threshold before an alarm opens.  [default: 2]")
 @click.option("--cooldown", type=click.IntRange(1), help="Quiet rows before an alarm is over.  [default: 10]")
+@click.option("--keep-all", is_flag=True, help="Also train on rows that look unlike all others.")
 @click.option("--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, **given: Any) -> None:
     """Train a model on rows of normal operation.
 
     DATA is one or more CSV files: any separator, with or without header and time column. What had to be mended is
-    counted and said. The newest 15 % of the rows decide when training stops. A classifier learns its classes from a
+    counted and said. Rows that look unlike all others are left out, counted and said too: training data is rarely
+    clean. The newest 15 % of the rows decide when training stops. A classifier learns its classes from a
     label column, of texts or of rows; without DATA it learns the intents of the data set that comes along.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.quiet import load_tensorflow
     from edgelstm.runtime.files import check_writable
     from edgelstm.series import read_series, without_labelled
+    from edgelstm.training import train
 
     check_writable(output)
     if given["kind"] == "classifier":
@@ -88,17 +90,14 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
         return
     if unused := [name for name in ("covariates", "calendar", "timezone", "normalize") if given[name]]:
         raise click.UsageError(f"--{unused[0]} goes with --kind forecaster and --target COLUMN.")
+    options = _options(given)
     names = [name.strip() for name in columns.split(",")] if columns else None
     series = without_labelled(read_series(data, names, time_column, given["label_column"]))
     said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]
     for sentence in said + series.repairs.sentences():
         click.echo(sentence, err=True)
-    load_tensorflow()
-    options = _options(given)
-    from edgelstm.training import train
-
     with epochs(options.epochs) as callbacks:
-        trained = train(series, options, callbacks)
+        trained = train(series, options, callbacks, tell=lambda line: click.echo(line, err=True))
     trained.save(output, embed=not given["no_embed"])
     _report(trained, output, given["as_json"])
 
@@ -113,7 +112,10 @@ def _options(given: dict[str, Any]) -> Any:
     decision = {name: given[name] for name in ("minimum", "cooldown") if given[name] is not None}
     rest = {name: given[name] for name in ("horizon", "scaler", "epochs", "batch_size", "learning_rate", "seed")}
     clipnorm = given["clipnorm"] or (None if given["clipvalue"] else 1.0)
-    return Options(architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], decision=decision, **rest)
+    return Options(
+        architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], decision=decision,
+        leave_out=not given["keep_all"], **rest,
+    )  # fmt: skip
 
 
 def _counts(text: str, option: str) -> tuple[int, ...]:
@@ -135,10 +137,13 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
         "parameters": int(trained.model.count_params()),
         "lookback": metadata.window,
         "lookback_rule": metadata.sections["training"]["lookback"]["rule"],
+        "batch_size": metadata.sections["training"]["batch"]["size"],
+        "batch_rule": metadata.sections["training"]["batch"]["rule"],
         "epochs": len(trained.history["loss"]),
         "loss": trained.history["loss"][-1],
         "validation_loss": min(trained.history["val_loss"]),
         "threshold": metadata.threshold.value,
+        "contamination": metadata.sections["training"]["contamination"],
         "bytes": output.stat().st_size,
     }
     if as_json:
@@ -146,7 +151,8 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
         return
     click.echo(
         f"{output}: {record['kind']}, look-back {record['lookback']} ({record['lookback_rule']}), "
-        f"{record['parameters']} parameters, validation loss {record['validation_loss']:.4f} after {record['epochs']} epochs",
+        f"{record['parameters']} parameters, validation loss {record['validation_loss']:.4f} after {record['epochs']} epochs "
+        f"of batches of {record['batch_size']} ({record['batch_rule']})",
         err=True,
     )
     click.echo(f"Next: edgelstm convert {output} --int8", err=True)
