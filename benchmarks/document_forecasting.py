@@ -60,7 +60,7 @@ def _conditions(report: dict[str, Any]) -> str:
     inputs = [*report["covariates"], *(f"{name} (its past alone)" for name in report["inputs"])]
     return (
         f"{report['rows']} rows: training to {train}, validation to {validation}, test to {test}; {report['daily_origins']} daily "
-        f"origins, {report['origins']} at stride 1. Inputs beside the targets' past and the calendar: {', '.join(inputs) or 'none'} "
+        f"origins, {report['origins']} at stride 1. Inputs beside the targets' past: {', '.join(inputs) or 'none'} "
         f"({report['note']}). {len(report['seeds'])} seeds."
     )
 

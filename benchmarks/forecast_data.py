@@ -41,6 +41,8 @@ class Case:
     """Rows that the linear models look back."""
     note: str
     """What a reader has to know."""
+    calendar: bool = True
+    """Whether the calendar of the hours to come is an input; by the validation part."""
 
     @property
     def origins(self) -> npt.NDArray[np.int64]:
@@ -56,7 +58,7 @@ def electricity(folder: Path) -> Iterator[Case]:
         known = [name for name in COVARIATES if name in frame.columns]
         weather = [name for name in WEATHER if name in frame.columns]
         name = path.name.split(".")[0]
-        yield _load(name, path, target, known, weather, "the past alone, and calendar, of the hours to come")
+        yield _load(name, path, target, known, weather, "calendar of the hours to come")
         if weather:
             note = "ACTUAL temperature of the hours to come as a known covariate: as good as a perfect weather forecast"
             yield _load(f"{name}_weather", path, target, [*known, *weather], [], note)
@@ -78,9 +80,10 @@ def etth(folder: Path) -> Iterator[Case]:
             for horizon in (24, 48):
                 what = targets[0] if len(targets) == 1 else "all"
                 name = f"{path.stem}_{what}_{horizon}"
-                yield Case(
-                    name, series, len(targets), 0, horizon, 24, ETT_ENDS, 96, "no input but the series and its calendar"
-                )
+                # validation MAE with and without, seed 0, 24 hours: 0.1649 and 0.1634 of OT, 0.3960 and 0.3967 of all seven
+                known = what == "all"
+                note = "hour and weekday of the hours to come" if known else "no calendar"
+                yield Case(name, series, len(targets), 0, horizon, 24, ETT_ENDS, 96, note, known)
 
 
 CASES = {"electricity": electricity, "etth": etth}

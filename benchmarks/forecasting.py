@@ -27,6 +27,8 @@ from edgelstm.runtime.scaling import fit_scaler
 from forecast_baselines import absolute, linear, repeat, ridge, sarima, smoothing, truth
 from forecast_data import CASES, Case
 
+from edgelstm.forecasting.data import pairs
+from edgelstm.forecasting.evaluate import coverage
 from edgelstm.quiet import load_tensorflow
 
 Doubles = npt.NDArray[np.float64]
@@ -75,11 +77,10 @@ def baselines(case: Case, values: Doubles, slow: bool) -> dict[str, Any]:
 def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | None, zone: str) -> dict[str, Any]:
     """Train, convert and measure one seed."""
     from edgelstm.conversion import convert_file
-    from edgelstm.forecasting.data import pairs
     from edgelstm.forecasting.training import Options, predict, train_forecaster
 
     start = time.time()
-    options = Options(case.horizon, case.targets, case.known, calendar=True, zone=zone, seed=seed)
+    options = Options(case.horizon, case.targets, case.known, calendar=case.calendar, zone=zone, seed=seed)
     options = replace(options, epochs=epochs) if epochs else options
     seen = replace(
         case.series,
@@ -99,7 +100,7 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
     bundle = load_bundle(int8)
     model = TFLiteModel(bundle.flatbuffer)
     record: dict[str, Any] = {
-        "seed": seed, "validation_mae": min(trained.history["val_loss"]), "normalize": recipe.normalize,
+        "seed": seed, "validation_mae": trained.history["kept_val_loss"][0], "normalize": recipe.normalize,
         "lookback": metadata.window, "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
         "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.proof.error,
     }  # fmt: skip
@@ -116,17 +117,8 @@ def judged(answer: Doubles, given: Any, recipe: Recipe, case: Case, values: Doub
     origins = case.origins if every_row else case.origins[:: case.day]
     missed = ((answer - given.answers) * given.unit).reshape(-1, case.targets, case.horizon)
     predicted = truth(values, origins, case.horizon) + missed
-    return errors(predicted, case, values, every_row) | {"coverage": coverage(answer, given.answers, recipe)}
-
-
-def coverage(predicted: Doubles, answers: Doubles, recipe: Recipe) -> dict[str, float]:
-    """Share of test values inside the intervals, by what they are meant to hold."""
-    residuals = (answers - predicted).reshape(-1, recipe.targets, answers.shape[1])
-    found = {}
-    for level, ends in (recipe.intervals or {}).items():
-        lower, upper = (np.asarray(ends[name]).T for name in ("lower", "upper"))
-        found[level] = float(((residuals >= lower) & (residuals <= upper)).mean())
-    return found
+    residuals = (given.answers - answer).reshape(missed.shape)
+    return errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, recipe)}
 
 
 def measure(case: Case, given: argparse.Namespace, kept: dict[str, Any]) -> dict[str, Any]:

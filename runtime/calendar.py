@@ -13,19 +13,19 @@ from .errors import ConfigError
 Doubles = npt.NDArray[np.float64]
 DAY, YEAR = 86_400.0, 365.2425 * 86_400.0  # seconds
 DAY_WAVES, YEAR_WAVES = 3, 2  # sine and cosine pairs
-FEATURES = 2 * DAY_WAVES + 7 + 2 * YEAR_WAVES
 MONDAY = 3  # days from Monday to 1970-01-01
 
 
-def calendar_features(times: npt.ArrayLike, zone: str = "") -> npt.NDArray[np.float32]:
-    """Hour of the day and day of the year as waves, the weekday as one of seven.
+def calendar_features(times: npt.ArrayLike, zone: str = "", yearly: bool = True) -> npt.NDArray[np.float32]:
+    """Hour of the day as waves, the weekday as one of seven, and day of the year as waves.
 
     Args:
         times: Seconds since 1970, shape (...).
         zone: IANA name such as Europe/Berlin; empty takes the times as they are written.
+        yearly: Whether the day of the year is wanted.
 
     Returns:
-        Shape (..., 17).
+        Shape (..., 17), or (..., 13) without the day of the year.
 
     Raises:
         ConfigError: If this machine does not know the zone.
@@ -35,8 +35,15 @@ def calendar_features(times: npt.ArrayLike, zone: str = "") -> npt.NDArray[np.fl
     """
     local = local_seconds(np.asarray(times, np.float64), zone)
     weekday = (np.floor(local / DAY).astype(np.int64) + MONDAY) % 7
-    parts = [_waves(local / DAY, DAY_WAVES), np.eye(7)[weekday], _waves(local / YEAR, YEAR_WAVES)]
+    parts = [_waves(local / DAY, DAY_WAVES), np.eye(7)[weekday]]
+    if yearly:
+        parts.append(_waves(local / YEAR, YEAR_WAVES))
     return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def calendar_size(yearly: bool) -> int:
+    """Numbers that a moment's features are."""
+    return 2 * DAY_WAVES + 7 + (2 * YEAR_WAVES if yearly else 0)
 
 
 def local_seconds(times: Doubles, zone: str) -> Doubles:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .calendar import FEATURES, calendar_features
+from .calendar import calendar_features, calendar_size
 from .errors import ModelError
 from .metadata import Metadata
 
@@ -40,7 +40,9 @@ class Recipe:
     known: int = 0
     """Further channels whose values are also known for the hours to come (a weather forecast, holidays)."""
     calendar: bool = False
-    """Whether hour, weekday and season of the hours to come are inputs."""
+    """Whether hour and weekday of the hours to come are inputs."""
+    yearly: bool = False
+    """Whether their day of the year is, too: training rows of less than two years cannot teach a season."""
     zone: str = ""
     """IANA time zone of the calendar; empty takes times as they are written."""
     normalize: str = "last"
@@ -134,7 +136,7 @@ def _shared(recipe: Recipe, horizon: int, values: Floats, times: Doubles, origin
     parts = [np.zeros((count, 0), np.float32)]
     if recipe.calendar:
         moments = times[origins[:, None] + calendar_steps(horizon, recipe.patch)]
-        parts.append(calendar_features(moments, recipe.zone).reshape(count, -1))
+        parts.append(calendar_features(moments, recipe.zone, recipe.yearly).reshape(count, -1))
     others = np.clip(values[:, recipe.targets :] / np.float32(FAR), -1, 1)
     if others.shape[1]:
         parts.append(others[origins[:, None] - 1 - _steps(recipe.patch)].reshape(count, -1))
@@ -160,6 +162,6 @@ def _steps(rows: int) -> Rows:
 def context_size(recipe: Recipe, horizon: int, channels: int) -> int:
     """Numbers in a context, K."""
     others = channels - recipe.targets
-    calendar = FEATURES * len(calendar_steps(horizon, recipe.patch)) if recipe.calendar else 0
+    calendar = calendar_size(recipe.yearly) * len(calendar_steps(horizon, recipe.patch)) if recipe.calendar else 0
     which = recipe.targets if recipe.targets > 1 else 0
     return 2 + calendar + which + others * len(_steps(recipe.patch)) + recipe.known * len(_steps(horizon))

@@ -36,6 +36,7 @@ def command(
     import json
 
     from edgelstm.cli.classifiers import evaluate_classifier
+    from edgelstm.cli.forecasters import evaluate_forecaster
     from edgelstm.cli.progress import steps
     from edgelstm.evaluation import evaluate
     from edgelstm.runtime.files import check_writable, write_atomic
@@ -44,6 +45,8 @@ def command(
     if output or model.is_file():  # else the error is the missing model's
         check_writable(target)
     if evaluate_classifier(model, data, label_column, target, as_json):
+        return
+    if evaluate_forecaster(model, data, target, as_json):
         return
     with steps(f"evaluating {model.name}"):
         found = evaluate(model, data, label_column or "anomaly", time_column)

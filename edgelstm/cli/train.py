@@ -40,7 +40,7 @@ import click
 @click.option(
     "--normalize",
     type=click.Choice(["last", "window", "none"]),
-    help="Level that a forecaster's windows are relative to.  [default: the best for a linear model]",
+    help="Level that a forecaster's windows are relative to.  [default: last, if none is clearly better]",
 )
 @click.option("--units", default="24", show_default=True, help="Units of the stacked layers.")
 @click.option("--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.archive import load_keras, read_extras
-from edgelstm.runtime.calendar import DAY, find_zone
+from edgelstm.runtime.calendar import DAY, YEAR, find_zone
 from edgelstm.runtime.errors import ModelError, TrainingError
 from edgelstm.runtime.forecast import Forecaster
 from edgelstm.runtime.metadata import Channel, Metadata
@@ -30,6 +30,7 @@ VALIDATION = 0.15  # newest share of the rows: chooses the epoch, the normalizat
 MOST = 60_000  # origins times targets that are drawn from
 DRAWN = 10_000  # of these, anew each epoch: neighbours resemble each other
 JUDGED = 4_000  # validation examples
+WORTH = 0.95  # of the error relative to the last value: what another normalization has to reach
 PROBED = 6_000  # that choose the normalization
 EMBEDDED, HELD = (
     256,
@@ -58,7 +59,7 @@ class Options:
     lookback: int | None = None
     """Rows looked back, W; None takes a week of days, or 8 patches."""
     normalize: str | None = None
-    """last, window or none; None takes what a linear model forecasts the validation rows best with."""
+    """last, window or none; None takes last, unless another is clearly better for a linear model."""
     network: Network = field(default_factory=Network)
     """Shape of the network."""
     scaler: str = "standard"
@@ -100,7 +101,10 @@ def train_forecaster(
         np.concatenate([series.values[first : min(last, cut)] for first, last in series.segments if first < cut]),
         options.scaler,
     )
-    recipe = Recipe(patch, options.targets, options.known, options.calendar, options.zone, options.normalize or "last")
+    yearly = options.calendar and float(np.ptp(series.time[:cut])) >= 2 * YEAR
+    recipe = Recipe(
+        patch, options.targets, options.known, options.calendar, yearly, options.zone, options.normalize or "last"
+    )
     early = thin(early, MOST // options.targets)
     if options.normalize is None:
         recipe = replace(recipe, normalize=_normalization(series, scaler, recipe, window, options.horizon, early, late))
@@ -162,7 +166,7 @@ def _parted(series: Series, window: int, horizon: int, cut: int) -> tuple[Rows, 
 def _normalization(
     series: Series, scaler: Scaler, recipe: Recipe, window: int, horizon: int, early: Rows, late: Rows
 ) -> str:
-    """The normalization with which a linear model forecasts the validation rows best, in scaled units."""
+    """`last`, which survives drift, unless a linear model forecasts the validation rows clearly better with another."""
 
     def error(kind: str) -> float:
         made = replace(recipe, normalize=kind)
@@ -173,7 +177,9 @@ def _normalization(
         missed = judge.history.reshape(len(judge), -1) @ kernel + bias - judge.answers
         return float(np.abs(missed * judge.unit).mean())
 
-    return min(NORMALIZATIONS, key=error)
+    found = {kind: error(kind) for kind in NORMALIZATIONS}
+    best = min(found, key=lambda kind: found[kind])
+    return best if found[best] < WORTH * found["last"] else "last"
 
 
 def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any]) -> tuple[Any, dict[str, list[float]]]:
@@ -187,12 +193,13 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     steps = -(-min(len(learn), DRAWN) // options.batch_size)
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps * options.epochs)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
-    best = _Best()
+    judged = (judge.inputs, judge.answers, judge.unit[:, 0])
+    best = _Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
     history = model.fit(
         _drawn(learn, options),
         steps_per_epoch=steps,
         epochs=options.epochs,
-        validation_data=(judge.inputs, judge.answers, judge.unit[:, 0]),
+        validation_data=judged,
         validation_batch_size=PREDICTED,
         verbose=0,
         shuffle=False,
@@ -202,15 +209,16 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     if not np.isfinite(history["loss"][-1]):
         raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
     model.set_weights(best.weights)
-    return model, {name: [float(value) for value in values] for name, values in history.items()}
+    kept = {"kept_val_loss": [float(best.loss)]}
+    return model, {name: [float(value) for value in values] for name, values in history.items()} | kept
 
 
 @dataclass
 class _Best:
-    """The weights of the epoch with the least validation loss."""
+    """The weights of the epoch with the least validation loss; at first those of the linear map alone."""
 
-    loss: float = np.inf
-    weights: Any = None
+    loss: float
+    weights: Any
 
     def see(self, model: Any, logs: dict[str, float]) -> None:
         if logs["val_loss"] < self.loss:

@@ -92,7 +92,7 @@ def test_one_origin_gives_the_same_bits_as_many():
     """Training asks for thousands of origins at once, the device for one."""
     random = np.random.default_rng(1)
     values, times = random.normal(size=(60, 4)).astype(np.float32), 1e9 + HOUR * np.arange(60)
-    recipe = Recipe(2, 2, 1, calendar=True, zone="Europe/Berlin")
+    recipe = Recipe(2, 2, 1, calendar=True, yearly=True, zone="Europe/Berlin")
     origins = np.arange(WINDOW, 50)
     many = examples(recipe, WINDOW, HORIZON, values, times, origins)
 
@@ -102,9 +102,10 @@ def test_one_origin_gives_the_same_bits_as_many():
         assert one.context[0].tobytes() == many.context[place].tobytes()
 
 
-def test_the_context_has_the_size_that_the_network_is_built_for():
+@pytest.mark.parametrize("yearly", [False, True])
+def test_the_context_has_the_size_that_the_network_is_built_for(yearly):
     values = np.zeros((60, 4), np.float32)
-    recipe = Recipe(2, 2, 1, calendar=True)
+    recipe = Recipe(2, 2, 1, calendar=True, yearly=yearly)
     given = examples(recipe, WINDOW, HORIZON, values, np.arange(60.0), np.array([8]))
 
     assert given.context.shape[-1] == context_size(recipe, HORIZON, 4)

@@ -134,6 +134,16 @@ def test_the_command_gives_what_python_gives(made):
     np.testing.assert_allclose(printed["targets"]["load"]["lower"], python.lower[:, 0], atol=1e-5)
 
 
+def test_evaluate_measures_errors_and_coverage(made, answers):
+    _, int8_answer, given, _, rows, metadata = answers
+    found = json.loads(run("evaluate", made[1], made[2], "--json").stdout)
+    missed = np.abs(int8_answer - given.answers).reshape(-1, 2, HORIZON)[:, 0].mean() * metadata.scaler.scale[0]
+
+    assert found["origins"] == len(rows)
+    assert found["targets"]["load"]["mae"] == pytest.approx(missed, rel=1e-4)
+    assert set(found["targets"]["load"]["coverage"]) == {"80", "95"}
+
+
 def test_the_fused_op_is_kept(made):
     accuracy = load_bundle(made[1]).metadata.accuracy
 
