@@ -52,6 +52,12 @@ def _stream_families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family("edgelstm_events_total", "counter", "Events opened, by kind", events)
     reasons = [({**labels, "status": why}, n) for labels, s in status for why, n in sorted(s.statuses.items())]
     yield _Family("edgelstm_samples_by_status_total", "counter", "Samples by what became of them", reasons)
+    troubles = [
+        ({"stream": runner.name, "reason": why}, float(count))
+        for runner in runners
+        for why, count in runner.troubles.items()
+    ]
+    yield _Family("edgelstm_input_troubles_total", "counter", "Troubles with the input, by policy", troubles)
 
 
 def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:

@@ -52,6 +52,12 @@ class Runner:
             sink.report = lambda event, full=sink: self._event(event, full)
 
     @property
+    def troubles(self) -> dict[str, int]:
+        """How often each input policy acted, and lines that gave no sample; those that never did are left out."""
+        counts = {**self.detector.guard.counts, "unreadable": self.source.skipped}
+        return {reason: count for reason, count in counts.items() if count}
+
+    @property
     def forwarders(self) -> list[Forwarder]:
         """The sinks that deliver in a thread of their own."""
         return [sink for sink in self.sinks if isinstance(sink, Forwarder)]

@@ -97,7 +97,8 @@ class _Site:
         """What the page shows, with the scores after the numbers that it has already, by stream."""
         numbers = {name: int(text) for name, text in since.items() if text.isdigit()}
         pages = [
-            {**runner.status.page(numbers.get(runner.name, 0)), "sinks": _sinks(runner)} for runner in self.runners
+            {**runner.status.page(numbers.get(runner.name, 0)), "sinks": _sinks(runner), "troubles": runner.troubles}
+            for runner in self.runners
         ]
         return json.dumps({"streams": pages}).encode()
 

@@ -58,6 +58,8 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
         run_all(runners)
     for runner in runners:
         done = runner.status
+        troubles = "".join(f"; {count} {reason}" for reason, count in runner.troubles.items())
         click.echo(
-            f"{runner.name}: {done.samples} samples, {done.scored} scored, {done.opened.total()} events.", err=True
+            f"{runner.name}: {done.samples} samples, {done.scored} scored, {done.opened.total()} events{troubles}.",
+            err=True,
         )

@@ -11,12 +11,13 @@ from .follow import FollowSource
 from .iterable import IterableSource
 from .rows import Columns
 from .sample import Sample
-from .text import TextSource, parse_lines
+from .text import PipeSource, TextSource, parse_lines
 
 __all__ = [
     "Columns",
     "FollowSource",
     "IterableSource",
+    "PipeSource",
     "Sample",
     "Source",
     "TextSource",
@@ -31,6 +32,10 @@ class Source(Protocol):
 
     name: str
     """What to call it in messages."""
+
+    @property
+    def skipped(self) -> int:
+        """Lines or messages so far that gave no sample."""
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples, oldest first."""
@@ -68,4 +73,6 @@ def open_source(spec: Spec, columns: Columns, follow: bool = False, period: floa
         return IioSource(spec.target, build(IioOptions, spec.options, where), columns, period)
     if spec.scheme:
         raise ConfigError(f"{where} is of an unknown kind. A source is a file, -, or one of {', '.join(SCHEMES)}.")
+    if spec.target == "-":
+        return PipeSource(columns)
     return FollowSource(spec.target, columns) if follow else TextSource(spec.target, columns)

@@ -29,6 +29,11 @@ class FollowSource:
         self.rows = LiveRows(columns, self.name, clock=None)
         self._stop = Flag()
 
+    @property
+    def skipped(self) -> int:
+        """See `Source`."""
+        return self.rows.bad
+
     def __iter__(self) -> Iterator[Sample]:
         while not self._stop.is_set():
             try:

@@ -76,6 +76,8 @@ class IioSource:
         self._rows = LiveRows(columns, self.name)
         self._stop = Flag()
 
+    skipped = 0
+
     def __iter__(self) -> Iterator[Sample]:
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):

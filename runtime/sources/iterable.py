@@ -23,6 +23,8 @@ class IterableSource:
         self.name = name
         self._pairs, self._stopped = pairs, False
 
+    skipped = 0
+
     def __iter__(self) -> Iterator[Sample]:
         for row, (time, values) in enumerate(self._pairs):
             if self._stopped:

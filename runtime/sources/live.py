@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
-from .rows import Columns, Parse, Row, layout
+from .rows import Columns, Parse, Row, layout, width
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -38,7 +38,10 @@ class LiveRows:
     def __init__(self, columns: Columns, origin: str, clock: Clock | None = time.time) -> None:
         self.columns, self.origin, self.clock = columns, origin, clock
         self.bad = self.row = 0
+        self.error: EdgelstmError | None = None
+        """What the first line that did not fit had."""
         self._parse: Parse | None = None
+        self._refused = 0
         self.header = ""
 
     def line(self, line: str) -> Sample | None:
@@ -50,16 +53,26 @@ class LiveRows:
         if not line or line.isspace() or line == self.header:
             return None
         try:
-            if self._parse is None:
-                parse, header = layout(line, self.columns, self.origin)
-                self._parse = parse
-                if header:
-                    self.header = line
-                    return None
-            return self.sample(self._parse(line))
+            parse = self._parse or self._settle(line)
+            return None if parse is None else self.sample(parse(line))
         except (SeriesError, ShapeError) as error:
             self._skip(error)
             return None
+
+    def _settle(self, line: str) -> Parse | None:
+        """Settle the layout by a line; None when it is a header.
+
+        Rows as wide as a header that was refused are its rows: they are not taken by position.
+        """
+        try:
+            parse, header = layout(line, self.columns, self.origin)
+        except ShapeError:
+            self._refused = width(line, self.columns)
+            raise
+        if not header and self.error is not None and 1 < self._refused == width(line, self.columns):
+            raise self.error
+        self._parse, self.header = parse, line if header else ""
+        return None if header else parse
 
     def sample(self, row: Row) -> Sample:
         """A row as the next sample."""
@@ -77,11 +90,12 @@ class LiveRows:
         if not self.row and self.bad >= PATIENCE:
             raise error
         if self.bad == 1:
+            self.error = error
             log.warning("%s: a line is passed over: %s", self.origin, error)
 
     def new_file(self) -> None:
         """A rotated file may have other columns: settle the layout anew."""
-        self._parse, self.header = None, ""
+        self._parse, self._refused, self.header = None, 0, ""
 
     def samples(self, lines: Iterable[str]) -> Iterator[Sample]:
         """The samples of all lines."""

@@ -55,6 +55,11 @@ class MqttSource:
         self._rounds = Rounds(len(columns.names))
         self._grid = Grid(len(columns.names), options.every) if options.every > 0 else None
 
+    @property
+    def skipped(self) -> int:
+        """See `Source`."""
+        return self.rows.bad + self.dropped
+
     def __iter__(self) -> Iterator[Sample]:
         client = connect(self.spec, self.options, self._prepare)
         try:

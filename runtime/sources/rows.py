@@ -271,6 +271,15 @@ def _time(text: str, name: str) -> float | None:
         raise SeriesError(f"column {name}: {text[:40]!r} is not a time") from error
 
 
+def width(line: str, columns: Columns) -> int:
+    """Cells of a line, 0 for JSON.
+
+    >>> width("a;b;c", Columns(("flow",)))
+    3
+    """
+    return 0 if line.lstrip()[:1] in ("{", "[") else len(split(line, _separator(line, columns)))
+
+
 def _separator(line: str, columns: Columns) -> str:
     """The separator under which most of the model's names, then most numbers and times, then most cells appear."""
 

@@ -51,6 +51,11 @@ class SerialSource:
         self._library: Any = serial
         self._line: Any = None
 
+    @property
+    def skipped(self) -> int:
+        """See `Source`."""
+        return self.rows.bad
+
     def __iter__(self) -> Iterator[Sample]:
         self._line = self._opened()
         try:

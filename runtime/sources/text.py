@@ -8,8 +8,40 @@ from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
 from .lines import read_lines
+from .live import LiveRows
 from .rows import Columns, Parse, layout
 from .sample import Sample
+
+
+class PipeSource:
+    """Standard input as it comes, for as long as it comes: a bad line is counted, said once and passed over.
+
+    Args:
+        columns: Which columns feed the model.
+
+    Raises (while reading):
+        SeriesError, ShapeError: If not one line fits the model.
+    """
+
+    name = "standard input"
+
+    def __init__(self, columns: Columns) -> None:
+        self.rows = LiveRows(columns, self.name, clock=None)
+        self._stop = Flag()
+
+    @property
+    def skipped(self) -> int:
+        """See `Source`."""
+        return self.rows.bad
+
+    def __iter__(self) -> Iterator[Sample]:
+        yield from self.rows.samples(read_lines("-", self._stop))
+        if self.rows.error is not None and not self.rows.row:
+            raise self.rows.error
+
+    def close(self) -> None:
+        """End the reading soon; may be called from a signal handler or another thread."""
+        self._stop.set()
 
 
 class TextSource:
@@ -29,6 +61,8 @@ class TextSource:
         self.path, self.columns = path, columns
         self.replayable = str(path) != "-"
         self._stop = Flag()
+
+    skipped = 0
 
     def __iter__(self) -> Iterator[Sample]:
         return parse_lines(read_lines(self.path, self._stop), self.columns, self.name)

@@ -161,6 +161,37 @@ def test_bad_input_is_said_in_one_line_and_leaves_no_output(tmp_path, content, s
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
+def test_a_pipe_outlives_a_bad_line_and_says_so_once():
+    rows = DATA.read_text().splitlines()
+    rows[50:50] = ["\x00\x01garbage", "{", "3049,1,2,3,4"]
+    done = edgelstm("run", MODEL, "-", stdin="\n".join(rows))
+    plain = edgelstm("run", MODEL, DATA)
+
+    assert done.returncode == 0
+    assert done.stdout == plain.stdout
+    assert done.stderr.count("passed over") == 1
+    assert "3 unreadable" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["hello\nworld\n", "a,b\n1,2\n", "{}\n" * 30])
+def test_a_pipe_of_which_nothing_fits_is_an_error(text):
+    done = edgelstm("run", MODEL, "-", stdin=text)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The model expects 2 channels" in done.stderr
+
+
+def test_an_installation_may_set_alarms_and_limits(tmp_path):
+    rules = ["--threshold", "1e9", "--limit", "flow_lpm=0:7", "--hold", "3", "--recover", "5"]
+    done = edgelstm("run", MODEL, DATA, *rules)
+    wrong = edgelstm("run", MODEL, DATA, "--limit", "flow=0:7")
+
+    assert {event["kind"] for event in lines(done.stdout)} == {"sensor_fault"}
+    assert "range" in done.stderr
+    assert wrong.returncode == 1
+    assert "Did you mean 'flow_lpm'?" in wrong.stderr
+
+
 def test_score_stopped_in_the_middle_leaves_no_output(tmp_path):
     process = spawn("score", MODEL, "-", "-o", tmp_path / "s.csv", stdin=subprocess.PIPE)
     process.stdin.write(DATA.read_text())
@@ -265,6 +296,7 @@ class Page:
         wait_for(lambda: self.runner.status.samples == rows)
 
     def _pairs(self, values):
+        values[9][0] -= 5  # a late row
         yield from ((row[0], row[1:]) for row in values[: self.rows])
         self.gate.wait(60)
 
@@ -303,6 +335,7 @@ def test_metrics_are_in_prometheus_text_format(page):
     assert all(re.fullmatch(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? -?[0-9.e+-]+', line) for line in samples)
     assert 'edgelstm_samples_total{stream="pump"} 600' in samples
     assert 'edgelstm_running{stream="pump"} 1.0' in samples
+    assert 'edgelstm_input_troubles_total{stream="pump",reason="late"} 1.0' in samples
     assert len(re.findall("^# TYPE", text, re.MULTILINE)) == len(
         set(re.findall(r"^(\w+)", "\n".join(samples), re.MULTILINE))
     )
