@@ -94,7 +94,7 @@ def parse_bundle(content: bytes, origin: str = "model.tflite") -> Bundle:
         raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark).{hint}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.getinfo(ENTRY).file_size > LARGEST_METADATA:
+            if max(archive.getinfo(name).file_size for name in (ENTRY, DIGEST)) > LARGEST_METADATA:
                 raise ModelError(f"{origin} has metadata of an impossible size. Copy the file again.")
             text, digest = archive.read(ENTRY), archive.read(DIGEST).decode()
             body = content[: min(entry.header_offset for entry in archive.infolist())]

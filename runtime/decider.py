@@ -43,7 +43,10 @@ class Decision:
     def of(cls, section: Mapping[str, Any]) -> Decision:
         """From the `decision` section of a model's metadata; keys of a later version are ignored."""
         known = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in section.items() if name in known})
+        try:
+            return cls(**{name: value for name, value in section.items() if name in known})
+        except (TypeError, AttributeError) as error:
+            raise ConfigError(f"The model's alarm rules are damaged ({error}). Convert it again.") from error
 
 
 @dataclass

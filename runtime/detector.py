@@ -54,7 +54,7 @@ class Detector:
     ) -> None:
         if metadata.kind not in ("autoencoder", "forecaster") or metadata.scaler is None:
             raise ModelError(f"A detector needs an autoencoder or a forecaster; received kind {metadata.kind}.")
-        if metadata.scoring is None:
+        if metadata.scoring is None or not metadata.scoring.scale:
             raise ModelError("The model carries no score statistics. Convert it with --calibration normal.csv.")
         self.metadata = metadata
         channels = len(metadata.channels)

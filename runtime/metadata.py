@@ -15,6 +15,7 @@ from .errors import ModelError
 from .scaling import Scaler
 from .scoring import Scoring
 from .threshold import Threshold
+from .typecheck import check_fields
 
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
@@ -122,7 +123,7 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
         core["sections"] = {name: value for name, value in record.items() if name not in _CORE}
         metadata = Metadata(**core)
         _check(metadata)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise ModelError(f"{origin} has damaged metadata ({error}). Convert the model again.") from error
     return metadata
 
@@ -130,7 +131,9 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
 def _build(kind: Any, record: Mapping[str, Any]) -> Any:
     """A dataclass from its record; keys of a later minor version are ignored, lists become tuples."""
     known = {item.name for item in fields(kind)}
-    return kind(**{name: _frozen(value) for name, value in record.items() if name in known})
+    built = kind(**{name: _frozen(value) for name, value in record.items() if name in known})
+    check_fields(built)
+    return built
 
 
 def _frozen(value: Any) -> Any:
@@ -138,11 +141,34 @@ def _frozen(value: Any) -> Any:
 
 
 def _check(metadata: Metadata) -> None:
+    check_fields(metadata)
     if metadata.kind not in KINDS:
         raise ValueError(f"kind {metadata.kind!r} is none of {', '.join(KINDS)}")
     if metadata.scheme not in SCHEMES:
         raise ValueError(f"scheme {metadata.scheme!r} is none of {', '.join(SCHEMES)}")
-    if metadata.scaler and len(metadata.scaler.offset) != len(metadata.channels):
-        raise ValueError(f"{len(metadata.scaler.offset)} scalings for {len(metadata.channels)} channels")
-    if not isinstance(metadata.window, int) or not 0 < metadata.window <= 1_000_000:
-        raise ValueError(f"window {metadata.window!r} is not a sensible count")
+    if not 0 < metadata.window <= 1_000_000 or not 0 <= metadata.horizon <= 1_000_000:
+        raise ValueError(f"window {metadata.window!r} and horizon {metadata.horizon!r} are not sensible counts")
+    if metadata.period is not None and metadata.period <= 0:
+        raise ValueError(f"period {metadata.period!r} is not a time")
+    if len(set(metadata.names)) < len(metadata.channels):
+        raise ValueError("two channels have the same name")
+    _check_numbers(metadata)
+
+
+def _check_numbers(metadata: Metadata) -> None:
+    """Scaler, scoring and threshold must be of use for this number of channels."""
+    channels, scaler, scoring = len(metadata.channels), metadata.scaler, metadata.scoring
+    if scaler and (len(scaler.offset), len(scaler.scale)) != (channels, channels):
+        raise ValueError(f"{len(scaler.offset)} scalings for {channels} channels")
+    if scaler and not all(scale > 0 for scale in scaler.scale):
+        raise ValueError("a scale that is not above 0")
+    fitted = (len(scoring.center), len(scoring.scale)) if scoring else (0, 0)
+    if fitted not in ((channels, channels), (0, 0)):  # a style that is not fitted yet has none
+        raise ValueError(f"{fitted[1]} error scales for {channels} channels")
+    if scoring and not (all(scale > 0 for scale in scoring.scale) and scoring.rows > 0 and 0 < scoring.smoothing <= 1):
+        raise ValueError("score statistics that are none")
+    wide = channels if scoring and scoring.method == "mahalanobis" else 0
+    if scoring and [len(row) for row in scoring.precision] != [channels] * (wide or len(scoring.precision)):
+        raise ValueError("a covariance of another shape")
+    if metadata.threshold and metadata.threshold.value < 0:
+        raise ValueError(f"threshold {metadata.threshold.value!r}")

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ConfigError
+from .errors import ConfigError, ModelError
 from .metadata import Channel, Metadata
 from .specs import unknown_keys
 
@@ -101,7 +101,10 @@ def warmup(metadata: Metadata) -> int:
     """Samples that a streaming model needs before its output counts, the window for others."""
     if not metadata.stateful:
         return metadata.window
-    return int(metadata.sections.get("streaming", {}).get("warmup", 1))
+    try:
+        return max(1, int(metadata.sections.get("streaming", {}).get("warmup", 1)))
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelError(f"The model's streaming section is damaged ({error}). Convert it again.") from error
 
 
 def longest_run(values: npt.ArrayLike) -> int:

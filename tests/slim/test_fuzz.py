@@ -1,19 +1,27 @@
 """Damaged files end in a clear error: never a crash, a hang, or another kind of exception."""
 
+import io
 import json
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from edgelstm.runtime.bundle import parse_bundle
-from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime import Detector
+from edgelstm.runtime.bundle import LARGEST_METADATA, Bundle, parse_bundle
+from edgelstm.runtime.config import load_config, make_config
+from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
 from edgelstm.runtime.flatbuffer import read_graph
 from edgelstm.runtime.metadata import from_json, to_json
+from edgelstm.runtime.sources import Columns
+from edgelstm.runtime.sources.live import LiveRows
+from edgelstm.runtime.specs import parse_spec
 from edgelstm.runtime.state import read_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CONTENT = (Path(__file__).parent / "models" / "cast.int8.tflite").read_bytes()
+FLATBUFFER = parse_bundle(CONTENT).flatbuffer
 METADATA = json.loads(to_json(parse_bundle(CONTENT).metadata))
 spots = st.lists(st.tuples(st.integers(0, len(CONTENT) - 1), st.integers(0, 255)), min_size=1, max_size=8)
 anything = st.recursive(
@@ -55,6 +63,75 @@ def test_noise_is_no_flatbuffer(noise):
 @settings(max_examples=200, deadline=None)
 def test_metadata_with_any_value_changed_is_read_or_refused(name, value):
     read_or_refuse(from_json, json.dumps(METADATA | {name: value}))
+
+
+def places(node, before=()):
+    """Every path into nested lists and dictionaries."""
+    if before:
+        yield before
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        yield from places(value, (*before, key))
+
+
+@given(st.sampled_from(sorted(places(METADATA), key=str)), anything)
+@settings(max_examples=200, deadline=None)
+def test_a_detector_of_damaged_metadata_works_or_is_refused(path, value):
+    record = json.loads(json.dumps(METADATA))
+    node = record
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    with suppress(EdgelstmError):
+        Detector.from_bundle(Bundle(FLATBUFFER, from_json(json.dumps(record)))).probe()
+
+
+def test_metadata_that_is_nested_too_deeply_is_refused():
+    with pytest.raises(ModelError):
+        from_json('{"schema":1,"kind":' + "[" * 100_000)
+
+
+def test_a_digest_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    content = io.BytesIO()
+    content.write(FLATBUFFER)
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("edgelstm.json", json.dumps(METADATA))
+        archive.writestr("edgelstm.sha256", b"0" * (LARGEST_METADATA + 1))
+
+    with pytest.raises(ModelError, match="impossible size"):
+        parse_bundle(content.getvalue())
+
+
+@given(st.text(max_size=60) | st.sampled_from(["model", "to", "stream"]).flatmap(lambda key: st.just(f"{key} = 1e999")))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_configuration_or_refused(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("config") / "pump.toml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    with suppress(ConfigError):
+        load_config(path)
+
+
+@given(st.dictionaries(st.sampled_from(["model", "source", "to", "limit", "stream", "minimum", "adapt"]), anything))
+@settings(max_examples=200, deadline=None)
+def test_any_values_are_a_configuration_or_refused(record):
+    with suppress(ConfigError):
+        make_config(record)
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_an_address_or_refused(text):
+    with suppress(ConfigError):
+        parse_spec(text)
+
+
+@given(st.lists(st.text(max_size=30) | anything.map(json.dumps), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_a_live_source_outlives_any_lines(lines):
+    rows = LiveRows(Columns(("flow", "motor")), "the line", clock=None)
+    with suppress(SeriesError, ShapeError):
+        for sample in rows.samples(lines):
+            assert len(sample.values) == 2
 
 
 @given(st.binary(max_size=200))
