@@ -169,7 +169,7 @@ class Detector:
         if threshold is None:
             return Result(time, score, None, False, parts, status, self._watch(index, time))
         event = self.decider.update(index, time, score, threshold, parts)
-        events = self._watch(index, time)
+        events = self._watch(index, time) if self.guard.uneasy or self.faults.open else ()
         longterm = self.longterm
         if longterm is not None and longterm.take(self._packed, score):
             events += self._look(longterm, index, time, parts)

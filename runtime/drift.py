@@ -7,7 +7,6 @@ from the model's own rows of normal operation by the same code: a day and a nigh
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,14 +19,14 @@ from .errors import ModelError
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-CHUNK = 32  # samples reduced at once, so that what waits stays small in memory and in a snapshot
+CHUNK = 128  # samples reduced at once, so that what waits stays small in memory and in a snapshot
 SECTION = "drift"
 BINS = 10  # the usual number for a PSI, deciles
 MEMORY = 8  # blocks, over which the histogram forgets
 LEAST_SHARE = 1e-3  # of a bin, so that an empty one has a logarithm
 NOTABLE = 0.25  # PSI; the customary limit of a major shift (Siddiqi, Credit Risk Scorecards, 2006)
 LEAST_SUM = 4.0  # blocks at the threshold: an alarm that is shorter is no drift
-BLOCKS = 64  # blocks that the rows of normal operation are cut into, at most
+BLOCKS = 32  # blocks that the rows of normal operation are cut into
 LARGEST_BLOCK = 1024  # samples
 LEAST_BLOCKS = 6  # fewer say nothing about what is usual
 
@@ -37,7 +36,7 @@ class Reference:
     """Inputs and scores in normal operation; the metadata section `drift`."""
 
     block: int
-    """Samples between looks, a multiple of 32."""
+    """Samples between looks, a multiple of 128."""
     edges: Sequence[Sequence[float]]
     """Inner bin edges of each channel, scaled units, shape (F, 9)."""
     above: Sequence[Sequence[float]]
@@ -79,13 +78,16 @@ class Histogram:
     """Each channel's share of samples above its edges, forgetting old blocks, and its distance from the reference."""
 
     def __init__(self, above: Sequence[Sequence[float]]) -> None:
-        self._usual = [_shares(row) for row in above]
         self.above: Doubles = np.asarray(above, np.float64)
+        self._usual = _shares(self.above)
 
     def update(self, above: Doubles) -> list[float]:
-        """Take a block's shares, shape (F, 9); return the PSI of each channel."""
+        """Take a block's shares, shape (F, 9); return the PSI of each channel, 0 for the same shares."""
         self.above = self.above + (above - self.above) / MEMORY
-        return [_psi(_shares(row), usual) for row, usual in zip(self.above.tolist(), self._usual, strict=True)]
+        found = _shares(self.above)
+        distances = ((found - self._usual) * np.log(found / self._usual)).sum(axis=1)
+        rounded: list[float] = np.round(distances, 6).tolist()  # platforms differ in the last bits of a logarithm
+        return rounded
 
 
 class PageHinkley:
@@ -107,7 +109,7 @@ class PageHinkley:
 
 def count_above(rows: Floats, edges: Floats) -> npt.NDArray[np.int64]:
     """How many of the rows (N, F) are above each edge (F, 9), shape (F, 9)."""
-    counts: npt.NDArray[np.int64] = (rows[:, :, None] > edges).sum(axis=0)
+    counts: npt.NDArray[np.int64] = np.add.reduce(rows[:, :, None] > edges, axis=0, dtype=np.int64)
     return counts
 
 
@@ -143,16 +145,13 @@ def fit_reference(segments: Sequence[Floats], scores: Sequence[npt.ArrayLike], t
     )  # fmt: skip
 
 
-def _shares(above: Sequence[float]) -> list[float]:
-    """Bin shares from the shares above the edges.
+def _shares(above: Doubles) -> Doubles:
+    """Bin shares, shape (F, 10), from the shares above the edges, shape (F, 9).
 
-    >>> [round(share, 2) for share in _shares([0.75, 0.25])]
-    [0.25, 0.5, 0.25]
+    >>> _shares(np.array([[0.75, 0.25]])).tolist()
+    [[0.25, 0.5, 0.25]]
     """
-    ends = [1.0, *above, 0.0]
-    return [max(LEAST_SHARE, a - b) for a, b in itertools.pairwise(ends)]
-
-
-def _psi(found: Sequence[float], usual: Sequence[float]) -> float:
-    """Population stability index, 0 for the same shares; rounded, so that platforms agree to the last digit."""
-    return round(math.fsum((p - q) * math.log(p / q) for p, q in zip(found, usual, strict=True)), 6)
+    ends = np.ones((len(above), above.shape[1] + 2))
+    ends[:, 1:-1], ends[:, -1] = above, 0.0
+    shares: Doubles = np.maximum(ends[:, :-1] - ends[:, 1:], LEAST_SHARE)
+    return shares

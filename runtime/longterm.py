@@ -1,6 +1,7 @@
 """What is watched over hours and weeks, not sample by sample: drift, and the threshold that follows it.
 
-A sample only waits here; the work is done once in 32 samples, some 2 µs each, and once in a block of 64 chunks or so.
+A sample only waits here; the work is done once in 128 samples and once in a block, some 2 µs a sample
+in all.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -84,7 +86,7 @@ class LongTerm:
         for channel in faulty:
             counts[channel] = np.rint(np.asarray(reference.above[channel]) * len(rows))
         self.counts += counts
-        self.total += math.fsum(min(score / reference.unit, 1.0) for score in scores)
+        self.total += math.fsum(map(min, scores, repeat(reference.unit))) / reference.unit
         self.parts = [a + b for a, b in zip(self.parts, parts, strict=True)]
         self.seen += len(rows)
         return (

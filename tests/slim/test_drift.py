@@ -39,7 +39,7 @@ def test_a_file_knows_what_is_usual(bundle):
     usual = Reference.of(bundle.metadata.sections[SECTION], 2)
 
     assert np.asarray(usual.edges).shape == np.asarray(usual.above).shape == (2, 9)
-    assert usual.block % 32 == 0
+    assert usual.block % 128 == 0
     assert min(usual.limits) >= 0.25
 
 
@@ -109,7 +109,7 @@ def test_a_stuck_channel_is_a_sensor_fault_and_no_drift_of_inputs(bundle):
     assert "inputs" not in {event.reason for event in drifts(events)}
 
 
-@pytest.mark.parametrize("cut", [1, 31, 32, 1100, 1500, 2100])
+@pytest.mark.parametrize("cut", [1, 127, 128, 1100, 1500, 2100])
 def test_a_restored_watch_goes_on_as_if_never_stopped(models, cut):
     bundle, rows = load_bundle(models / "cast.int8.tflite"), tank(2500)
     rows[1000:2000, 1] += 25
@@ -133,15 +133,15 @@ def test_too_few_rows_know_nothing_of_drift(bundle):
 
 
 def test_what_is_usual_survives_the_file(bundle):
-    rows = [np.random.default_rng(0).normal(size=(800, 2)).astype(np.float32)]
-    usual = fit_reference(rows, [np.full(800, 0.5)], 1.0)
+    rows = [np.random.default_rng(0).normal(size=(900, 2)).astype(np.float32)]
+    usual = fit_reference(rows, [np.full(900, 0.5)], 1.0)
     read = Reference.of(json.loads(json.dumps(asdict(usual))) | {"of a later version": 1}, 2)
 
     assert asdict(read) == json.loads(json.dumps(asdict(usual)))
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"block": 0}, {"block": 33}, {"edges": [[1.0]]}, {"limits": []}, {"unit": None}, {"level": float("nan")}]
+    "wrong", [{"block": 0}, {"block": 64}, {"edges": [[1.0]]}, {"limits": []}, {"unit": None}, {"level": float("nan")}]
 )
 def test_a_damaged_section_is_refused(bundle, wrong):
     sections = {**bundle.metadata.sections, SECTION: bundle.metadata.sections[SECTION] | wrong}
