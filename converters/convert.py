@@ -30,6 +30,7 @@ def convert(
     schemes: tuple[str, ...] = ("int8",),
     *,
     lookback: int | None = None,
+    starts: tuple[int, ...] | None = None,
     io: str = "int8",
     allow_drop: bool = False,
     tell: Tell = lambda _: None,
@@ -42,6 +43,8 @@ def convert(
         held: Later windows of the same shapes, for the proof.
         schemes: Any of float32, float16, dynamic, int8.
         lookback: Rows for a model with an open time axis.
+        starts: For the streaming form: `windows` are single rows (N, 1, F) then, and a sequence begins at each of these;
+            `held` is one sequence. None converts the windowed form.
         io: Input and output type of int8 models, int8 or float32.
         allow_drop: Accept errors above the limits.
         tell: Called with the name of each step.
@@ -65,6 +68,7 @@ def convert(
         job = {
             "inputs": len(inputs),
             "lookback": lookback,
+            "starts": starts,
             "schemes": list(schemes),
             "io": io,
             "allow_drop": allow_drop,

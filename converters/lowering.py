@@ -44,8 +44,12 @@ def input_shapes(model: Any, lookback: int | None = None) -> tuple[tuple[int, ..
     return tuple(shapes)
 
 
-def check(model: Any) -> None:
+def check(model: Any, streaming: bool = False) -> None:
     """Refuse what cannot be converted, by layer name.
+
+    Args:
+        model: A Keras model.
+        streaming: Whether its state is wanted from call to call.
 
     Raises:
         ConversionError: With the reason and a way out.
@@ -55,7 +59,7 @@ def check(model: Any) -> None:
             f"Model {model.name!r} has no symbolic inputs (a subclassed model). Rebuild it with the functional API."
         )
     for layer in model._flatten_layers():
-        if getattr(layer, "stateful", False):
+        if getattr(layer, "stateful", False) and not streaming:
             raise ConversionError(
                 f"Layer {layer.name!r} is stateful: its state would leak between windows. Rebuild it with stateful=False."
             )

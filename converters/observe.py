@@ -43,23 +43,29 @@ class Observations:
         return self.ranges[key]
 
 
-def observe(content: bytes, windows: tuple[npt.NDArray[Any], ...]) -> Observations:
+def observe(
+    content: bytes, windows: tuple[npt.NDArray[Any], ...], starts: tuple[int, ...] | None = None
+) -> Observations:
     """Run the float model over windows, keeping every intermediate tensor.
 
     Args:
         content: Float flatbuffer.
         windows: (N, ...) for each input.
+        starts: Of a streaming model, the windows (of one row each) at which a sequence begins: the state is kept from
+            there to the next one. None resets it before every window.
     """
     graph = Graph.parse(content)
     interpreter = _preserving(content)
     watched = _activations(graph)
     size = sum(int(np.prod(graph.tensors[index].shape)) for index in watched)
     count = max(8, min(len(windows[0]), BUDGET // max(1, size)))
-    chosen = np.unique(np.linspace(0, len(windows[0]) - 1, count).astype(int))
+    spread = np.unique(np.linspace(0, len(windows[0]) - 1, count).astype(int))
+    chosen = spread if starts is None else np.arange(min(count, len(windows[0])))
     inputs = [Tensor.of(detail) for detail in interpreter.get_input_details()]
     seen: dict[int, list[Floats]] = {index: [] for index in watched}
     for row in chosen:
-        interpreter.reset_all_variables()
+        if starts is None or row in starts:
+            interpreter.reset_all_variables()
         for tensor, values in zip(inputs, windows, strict=True):
             interpreter.set_tensor(tensor.index, tensor.quantize(values[row]).reshape(tensor.shape))
         interpreter.invoke()
@@ -67,11 +73,21 @@ def observe(content: bytes, windows: tuple[npt.NDArray[Any], ...]) -> Observatio
             seen[index].append(interpreter.get_tensor(index))
     stacked = {index: np.concatenate(parts) for index, parts in seen.items()}
     cells = {
-        int(operator.outputs[0]): largest_cell(graph, operator, stacked[int(operator.inputs[0])])
+        int(operator.outputs[0]): max(
+            largest_cell(graph, operator, part) for part in _sequences(stacked[int(operator.inputs[0])], starts)
+        )
         for operator in graph.operators
         if graph.name_of(operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM"
     }
     return Observations({index: values.ravel() for index, values in stacked.items()}, cells)
+
+
+def _sequences(inputs: Floats, starts: tuple[int, ...] | None) -> list[Floats]:
+    """What an LSTM saw, as sequences (N, T, F) that each begin with a zero state."""
+    if starts is None:
+        return [inputs]
+    cuts = [start for start in starts if 0 < start < len(inputs)]
+    return [part.reshape(1, -1, inputs.shape[-1]) for part in np.split(inputs, cuts)]
 
 
 def _preserving(content: bytes) -> Any:
@@ -152,8 +168,15 @@ def _rounding_error(values: Floats, low: float, high: float) -> float:
     return float(np.mean((rounded - values) ** 2))
 
 
-def run(content: bytes, windows: tuple[npt.NDArray[Any], ...]) -> tuple[npt.NDArray[Any], ...]:
-    """Outputs of a converted model over windows, through the runtime's own model object; (N, ...) an output."""
+def run(content: bytes, windows: tuple[npt.NDArray[Any], ...], stream: bool = False) -> tuple[npt.NDArray[Any], ...]:
+    """Outputs of a converted model over windows, through the runtime's own model object; (N, ...) an output.
+
+    Args:
+        content: Flatbuffer.
+        windows: (N, ...) for each input.
+        stream: Whether they are consecutive samples of one stream; the state is kept between them then.
+    """
     model = TFLiteModel(content)
-    rows = [model(*window) for window in zip(*windows, strict=True)]
+    call = model.step if stream else model
+    rows = [call(*window) for window in zip(*windows, strict=True)]
     return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))

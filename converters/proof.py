@@ -61,6 +61,14 @@ class Proof:
     """All ops."""
     newer_ops: tuple[str, ...] = ()
     """Ops, with version, that tflite-runtime 2.14 does not have; empty where it runs the file."""
+    steps: int = 0
+    """Consecutive samples of a streaming model that `error` is over, the state never reset; 0 for a windowed one."""
+    late_error: float = 0.0
+    """RMS difference over the last tenth of these, relative: about `error` where nothing drifts."""
+    history: float = 0.0
+    """RMS difference between the float outputs after a long history and after one window, relative."""
+    warmup: int = 0
+    """Samples after which a fresh stream gives what a long one gives, within 5 %."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""

@@ -53,6 +53,17 @@ class Job:
     """Input and output type of the int8 scheme."""
     allow_drop: bool = False
     """Whether limits on the error are waived."""
+    starts: tuple[int, ...] | None = None
+    """Of a streaming model, the representative rows at which a sequence begins; the held-back rows are one sequence."""
+    history: float = 0.0
+    """See `Proof`."""
+    warmup: int = 0
+    """See `Proof`."""
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the state is kept from one sample to the next."""
+        return self.starts is not None
 
 
 def convert_all(
@@ -64,7 +75,7 @@ def convert_all(
         ConversionError: If a scheme's error is above its limit and `allow_drop` is off.
     """
     content = job.content
-    exact = run(content, job.held)
+    exact = run(content, job.held, job.streaming)
     lowering = max(relative_largest(ours, theirs) for ours, theirs in zip(exact, job.keras_outputs, strict=True))
     if not lowering <= FLOAT_LIMIT and not job.allow_drop:
         raise ConversionError(
@@ -90,11 +101,11 @@ class _Context:
 
     def observations(self) -> Observations:
         if self.seen is None:
-            self.seen = observe(self.content, self.job.windows)
+            self.seen = observe(self.content, self.job.windows, self.job.starts)
         return self.seen
 
     def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
-        outputs = run(flatbuffer, self.job.held)
+        outputs = run(flatbuffer, self.job.held, self.job.streaming)
         model, graph = TFLiteModel(flatbuffer), Graph.parse(flatbuffer)
         pairs = list(zip(outputs, self.exact, strict=True))
         names = graph.op_names()
@@ -117,8 +128,18 @@ class _Context:
                 recurrent_ops=sum(name in RECURRENT for name in names),
                 ops=len(names),
                 newer_ops=missing(graph),
+                **self._stream(pairs),
             ),
         )
+
+    def _stream(self, pairs: list[tuple[Array, Array]]) -> dict[str, Any]:
+        """What a proof says of a streaming model."""
+        if not self.job.streaming:
+            return {}
+        steps = len(self.job.held[0])
+        late = slice(steps * 9 // 10, steps)
+        drift = max(relative_rms(ours[late], exact[late]) for ours, exact in pairs)
+        return {"steps": steps, "late_error": drift, "history": self.job.history, "warmup": self.job.warmup}
 
 
 def _clipped(model: TFLiteModel, held: Windows) -> float:

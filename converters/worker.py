@@ -10,8 +10,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Record = dict[str, Any]
+Windows = tuple[npt.NDArray[Any], ...]
 
 
 def main(folder: Path) -> None:
@@ -31,23 +36,52 @@ def main(folder: Path) -> None:
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def _convert(folder: Path, job: dict, windows: tuple, held: tuple) -> dict:  # type: ignore[type-arg]
+def _convert(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
     _tell("loading TensorFlow")
     import keras
 
-    from .lowering import lower
-    from .schemes import Job, convert_all
+    from .schemes import convert_all
 
     model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    make = _stream_job if job["starts"] is not None else _window_job
+    results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell)
+    for scheme, conversion in results.items():
+        (folder / f"{scheme}.tflite").write_bytes(conversion.flatbuffer)
+    return {"proofs": {scheme: conversion.proof.record() for scheme, conversion in results.items()}}
+
+
+def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
+    """What is to be converted: the model over its window."""
+    import keras
+
+    from .lowering import lower
+    from .schemes import Job
+
     given = list(held) if len(held) > 1 else held[0]
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(model.predict(given, verbose=0)))
     _tell("lowering")
     content = lower(model, job["lookback"])
-    shared = Job(content, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"])
-    results = convert_all(shared, tuple(job["schemes"]), _tell)
-    for scheme, conversion in results.items():
-        (folder / f"{scheme}.tflite").write_bytes(conversion.flatbuffer)
-    return {"proofs": {scheme: conversion.proof.record() for scheme, conversion in results.items()}}
+    return Job(content, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"])
+
+
+def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
+    """What is to be converted: the model over one row, its state kept."""
+    from .lowering import check, lower
+    from .schemes import Job
+    from .streaming import check_causal, compare, endless, keras_stream, over_rows
+
+    check(model, streaming=True)
+    check_causal(model)
+    _tell("lowering")
+    content = lower(over_rows(model, 1))
+    _tell("comparing with Keras, row by row")
+    history, warmup = compare(model, content, held[0], job["lookback"])
+    rows = endless(held[0])
+    expected = keras_stream(model, rows)
+    parameters, starts = int(model.count_params()), tuple(job["starts"])
+    return Job(
+        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], starts, history, warmup
+    )  # fmt: skip
 
 
 def _tell(step: str) -> None:

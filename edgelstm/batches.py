@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 SMALLEST, LARGEST = 16, 256
+STRETCH = 256  # rows that a streaming forecaster learns on at a time, at least; four windows where that is more
+OVERLAP = 8  # stretches an epoch that a row is in
+STRETCHES = 8  # a batch
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -24,6 +27,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: Of the shuffling; None keeps time order.
         most: Windows an epoch; of a longer series each epoch draws as many, in time order they are spread evenly.
         steps: Batches an epoch that an automatic batch size aims at.
+        each_row: Whether each row of a window has a target: the H rows after it, as one row of H * F numbers.
     """
 
     def __init__(
@@ -35,10 +39,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int | None,
         most: int,
         steps: int,
+        each_row: bool = False,
     ) -> None:
         super().__init__()
         self.rows = np.concatenate(parts)
-        self.window, self.horizon = window, horizon
+        self.window, self.horizon, self.each_row = window, horizon, each_row
         reach = window + horizon
         firsts = np.cumsum([0, *map(len, parts)])[:-1]
         every = [first + np.arange(len(part) - reach + 1) for first, part in zip(firsts, parts, strict=True)]
@@ -56,12 +61,36 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         chosen = self.starts[self.order[index * self.batch_size : (index + 1) * self.batch_size]]
         block = self.rows[chosen[:, None] + np.arange(self.window + self.horizon)]
+        if self.each_row:
+            return block[:, : self.window], self._following(block)
         return (block[:, : self.window], block[:, self.window :]) if self.horizon else (block, block)
+
+    def _following(self, block: Floats) -> Floats:
+        ahead = np.lib.stride_tricks.sliding_window_view(block[:, 1:], self.horizon, axis=1)
+        return np.moveaxis(ahead, -1, 2).reshape(len(block), self.window, -1)
 
     def on_epoch_end(self) -> None:
         """Shuffle anew; of a long series every epoch sees other windows."""
         if self.random is not None:
             self.order = self.random.permutation(len(self.starts))[: self.count]
+
+
+def stretches(parts: Sequence[Floats], window: int, horizon: int, batch_size: int | None, seed: int | None) -> Batches:
+    """Batches of long stretches with a target at each row, for a model that starts each from a zero state.
+
+    Args:
+        parts: Scaled segments, each (T_i, F).
+        window: Rows of the windowed form, W.
+        horizon: Rows to forecast, H.
+        batch_size: Stretches a batch; None for 8.
+        seed: Of the shuffling; None keeps time order.
+    """
+    longest = max(map(len, parts)) - horizon
+    # a short series is cut in two at least, so that there is something to shuffle
+    length = max(2, min(max(STRETCH, 4 * window), longest if seed is None else longest // 2))
+    whole = [part for part in parts if len(part) >= length + horizon]
+    most = max(1, OVERLAP * sum(map(len, whole)) // length)
+    return Batches(whole, length, horizon, batch_size or STRETCHES, seed, most, 1, each_row=True)
 
 
 def automatic_batch_size(windows: int, steps: int) -> int:

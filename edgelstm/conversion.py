@@ -8,31 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from edgelstm.converters import Conversion, RepresentativeCheck, check_representative, convert
 from edgelstm.runtime.bundle import Bundle
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.engine import TFLiteEngine
-from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.recipe import SECTION as FORECAST
-from edgelstm.runtime.scaling import fit_scaler
-from edgelstm.runtime.windows import sliding_windows
 
-from .archive import Representative, load_keras, read_extras
-from .forecasting.calibration import examples_of
 from .forecasting.intervals import refit_intervals
-from .series import read_series
-from .splitting import split, usable
+from .source import Source, read_source
+from .streaming import LONGEST_WARMUP, described, streamed
 from .versions import tool_versions
 
-Array = npt.NDArray[Any]
-WINDOWS = 256  # representative windows, spread over all rows
-HELD = 128  # held-back windows for the proof
-HELD_SHARE = 0.25
 DETECTORS = ("autoencoder", "forecaster")
 
 
@@ -50,22 +37,6 @@ class Converted:
     """The threshold of the Keras model, for comparison."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A Keras model with its representative data, wherever they came from."""
-
-    path: Path
-    """The `.keras` file."""
-    metadata: Metadata
-    """Its own, or made up for a foreign model."""
-    representative: Representative | None
-    """Scaled segments; None when windows were given directly."""
-    windows: tuple[Array, ...]
-    """Representative windows, (N, ...) an input."""
-    held: tuple[Array, ...]
-    """Later windows."""
-
-
 def convert_file(
     path: Path | str,
     schemes: Sequence[str] = ("int8",),
@@ -74,6 +45,7 @@ def convert_file(
     scaler: str | None = None,
     kind: str | None = None,
     lookback: int | None = None,
+    streaming: bool = False,
     io: str = "int8",
     allow_drop: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -88,6 +60,7 @@ def convert_file(
         scaler: Fitted on a calibration CSV; None is `standard`, `none` for a model that eats sensor units.
         kind: Kind of a foreign model; None infers an autoencoder from equal input and output shapes.
         lookback: Rows for an open time axis.
+        streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
         io: Input and output type of int8 models.
         allow_drop: Accept errors above the limits.
         tell: Called with the name of each step.
@@ -96,7 +69,10 @@ def convert_file(
         ModelError: If the file is no Keras model.
         ConversionError: If it cannot be converted.
     """
+    if streaming:  # what a foreign model is shows in its one-row form, see `described`
+        kind, lookback = kind or "forecaster", lookback or LONGEST_WARMUP
     source = read_source(path, calibration, scaler, kind, lookback)
+    source = streamed(source) if streaming else source
     return convert_source(source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, tell=tell)
 
 
@@ -113,7 +89,7 @@ def convert_source(
     check = check_representative(source.windows, source.held)
     conversions = convert(
         source.path, source.windows, source.held, tuple(schemes),
-        lookback=lookback, io=io, allow_drop=allow_drop, tell=tell,
+        lookback=lookback, starts=source.starts, io=io, allow_drop=allow_drop, tell=tell,
     )  # fmt: skip
     tell("thresholds")
     return {scheme: _finish(source, conversion, check) for scheme, conversion in conversions.items()}
@@ -128,13 +104,15 @@ def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck) 
         accuracy={**conversion.proof.record(), "representative": _check_record(check)},
         sections={name: part for name, part in source.metadata.sections.items() if name != "training"},
     )
+    if metadata.stateful:
+        metadata = described(metadata, conversion)
     if FORECAST in metadata.sections:
         metadata = refit_intervals(metadata, TFLiteModel(conversion.flatbuffer), source.representative)
     elif metadata.kind in DETECTORS and source.representative is not None:
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
         metadata = fit_detector(metadata, engine, normal)
-    name = f"{source.path.stem}.{conversion.proof.scheme}.tflite"
+    name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.proof.scheme}.tflite"
     threshold = source.metadata.threshold.value if source.metadata.threshold else None
     return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold)
 
@@ -147,136 +125,3 @@ def _check_record(check: RepresentativeCheck) -> dict[str, Any]:
         "constant": list(check.constant),
         "warnings": list(check.warnings),
     }
-
-
-def read_source(
-    path: Path | str,
-    calibration: Path | str | None = None,
-    scaler: str | None = None,
-    kind: str | None = None,
-    lookback: int | None = None,
-) -> Source:
-    """A `.keras` file with its representative data: its own, or a calibration file's. Arguments as in `convert_file`.
-
-    Raises:
-        ModelError: If the file is no Keras model.
-        ConversionError: If there are no representative data, or they do not fit the model.
-    """
-    path = Path(path)
-    metadata, representative = read_extras(path)
-    if calibration is not None:
-        return _calibrated(path, metadata, Path(calibration), scaler, kind, lookback)
-    if metadata is None:
-        raise ConversionError(
-            f"{path.name} carries no representative data: it was not saved by `edgelstm train`, or Keras saved it again "
-            "and dropped them. Give rows of normal operation with --calibration FILE (.csv raw rows, .npy windows)."
-        )
-    if representative is None:
-        raise ConversionError(
-            f"{path.name} was trained with --no-embed and carries no representative data. "
-            "Give rows of normal operation with --calibration FILE."
-        )
-    if "vocabulary" in metadata.sections or FORECAST in metadata.sections:
-        return _whole(path, metadata, representative)
-    return _from_segments(path, metadata, representative)
-
-
-def _whole(path: Path, metadata: Metadata, representative: Representative) -> Source:
-    """Texts and a forecaster's examples are not cut into windows: each one is whole, (N, ...) an input."""
-    step = -(-len(representative.held[0]) // HELD)
-    return Source(
-        path, metadata, representative, representative.segments, tuple(p[::step] for p in representative.held)
-    )
-
-
-def _from_segments(path: Path, metadata: Metadata, representative: Representative) -> Source:
-    windows, held = (
-        spread_windows(parts, metadata.window, count)
-        for parts, count in ((representative.segments, WINDOWS), (representative.held, HELD))
-    )
-    return Source(path, metadata, representative, (windows,), (held,))
-
-
-def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
-    """At most `count` windows (N, W, F), spread evenly over all segments.
-
-    Raises:
-        ConversionError: If no segment holds a window.
-    """
-    views = [sliding_windows(np.asarray(part, np.float32), length) for part in usable(segments, length)]
-    if not views:
-        raise ConversionError(
-            f"No stretch of the representative rows holds a window of {length} rows. Give more with --calibration."
-        )
-    total = sum(map(len, views))
-    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
-    ends = np.cumsum([len(view) for view in views])
-    parts = np.searchsorted(ends, chosen, side="right")
-    starts = np.concatenate([[0], ends[:-1]])
-    return np.stack([views[part][row - starts[part]] for part, row in zip(parts, chosen, strict=True)])
-
-
-def _calibrated(
-    path: Path, metadata: Metadata | None, calibration: Path, scaler: str | None, kind: str | None, lookback: int | None
-) -> Source:
-    """Representative data from a file of the user's."""
-    if metadata is not None and FORECAST in metadata.sections and calibration.suffix not in (".npy", ".npz"):
-        return _whole(path, metadata, examples_of(metadata, calibration))
-    model = load_keras(path)
-    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]
-    if calibration.suffix in (".npy", ".npz"):
-        arrays = _arrays(calibration, len(shapes))
-        window = lookback or (arrays[0].shape[1] if arrays[0].ndim > 1 else 1)
-        count = len(arrays[0])
-        cut = count - max(1, int(HELD_SHARE * count))
-        blank = metadata or Metadata("generic", int(window), channels=_unnamed(shapes[0]))
-        return Source(path, blank, None, tuple(part[:cut] for part in arrays), tuple(part[cut:] for part in arrays))
-    if len(shapes) != 1 or len(shapes[0]) != 2:
-        raise ConversionError(
-            f"A CSV calibrates a model with one input of shape (rows, channels); {path.name} has inputs {shapes}. "
-            "Give windows as .npz, one array an input."
-        )
-    window = metadata.window if metadata else shapes[0][0] or lookback
-    if window is None:
-        raise ConversionError(f"{path.name} has an open time axis {shapes[0]}. Give its length with --lookback N.")
-    series = read_series([calibration], metadata.names if metadata else None)
-    if shapes[0][1] not in (None, len(series.channels)):
-        raise ConversionError(
-            f"{path.name} eats {shapes[0][1]} channels; {calibration.name} has {len(series.channels)} "
-            f"({', '.join(series.channels)}). Make a file with just the right columns, in order."
-        )
-    early, late = split(series.parts(), HELD_SHARE, window + 1)
-    fitted = (
-        metadata.scaler if metadata and metadata.scaler else fit_scaler(np.concatenate(early), scaler or "standard")
-    )
-    if metadata is None:
-        kind = kind or (
-            "autoencoder" if outputs == [(window, len(series.channels))] or outputs == shapes else "generic"
-        )
-        metadata = Metadata(
-            kind, int(window), int(outputs[0][0]) if kind == "forecaster" else 0,
-            tuple(Channel(name) for name in series.channels), series.period, fitted,
-        )  # fmt: skip
-    parts = (tuple(fitted.transform(part) for part in side) for side in (early, late))
-    return _from_segments(path, metadata, Representative(*parts))
-
-
-def _unnamed(shape: tuple[int | None, ...]) -> tuple[Channel, ...]:
-    return tuple(Channel(f"channel_{i + 1}") for i in range(shape[-1] or 0)) if len(shape) == 2 else ()
-
-
-def _arrays(path: Path, inputs: int) -> tuple[Array, ...]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise ConversionError(f"There is no file {path}. Check the name.") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise ConversionError(f"{path} is not a NumPy file of numbers: {error}.") from error
-    arrays = (loaded,) if isinstance(loaded, np.ndarray) else tuple(loaded[name] for name in sorted(loaded.files))
-    if len(arrays) != inputs or len({len(part) for part in arrays}) != 1 or len(arrays[0]) < 2:
-        raise ConversionError(
-            f"The model has {inputs} inputs and needs as many arrays of the same number of windows (2 or more); "
-            f"{path.name} holds shapes {[part.shape for part in arrays]}."
-        )
-    return arrays

@@ -99,6 +99,8 @@ def _metadata_lines(said: Mapping[str, Any]) -> Iterator[str]:
         return
     streaming = ", streaming" if said["stateful"] else ""
     yield f"kind: {said['kind']}, scheme {said['scheme']}, window {said['window']}, horizon {said['horizon']}{streaming}"
+    if said["stateful"] and "streaming" in said:
+        yield f"warm-up: {said['streaming'].get('warmup', 1)} samples after a start, a gap or a reset"
     if said["period"]:
         yield f"period: {said['period']:g} s"
     scaler = said["scaler"] or {"kind": "none", "offset": [], "scale": []}

@@ -21,13 +21,14 @@ def set_linear(model: Any, batches: Batches) -> None:
     """
     gram: Any = 0.0
     moment: Any = 0.0
-    count = batches.count
+    count, width = 0, model.get_layer("linear").kernel.shape[0]
     for index in range(len(batches)):
         windows, targets = batches[index]
-        flat = windows.reshape(len(windows), -1).astype(np.float64)
+        flat = windows.reshape(-1, width).astype(np.float64)
+        count += len(flat)
         inputs = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
         gram = gram + inputs.T @ inputs
-        moment = moment + inputs.T @ targets.reshape(len(targets), -1)
+        moment = moment + inputs.T @ targets.reshape(len(flat), -1)
     strength = RIDGE * (len(gram) - 1) / count * float(np.diag(gram)[:-1].mean())
     penalty = np.full(len(gram), max(strength, 1e-9))
     penalty[-1] = 1e-9

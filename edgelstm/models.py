@@ -33,6 +33,9 @@ class Architecture:
     linear: bool = True
     """A linear map of the whole window beside a forecaster's layers (LSTNet's highway, arXiv 1703.07015): it is solved
     for exactly, and the recurrent layers learn what it cannot."""
+    streaming: bool = False
+    """Whether a forecaster is made of causal layers alone and learns a forecast at every row of long stretches, so that
+    its one-row form (`edgelstm convert --streaming`) is used as it was trained."""
     initializer: str = "glorot"
     """glorot (Xavier), he or orthogonal, for the input kernels; recurrent kernels are orthogonal."""
 
@@ -47,6 +50,11 @@ class Architecture:
             raise TrainingError(f"An initializer is one of {', '.join(INITIALIZERS)}; received {self.initializer!r}.")
         if self.bidirectional and self.kind == "forecaster":
             raise TrainingError("A bidirectional forecaster would see the future. Leave --bidirectional out.")
+        if self.streaming and (self.kind, self.cell, self.attention) != ("forecaster", "lstm", False):
+            raise TrainingError(
+                "Streaming is for forecasters of LSTM layers without attention: a window is not there in a stream. "
+                "Give --kind forecaster, or leave --streaming out."
+            )
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"Dropout is a share in [0, 1); received {self.dropout}.")
 
@@ -72,7 +80,8 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
     if architecture.kind == "forecaster":
         flat = keras.layers.Dense(horizon * channels, name="forecast")(code)
         if architecture.linear:
-            rows = keras.layers.Flatten(name="flat")(inputs)
+            # in a stream only the newest row is at hand
+            rows = inputs[:, -1] if architecture.streaming else keras.layers.Flatten(name="flat")(inputs)
             straight = keras.layers.Dense(horizon * channels, name="linear")(rows)
             flat = keras.layers.Add(name="sum")([flat, straight])
         outputs = keras.layers.Reshape((horizon, channels), name="rows")(flat)
@@ -83,6 +92,22 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
     flat = keras.layers.Dense(window * channels, name="reconstruction")(squeezed)
     outputs = keras.layers.Reshape((window, channels), name="rows")(flat)
     return keras.Model(inputs, outputs, name="autoencoder")
+
+
+def build_learner(architecture: Architecture, channels: int, horizon: int) -> Any:
+    """A streaming forecaster as it learns: a forecast at every row, (B, L, F) to (B, L, H * F) for stretches of any length.
+
+    Its layers have the names and weights of `build`'s.
+    """
+    import keras
+
+    inputs = keras.Input((None, channels), name="window")
+    hidden = _stack(architecture, inputs, every=True)
+    flat = keras.layers.Dense(horizon * channels, name="forecast")(hidden)
+    if architecture.linear:
+        straight = keras.layers.Dense(horizon * channels, name="linear")(inputs)
+        flat = keras.layers.Add(name="sum")([flat, straight])
+    return keras.Model(inputs, flat, name="learner")
 
 
 def _row_autoencoder(architecture: Architecture, inputs: Any, channels: int) -> Any:
@@ -113,16 +138,23 @@ def _encode(architecture: Architecture, inputs: Any) -> Any:
     """One vector for the whole window."""
     import keras
 
-    hidden = inputs
-    last = len(architecture.units)
-    for number, units in enumerate(architecture.units, 1):
-        sequence = number < last or architecture.attention
-        hidden = _layer(architecture, units, sequence, f"encoder_{number}")(hidden)
-        if architecture.dropout and number < last:
-            hidden = keras.layers.Dropout(architecture.dropout, name=f"dropout_{number}")(hidden)
+    hidden = _stack(architecture, inputs, architecture.attention)
     if architecture.attention:
         attended = keras.layers.Attention(name="attention")([hidden, hidden])
         hidden = keras.layers.GlobalAveragePooling1D(name="context")(attended)
+    return hidden
+
+
+def _stack(architecture: Architecture, inputs: Any, every: bool) -> Any:
+    """The recurrent layers, with a vector for `every` row or for the last one."""
+    import keras
+
+    hidden = inputs
+    last = len(architecture.units)
+    for number, units in enumerate(architecture.units, 1):
+        hidden = _layer(architecture, units, number < last or every, f"encoder_{number}")(hidden)
+        if architecture.dropout and number < last:
+            hidden = keras.layers.Dropout(architecture.dropout, name=f"dropout_{number}")(hidden)
     return hidden
 
 

@@ -20,7 +20,7 @@ from edgelstm.runtime.scoring import Scoring
 from .archive import Representative, save_keras
 from .contamination import Contamination, leave_out, sentences
 from .lookback import Lookback, choose_lookback
-from .models import PER_ROW, Architecture, build
+from .models import PER_ROW, Architecture, build, build_learner
 from .quiet import load_tensorflow
 from .replay import batched_predict
 from .series import Series
@@ -193,14 +193,21 @@ def _fit(
     """Fit the weights: the model, its losses, and how the batch size came about."""
     import keras
 
-    from .batches import Batches
+    from .batches import Batches, stretches
     from .linear import set_linear
 
     keras.utils.set_random_seed(options.seed)
-    model = build(options.architecture, window, len(channels), options.horizon)
     horizon = options.horizon if options.architecture.kind == "forecaster" else 0
-    training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
-    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    if options.architecture.streaming:
+        model = build_learner(options.architecture, len(channels), horizon)
+        training, validation = (
+            stretches(parts, window, horizon, options.batch_size, seed)
+            for parts, seed in ((early, options.seed), (late, None))
+        )
+    else:
+        model = build(options.architecture, window, len(channels), options.horizon)
+        training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
+        validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
     if horizon and options.architecture.linear:
         set_linear(model, training)
     clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
@@ -219,6 +226,11 @@ def _fit(
     ).history
     if not np.isfinite(history["loss"][-1]):
         raise TrainingError("The loss is no longer finite. Lower --learning-rate or set --clipnorm.")
+    if options.architecture.streaming:
+        learner, model = model, build(options.architecture, window, len(channels), options.horizon)
+        for layer in learner.layers:
+            if layer.weights:
+                model.get_layer(layer.name).set_weights(layer.get_weights())
     batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
     return model, {name: [float(value) for value in values] for name, values in history.items()}, batch
 

@@ -61,7 +61,8 @@ class Detector:
         self.engine: Engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
         self.scorer = Scorer(metadata.scoring)
         decision = decision or Decision.of(metadata.sections.get("decision", {}))
-        identity = self.identity = f"{metadata.source}.{metadata.scheme}"
+        form = "stream." if metadata.stateful else ""
+        identity = self.identity = f"{metadata.source}.{form}{metadata.scheme}"
         self.decider = Decider(metadata.names, identity, decision)
         self.guard = Guard(metadata, policies)
         self.faults = Faults(metadata.names, identity, self.guard.recover)

@@ -108,6 +108,7 @@ class TFLiteEngine:
         self._stateful = stateful
         self._interpreter = model.interpreter
         self._input, self._output = model.inputs[0], model.outputs[0]
+        self._flat = len(self._output.shape) == 2  # one row (1, F) without a row axis, as a plain Dense layer gives
         _, window, channels = self._input.shape
         self.buffer = WindowBuffer(window, channels)
         self._quantizer = Quantizer(self._input, channels) if self._input.scale else None
@@ -150,7 +151,7 @@ class TFLiteEngine:
         interpreter.set_tensor(self._input.index, self._seen.batch())
         interpreter.invoke()
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
-        return output
+        return output[:, None] if self._flat else output
 
     def undo(self) -> None:
         """See `Engine`."""

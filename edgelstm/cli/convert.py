@@ -18,16 +18,21 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.keras")
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="May be given several times.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL.SCHEME.tflite beside the model.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL[.stream].SCHEME.tflite beside it."
+)
 @click.option("--calibration", type=click.Path(path_type=Path), help="Normal rows (.csv) or windows (.npy, .npz).")
 @click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
 @click.option("--kind", type=click.Choice(["autoencoder", "forecaster", "generic"]), help="Of a foreign model.")
 @click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis.")
+@click.option(
+    "--streaming", is_flag=True, help="One row a call, state kept between calls: for causal forecasters, far cheaper."
+)
 @click.option("--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 models.")
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, int8: bool, schemes: tuple[str, ...], output: Path | None, as_json: bool, **given: Any
+    model: Path, int8: bool, schemes: tuple[str, ...], output: Path | None, as_json: bool, streaming: bool, **given: Any
 ) -> None:
     """Convert a Keras 3 model to a small TFLite file, and prove it.
 
@@ -41,11 +46,12 @@ def command(
     wanted = tuple(dict.fromkeys((*schemes, *(("int8",) if int8 or not schemes else ()))))
     if output is not None and len(wanted) > 1:
         raise click.UsageError("-o names one file; leave it out to write several schemes.")
-    targets = {scheme: output or model.with_suffix(f".{scheme}.tflite") for scheme in wanted}
+    form = ".stream" if streaming else ""
+    targets = {scheme: output or model.with_suffix(f"{form}.{scheme}.tflite") for scheme in wanted}
     for target in targets.values():
         check_writable(target)
     with steps(f"converting {model.name}") as tell:
-        made = convert_file(model, wanted, tell=tell, **given)
+        made = convert_file(model, wanted, streaming=streaming, tell=tell, **given)
     for scheme, converted in made.items():
         converted.bundle.save(targets[scheme])
     _report(made, targets, as_json)
@@ -86,6 +92,14 @@ def summary(converted: Any, target: Path) -> list[str]:
         how = f"; {proof.depth} quantization, {proof.ranges or 'weights'} ranges" if proof.depth else ""
         floor = f", of which {proof.floor:.2%} is the 8-bit output itself" if proof.floor else ""
         lines.append(f"  float → {proof.scheme:14} {proof.error:.2%} (RMS){floor}{how}")
+    if proof.steps:
+        lines.append(
+            f"  one row a call         over {proof.steps:,} samples without a reset; {proof.late_error:.2%} in the last tenth; "
+            f"warm-up {proof.warmup} samples"
+        )
+        lines.append(
+            f"  streamed → windowed    {proof.history:.2%} (RMS): what the rows before the window add, in float"
+        )
     if proof.newer_ops:
         lines.append(
             f"  Warning: tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(proof.newer_ops)}: "

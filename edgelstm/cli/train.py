@@ -42,6 +42,9 @@ import click
     type=click.Choice(["last", "window", "none"]),
     help="Level that a forecaster's windows are relative to.  [default: last, if none is clearly better]",
 )
+@click.option(
+    "--streaming", is_flag=True, help="Learn on long stretches, for `convert --streaming` (LSTM forecasters)."
+)
 @click.option("--units", default="24", show_default=True, help="Units of the stacked layers.")
 @click.option("--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True)
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions (autoencoders).")
@@ -84,6 +87,8 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     if not data:
         raise click.UsageError("Missing argument 'DATA.csv...'.")
     if given["target"]:
+        if given["streaming"]:
+            raise click.UsageError("--streaming is for forecasters that watch sensors; leave out --target.")
         from edgelstm.cli.forecasters import train_forecaster
 
         train_forecaster(data, output, columns, time_column, given)
@@ -106,7 +111,10 @@ def _options(given: dict[str, Any]) -> Any:
     from edgelstm.models import Architecture
     from edgelstm.training import Options
 
-    taken = {name: given[name] for name in ("kind", "cell", "bidirectional", "attention", "dropout", "initializer")}
+    taken = {
+        name: given[name]
+        for name in ("kind", "cell", "streaming", "bidirectional", "attention", "dropout", "initializer")
+    }
     architecture = Architecture(units=_counts(given["units"], "--units"), **taken)
     lookback = None if given["lookback"] == "auto" else _counts(given["lookback"], "--lookback")[0]
     decision = {name: given[name] for name in ("minimum", "cooldown") if given[name] is not None}
@@ -155,4 +163,5 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
         f"of batches of {record['batch_size']} ({record['batch_rule']})",
         err=True,
     )
-    click.echo(f"Next: edgelstm convert {output} --int8", err=True)
+    streaming = " --streaming" if metadata.sections["training"]["options"]["architecture"]["streaming"] else ""
+    click.echo(f"Next: edgelstm convert {output} --int8{streaming}", err=True)

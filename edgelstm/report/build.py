@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.archive import load_keras
-from edgelstm.conversion import Converted, Source, convert_source, read_source
+from edgelstm.conversion import Converted, convert_source
 from edgelstm.converters import SCHEMES
 from edgelstm.converters.proof import INT8_LIMIT
 from edgelstm.inspection import inspect_model
 from edgelstm.runtime.bench import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError
+from edgelstm.source import Source, read_source
 from edgelstm.versions import tool_versions
 
 from .judging import Judged, judge, reference

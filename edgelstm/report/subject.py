@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from edgelstm.classification.evaluate import read_examples
-from edgelstm.conversion import DETECTORS, Source
+from edgelstm.conversion import DETECTORS
 from edgelstm.csvfile import read_frame
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.timeparse import LABEL_NAMES
 from edgelstm.series import Series, read_series
+from edgelstm.source import Source
 
 from .answers import Answers
 from .detection import Judge

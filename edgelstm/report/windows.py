@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.conversion import spread_windows
 from edgelstm.runtime.metadata import Metadata
+from edgelstm.source import spread_windows
 from edgelstm.splitting import usable
 
 from .bootstrap import LEAST_BLOCKS, SEED, Figures, Picks, concatenated, cut_blocks, draws, interval, resample

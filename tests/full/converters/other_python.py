@@ -1,4 +1,4 @@
-"""Run a converted model in another Python, whose interpreter is the other one: FILE.tflite WINDOWS.npz OUTPUTS.npz."""
+"""Run a converted model in another Python, whose interpreter is the other one: FILE.tflite WINDOWS.npz OUTPUTS.npz [stream]."""
 
 import sys
 
@@ -6,10 +6,11 @@ import numpy as np
 from edgelstm.runtime.interpreter import TFLiteModel, backend
 
 if __name__ == "__main__":
-    model, windows, outputs = sys.argv[1:]
+    model, windows, outputs, *stream = sys.argv[1:]
     with open(model, "rb") as file:
         interpreter = TFLiteModel(file.read())
     with np.load(windows) as arrays:
-        rows = [interpreter(*row) for row in zip(*(arrays[name] for name in sorted(arrays.files)), strict=True)]
+        call = interpreter.step if stream else interpreter
+        rows = [call(*row) for row in zip(*(arrays[name] for name in sorted(arrays.files)), strict=True)]
     np.savez(outputs, *(np.concatenate(parts) for parts in zip(*rows, strict=True)))
     print(backend().name, backend().version)
