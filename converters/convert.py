@@ -33,6 +33,7 @@ def convert(
     starts: tuple[int, ...] | None = None,
     io: str = "int8",
     allow_drop: bool = False,
+    target: str = "",
     tell: Tell = lambda _: None,
 ) -> dict[str, Conversion]:
     """Convert a Keras 3 model to TFLite schemes and prove each.
@@ -47,6 +48,7 @@ def convert(
             `held` is one sequence. None converts the windowed form.
         io: Input and output type of int8 models, int8 or float32.
         allow_drop: Accept errors above the limits.
+        target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`.
         tell: Called with the name of each step.
 
     Returns:
@@ -72,6 +74,7 @@ def convert(
             "schemes": list(schemes),
             "io": io,
             "allow_drop": allow_drop,
+            "target": target,
         }
         (folder / "job.json").write_text(json.dumps(job))
         proofs = _run(folder, tell)

@@ -168,15 +168,18 @@ def _rounding_error(values: Floats, low: float, high: float) -> float:
     return float(np.mean((rounded - values) ** 2))
 
 
-def run(content: bytes, windows: tuple[npt.NDArray[Any], ...], stream: bool = False) -> tuple[npt.NDArray[Any], ...]:
+def run(
+    content: bytes, windows: tuple[npt.NDArray[Any], ...], stream: bool = False, target: str = ""
+) -> tuple[npt.NDArray[Any], ...]:
     """Outputs of a converted model over windows, through the runtime's own model object; (N, ...) an output.
 
     Args:
         content: Flatbuffer.
         windows: (N, ...) for each input.
         stream: Whether they are consecutive samples of one stream; the state is kept between them then.
+        target: See `TFLiteModel`.
     """
-    model = TFLiteModel(content)
+    model = TFLiteModel(content, target=target)
     call = model.step if stream else model
     rows = [call(*window) for window in zip(*windows, strict=True)]
     return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.unrolling import unroll
 
 from .flatbuffer import FLOAT16, FLOAT32, Graph
 from .observe import METHODS, Observations, observe, run
@@ -53,6 +54,8 @@ class Job:
     """Input and output type of the int8 scheme."""
     allow_drop: bool = False
     """Whether limits on the error are waived."""
+    target: str = ""
+    """Where it is to run, empty for anywhere: what the runtime makes of the file there is what is proven."""
     starts: tuple[int, ...] | None = None
     """Of a streaming model, the representative rows at which a sequence begins; the held-back rows are one sequence."""
     history: float = 0.0
@@ -105,8 +108,10 @@ class _Context:
         return self.seen
 
     def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
-        outputs = run(flatbuffer, self.job.held, self.job.streaming)
-        model, graph = TFLiteModel(flatbuffer), Graph.parse(flatbuffer)
+        model, graph = TFLiteModel(flatbuffer, target=self.job.target), Graph.parse(flatbuffer)
+        if self.job.target and not model.unrolled:
+            raise ConversionError(_not_unrolled(scheme, self.job.target, flatbuffer))
+        outputs = run(flatbuffer, self.job.held, self.job.streaming, self.job.target)
         pairs = list(zip(outputs, self.exact, strict=True))
         names = graph.op_names()
         floors = [
@@ -140,6 +145,18 @@ class _Context:
         late = slice(steps * 9 // 10, steps)
         drift = max(relative_rms(ours[late], exact[late]) for ours, exact in pairs)
         return {"steps": steps, "late_error": drift, "history": self.job.history, "warmup": self.job.warmup}
+
+
+def _not_unrolled(scheme: str, target: str, flatbuffer: bytes) -> str:
+    if unroll(flatbuffer) is None:
+        return (
+            f"--target {target} unrolls fused LSTMs with float activations; scheme {scheme} of this model has none. "
+            f"Leave --target {target} out, or use --scheme dynamic or float32."
+        )
+    return (
+        f"--target {target} is proven where it runs: on an x86-64 processor with ai-edge-litert 2.2 or later. "
+        f"Convert there, or leave --target {target} out."
+    )
 
 
 def _clipped(model: TFLiteModel, held: Windows) -> float:

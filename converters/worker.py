@@ -61,7 +61,8 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(model.predict(given, verbose=0)))
     _tell("lowering")
     content = lower(model, job["lookback"])
-    return Job(content, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"])
+    parameters = int(model.count_params())
+    return Job(content, windows, held, expected, parameters, job["io"], job["allow_drop"], job["target"])
 
 
 def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
@@ -80,7 +81,7 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     expected = keras_stream(model, rows)
     parameters, starts = int(model.count_params()), tuple(job["starts"])
     return Job(
-        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], starts, history, warmup
+        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], "", starts, history, warmup
     )  # fmt: skip
 
 

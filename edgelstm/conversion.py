@@ -35,6 +35,8 @@ class Converted:
     """What was found about the representative windows."""
     keras_threshold: float | None
     """The threshold of the Keras model, for comparison."""
+    float32: bytes
+    """The float form's flatbuffer, to compare size and time with."""
 
 
 def convert_file(
@@ -48,6 +50,7 @@ def convert_file(
     streaming: bool = False,
     io: str = "int8",
     allow_drop: bool = False,
+    target: str = "",
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Converted]:
     """Convert a `.keras` file to bundles, one a scheme.
@@ -63,6 +66,7 @@ def convert_file(
         streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
         io: Input and output type of int8 models.
         allow_drop: Accept errors above the limits.
+        target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; empty for anywhere.
         tell: Called with the name of each step.
 
     Raises:
@@ -73,7 +77,7 @@ def convert_file(
         kind, lookback = kind or "forecaster", lookback or LONGEST_WARMUP
     source = read_source(path, calibration, scaler, kind, lookback)
     source = streamed(source) if streaming else source
-    return convert_source(source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, tell=tell)
+    return convert_source(source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, target=target, tell=tell)
 
 
 def convert_source(
@@ -83,22 +87,25 @@ def convert_source(
     lookback: int | None = None,
     io: str = "int8",
     allow_drop: bool = False,
+    target: str = "",
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Converted]:
     """As `convert_file`, from a model whose representative data have been read already."""
     check = check_representative(source.windows, source.held)
     conversions = convert(
-        source.path, source.windows, source.held, tuple(schemes),
-        lookback=lookback, starts=source.starts, io=io, allow_drop=allow_drop, tell=tell,
+        source.path, source.windows, source.held, tuple(dict.fromkeys((*schemes, "float32"))),
+        lookback=lookback, starts=source.starts, io=io, allow_drop=allow_drop, target=target, tell=tell,
     )  # fmt: skip
     tell("thresholds")
-    return {scheme: _finish(source, conversion, check) for scheme, conversion in conversions.items()}
+    exact = conversions["float32"].flatbuffer
+    return {scheme: _finish(source, conversions[scheme], check, target, exact) for scheme in schemes}
 
 
-def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck) -> Converted:
+def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck, target: str, exact: bytes) -> Converted:
     """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""
     metadata = source.metadata.with_(
         scheme=conversion.proof.scheme,
+        target=target,
         source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
         tools=tool_versions(),
         accuracy={**conversion.proof.record(), "representative": _check_record(check)},
@@ -107,14 +114,14 @@ def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck) 
     if metadata.stateful:
         metadata = described(metadata, conversion)
     if FORECAST in metadata.sections:
-        metadata = refit_intervals(metadata, TFLiteModel(conversion.flatbuffer), source.representative)
+        metadata = refit_intervals(metadata, TFLiteModel(conversion.flatbuffer, target=target), source.representative)
     elif metadata.kind in DETECTORS and source.representative is not None:
-        engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer), metadata.stateful)
+        engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
         metadata = fit_detector(metadata, engine, normal)
     name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.proof.scheme}.tflite"
     threshold = source.metadata.threshold.value if source.metadata.threshold else None
-    return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold)
+    return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold, exact)
 
 
 def _check_record(check: RepresentativeCheck) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,20 +110,25 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
     """
     path = Path(path)
     content = read_model_file(path)
-    model = TFLiteModel(content, threads)
+    model = load(content, threads)
     latency = measure(bare_call(model), seconds)
-    source, scheme = _identity(content)
+    source, scheme, _ = _identity(content)
     start = start_up(path, threads)
     return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme)
 
 
-def _identity(content: bytes) -> tuple[str, str]:
-    """Source hash and scheme of a model file; empty for one that carries no metadata of ours."""
+def load(content: bytes, threads: int = 1) -> TFLiteModel:
+    """A model file's network in the form that a device gives it."""
+    return TFLiteModel(content, threads, target=_identity(content)[2])
+
+
+def _identity(content: bytes) -> tuple[str, str, str]:
+    """Source hash, scheme and target of a model file; empty for one that carries no metadata of ours."""
     try:
         metadata = parse_bundle(content).metadata
     except ModelError:
-        return "", ""
-    return metadata.source, metadata.scheme
+        return "", "", ""
+    return metadata.source, metadata.scheme, metadata.target
 
 
 def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:
@@ -156,6 +162,28 @@ def measure(call: Callable[[], object], seconds: float = 1.0, least: int = 20) -
     return Latency(len(times), p50, p99, len(times) / total)
 
 
+def compare(calls: Mapping[str, Callable[[], object]], seconds: float = 1.0, rounds: int = 20) -> dict[str, Latency]:
+    """Time functions in turn, so that a busy machine slows all of them.
+
+    Args:
+        calls: By name.
+        seconds: For all of them together.
+        rounds: Blocks that each gets; the first tenth of a block is warm-up.
+    """
+    blocks: dict[str, list[Latency]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            blocks[name].append(measure(call, seconds / rounds / len(calls), least=3))
+    return {name: _middle(found) for name, found in blocks.items()}
+
+
+def _middle(blocks: list[Latency]) -> Latency:
+    p50, p99, per_second = (
+        statistics.median(getattr(block, name) for block in blocks) for name in ("p50", "p99", "per_second")
+    )
+    return Latency(sum(block.calls for block in blocks), p50, p99, per_second)
+
+
 def _repeat(call: Callable[[], object], until: float, least: int) -> list[float]:
     clock = time.perf_counter
     times: list[float] = []
@@ -169,12 +197,12 @@ def _repeat(call: Callable[[], object], until: float, least: int) -> list[float]
 _START = """
 import sys, time
 begin = time.perf_counter()
-from edgelstm.runtime.interpreter import TFLiteModel, backend
+from edgelstm.runtime.interpreter import backend
 import edgelstm.runtime.bench as bench
 backend()
 base = bench.resident_mb()
 with open(sys.argv[1], "rb") as file:
-    call = bench.bare_call(TFLiteModel(file.read(), int(sys.argv[2])))
+    call = bench.bare_call(bench.load(file.read(), int(sys.argv[2])))
 call()
 seconds = time.perf_counter() - begin
 for _ in range(99):

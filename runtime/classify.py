@@ -73,7 +73,7 @@ class Classifier:
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Classifier:
         """A classifier over a model file in memory."""
-        model = TFLiteModel(bundle.flatbuffer)
+        model = TFLiteModel(bundle.flatbuffer, target=bundle.metadata.target)
         return cls(bundle.metadata, lambda given: model(given)[0][0])
 
     @classmethod

@@ -120,7 +120,7 @@ class Detector:
                 f"{bundle.origin} forecasts and gives no anomaly scores: use `edgelstm forecast`. "
                 "For scores train with --kind forecaster alone, or --kind autoencoder."
             )
-        model = TFLiteModel(bundle.flatbuffer, threads)
+        model = TFLiteModel(bundle.flatbuffer, threads, target=bundle.metadata.target)
         channels = len(bundle.metadata.channels)
         expected = (1, bundle.metadata.window, channels)
         if len(model.inputs) != 1 or model.inputs[0].shape != expected or model.outputs[0].shape[-1] != channels:

@@ -78,12 +78,12 @@ def read_graph(content: bytes, origin: str = "model.tflite") -> Graph:
         ModelError: If the flatbuffer is damaged.
     """
     try:
-        return _graph(_Table(content, _uint(content, 0)))
+        return _graph(Table(content, _uint(content, 0)))
     except (struct.error, IndexError, UnicodeDecodeError, ValueError) as error:
         raise ModelError(f"{origin} is damaged ({error}). Copy the file again.") from error
 
 
-def _graph(model: _Table) -> Graph:
+def _graph(model: Table) -> Graph:
     codes = [_code(table) for table in model.tables(1)]
     counts = [0] * len(codes)
     subgraphs = model.tables(2)
@@ -103,22 +103,22 @@ def _graph(model: _Table) -> Graph:
     return Graph(ops, inputs, outputs, variables, sum(buffer.length(0) for buffer in model.tables(4)), scales)
 
 
-def _scales(tensor: _Table) -> int:
+def _scales(tensor: Table) -> int:
     at = tensor.field(4)
-    return _Table(tensor.content, at + _uint(tensor.content, at)).length(2) if at else 0
+    return Table(tensor.content, at + _uint(tensor.content, at)).length(2) if at else 0
 
 
-def _port(tensor: _Table) -> Port:
+def _port(tensor: Table) -> Port:
     return Port(tensor.string(3), tensor.integers(0), TYPES[tensor.scalar(1, "B")])
 
 
-def _code(table: _Table) -> tuple[str, int]:
+def _code(table: Table) -> tuple[str, int]:
     number = max(table.scalar(0, "b"), table.scalar(3, "i"))
     name = table.string(1) or OPS.get(number, f"BUILTIN_{number}")
     return name, table.scalar(2, "i", 1)
 
 
-class _Table:
+class Table:
     """A flatbuffer table: fields are found through its vtable."""
 
     def __init__(self, content: bytes, at: int) -> None:
@@ -153,12 +153,12 @@ class _Table:
         """Number of items of a vector."""
         return self.vector(number)[1]
 
-    def tables(self, number: int) -> list[_Table]:
+    def tables(self, number: int) -> list[Table]:
         """The items of a vector of tables."""
         start, count = self.vector(number)
         if start + 4 * count > len(self.content):
             raise ValueError(f"a list of {count} items does not fit into the file")
-        return [_Table(self.content, at + _uint(self.content, at)) for at in range(start, start + 4 * count, 4)]
+        return [Table(self.content, at + _uint(self.content, at)) for at in range(start, start + 4 * count, 4)]
 
     def integers(self, number: int) -> tuple[int, ...]:
         """The items of a vector of 32-bit integers."""

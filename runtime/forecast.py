@@ -67,7 +67,7 @@ class Forecaster:
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Forecaster:
         """A forecaster over a model file in memory."""
-        model = TFLiteModel(bundle.flatbuffer)
+        model = TFLiteModel(bundle.flatbuffer, target=bundle.metadata.target)
         return cls(bundle.metadata, lambda history, context: model(history, context)[0][0])
 
     @classmethod

@@ -139,28 +139,40 @@ class TFLiteModel:
         delegate: Whether default delegates (XNNPACK) may take ops over. Off, integer models give the same
             bits on every platform (on portable kernels), and small models are usually faster.
         module: Interpreter module to insist on, see `backend`.
+        target: The file's target; `x86` unrolls fused LSTMs here and now, where processor and interpreter are right for
+            it, and else runs them as they are.
 
     Raises:
         InterpreterError: If no interpreter is installed or it cannot load the model.
     """
 
-    def __init__(self, content: bytes, threads: int = 1, *, delegate: bool = False, module: str | None = None) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        threads: int = 1,
+        *,
+        delegate: bool = False,
+        module: str | None = None,
+        target: str = "",
+    ) -> None:
         self.backend = backend(module)
         graph = _graph(content)
+        fast = _unrolled(content, threads) if target == "x86" and self.backend.name == "ai-edge-litert" else None
         integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
         try:
             right = self.backend.name == "ai-edge-litert" or (graph is not None and not graph.channel_scales)
             portable = integer and not delegate and right
-            exact = self._reference(content, threads) if portable else None
+            exact = self._reference(content, threads) if portable and fast is None else None
             options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
-            self.interpreter: Any = exact or self._load(content, threads, **options)
+            self.interpreter: Any = fast or exact or self._load(content, threads, **options)
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
             raise InterpreterError(
                 f"{self.backend.name} {self.backend.version} cannot load this model: {reason.rstrip('.')}. "
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
-        self._variables = graph.variables if graph else ()
+        self.unrolled = fast is not None
+        self._variables = graph.variables if graph and not fast else ()
         self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
         self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
 
@@ -241,4 +253,21 @@ def _graph(content: bytes) -> Graph | None:
     try:
         return read_graph(content)
     except ModelError:
+        return None
+
+
+def _unrolled(content: bytes, threads: int) -> Any:
+    """A model on XNNPACK with its LSTMs unrolled; None on other processors, without such LSTMs, or on an older LiteRT."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return None
+    from .unrolling import unroll
+
+    larger = unroll(content)
+    if larger is None:
+        return None
+    from .compiled import CompiledModel
+
+    try:
+        return CompiledModel(larger, read_graph(larger), threads)
+    except (ImportError, RuntimeError, TypeError, ValueError):
         return None

@@ -19,6 +19,7 @@ from .typecheck import check_fields
 
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
+TARGETS = ("", "x86")
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
@@ -60,6 +61,8 @@ class Metadata:
     """Scaling of the input channels; None when the model eats raw values."""
     scheme: str = "float32"
     """Quantization scheme: float32, float16, dynamic, int8 or int16x8."""
+    target: str = ""
+    """What it was made for: empty for anything, x86 for LSTMs that are unrolled when the model is loaded."""
     stateful: bool = False
     """Whether the interpreter keeps the LSTM state from one sample to the next."""
     source: str = ""
@@ -146,6 +149,8 @@ def _check(metadata: Metadata) -> None:
         raise ValueError(f"kind {metadata.kind!r} is none of {', '.join(KINDS)}")
     if metadata.scheme not in SCHEMES:
         raise ValueError(f"scheme {metadata.scheme!r} is none of {', '.join(SCHEMES)}")
+    if metadata.target not in TARGETS:
+        raise ValueError(f"target {metadata.target!r} is none of {', '.join(TARGETS[1:])}")
     if not 0 < metadata.window <= 1_000_000 or not 0 <= metadata.horizon <= 1_000_000:
         raise ValueError(f"window {metadata.window!r} and horizon {metadata.horizon!r} are not sensible counts")
     if metadata.period is not None and metadata.period <= 0:

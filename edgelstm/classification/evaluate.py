@@ -106,7 +106,11 @@ def evaluate(path: Path | str, data: Path | str, label_column: str | None = None
     path = Path(path)
     metadata, content = _parts(path)
     examples = read_examples(metadata, data, label_column, text_column)
-    shares = TFLiteModel(content).predict(examples.inputs) if content else _keras(path, examples.inputs)
+    shares = (
+        TFLiteModel(content, target=metadata.target).predict(examples.inputs)
+        if content
+        else _keras(path, examples.inputs)
+    )
     answers = examples.answers(shares)
     return measure(path.name, metadata.scheme if content else "keras", examples.truth, answers, examples.labels)
 

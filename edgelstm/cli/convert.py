@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+SECONDS = 0.5  # of timing, all schemes together
+NOTICEABLE = 1.1  # slower by less is noise
 SCHEMES = ("float32", "float16", "dynamic", "int8")
 
 
@@ -29,35 +31,71 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
     "--streaming", is_flag=True, help="One row a call, state kept between calls: for causal forecasters, far cheaper."
 )
 @click.option("--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 models.")
+@click.option("--target", type=click.Choice(["arm", "x86"]), help="Where it is to run; chooses the scheme, see above.")
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, int8: bool, schemes: tuple[str, ...], output: Path | None, as_json: bool, streaming: bool, **given: Any
+    model: Path,
+    int8: bool,
+    schemes: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+    target: str | None,
+    streaming: bool,
+    **given: Any,
 ) -> None:
     """Convert a Keras 3 model to a small TFLite file, and prove it.
 
     Nothing is written unless the float form agrees with Keras (1e-4 of the output's deviation at most) and the
     quantized form with the float one (5 %), on windows that were held back.
+
+    --target arm means --scheme int8, which TFLite has fast kernels for on Arm. --target x86 means --scheme dynamic with
+    LSTMs that are unrolled when the model is loaded: the fused 8-bit kernel is slow there. Times in the output are this
+    machine's, float and quantized in turn.
     """
     from edgelstm.cli.progress import steps
     from edgelstm.conversion import convert_file
     from edgelstm.runtime.files import check_writable
 
-    wanted = tuple(dict.fromkeys((*schemes, *(("int8",) if int8 or not schemes else ()))))
+    default = "dynamic" if target == "x86" else "int8"
+    wanted = tuple(dict.fromkeys((*schemes, *(("int8",) if int8 else ()), *(() if int8 or schemes else (default,)))))
+    if target == "x86" and "int8" in wanted:
+        raise click.UsageError(
+            "--target x86 has float activations; leave int8 out: --scheme dynamic has 8-bit weights."
+        )
+    if target == "x86" and streaming:
+        raise click.UsageError("--target x86 is for windows; a --streaming file does one step a sample and needs none.")
     if output is not None and len(wanted) > 1:
         raise click.UsageError("-o names one file; leave it out to write several schemes.")
     form = ".stream" if streaming else ""
     targets = {scheme: output or model.with_suffix(f"{form}.{scheme}.tflite") for scheme in wanted}
-    for target in targets.values():
-        check_writable(target)
+    for file in targets.values():
+        check_writable(file)
     with steps(f"converting {model.name}") as tell:
-        made = convert_file(model, wanted, streaming=streaming, tell=tell, **given)
+        made = convert_file(
+            model, wanted, streaming=streaming, target="x86" if target == "x86" else "", tell=tell, **given
+        )
+        tell("times")
+        times = _times(made)
     for scheme, converted in made.items():
         converted.bundle.save(targets[scheme])
-    _report(made, targets, as_json)
+    _report(made, targets, times, as_json)
 
 
-def _report(made: dict[str, Any], targets: dict[str, Path], as_json: bool) -> None:
+def _times(made: dict[str, Any]) -> dict[str, float]:
+    """Microseconds a window on this machine, by scheme, and of the plain float form as `float`."""
+    from edgelstm.runtime.bench import bare_call, compare
+    from edgelstm.runtime.interpreter import TFLiteModel
+
+    models = {
+        scheme: TFLiteModel(item.bundle.flatbuffer, target=item.bundle.metadata.target) for scheme, item in made.items()
+    }
+    models["float"] = TFLiteModel(next(iter(made.values())).float32)
+    calls = {name: bare_call(model) for name, model in models.items()}
+    return {name: found.p50 for name, found in compare(calls, SECONDS).items()}
+
+
+def _report(made: dict[str, Any], targets: dict[str, Path], times: dict[str, float], as_json: bool) -> None:
     import json
 
     if as_json:
@@ -66,6 +104,10 @@ def _report(made: dict[str, Any], targets: dict[str, Path], as_json: bool) -> No
                 "file": str(targets[scheme]),
                 "file_bytes": targets[scheme].stat().st_size,
                 "threshold": converted.bundle.metadata.threshold and converted.bundle.metadata.threshold.value,
+                "target": converted.bundle.metadata.target,
+                "latency_us": times[scheme],
+                "float_latency_us": times["float"],
+                "float_bytes": len(converted.float32),
                 **dict(converted.bundle.metadata.accuracy),
             }
             for scheme, converted in made.items()
@@ -73,10 +115,31 @@ def _report(made: dict[str, Any], targets: dict[str, Path], as_json: bool) -> No
         click.echo(json.dumps(records if len(records) > 1 else records[0]))
         return
     for scheme, converted in made.items():
-        for line in summary(converted, targets[scheme]):
+        for line in (*summary(converted, targets[scheme]), *cost(converted, times[scheme], times["float"])):
             click.echo(line, err=True)
     for warning in next(iter(made.values())).check.warnings:
         click.echo(f"Warning: {warning}.", err=True)
+
+
+def cost(converted: Any, time: float, exact: float) -> list[str]:
+    """Time and size beside float's, and where the quantized form loses."""
+    if converted.conversion.proof.scheme == "float32" and not converted.bundle.metadata.target:
+        return [f"  a window here          {time:.0f} us, on one thread"]
+    size, full = len(converted.bundle.flatbuffer), len(converted.float32)
+    lines = [f"  a window here          {time:.0f} us, on one thread; float {exact:.0f} us, {full / 1024:.1f} KiB"]
+    scheme = converted.conversion.proof.scheme
+    if time > NOTICEABLE * exact:
+        hint = "; try --target x86" if _x86() and not converted.bundle.metadata.target else ""
+        lines.append(f"  Warning: {scheme} is {time / exact:.1f} times slower than float on this machine{hint}")
+    if size > full:
+        lines.append(f"  Warning: {scheme} is larger than float ({size:,} and {full:,} bytes)")
+    return lines
+
+
+def _x86() -> bool:
+    import platform
+
+    return platform.machine() in ("x86_64", "AMD64")
 
 
 def summary(converted: Any, target: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -266,3 +267,22 @@ def test_scores_are_finite(way, tmp_path):
     cells = [line.split(",")[1] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
 
     assert np.isfinite([float(cell) for cell in cells if cell]).all()
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="--target x86 is proven on x86-64")
+def test_target_x86_gives_8_bit_weights_unrolled_on_loading(way, tmp_path):
+    target = tmp_path / "gateway.tflite"
+
+    said = json.loads(edgelstm("convert", way / "pump.keras", "--target", "x86", "-o", target, "--json").stdout)
+    scored = edgelstm("score", target, way / "faults.csv")
+
+    assert (said["scheme"], said["target"]) == ("dynamic", "x86")
+    assert 0 < said["latency_us"] < 1e6
+    assert said["float_bytes"] > said["size"]
+    assert scored.stderr == ""
+
+
+def test_target_x86_and_int8_exclude_each_other(way):
+    done = edgelstm("convert", way / "pump.keras", "--target", "x86", "--int8", code=2)
+
+    assert "leave int8 out" in done.stderr
