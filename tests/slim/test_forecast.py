@@ -229,3 +229,24 @@ def test_the_command_names_a_bad_cell(forecaster, monkeypatch):
     found = run(forecaster, monkeypatch, TEXT.replace(",11", ",high"))
 
     assert "line 4: column load: 'high' is not a number" in str(found.exception)
+
+
+@pytest.mark.parametrize("scheme", ["float32", "int8"])
+def test_a_tflite_file_forecasts_where_only_the_base_is_installed(models, stream, scheme):
+    """The tank's level swings between 30 and 70 cm in 24 s; the rows are those before the first fault."""
+    found = Forecaster.load(models / f"ahead.{scheme}.tflite").forecast(stream[:100, 1:], stream[:100, 0])
+
+    assert found.times.tolist() == stream[100:106, 0].tolist()
+    assert np.abs(found.values[:, 0] - stream[100:106, 1]).max() < 3.0
+    assert (found.lower < found.values).all()
+    assert (found.values < found.upper).all()
+
+
+def test_the_command_forecasts_from_a_file(models):
+    found = CliRunner().invoke(
+        command, [str(models / "ahead.int8.tflite"), str(models / "stream.csv"), "--json"], catch_exceptions=False
+    )
+    told = json.loads(found.stdout)
+
+    assert told["times"][0] == "3600"
+    assert len(told["targets"]["level_cm"]["upper"]) == 6

@@ -56,8 +56,17 @@ def main() -> None:
             model = Path(folder, f"{name}.keras")
             edgelstm("train", normal, "-o", model, "--kind", kind, "--lookback", 24, "--units", 8, "--epochs", 30)
             edgelstm("convert", model, "--scheme", "float32", "--scheme", "int8", "--allow-drop")
-            for scheme in ("float32", "int8"):
-                shutil.copy(Path(folder, f"{name}.{scheme}.tflite"), HERE)
+            keep(folder, name)
+        ahead = ("--kind", "forecaster", "--target", "level_cm", "--columns", "flow_lpm", "--horizon", 6)
+        edgelstm("train", normal, "-o", Path(folder, "ahead.keras"), *ahead, "--lookback", 24, "--units", 8)
+        edgelstm("convert", Path(folder, "ahead.keras"), "--scheme", "float32", "--scheme", "int8")
+        keep(folder, "ahead")
+
+
+def keep(folder: str, name: str) -> None:
+    """Copy both schemes of a model here."""
+    for scheme in ("float32", "int8"):
+        shutil.copy(Path(folder, f"{name}.{scheme}.tflite"), HERE)
 
 
 if __name__ == "__main__":
