@@ -127,6 +127,8 @@ def _needs(config: Config) -> _Needs:
         _add_source(needs, parse_spec(stream.source))
         for given in (*stream.to, *stream.scores_to):
             _add_sink(needs, parse_spec(given))
+        for name in filter(None, (stream.state, stream.event_log)):
+            _own_folder(name, name)
     if config.settings.token_file:
         needs.secrets.append(_absolute(config.settings.token_file, "The token file"))
     if config.settings.listen:
@@ -146,13 +148,18 @@ def _add_source(needs: _Needs, spec: Spec) -> None:
 
 
 def _add_sink(needs: _Needs, spec: Spec) -> None:
-    if spec.scheme in ("sqlite", "file") and Path(spec.target).is_absolute():
-        raise ConfigError(
-            f"{spec.name}: a service writes in its own folder only. Give a name without a path; it is found below "
-            "/var/lib/private."
-        )
+    if spec.scheme in ("sqlite", "file"):
+        _own_folder(spec.target, spec.name)
     needs.anywhere |= spec.scheme == "command"
     _add_network(needs, spec)
+
+
+def _own_folder(path: str, what: str) -> None:
+    if Path(path).is_absolute():
+        raise ConfigError(
+            f"{what}: a service writes in its own folder only. Give a name without a path; it is found below "
+            "/var/lib/private."
+        )
 
 
 def _add_network(needs: _Needs, spec: Spec) -> None:
