@@ -505,7 +505,14 @@ def test_the_unit_grants_what_the_configuration_needs_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "more", [{"source": "pump.csv"}, {"source": "-"}, {"to": ["sqlite:/tmp/e.db"]}, {"model": "pump.tflite"}, {"state": "/tmp/s"}]
+    "more",
+    [
+        {"source": "pump.csv"},
+        {"source": "-"},
+        {"to": ["sqlite:/tmp/e.db"]},
+        {"model": "pump.tflite"},
+        {"state": "/tmp/s"},
+    ],
 )
 def test_a_configuration_that_cannot_be_a_service_is_refused(tmp_path, more):
     with pytest.raises(ConfigError):
