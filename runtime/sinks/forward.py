@@ -81,7 +81,7 @@ class Forwarder:
         self._put({"type": "event", "model": self.model, **event_record(event)})
 
     def _put(self, record: Mapping[str, Any]) -> None:
-        if self._overflow is not None and self.spool.backlog < self.spool.limit // 2:
+        if self._overflow is not None and self.spool.roomy:
             self._end_overflow(self._overflow)
         if self._overflow is None and self.spool.put(record):
             self._work_left.set()
@@ -95,7 +95,9 @@ class Forwarder:
         """Say once that the newest records are being dropped."""
         now = time.time()
         self._overflow = Event(f"overflow-{self.spool.seq}", "overflow", "open", now, None, None, (), self.name)
-        log.warning("%s: %d bytes wait on disk, the limit; newer records are dropped", self.name, self.spool.backlog)
+        log.warning(
+            "%s: %d bytes wait, there is room for no more; newer records are dropped", self.name, self.spool.backlog
+        )
         self._say(self._overflow)
 
     def _end_overflow(self, begun: Event) -> None:

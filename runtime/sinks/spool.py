@@ -105,6 +105,12 @@ class Spool:
         """Bytes not delivered yet."""
         return self.size - self._offset
 
+    @property
+    def roomy(self) -> bool:
+        """Whether there is room for many records again: in half of what may be held, and on the disk."""
+        disk = os.statvfs(self.folder)
+        return self.backlog < self.limit // 2 and disk.f_bavail * disk.f_frsize > max(SEGMENT, self.limit // 2)
+
     def put(self, record: Mapping[str, Any], spare: bool = False) -> bool:
         """Append a record, giving it the next number.
 

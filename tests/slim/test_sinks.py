@@ -201,6 +201,32 @@ def test_a_full_spool_drops_the_newest_and_says_so_once(tmp_path, quick):
     assert ids[kept:] == [said[0].id, said[1].id, "e100"]
 
 
+def test_a_disk_that_stays_nearly_full_is_said_once(tmp_path, monkeypatch, caplog):
+    """Here and there a record fits; that must not open and close the overflow a million times."""
+    import os
+    from collections import namedtuple
+
+    disk = namedtuple("disk", "f_bavail f_frsize")
+    free = disk(1, 4096)
+    monkeypatch.setattr(os, "statvfs", lambda folder: free)
+    delivery = Listed()
+    sink = forwarder(tmp_path, delivery)
+    said, whole, number = [], os.write, 0
+    sink.report = said.append
+    monkeypatch.setattr(os, "write", lambda file, text: whole(file, text if number % 3 == 0 else text[:5]))
+    for number in range(200):
+        sink.event(event(number))
+    during = list(said)
+    free, number = disk(1 << 20, 4096), 0
+    sink.event(event(200))
+    sink.close()
+
+    assert [(one.kind, one.state) for one in during] == [("overflow", "open")]
+    assert [(one.kind, one.state) for one in said] == [("overflow", "open"), ("overflow", "closed")]
+    assert caplog.text.count("newer records are dropped") == 1
+    assert delivery.records[-1]["id"] == "e200"
+
+
 def test_events_alone_are_sent_unless_scores_are_asked_for(tmp_path):
     delivery = Listed()
     sink = forwarder(tmp_path, delivery, scores=False)
