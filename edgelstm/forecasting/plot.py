@@ -14,7 +14,7 @@ from edgelstm.runtime.forecast import Forecast
 from edgelstm.runtime.recent import Recent
 
 
-def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int, truth: Any = None) -> None:
+def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int) -> None:
     """Draw one panel a target: the rows before, the forecast with its interval.
 
     Args:
@@ -22,7 +22,6 @@ def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int, trut
         rows: The recent rows.
         found: Their forecast.
         shown: Rows drawn before it.
-        truth: What came, shape (H, C), where it is known.
     """
     past = rows.times < found.times[0]
     times, values = rows.times[past][-shown:], rows.values[past][-shown:]
@@ -36,10 +35,9 @@ def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int, trut
         if found.lower is not None and found.upper is not None:
             axis.fill_between(after, found.lower[:, place], found.upper[:, place], color=BLUE, alpha=0.2, linewidth=0,
                               label=f"{found.level} % interval")  # fmt: skip
-        if truth is not None:
-            axis.plot(after, truth[:, place], color=INK, linewidth=0.8, linestyle=":", label="what came")
         axis.set_ylabel(name)
         axis.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel("time (UTC, or as written)" if rows.dated else "time")
     axes[0].legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
     with replacing(path) as beside:
         figure.savefig(
