@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+UNUSED = {"horizon", "cell", "attention", "initializer", "clipnorm", "clipvalue", "patience", "keep_all"}
+
 
 def train_classifier(
     data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
@@ -55,8 +57,8 @@ def _options(given: dict[str, Any], window: bool) -> Any:
 
     source = click.get_current_context().get_parameter_source
     chosen = {name for name in given if (found := source(name)) is not None and found.name == "COMMANDLINE"}
-    if unused := chosen & {"horizon", "cell", "attention", "initializer", "clipnorm", "clipvalue"}:
-        listed = ", ".join(f"--{name}" for name in sorted(unused))
+    if unused := chosen & UNUSED:
+        listed = ", ".join(f"--{name}".replace("_", "-") for name in sorted(unused))
         raise click.UsageError(f"A classifier takes no {listed}.")
     options = Options.for_windows() if window else Options()
     names = {"epochs", "batch_size", "learning_rate", "seed", "scaler"} & chosen

@@ -55,6 +55,9 @@ import click
     "--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), default="standard", show_default=True
 )
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="At most; stops early.")
+@click.option(
+    "--patience", default=8, show_default=True, type=click.IntRange(1), help="Epochs without progress before it stops."
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Windows a step; default: by the amount of data.")
 @click.option("--learning-rate", default=3e-3, show_default=True, type=click.FloatRange(0, min_open=True))
 @click.option("--clipnorm", type=click.FloatRange(0, min_open=True), help="Largest norm of a gradient.  [default: 1]")
@@ -118,7 +121,8 @@ def _options(given: dict[str, Any]) -> Any:
     architecture = Architecture(units=_counts(given["units"], "--units"), **taken)
     lookback = None if given["lookback"] == "auto" else _counts(given["lookback"], "--lookback")[0]
     decision = {name: given[name] for name in ("minimum", "cooldown") if given[name] is not None}
-    rest = {name: given[name] for name in ("horizon", "scaler", "epochs", "batch_size", "learning_rate", "seed")}
+    names = ("horizon", "scaler", "epochs", "patience", "batch_size", "learning_rate", "seed")
+    rest = {name: given[name] for name in names}
     clipnorm = given["clipnorm"] or (None if given["clipvalue"] else 1.0)
     return Options(
         architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], decision=decision,
