@@ -81,6 +81,8 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     from edgelstm.series import read_series, without_labelled
     from edgelstm.training import train
 
+    if output.suffix != ".keras":
+        raise click.BadParameter(f"{output.name!r} does not end in .keras, as Keras wants it", param_hint="--output")
     check_writable(output)
     if given["kind"] == "classifier":
         from edgelstm.cli.classifiers import train_classifier
