@@ -90,7 +90,9 @@ def stretches(parts: Sequence[Floats], window: int, horizon: int, batch_size: in
     length = max(2, min(max(STRETCH, 4 * window), longest if seed is None else longest // 2))
     whole = [part for part in parts if len(part) >= length + horizon]
     most = max(1, OVERLAP * sum(map(len, whole)) // length)
-    return Batches(whole, length, horizon, batch_size or STRETCHES, seed, most, 1, each_row=True)
+    made = Batches(whole, length, horizon, batch_size or STRETCHES, seed, most, 1, each_row=True)
+    made.rule = f"{STRETCHES} stretches of {length} rows each"
+    return made
 
 
 def automatic_batch_size(windows: int, steps: int) -> int:
