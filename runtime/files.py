@@ -32,6 +32,11 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
     'whole or not at all'
     """
     target = Path(path)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with _through(target) as beside:
+            yield beside
+        return
+    target = target.resolve() if target.is_symlink() else target
     beside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
@@ -44,6 +49,23 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+@contextmanager
+def _through(device: Path) -> Iterator[Path]:
+    """Write into a device or a pipe, such as /dev/stdout; a rename would put a file in its place."""
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        beside = Path(folder) / "output"
+        beside.touch()
+        yield beside
+        try:
+            with beside.open("rb") as content, device.open("wb", buffering=0) as stream:
+                shutil.copyfileobj(content, stream)
+        except OSError as error:
+            raise OutputError(f"Cannot write {device}: {error.strerror or error}. {_remedy(error, device)}") from error
 
 
 def write_atomic(path: Path | str, content: bytes) -> None:
