@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime import metadata as meta
+from edgelstm.runtime.bundle import load_bundle
 from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.files import replacing
 
@@ -85,6 +86,21 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
     return metadata, data
+
+
+def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:
+    """Metadata of a model file, and the flatbuffer of a `.tflite` one (empty for `.keras`).
+
+    Raises:
+        ModelError: If it is neither, or carries no metadata of ours.
+    """
+    if path.suffix != ".keras":
+        bundle = load_bundle(path)
+        return bundle.metadata, bundle.flatbuffer
+    metadata, _ = read_extras(path)
+    if metadata is None:
+        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
+    return metadata, b""
 
 
 def load_keras(path: Path | str) -> Any:

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import load_keras, read_extras
-from edgelstm.runtime.bundle import load_bundle
+from edgelstm.archive import load_keras, model_parts
 from edgelstm.runtime.classify import Classifier
-from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.interpreter import TFLiteModel
 from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.text import encode_all
@@ -86,7 +84,7 @@ def rates(counts: Array) -> tuple[float, float]:
 
 def is_classifier(path: Path | str) -> bool:
     """Whether a model file is a classifier."""
-    metadata, _ = _parts(Path(path))
+    metadata, _ = model_parts(Path(path))
     return metadata.kind == "classifier"
 
 
@@ -104,7 +102,7 @@ def evaluate(path: Path | str, data: Path | str, label_column: str | None = None
         SeriesError: If the data cannot be used.
     """
     path = Path(path)
-    metadata, content = _parts(path)
+    metadata, content = model_parts(path)
     examples = read_examples(metadata, data, label_column, text_column)
     shares = (
         TFLiteModel(content, target=metadata.target).predict(examples.inputs)
@@ -152,14 +150,3 @@ def read_examples(
 
 def _keras(path: Path, inputs: Array) -> Array:
     return np.asarray(load_keras(path).predict(inputs, batch_size=256, verbose=0))
-
-
-def _parts(path: Path) -> tuple[Metadata, bytes]:
-    """Metadata, and the flatbuffer of a `.tflite` file."""
-    if path.suffix != ".keras":
-        bundle = load_bundle(path)
-        return bundle.metadata, bundle.flatbuffer
-    metadata, _ = read_extras(path)
-    if metadata is None:
-        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
-    return metadata, b""

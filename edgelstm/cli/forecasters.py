@@ -90,6 +90,7 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
         "epochs": len(history["loss"]),
         "loss": history["loss"][-1],
         "validation_loss": history["kept_val_loss"][0],
+        "linear_validation_loss": history["linear_val_loss"][0],
         "bytes": output.stat().st_size,
     }
     if as_json:
@@ -97,7 +98,8 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
         return
     click.echo(
         f"{output}: forecaster of {', '.join(record['targets'])}, {record['lookback']} rows → {record['horizon']}, level: "
-        f"{record['normalize']}, {record['parameters']} parameters, validation MAE {record['validation_loss']:.4f} deviations",
+        f"{record['normalize']}, {record['parameters']} parameters, validation MAE {record['validation_loss']:.4f} "
+        f"deviations (its linear part alone: {record['linear_validation_loss']:.4f})",
         err=True,
     )
     click.echo(f"Next: edgelstm convert {output} --int8", err=True)

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import load_keras, read_extras
-from edgelstm.runtime.bundle import load_bundle
-from edgelstm.runtime.errors import ModelError, SeriesError
+from edgelstm.archive import load_keras, model_parts
+from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.recipe import SECTION, Recipe
 from edgelstm.series import read_series
 
@@ -59,7 +57,7 @@ class ForecastQuality:
 
 def is_forecaster(path: Path | str) -> bool:
     """Whether a model file is for `edgelstm forecast`."""
-    metadata, _ = _parts(Path(path))
+    metadata, _ = model_parts(Path(path))
     return SECTION in metadata.sections
 
 
@@ -75,7 +73,7 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
         SeriesError: If the data cannot be used.
     """
     path = Path(path)
-    metadata, content = _parts(path)
+    metadata, content = model_parts(path)
     recipe, scaler = Recipe.of(metadata), metadata.scaler
     series = read_series([data], metadata.names)
     rows = thin(origins(series, metadata.window, metadata.horizon), MOST)
@@ -122,14 +120,3 @@ def _answers(path: Path, content: bytes, given: Pairs) -> Array:
         return np.asarray(load_keras(path).predict(given.inputs, batch_size=1024, verbose=0))
     model = TFLiteModel(content)
     return np.concatenate([model(*one)[0] for one in zip(*given.inputs, strict=True)])
-
-
-def _parts(path: Path) -> tuple[Metadata, bytes]:
-    """Metadata, and the flatbuffer of a `.tflite` file."""
-    if path.suffix != ".keras":
-        bundle = load_bundle(path)
-        return bundle.metadata, bundle.flatbuffer
-    metadata, _ = read_extras(path)
-    if metadata is None:
-        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
-    return metadata, b""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import load_keras, read_extras
+from edgelstm.archive import load_keras, model_parts
 from edgelstm.runtime.calendar import DAY, YEAR, find_zone
-from edgelstm.runtime.errors import ModelError, TrainingError
+from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecast import Forecaster
 from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.recipe import NORMALIZATIONS, SECTION, Recipe
@@ -38,6 +38,7 @@ EMBEDDED, HELD = (
 )  # examples that ride along to choose ranges on, and to prove and calibrate the converted model on
 LEAST = 100  # origins below which there is nothing to learn from
 DAY_PATCHES, LONGEST_DAY, OTHER_PATCHES = 7, 96, 8
+PROVEN = 0.98  # of the linear map's validation error: what training has to reach, or the map alone is kept
 PLENTY = 100  # examples by input from which the linear map is trained further: on ETTh1's OT, 50, that cost 0.4 % in validation
 NOISE = 0.05  # deviations added to histories while training, as a share of their own: weights stay fit for 8 bits
 PREDICTED = 2048  # examples a batch
@@ -197,7 +198,8 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps * options.epochs)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
     judged = (judge.inputs, judge.answers, judge.unit[:, 0])
-    best = _Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
+    alone = _Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
+    best = replace(alone)
     history = model.fit(
         _drawn(learn, options),
         steps_per_epoch=steps,
@@ -211,8 +213,9 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     ).history  # fmt: skip
     if not np.isfinite(history["loss"][-1]):
         raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
+    best = best if best.loss < PROVEN * alone.loss else alone
     model.set_weights(best.weights)
-    kept = {"kept_val_loss": [float(best.loss)]}
+    kept = {"kept_val_loss": [float(best.loss)], "linear_val_loss": [float(alone.loss)]}
     return model, {name: [float(value) for value in values] for name, values in history.items()} | kept
 
 
@@ -270,9 +273,7 @@ def keras_forecaster(path: Path) -> Forecaster:
     Raises:
         ModelError: If it was not trained for this.
     """
-    metadata, _ = read_extras(path)
-    if metadata is None:
-        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
+    metadata, _ = model_parts(path)
     Recipe.of(metadata)
     model = load_keras(path)
     return Forecaster(metadata, lambda history, context: model.predict_on_batch([history[None], context[None]])[0])

@@ -13,6 +13,7 @@ from edgelstm.conversion import DETECTORS
 from edgelstm.csvfile import read_frame
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.recipe import SECTION as FORECAST
 from edgelstm.runtime.timeparse import LABEL_NAMES
 from edgelstm.series import Series, read_series
 from edgelstm.source import Source
@@ -50,6 +51,11 @@ class Subject:
             SeriesError: If the data cannot be used, or the model's kind has no use for them.
         """
         metadata = source.metadata
+        if FORECAST in metadata.sections:
+            raise SeriesError(
+                f"{source.path.name} forecasts; a report judges detectors and classifiers. "
+                "Convert it with several --scheme, and compare them with `edgelstm evaluate`."
+            )
         representative = source.representative
         parts = (representative.held or representative.segments) if representative else ()
         windows = Windows.of(metadata, parts) if metadata.kind in DETECTORS else None
