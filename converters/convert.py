@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io as io_module
 import json
 import os
 import signal
@@ -35,6 +37,7 @@ def convert(
     allow_drop: bool = False,
     target: str = "",
     tell: Tell = lambda _: None,
+    apart: bool = True,
 ) -> dict[str, Conversion]:
     """Convert a Keras 3 model to TFLite schemes and prove each.
 
@@ -50,6 +53,8 @@ def convert(
         allow_drop: Accept errors above the limits.
         target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`.
         tell: Called with the name of each step.
+        apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
+            many models are converted in a row and TensorFlow is loaded already.
 
     Returns:
         A conversion a scheme.
@@ -77,11 +82,19 @@ def convert(
             "target": target,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        proofs = _run(folder, tell)
+        proofs = _run(folder, tell) if apart else _here(folder, job, inputs, later)
         return {
             scheme: Conversion((folder / f"{scheme}.tflite").read_bytes(), Proof(**proofs[scheme]))
             for scheme in schemes
         }
+
+
+def _here(folder: Path, job: dict[str, Any], windows: tuple[Array, ...], held: tuple[Array, ...]) -> dict[str, Any]:
+    from .worker import work
+
+    with contextlib.redirect_stdout(io_module.StringIO()):  # the worker tells its steps there
+        proofs: dict[str, Any] = work(folder, job, windows, held)["proofs"]
+    return proofs
 
 
 def _clean(part: Array) -> Array:

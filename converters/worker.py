@@ -30,13 +30,14 @@ def main(folder: Path) -> None:
     from edgelstm.runtime.errors import EdgelstmError
 
     try:
-        result = _convert(folder, job, windows, held)
+        result = work(folder, job, windows, held)
     except EdgelstmError as error:
         result = {"error": str(error)}
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def _convert(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
+def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
+    """Convert a folder's model; its schemes are written there, the proofs returned."""
     _tell("loading TensorFlow")
     import keras
 

@@ -14,6 +14,7 @@ from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.engine import TFLiteEngine
 from edgelstm.runtime.interpreter import TFLiteModel
 from edgelstm.runtime.recipe import SECTION as FORECAST
+from edgelstm.runtime.rules import Rule, unlabelled_rule
 
 from .forecasting.intervals import refit_intervals
 from .source import Source, read_source
@@ -51,7 +52,9 @@ def convert_file(
     io: str = "int8",
     allow_drop: bool = False,
     target: str = "",
+    threshold_rule: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    apart: bool = True,
 ) -> dict[str, Converted]:
     """Convert a `.keras` file to bundles, one a scheme.
 
@@ -67,7 +70,9 @@ def convert_file(
         io: Input and output type of int8 models.
         allow_drop: Accept errors above the limits.
         target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; empty for anywhere.
+        threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
         tell: Called with the name of each step.
+        apart: See `edgelstm.converters.convert`.
 
     Raises:
         ModelError: If the file is no Keras model.
@@ -77,7 +82,10 @@ def convert_file(
         kind, lookback = kind or "forecaster", lookback or LONGEST_WARMUP
     source = read_source(path, calibration, scaler, kind, lookback)
     source = streamed(source) if streaming else source
-    return convert_source(source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, target=target, tell=tell)
+    return convert_source(
+        source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, target=target,
+        threshold_rule=threshold_rule, tell=tell, apart=apart,
+    )  # fmt: skip
 
 
 def convert_source(
@@ -88,20 +96,26 @@ def convert_source(
     io: str = "int8",
     allow_drop: bool = False,
     target: str = "",
+    threshold_rule: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    apart: bool = True,
 ) -> dict[str, Converted]:
     """As `convert_file`, from a model whose representative data have been read already."""
+    rule = unlabelled_rule(threshold_rule)
     check = check_representative(source.windows, source.held)
     conversions = convert(
         source.path, source.windows, source.held, tuple(dict.fromkeys((*schemes, "float32"))),
         lookback=lookback, starts=source.starts, io=io, allow_drop=allow_drop, target=target, tell=tell,
+        apart=apart,
     )  # fmt: skip
     tell("thresholds")
     exact = conversions["float32"].flatbuffer
-    return {scheme: _finish(source, conversions[scheme], check, target, exact) for scheme in schemes}
+    return {scheme: _finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}
 
 
-def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck, target: str, exact: bytes) -> Converted:
+def _finish(
+    source: Source, conversion: Conversion, check: RepresentativeCheck, target: str, exact: bytes, rule: Rule | None
+) -> Converted:
     """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""
     metadata = source.metadata.with_(
         scheme=conversion.proof.scheme,
@@ -118,7 +132,7 @@ def _finish(source: Source, conversion: Conversion, check: RepresentativeCheck, 
     elif metadata.kind in DETECTORS and source.representative is not None:
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
-        metadata = fit_detector(metadata, engine, normal)
+        metadata = fit_detector(metadata, engine, normal, rule)
     name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.proof.scheme}.tflite"
     threshold = source.metadata.threshold.value if source.metadata.threshold else None
     return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold, exact)

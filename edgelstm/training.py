@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.calibration import fit_detector, newest_rows
+from edgelstm.runtime.dual import DUAL
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.policies import longest_run
+from edgelstm.runtime.rules import unlabelled_rule
 from edgelstm.runtime.scaling import fit_scaler
 from edgelstm.runtime.scoring import Scoring
 
@@ -33,7 +35,6 @@ VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
 MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
 EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows: what rides along in the .keras file
-SMOOTHING = 0.15  # of a forecaster's scores: by evidence on SKAB, SMAP/MSL and NAB, see docs/benchmarks.md
 STEPS = 40  # batches an epoch that an automatic batch size aims at
 
 
@@ -65,6 +66,8 @@ class Options:
     """Of weights and shuffling."""
     leave_out: bool = True
     """Whether rows unlike all others are kept from training."""
+    threshold_rule: str | None = None
+    """How the threshold is set, see `edgelstm.runtime.rules`; None for the score's usual rule."""
     decision: Mapping[str, Any] = field(default_factory=dict)
     """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
 
@@ -110,6 +113,7 @@ def train(
         TrainingError: If there is too little data; said before training starts.
     """
     options = options or Options()
+    rule = unlabelled_rule(options.threshold_rule)
     lookback = _lookback(series, options)
     reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
     found = None
@@ -142,14 +146,14 @@ def train(
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
-    metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)
+    metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal, rule)
     return Trained(model, metadata, Representative(*map(tuple, kept)), history)
 
 
 def _style(kind: str, window: int, channels: int) -> Scoring:
     """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
     if kind == "forecaster":
-        return Scoring("mean", smoothing=SMOOTHING)
+        return DUAL
     return Scoring("mean", 1 if channels >= PER_ROW else max(1, window // 2))
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
+from .decider import Decision
 from .detector import Detector
 from .drift import SECTION, fit_reference
+from .dual import fit_style, scorer_of
 from .engine import Engine, Predict
 from .errors import ModelError
 from .metadata import Metadata
+from .rules import Rule, Setting, parse_rule, set_threshold
 from .scaling import Scaler
-from .scoring import Scorer, Scoring, fit_scoring
-from .threshold import fit_threshold
+from .scoring import Scoring
 
 Doubles = npt.NDArray[np.float64]
 Segments = Sequence[npt.NDArray[np.float32]]
@@ -23,13 +25,16 @@ LEAST = 20  # scores below which a quantile says nothing
 MOST = 20_000  # rows replayed: a quantile of 99.9 % needs no more, and a slow kernel takes 1 ms a row
 
 
-def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segments) -> Metadata:
+def fit_detector(
+    metadata: Metadata, predict: Predict | Engine, segments: Segments, rule: Rule | None = None
+) -> Metadata:
     """Fit `scoring` and `threshold` on this very model's outputs for rows of normal operation.
 
     Args:
         metadata: The model's; a `scoring` that is there keeps its method, rows and smoothing.
         predict: The model as the device runs it, scaled window to output.
         segments: Scaled rows of normal operation, each (T_i, F), contiguous and in time order.
+        rule: How the threshold is set; None for that of the threshold that is there, or the score's usual one.
 
     Returns:
         The metadata with scoring and threshold.
@@ -39,7 +44,7 @@ def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segmen
     """
     style = metadata.scoring or Scoring()
     channels = len(metadata.channels)
-    blank = replace(style, center=(0.0,) * channels, scale=(1.0,) * channels, precision=())
+    blank = Scoring(rows=style.rows, center=(0.0,) * channels, scale=(1.0,) * channels)
     unscaled = Scaler("none", (0.0,) * channels, (1.0,) * channels)
     replay = Detector(metadata.with_(scaler=unscaled, scoring=blank), predict)
     rows = newest_rows(segments)
@@ -51,24 +56,39 @@ def fit_detector(metadata: Metadata, predict: Predict | Engine, segments: Segmen
             f"(window {metadata.window}). Give more rows with --calibration."
         )
     found = np.concatenate([part for part in errors if len(part)])
-    scoring = fit_scoring(found, style.method, style.rows, style.smoothing)
+    scoring = fit_style(found, style)
     scores = [segment_scores(scoring, part) for part in errors]
-    threshold = fit_threshold(np.concatenate(scores))
+    threshold = set_threshold(rule or rule_of(metadata), np.concatenate(scores), setting_of(metadata))
     usual = fit_reference(rows, scores, threshold.value)
     sections = {**metadata.sections, SECTION: asdict(usual)} if usual else metadata.sections
     return metadata.with_(scoring=scoring, threshold=threshold, sections=sections)
 
 
+def rule_of(metadata: Metadata) -> Rule:
+    """The rule that a model's threshold was set by, or the usual one of its score."""
+    said = metadata.threshold
+    if said is not None:
+        return Rule(said.method, said.quantile or said.number or 0.0)
+    dual = metadata.scoring is not None and metadata.scoring.method == "dual"
+    return parse_rule("deviations" if dual else "quantile")
+
+
+def setting_of(metadata: Metadata) -> Setting:
+    """What threshold rules ask of a model."""
+    decision = Decision.of(metadata.sections.get("decision", {}))
+    return Setting(metadata.window * len(metadata.channels), metadata.period, decision.cooldown)
+
+
 def segment_errors(detector: Detector, segment: npt.NDArray[np.float32]) -> Doubles:
-    """Absolute errors a channel of each sample that could be scored, shape (N, F), from a fresh start."""
+    """Signed errors a channel of each sample that could be scored, shape (N, F), from a fresh start."""
     detector.reset()
     found = (detector.error(row) for row in np.asarray(segment, np.float64).tolist())
     return np.asarray([list(error) for error in found if error is not None], np.float64)
 
 
 def segment_scores(scoring: Scoring, errors: Doubles) -> Doubles:
-    """Smoothed scores of consecutive samples' errors (N, F), shape (N,)."""
-    scorer = Scorer(scoring)
+    """Scores of consecutive samples' errors (N, F), shape (N,)."""
+    scorer = scorer_of(scoring)
     return np.asarray([scorer.update(error)[0] for error in errors.tolist()])
 
 

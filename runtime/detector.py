@@ -16,6 +16,7 @@ from .adapting import Adaptation
 from .bundle import Bundle, load_bundle
 from .decider import Decider, Decision
 from .drift import SECTION, Reference
+from .dual import scorer_of
 from .engine import Engine, PlainEngine, Predict, TFLiteEngine
 from .errors import ModelError, ShapeError
 from .events import Event, Result
@@ -25,7 +26,7 @@ from .interpreter import TFLiteModel
 from .longterm import LongTerm
 from .metadata import Metadata
 from .policies import Policies, warmup
-from .scoring import Scorer
+from .scoring import mean_error
 
 SNAPSHOT_SCHEMA = 2
 
@@ -59,7 +60,7 @@ class Detector:
         self.metadata = metadata
         channels = len(metadata.channels)
         self.engine: Engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
-        self.scorer = Scorer(metadata.scoring)
+        self.scorer = scorer_of(metadata.scoring)
         decision = decision or Decision.of(metadata.sections.get("decision", {}))
         form = "stream." if metadata.stateful else ""
         identity = self.identity = f"{metadata.source}.{form}{metadata.scheme}"
@@ -241,22 +242,22 @@ class Detector:
         return (event,) if event else ()
 
     def error(self, values: list[float]) -> Iterable[float] | None:
-        """Absolute error a channel of the newest sample, None while warming up."""
+        """Error a channel of the newest sample, signed (absolute when averaged over rows), None while warming up."""
         engine = self.engine
         scaled = self._push(values)
         if self._forecaster:
             forecast = self._forecast if engine.buffer.count > self._warmup else None
             self._forecast = engine.run(0) if engine.buffer.full else None
-            return None if forecast is None else map(abs, map(sub, scaled, forecast))
+            return None if forecast is None else map(sub, scaled, forecast)
         if not engine.buffer.full:
             return None
         if self._rows > 1:
             output = engine.run_rows(self._rows)
             self._output = output[-1].tolist()
-            errors: list[float] = self.scorer.error(engine.buffer.window(), output).tolist()
+            errors: list[float] = mean_error(engine.buffer.window(), output, self._rows).tolist()
             return errors
         self._output = engine.run(-1)
-        return map(abs, map(sub, scaled, self._output))
+        return map(sub, scaled, self._output)
 
     def probe(self) -> None:
         """Run the model on its typical sample until it gives a finite score, then start over.
@@ -286,6 +287,8 @@ class Detector:
         self.guard.clear()
         if self.longterm is not None:
             self.longterm.clear()
+        assert self.metadata.scoring
+        self.scorer = scorer_of(self.metadata.scoring)
         self.rewarm()
 
     def rewarm(self) -> None:
@@ -304,7 +307,7 @@ class Detector:
             "guard": self.guard.state(),
             "faults": self.faults.open,
             "decider": self.decider.state(),
-            "smoothed": self.scorer.smoothed,
+            "smoothed": self.scorer.state(),
             "longterm": self.longterm.state() if self.longterm else None,
             "forecast": self._forecast,
             "output": self._output,
@@ -323,7 +326,8 @@ class Detector:
             self.guard.restore(state["guard"])
             self.decider.restore(state["decider"])
             self.faults.open = {key: dict(fault) for key, fault in state["faults"].items()}
-            self.index, self.scorer.smoothed = int(state["index"]), state["smoothed"]
+            self.index = int(state["index"])
+            self.scorer.restore(state["smoothed"])
             self._forecast, self._output = state["forecast"], list(state["output"])
             if self.longterm is not None and state["longterm"]:
                 self.longterm.restore(state["longterm"])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .bundle import load_bundle
+from .calibration import rule_of, setting_of
 from .detector import Detector
 from .drift import SECTION, Floats, fit_reference
 from .errors import ModelError
 from .metadata import Metadata
+from .rules import Rule, set_threshold
 from .sources import Sample
-from .threshold import Threshold, fit_threshold
+from .threshold import Threshold
 
 MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory
 LEAST = 100  # scores; fewer say nothing about a rare one
@@ -44,7 +48,13 @@ class Recalibration:
         return asdict(self)
 
 
-def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -> Recalibration:
+def recalibrate(
+    path: Path | str,
+    rows: Iterable[Sample],
+    force: bool = False,
+    rule: Rule | None = None,
+    labels: Iterable[bool] | None = None,
+) -> Recalibration:
     """Set a model file's threshold, and what its drift is measured from, by recent rows of normal operation.
 
     The old ones are kept in the file.
@@ -53,8 +63,11 @@ def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -
         path: The `.tflite` file, replaced whole.
         rows: Recent rows, in sensor units and time order.
         force: Take a threshold that is more than three times as high or as low, too.
+        rule: How the threshold is set; None for the rule it was set by.
+        labels: Whether each row is anomalous, for the rule that needs it.
 
     Raises:
+        ConfigError: If the rule needs labels and there are none.
         ModelError: If the rows give too few scores, or a threshold far from the old one.
         OutputError: If the file cannot be replaced.
     """
@@ -63,10 +76,11 @@ def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -
     if old is None:
         raise ModelError(f"{bundle.origin} has no threshold to replace. Convert it with --calibration normal.csv.")
     detector = Detector.from_bundle(bundle)
-    scores, kept = _scored(detector, rows)
+    scores, kept, truth = _scored(detector, rows, repeat(False) if labels is None else labels)
     if len(scores) < LEAST:
         raise ModelError(f"A threshold needs at least {LEAST} scores; these rows give {len(scores)}. Give more rows.")
-    new = fit_threshold(scores)
+    setting = replace(setting_of(bundle.metadata), labels=None if labels is None else truth)
+    new = set_threshold(rule or rule_of(bundle.metadata), scores, setting)
     if not force and not old.value / FACTOR <= new.value <= old.value * FACTOR:
         raise ModelError(
             f"The threshold would move from {old.value:.4g} to {new.value:.4g}: these rows are not normal operation, or "
@@ -78,17 +92,22 @@ def recalibrate(path: Path | str, rows: Iterable[Sample], force: bool = False) -
     return Recalibration(old.value, new.value, len(scores), *above)
 
 
-def _scored(detector: Detector, rows: Iterable[Sample]) -> tuple[list[float], Floats]:
-    """The scores of all good rows, N of them, and these rows scaled, shape (N, F)."""
+def _scored(
+    detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]
+) -> tuple[list[float], Floats, npt.NDArray[np.bool_]]:
+    """The scores of all good rows, N of them, these rows scaled, shape (N, F), and their labels."""
+    truth: deque[bool] = deque(maxlen=MOST)
     scores: deque[float] = deque(maxlen=MOST)
     kept: deque[list[float]] = deque(maxlen=MOST)
-    for row in rows:
+    for row, label in zip(rows, labels, strict=False):
         result = detector.update(row.values, row.time)
         if result.score is not None and result.status == "ok":
             scores.append(result.score)
             kept.append(row.values)
+            truth.append(label)
     assert detector.metadata.scaler is not None
-    return list(scores), detector.metadata.scaler.transform(np.asarray(kept, np.float64).reshape(len(kept), -1))
+    scaled = detector.metadata.scaler.transform(np.asarray(kept, np.float64).reshape(len(kept), -1))
+    return list(scores), scaled, np.asarray(truth, bool)
 
 
 def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[float], rows: Floats) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .errors import ConfigError
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-METHODS = ("mean", "max", "mahalanobis")
+METHODS = ("mean", "max", "mahalanobis", "dual")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Scoring:
     """How an output becomes a score; fitted on errors of normal operation."""
 
     method: str = "mean"
-    """mean, max or mahalanobis over the channels' standardized errors."""
+    """mean, max or mahalanobis over the channels' standardized error sizes; dual: see `DualScorer`."""
     rows: int = 1
     """Newest rows of an autoencoder's window whose errors are averaged."""
     center: tuple[float, ...] = ()
@@ -35,7 +35,19 @@ class Scoring:
     precision: tuple[tuple[float, ...], ...] = ()
     """Inverse covariance (F, F) of the standardized errors, for mahalanobis (EncDec-AD, arXiv 1607.00148)."""
     smoothing: float = 1.0
-    """Weight of the newest score in the exponential average; 1 is none."""
+    """Weight of the newest score in the exponential average; 1 is none. Not for dual."""
+    quick: float = 1.0
+    """Dual: weight of the newest in the average of error sizes."""
+    slow: float = 1.0
+    """Dual: weight of the newest in the average of signed errors."""
+    memory: float = 1.0
+    """Dual: samples over which what is usual is followed."""
+    level: tuple[float, ...] = ()
+    """Dual: usual size, then usual signed error a channel, standardized; 1 + F numbers."""
+    spread: tuple[float, ...] = ()
+    """Dual: their variances."""
+    ratio: tuple[float, ...] = ()
+    """Dual: deviation of the averages, as a share of that of the single values."""
 
 
 class Scorer:
@@ -60,11 +72,7 @@ class Scorer:
 
     def error(self, target: Floats, output: Floats) -> Doubles:
         """Absolute error a channel, shape (F,), of a scaled raw window (W, F) and its reconstruction."""
-        rows = self.scoring.rows
-        difference = np.subtract(target[-rows:], output[-rows:], dtype=np.float64)
-        np.abs(difference, out=difference)
-        error: Doubles = np.add.reduce(difference, axis=0) / rows if rows > 1 else difference[0]
-        return error
+        return mean_error(target, output, self.scoring.rows)
 
     def update(self, error: Iterable[float]) -> tuple[float, tuple[float, ...]]:
         """The newest sample's score and each channel's part in it.
@@ -73,15 +81,15 @@ class Scorer:
         times faster than NumPy calls, whose code the model's call has just driven out of the processor's cache.
 
         Args:
-            error: Absolute error a channel, shape (F,), scaled units.
+            error: Error a channel, signed or absolute, shape (F,), scaled units.
 
         Returns:
             The smoothed score, and each channel's term of the squared score, shape (F,).
         """
         if self._centered:
-            z = list(map(max, map(mul, map(sub, error, self._center), self._inverse), self._zeros))
+            z = list(map(max, map(mul, map(sub, map(abs, error), self._center), self._inverse), self._zeros))
         else:  # absolute errors: the same numbers in a third of the time
-            z = list(map(mul, error, self._inverse))
+            z = list(map(mul, map(abs, error), self._inverse))
         if self.scoring.method == "mahalanobis":
             pulled = (self._precision * z).sum(axis=1).tolist()  # not @: BLAS rounds differently between platforms
             parts = tuple(map(max, map(mul, z, pulled), self._zeros))
@@ -96,16 +104,33 @@ class Scorer:
         """Forget the smoothing's state."""
         self.smoothed = None
 
+    def state(self) -> float | None:
+        """What `restore` needs."""
+        return self.smoothed
+
+    def restore(self, state: float | None) -> None:
+        """Continue from what `state` gave."""
+        self.smoothed = None if state is None else float(state)
+
+
+def mean_error(target: Floats, output: Floats, rows: int) -> Doubles:
+    """Absolute error a channel, shape (F,), averaged over the last rows of a window (W, F) and its reconstruction."""
+    difference = np.subtract(target[-rows:], output[-rows:], dtype=np.float64)
+    np.abs(difference, out=difference)
+    error: Doubles = np.add.reduce(difference, axis=0) / rows if rows > 1 else difference[0]
+    return error
+
 
 def fit_scoring(errors: Doubles, method: str = "mean", rows: int = 1, smoothing: float = 1.0) -> Scoring:
     """Fit the per-channel scales on errors of normal operation.
 
     Args:
-        errors: Absolute errors a sample, shape (N, F), scaled units.
+        errors: Errors a sample, signed or absolute, shape (N, F), scaled units.
         method: mean, max or mahalanobis.
         rows: See `Scoring`.
         smoothing: See `Scoring`.
     """
+    errors = np.abs(errors)
     if method == "mahalanobis":
         center, spread = errors.mean(axis=0), errors.std(axis=0)
     else:  # the ratio to the usual error: a channel the model cannot explain anyway stays quiet by itself

@@ -21,6 +21,8 @@ class Threshold:
     """Scores of normal operation it was set on."""
     quantile: float | None = None
     """Quantile of those scores, for the quantile rule."""
+    number: float | None = None
+    """Number of another rule, see `rules`."""
 
 
 def fit_threshold(scores: npt.ArrayLike, quantile: float = 0.995, margin: float | None = None) -> Threshold:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from edgelstm.cli.streams import columns_options
+from edgelstm.cli.streams import RULE_HELP, columns_options
 
 
 @click.command("calibrate", epilog="Example: edgelstm calibrate pump.int8.tflite last-week.csv")
 @click.argument("model", type=click.Path())
 @click.argument("recent", required=False, metavar="[RECENT.csv]", type=click.Path())
+@click.option("--threshold-rule", "rule", metavar="RULE", help=f"{RULE_HELP} Or fbeta, with labels.")
+@click.option("--label-column", help="Column that tells anomalous rows (not 0) from normal ones, for the rule fbeta.")
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -17,13 +19,15 @@ from edgelstm.cli.streams import columns_options
 def command(
     model: str,
     recent: str | None,
+    rule: str | None,
+    label_column: str | None,
     rollback: bool,
     force: bool,
     as_json: bool,
     columns: str | None,
     time_column: str | None,
 ) -> None:
-    """Set MODEL's alarm threshold from RECENT rows of normal operation; needs no TensorFlow.
+    """Set MODEL's alarm threshold from RECENT rows of normal operation, or from labelled ones; needs no TensorFlow.
 
     The file is replaced whole and keeps the old threshold; a running `edgelstm run` takes it over.
     """
@@ -31,6 +35,7 @@ def command(
 
     from edgelstm.runtime import load_bundle
     from edgelstm.runtime.recalibration import recalibrate, roll_back
+    from edgelstm.runtime.rules import parse_rule
     from edgelstm.runtime.sources import Columns, TextSource
 
     if rollback == (recent is not None):
@@ -40,7 +45,11 @@ def command(
     else:
         taken = tuple(part.strip() for part in (columns or "").split(",") if part.strip())
         chosen = Columns(load_bundle(model).metadata.names, taken, time_column or None)
-        done = recalibrate(model, TextSource(recent, chosen), force)
+        labels = None
+        if label_column:
+            marks = TextSource(recent, Columns((label_column,), (), time_column or None))
+            labels = (mark.values[0] > 0 for mark in marks)
+        done = recalibrate(model, TextSource(recent, chosen), force, parse_rule(rule) if rule else None, labels)
     if as_json:
         click.echo(json.dumps(done.record(), indent=2))
         return

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.streams import RULE_HELP
+
 SECONDS = 0.5  # of timing, all schemes together
 NOTICEABLE = 1.1  # slower by less is noise
 SCHEMES = ("float32", "float16", "dynamic", "int8")
@@ -32,6 +34,7 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
 )
 @click.option("--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 models.")
 @click.option("--target", type=click.Choice(["arm", "x86"]), help="Where it is to run; chooses the scheme, see above.")
+@click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: as in training]")
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(

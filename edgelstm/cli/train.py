@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.streams import RULE_HELP
+
 
 @click.command(
     "train",
@@ -66,6 +68,7 @@ import click
 @click.option("--minimum", type=click.IntRange(1), help="Rows above the threshold before an alarm opens.  [default: 2]")
 @click.option("--cooldown", type=click.IntRange(1), help="Quiet rows before an alarm is over.  [default: 10]")
 @click.option("--keep-all", is_flag=True, help="Also train on rows that look unlike all others.")
+@click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: by the score]")
 @click.option("--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, **given: Any) -> None:
@@ -128,7 +131,7 @@ def _options(given: dict[str, Any]) -> Any:
     clipnorm = given["clipnorm"] or (None if given["clipvalue"] else 1.0)
     return Options(
         architecture, lookback, clipnorm=clipnorm, clipvalue=given["clipvalue"], decision=decision,
-        leave_out=not given["keep_all"], **rest,
+        threshold_rule=given["threshold_rule"], leave_out=not given["keep_all"], **rest,
     )  # fmt: skip
 
 

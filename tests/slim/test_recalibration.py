@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgelstm.runtime import load_bundle
-from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.errors import ConfigError, ModelError
 from edgelstm.runtime.recalibration import recalibrate, roll_back
+from edgelstm.runtime.rules import parse_rule
 from edgelstm.runtime.sources import Sample
 
 
@@ -77,3 +79,39 @@ def test_the_command_sets_and_rolls_back(model, models):
     assert "--rollback" in done.stdout
     assert back.returncode == 0
     assert wrong.returncode == 2
+
+
+def test_a_rule_is_taken_and_kept(model, stream):
+    recalibrate(model, normal(stream), force=True, rule=parse_rule("pot:0.001"))
+    said = load_bundle(model).metadata.threshold
+
+    assert (said.method, said.number) == ("pot", 0.001)
+
+
+def test_labelled_rows_give_the_best_f1_through_the_command(model, models, tmp_path):
+    """The labels are the threshold's own decisions at 1.5 times its value: the rule must find them again."""
+    lines = (models / "stream.csv").read_text().splitlines()
+    before = load_bundle(model).metadata.threshold.value
+    detector = Detector.load(model)
+    scores = [
+        detector.update(list(map(float, line.split(",")[1:])), float(line.split(",")[0])).score for line in lines[1:]
+    ]
+    marks = ["anomaly", *(str(int((score or 0) > 1.5 * before)) for score in scores)]
+    labelled = tmp_path / "labelled.csv"
+    labelled.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)))
+    flags = ("--threshold-rule", "fbeta", "--label-column", "anomaly", "--force")
+    command = [sys.executable, "-m", "edgelstm", "calibrate", str(model), str(labelled), *flags]
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = load_bundle(model).metadata.threshold
+
+    assert done.returncode == 0, done.stderr
+    assert found.method == "fbeta"
+    assert [(score or 0) > found.value for score in scores] == [(score or 0) > 1.5 * before for score in scores]
+
+
+def test_fbeta_without_labels_is_refused_and_the_file_stays(model, stream):
+    before = model.read_bytes()
+    with pytest.raises(ConfigError, match="label-column"):
+        recalibrate(model, normal(stream), rule=parse_rule("fbeta"))
+
+    assert model.read_bytes() == before

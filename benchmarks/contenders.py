@@ -1,0 +1,112 @@
+"""What competes in the detection benchmark: our model in Keras and in int8, LSTMAD, and the usual baselines."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from baselines import BASELINES, Doubles, run
+from edgelstm.runtime.decider import Decider
+from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.scoring import Scoring
+from edgelstm.runtime.threshold import fit_threshold
+from protocols import Case
+
+KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"
+WINDOW = {"skab": 8, "nab": 8, "smap_msl": 32}  # rows; one for all files of a benchmark
+UNITS, EPOCHS, PATIENCE = (16,), 8, 2
+LSTMAD_UNITS = (20, 20)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one method said about one case."""
+
+    case: Case
+    """The rows and labels."""
+    scores: Doubles
+    """Score of each test row, NaN where there is none."""
+    flags: Any
+    """Whether each test row is above the threshold."""
+    alarms: tuple[tuple[int, int], ...]
+    """First and last row of each alarm."""
+    threshold: float
+    """Threshold on the score."""
+    size: int | None = None
+    """Bytes of the model file."""
+
+
+def everyone(benchmark: str, case: Case, seed: int) -> dict[str, Found]:
+    """Every method on one case."""
+    found = {name: by_threshold(case, *run(method, case.train, case.test, seed)) for name, method in BASELINES.items()}
+    return found | lstmad(case, seed, WINDOW[benchmark]) | ours(case, seed, WINDOW[benchmark])
+
+
+def by_threshold(case: Case, train_scores: Doubles, scores: Doubles) -> Found:
+    """Judge a baseline's scores by the quantile rule and the product's de-bounce."""
+    limit = fit_threshold(train_scores).value
+    return Found(case, scores, np.nan_to_num(scores) > limit, alarms_of(scores, limit), limit)
+
+
+def alarms_of(scores: Doubles, limit: float, decider: Decider | None = None) -> tuple[tuple[int, int], ...]:
+    """First and last row of each alarm that scores give at a threshold."""
+    decider = decider or Decider(("all",))
+    closed = [decider.update(row, None, score, limit, (1.0,)) for row, score in enumerate(np.nan_to_num(scores))]
+    events = [event for event in [*closed, decider.finish()] if event and event.state == "closed"]
+    return tuple((int(event.start or 0), int(event.end or 0)) for event in events)
+
+
+def trained(case: Case, seed: int, window: int, plain: bool) -> Any:
+    """A forecaster, trained on the case's training rows alone; `plain` is LSTMAD's stack without the linear part."""
+    import keras
+
+    from edgelstm.models import Architecture
+    from edgelstm.series import Series
+    from edgelstm.training import Options, train
+
+    keras.backend.clear_session()
+    rows = case.train
+    series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, ((0, len(rows)),))
+    architecture = Architecture("forecaster", units=LSTMAD_UNITS if plain else UNITS, linear=not plain)
+    options = Options(architecture, lookback=window, epochs=EPOCHS, patience=PATIENCE, seed=seed)
+    return train(series, options)
+
+
+def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
+    """A detector's own scores, threshold and alarms on the test rows."""
+    from edgelstm.evaluation import replay
+
+    found = replay(detector, case.test)
+    return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size)
+
+
+def ours(case: Case, seed: int, window: int) -> dict[str, Found]:
+    """Train, convert, replay both through the runtime's own code."""
+    from edgelstm.conversion import convert_file
+    from edgelstm.replay import batched_predict
+
+    made = trained(case, seed, window, plain=False)
+    scaled = made.metadata.scaler.transform(case.test)
+    found = {KERAS: judged(case, Detector(made.metadata, batched_predict(made.model, made.metadata, [scaled])))}
+    with tempfile.TemporaryDirectory() as folder:
+        path, small = Path(folder) / "model.keras", Path(folder) / "model.int8.tflite"
+        made.save(path)
+        convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle.save(small)
+        return found | {INT8: judged(case, Detector.load(small), small.stat().st_size)}
+
+
+def lstmad(case: Case, seed: int, window: int) -> dict[str, Found]:
+    """A stacked LSTM forecaster (Malhotra et al. 2015), scored by single errors, its threshold by the quantile rule."""
+    from edgelstm.runtime.calibration import fit_detector
+
+    from edgelstm.replay import batched_predict
+
+    made = trained(case, seed, window, plain=True)
+    scaler = made.metadata.scaler
+    segments = [*made.representative.segments, *made.representative.held]
+    predict = batched_predict(made.model, made.metadata, [*segments, scaler.transform(case.test)])
+    metadata = fit_detector(made.metadata.with_(scoring=Scoring("mean"), threshold=None), predict, segments)
+    return {LSTMAD: judged(case, Detector(metadata, predict))}

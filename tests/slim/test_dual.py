@@ -1,0 +1,88 @@
+"""The score that watches the size of errors and their lean."""
+
+import json
+
+import numpy as np
+import pytest
+from edgelstm.runtime.dual import DUAL, DualScorer, fit_dual, scorer_of
+from edgelstm.runtime.scoring import Scoring
+
+NORMAL = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 10.0, 0.1]
+
+
+@pytest.fixture
+def scorer():
+    return DualScorer(fit_dual(NORMAL))
+
+
+def scores(scorer, errors):
+    return [scorer.update(error)[0] for error in errors]
+
+
+def test_normal_operation_stays_within_a_few_deviations(scorer):
+    fresh = np.random.default_rng(1).normal(size=(5000, 3)) * [1.0, 10.0, 0.1]
+
+    assert np.mean(np.asarray(scores(scorer, fresh)) > 4) < 0.01
+
+
+def test_a_spike_shows_at_once(scorer):
+    assert scorer.update([20.0, 0.0, 0.0])[0] > 4
+
+
+def test_errors_that_lean_by_two_deviations_show_within_sixty_samples_though_no_single_one_is_large(scorer):
+    leaning = np.random.default_rng(2).normal(size=(60, 3)) * [1.0, 10.0, 0.1] + [0.0, 20.0, 0.0]
+    found = [scorer.update(error) for error in leaning]
+
+    assert found[-1][0] > 4
+    assert np.argmax(found[-1][1]) == 1
+
+
+def test_a_new_level_becomes_usual_in_time():
+    scorer = DualScorer(fit_dual(NORMAL, Scoring("dual", quick=0.2, slow=0.04, memory=300.0)))
+    settled = np.random.default_rng(3).normal(size=(3000, 3)) * [1.0, 10.0, 0.1] + [2.0, 0.0, 0.0]
+    found = scores(scorer, settled)
+
+    assert max(found[:100]) > 4
+    assert np.mean(np.asarray(found[-500:]) > 4) < 0.05
+
+
+def test_a_fault_of_a_hundred_deviations_does_not_blind_for_long(scorer):
+    scores(scorer, [[100.0, 0.0, 0.0]] * 20 + [[0.5, 5.0, 0.05]] * 400)
+
+    assert scorer.update([30.0, 0.0, 0.0])[0] > 4
+
+
+def test_channels_that_never_err_do_not_divide_by_zero():
+    scorer = DualScorer(fit_dual(np.zeros((100, 2))))
+
+    assert scorer.update([0.0, 0.0])[0] == 0.0
+    assert np.isfinite(scorer.update([1.0, 0.0])[0])
+
+
+def test_a_state_goes_on_where_it_was_taken(scorer):
+    scores(scorer, NORMAL[:100])
+    state = json.loads(json.dumps(scorer.state()))
+    other = scorer_of(scorer.scoring)
+    other.restore(state)
+
+    assert scores(other, NORMAL[100:200]) == scores(scorer, NORMAL[100:200])
+
+
+def test_a_state_of_another_model_is_refused(scorer):
+    with pytest.raises(ValueError, match="channels"):
+        scorer.restore({"means": [0.0], "level": [0.0], "spread": [1.0]})
+
+
+def test_reset_forgets_recent_samples_but_not_what_is_usual(scorer):
+    scores(scorer, [[5.0, 50.0, 0.5]] * 50)
+    before = scorer.state()
+    scorer.reset()
+
+    assert scorer.state()["level"] == before["level"]
+    assert scorer.update([0.0, 0.0, 0.0])[0] < 2
+
+
+def test_the_style_of_a_scoring_is_kept_when_it_is_fitted():
+    fitted = fit_dual(NORMAL)
+
+    assert (fitted.method, fitted.quick, fitted.slow, fitted.memory) == ("dual", DUAL.quick, DUAL.slow, DUAL.memory)
