@@ -27,7 +27,7 @@ from .files import write_atomic
 from .sources.sample import Sample
 
 log = logging.getLogger("edgelstm")
-INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 2 MB a day
+INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 4 MB a day
 LARGEST = 1 << 26  # bytes; a state is some KB
 WAITING = 10_000  # events held while the log cannot be written; newer ones are dropped and counted
 

@@ -128,7 +128,7 @@ def test_events_scores_and_status_are_published(broker, listener, tmp_path):
 
 
 def test_discovery_is_as_home_assistants_schema_wants_it(broker, listener, tmp_path):
-    """Names as in DEVICE_DISCOVERY_SCHEMA, and in the MQTT sensor's and binary sensor's documentation."""
+    """Names as in DEVICE_DISCOVERY_SCHEMA (home-assistant/core, components/mqtt/schemas.py) and its entities' documentation."""
     sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump?discovery=homeassistant", tmp_path / "spool", True)
     assert wait_for(lambda: listener.of("/config"))
     sink.close()
@@ -143,6 +143,10 @@ def test_discovery_is_as_home_assistants_schema_wants_it(broker, listener, tmp_p
     assert set(payload) == {"device", "origin", "components", "availability_topic", "qos"}
     assert set(payload["device"]) <= {"identifiers", "name", "manufacturer", "model", "sw_version"}
     assert payload["device"]["identifiers"]
+    assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", message.topic)
+    assert {"device", "components", "origin"} <= set(payload)  # required, and in them:
+    assert payload["origin"]["name"]
+    assert all(isinstance(one, str) for one in payload["device"]["identifiers"])
     assert set(payload["origin"]) <= {"name", "sw_version", "support_url"}
     for component in payload["components"].values():
         assert set(component) <= {"platform", "name", "unique_id"} | allowed[component["platform"]]

@@ -8,6 +8,7 @@ import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.policies import Policies, parse_limit
+from edgelstm.runtime.timeparse import parse_time
 
 NAN = math.nan
 
@@ -128,6 +129,27 @@ def test_a_live_clock_that_jumps_costs_no_sample(make, stream, jump):
 
     assert detector.guard.counts["clock"] == 1
     assert [r.score for r in results] == [r.score for r in play(make(), clean(stream))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counted"),
+    [
+        ("2026-03-29 01:59:{:02}", "2026-03-29 03:00:{:02}", {"gap": 1}),
+        ("2026-10-25 02:59:{:02}", "2026-10-25 02:00:{:02}", {"clock": 1, "late": 4}),
+        ("2026-03-29T01:59:{:02}+01:00", "2026-03-29T03:00:{:02}+02:00", {}),
+        ("2026-10-25T02:59:{:02}+02:00", "2026-10-25T02:00:{:02}+01:00", {}),
+    ],
+)
+def test_summer_time_in_a_log_is_a_gap_or_a_clock_set_back_and_nothing_with_offsets(
+    make, stream, before, after, counted
+):
+    rows, detector = clean(stream, 120), make()
+    rows[:60, 0] = [parse_time(before.format(second)) for second in range(60)]
+    rows[60:, 0] = [parse_time(after.format(second)) for second in range(60)]
+    results = play(detector, rows)
+
+    assert {reason: count for reason, count in detector.guard.counts.items() if count} == counted
+    assert results[-1].status == "ok"
 
 
 @pytest.mark.parametrize("time", [NAN, math.inf, -math.inf])
