@@ -195,7 +195,7 @@ def kills(times: int, seed: int = 2) -> dict[str, Any]:
         folder = Path(name)
         with open(folder / "data.csv", "w") as file:
             file.write("time,level_cm,flow_lpm\n")
-            for _, at, values in spoiled(clean_rows(60_000), dict.fromkeys(detector().guard.counts, 0)):
+            for _, at, values in spoiled(clean_rows(20_000), dict.fromkeys(detector().guard.counts, 0)):
                 file.write(f"{at:g},{values[0]:.4f},{values[1]:.4f}\n")
         whole = start(folder, "whole")
         begin = time.monotonic()
