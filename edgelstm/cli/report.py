@@ -48,6 +48,8 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
+    if given["data"] is None and (given["label_column"] or given["time_column"]):
+        raise click.UsageError("--label-column and --time-column speak of --data FILE. Name it.")
     built, models = _made(model, output, benches, given)
     for name, content in {**models, **_forms(built)}.items():
         write_atomic(output / name, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -30,17 +31,17 @@ class Judge:
     window: int
     """Rows a window, W."""
 
-    @property
+    @cached_property
     def labels(self) -> npt.NDArray[np.bool_] | None:
         """Whether each row is labelled anomalous, shape (T,); None without labels."""
         return None if self.series.labels is None else read_labels(self.series.labels)
 
-    @property
+    @cached_property
     def anomalies(self) -> list[tuple[int, int]]:
         """First and last row of each labelled anomaly."""
         return [] if self.labels is None else ranges(self.labels)
 
-    @property
+    @cached_property
     def blocks(self) -> list[tuple[int, int]]:
         """Stretches of at least two windows, so that rows of different ones hardly depend on each other."""
         return cut_blocks(len(self.series.values), 2 * self.window, self.anomalies)
@@ -56,18 +57,17 @@ class Judge:
         return Resampling(blocks, least, replicates, SEED, "rows")
 
     def figures(self, name: str, found: Replay) -> dict[str, float | None]:
-        """Detection metrics, with a delay in seconds where the series has a time; empty without labels."""
-        labels = self.labels
-        if labels is None:
+        """Detection metrics, by time where the series has one, by rows elsewhere; empty without labels."""
+        if self.labels is None:
             return {}
-        said = measure(name, "", found, labels, self.series.period)
-        delay = said.delay if said.delay is None else said.delay * (self.series.period or 1.0)
-        return {
-            "vus_pr": said.vus_pr,
-            "event_recall": said.event_recall,
-            "false_alarms_per_day": said.false_alarms_per_day,
-            "delay": delay,
-        }
+        said = measure(name, "", found, self.labels, self.series.period)
+        return {metric: getattr(said, metric) for metric in ("vus_pr", "event_recall", *self.by_time)}
+
+    @property
+    def by_time(self) -> tuple[str, str]:
+        """Names of false alarm rate and delay."""
+        timed = self.series.period is not None
+        return ("false_alarms_per_day", "delay_seconds") if timed else ("false_alarms_per_1000_rows", "delay")
 
     def drops(
         self, ours: Replay, theirs: Replay, figures: Figures, reference: Figures, known: Sequence[Figures]
@@ -114,6 +114,8 @@ class _Statistic:
     """By block: the delay of each anomaly that starts in it, None for a missed one."""
     false: Doubles
     """By block: alarms that start in it and overlap no anomaly."""
+    by_time: tuple[str, str]
+    """Names of false alarm rate and delay."""
 
     @classmethod
     def of(cls, found: Replay, judge: Judge) -> _Statistic:
@@ -128,7 +130,8 @@ class _Statistic:
         for alarm in found.alarms:
             if not match(anomalies, [alarm]).true_alarms:
                 false[_block(starts, alarm[0])] += 1
-        return cls(blocks, labels, found.scores, period or 1.0, DAY / period if period else 1000.0, caught, false)
+        day = DAY / period if period else 1000.0
+        return cls(blocks, labels, found.scores, period or 1.0, day, caught, false, judge.by_time)
 
     def __call__(self, picks: Picks) -> Figures:
         rows = concatenated(self.blocks, picks)
@@ -138,8 +141,8 @@ class _Statistic:
         return {
             "vus_pr": vus_pr(self.labels[scored], self.scores[scored]),
             "event_recall": len(found) / len(delays) if delays else None,
-            "false_alarms_per_day": float(self.false[picks].sum()) / len(rows) * self.day,
-            "delay": float(np.median(found)) * self.step if found else None,
+            self.by_time[0]: float(self.false[picks].sum()) / len(rows) * self.day,
+            self.by_time[1]: float(np.median(found)) * self.step if found else None,
         }
 
 

@@ -16,18 +16,18 @@ from edgelstm.evaluation import Replay, replay
 from edgelstm.replay import batched_predict
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.detector import Detector
-from edgelstm.runtime.interpreter import TFLiteModel
 
 from . import traces
 from .detection import Judge, agreement
-from .results import Data, Drop, Figures, Resampling, Scheme
+from .forecasts import forecast_example
+from .results import KERAS, Data, Drop, Figures, Resampling, Scheme
 from .subject import Subject
-from .windows import Windows, share
+from .windows import Windows, figures
 
 Array = npt.NDArray[Any]
 Tell = Callable[[str], None]
 Metrics = dict[str, float | None]
-KERAS = "keras"
+Predicts = dict[str, traces.Predict]
 
 
 @dataclass
@@ -57,18 +57,26 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
         ours = run(converted.conversion.flatbuffer, subject.source.held)
         pairs = zip(ours, expected, strict=True)
         found.metrics[scheme]["output_error"] = max(relative_rms(mine, theirs) for mine, theirs in pairs)
-    predicts = {KERAS: lambda given: _outputs(keras, (given,))[0]} | {
-        scheme: TFLiteModel(converted.conversion.flatbuffer).predict for scheme, converted in made.items()
-    }
+    predicts: Predicts = {KERAS: lambda given: _outputs(keras, given)[0]}
+    predicts |= {scheme: _predict(converted.conversion.flatbuffer) for scheme, converted in made.items()}
     if subject.windows is not None:
         _explained(found, subject.windows, predicts)
     if subject.judge is not None:
         _detect(found, subject, subject.judge, keras, made, predicts, tell)
     elif subject.metadata.kind == "classifier":
         _classify(found, subject, predicts, tell)
+    elif subject.series is not None and subject.windows is not None:
+        models = {KERAS: subject.metadata, shown_scheme(made): made[shown_scheme(made)].bundle.metadata}
+        example = forecast_example(subject.series, subject.windows, models, predicts)
+        found.figures = Figures(examples=(example,))
+        found.data = Data(subject.description, len(subject.series.values), False, 0, _resampling(subject))
     if not found.data.rows:
         found.data = Data(subject.description, len(subject.source.held[0]), False, 0, _resampling(subject))
     return found
+
+
+def _predict(flatbuffer: bytes) -> traces.Predict:
+    return lambda given: run(flatbuffer, given)[0]
 
 
 def _outputs(keras: Any, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -80,17 +88,17 @@ def _outputs(keras: Any, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(np.asarray(part) for part in parts)
 
 
-def _explained(found: Judged, windows: Windows, predicts: Mapping[str, Callable[[Array], Array]]) -> None:
-    parts = {name: windows.explained(predict(windows.inputs)) for name, predict in predicts.items()}
+def _explained(found: Judged, windows: Windows, predicts: Predicts) -> None:
+    parts = {name: windows.errors(predict(windows.inputs)) for name, predict in predicts.items()}
     for name, part in parts.items():
-        found.metrics[name]["explained"] = share(part)
-        if name != KERAS and share(part) is not None:
-            found.drops[name]["explained"] = windows.drop(part, parts[KERAS])
+        found.metrics[name] |= figures(part)
+        if name != KERAS:
+            found.drops[name] |= windows.drops(part, parts[KERAS])
 
 
 def _detect(
     found: Judged, subject: Subject, rows: Judge, keras: Any, made: Mapping[str, Converted],
-    predicts: Mapping[str, Callable[[Array], Array]], tell: Tell,
+    predicts: Predicts, tell: Tell,
 ) -> None:  # fmt: skip
     count = len(rows.series.values)
     replays = {}
@@ -129,9 +137,7 @@ def shown_scheme(names: Mapping[str, Any]) -> str:
     return "int8" if "int8" in names else list(names)[-1]
 
 
-def _pictures(
-    subject: Subject, rows: Judge, replays: Mapping[str, Replay], predicts: Mapping[str, Callable[[Array], Array]]
-) -> Figures:
+def _pictures(subject: Subject, rows: Judge, replays: Mapping[str, Replay], predicts: Predicts) -> Figures:
     pair = (KERAS, shown_scheme(replays))
     both = {name: predicts[name] for name in pair}
     examples = []
@@ -145,10 +151,10 @@ def _pictures(
 
 
 def _classify(
-    found: Judged, subject: Subject, predicts: Mapping[str, Callable[[Array], Array]], tell: Tell
+    found: Judged, subject: Subject, predicts: Predicts, tell: Tell
 ) -> None:  # fmt: skip
     answers = subject.answers
-    inputs = answers.examples.inputs if answers else subject.source.held[0]
+    inputs = (answers.examples.inputs,) if answers else subject.source.held
     shares = {}
     for name, predict in predicts.items():
         tell(f"asking {name}")
@@ -162,7 +168,7 @@ def _classify(
         found.metrics[name] |= {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
         if name != KERAS:
             found.drops[name] |= answers.drops(part, shares[KERAS])
-    found.data = Data(subject.description, len(inputs), True, 0, _resampling(subject))
+    found.data = Data(subject.description, len(inputs[0]), True, 0, _resampling(subject))
 
 
 def _resampling(subject: Subject) -> Resampling | None:

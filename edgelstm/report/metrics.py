@@ -20,7 +20,7 @@ class Metric:
     form: str = "{:.3f}"
     """How it is written."""
     unit: str = ""
-    """Unit; `{time}` and `{span}` stand for what the series has."""
+    """Unit, empty where it has none."""
     material: float = 0.0
     """Difference below which a loss is no reason against a scheme, however certain it is."""
     compared: bool = False
@@ -33,12 +33,17 @@ METRICS = {
         Metric("vus_pr", "VUS-PR", "how well scores rank anomalous stretches, threshold-free; 1 is perfect, chance is the "
                "anomalous share; buffers up to 100 rows", 1, material=0.01),
         Metric("event_recall", "event recall", "share of labelled anomalies that raised an alarm", 1, material=0.01),
-        Metric("false_alarms_per_day", "false alarms", "alarms that overlap no labelled anomaly", -1, "{:.1f}", "{span}"),
-        Metric("delay", "delay", "median time from the start of a labelled anomaly to its alarm", -1, "{:.0f}", "{time}"),
+        Metric("false_alarms_per_day", "false alarms", "alarms that overlap no labelled anomaly", -1, "{:.1f}", "per day"),
+        Metric("false_alarms_per_1000_rows", "false alarms", "alarms that overlap no labelled anomaly", -1, "{:.2f}",
+               "per 1000 rows"),
+        Metric("delay_seconds", "delay", "median time from the start of a labelled anomaly to its alarm", -1, "{:.0f}", "s"),
+        Metric("delay", "delay", "median time from the start of a labelled anomaly to its alarm", -1, "{:.0f}", "rows"),
         Metric("accuracy", "accuracy", "share of right answers; no answer counts as wrong", 1, material=0.01),
         Metric("macro_f1", "macro F1", "mean over the classes of the harmonic mean of precision and recall", 1, material=0.01),
-        Metric("explained", "variance explained", "share of the signal's variance that the output reproduces on rows of "
-               "normal operation; 1 is perfect", 1, "{:.4f}", material=0.01),
+        Metric("explained", "variance explained", "share of the target's variance that the output reproduces, normal "
+               "operation; 1 is perfect", 1, "{:.4f}", material=0.01),
+        Metric("mae", "absolute error", "mean difference of output and target, in deviations of the training rows", -1,
+               "{:.4f}", material=0.001),
         Metric("output_error", "output error", "RMS difference from Keras' output on held-back windows, as a share of its "
                "standard deviation", -1, "{:.2%}", compared=True),
         Metric("score_correlation", "score correlation", "Pearson correlation of the scores with those of Keras, row by "
@@ -54,15 +59,6 @@ METRICS = {
     )
 }  # fmt: skip
 HEADLINE = ("vus_pr", "accuracy", "explained")  # what accuracy-versus-size is drawn with: the first that a report has
-
-
-def unit(metric: Metric, period: float | None) -> str:
-    """A metric's unit for a series with or without time.
-
-    >>> unit(METRICS["delay"], None), unit(METRICS["delay"], 60.0)
-    ('rows', 's')
-    """
-    return metric.unit.format(time="s" if period else "rows", span="per day" if period else "per 1000 rows")
 
 
 def written(metric: Metric, value: float | None) -> str:

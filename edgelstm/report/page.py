@@ -177,9 +177,10 @@ def judged(report: Report) -> str:
     data, period = report.data, report.model.period
     if not data.labelled:
         return f"{data.description}, without labels"
+    unit = "examples" if report.keras.confusion else "rows"
     span = f" ({data.rows * period / 3600:.1f} h)" if period and data.anomalies else ""
     events = f", {data.anomalies} labelled anomalies" if data.anomalies else ""
-    return f"{data.description}: {data.rows:,} rows{span}{events}"
+    return f"{data.description}: {data.rows:,} {unit}{span}{events}"
 
 
 def machine_words(report: Report) -> str:

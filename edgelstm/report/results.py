@@ -13,6 +13,7 @@ from edgelstm.runtime.bench import Benchmark, Machine
 from edgelstm.runtime.errors import ModelError
 
 SCHEMA = 1
+KERAS = "keras"  # the reference's place among schemes
 Span = tuple[int, int]
 
 

@@ -20,6 +20,7 @@ from edgelstm.source import Source
 
 from .answers import Answers
 from .detection import Judge
+from .forecasts import forecast_examples, held_examples
 from .windows import Windows
 
 
@@ -37,6 +38,8 @@ class Subject:
     """Rows for a detector."""
     answers: Answers | None = None
     """Labelled examples for a classifier."""
+    series: Series | None = None
+    """Rows for a forecaster of targets, of which `windows` are examples."""
 
     @property
     def metadata(self) -> Metadata:
@@ -50,13 +53,9 @@ class Subject:
         Raises:
             SeriesError: If the data cannot be used, or the model's kind has no use for them.
         """
-        metadata = source.metadata
-        if FORECAST in metadata.sections:
-            raise SeriesError(
-                f"{source.path.name} forecasts; a report judges detectors and classifiers. "
-                "Convert it with several --scheme, and compare them with `edgelstm evaluate`."
-            )
-        representative = source.representative
+        if FORECAST in source.metadata.sections:
+            return cls._of_forecaster(source, data, time_column)
+        metadata, representative = source.metadata, source.representative
         parts = (representative.held or representative.segments) if representative else ()
         windows = Windows.of(metadata, parts) if metadata.kind in DETECTORS else None
         held = f"{len(source.held[0])} windows of normal operation that were held back"
@@ -73,6 +72,16 @@ class Subject:
             )
         judge = Judge(_rows(metadata, data, label_column, time_column), metadata.window)
         return cls(source, data.name, windows, judge)
+
+    @classmethod
+    def _of_forecaster(cls, source: Source, data: Path | None, time_column: str | None) -> Subject:
+        """A forecaster of targets: its examples with their answers."""
+        if data is None:
+            examples = held_examples(source)
+            return cls(source, f"{len(source.held[0])} examples that were held back", examples)
+        series = read_series([data], source.metadata.names, time_column)
+        examples, count = forecast_examples(source.metadata, series)
+        return cls(source, f"{data.name}: {count:,} origins, evenly spread", examples, series=series)
 
 
 def _answers(metadata: Metadata, data: Path, label_column: str | None) -> Answers:

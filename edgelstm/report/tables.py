@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgelstm.runtime.bench import Benchmark
 
-from .metrics import METRICS, Metric, unit, written
+from .metrics import METRICS, Metric, written
 from .results import Drop, Report, Scheme
 
 WORSE, BETTER, NOISE = "worse", "better", "within noise"
@@ -100,7 +100,7 @@ def losses(report: Report) -> Table:
     """Quality of Keras and of every scheme, with the differences."""
     schemes = (report.keras, *report.made_schemes)
     rows = tuple(
-        Row(metric.title, unit(metric, report.model.period), metric.meaning,
+        Row(metric.title, metric.unit, metric.meaning,
             tuple(_cell(metric, scheme) for scheme in schemes))
         for metric in known_metrics(report)
     )  # fmt: skip

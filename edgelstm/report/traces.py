@@ -18,7 +18,7 @@ from .windows import Windows
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
-Predict = Callable[[Array], Array]
+Predict = Callable[[tuple[Array, ...]], Array]
 POINTS = 900  # stretches a curve is thinned to, two points each: finer than a page shows
 CHANNELS = 6  # shown of an example
 
@@ -57,9 +57,9 @@ def scores(series: Series, replays: Mapping[str, Replay], labels: Sequence[Span]
 def normal_example(metadata: Metadata, windows: Windows, predicts: Mapping[str, Predict]) -> Example:
     """The window that Keras explains neither well nor badly: its error is the median one."""
     outputs = np.asarray(predicts["keras"](windows.inputs))
-    errors = windows.explained(outputs)[:, 0]
+    errors = windows.errors(outputs)[:, 0]
     middle = int(np.argsort(errors, kind="stable")[len(errors) // 2])
-    whole = np.concatenate([windows.inputs[middle], windows.targets[middle][: metadata.horizon]])
+    whole = np.concatenate([windows.inputs[0][middle], windows.targets[middle][: metadata.horizon]])
     return _example("normal operation, the window with the median error", metadata, whole, predicts)
 
 
@@ -82,7 +82,7 @@ def anomalous_example(
 def _example(title: str, metadata: Metadata, whole: Array, predicts: Mapping[str, Predict]) -> Example:
     """Channels are those with the largest error of Keras; `whole` holds scaled rows (W + H, F)."""
     window = whole[None, : metadata.window]
-    outputs = {name: np.asarray(predict(window))[0] for name, predict in predicts.items()}
+    outputs = {name: np.asarray(predict((window,)))[0] for name, predict in predicts.items()}
     error = np.abs(outputs["keras"] - whole[-len(outputs["keras"]) :]).mean(axis=0)
     shown = sorted(np.argsort(-error, kind="stable")[:CHANNELS].tolist())
 
