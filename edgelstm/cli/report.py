@@ -37,6 +37,7 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
 @click.option("--kind", type=click.Choice(["autoencoder", "forecaster", "generic"]), help="Of a foreign model.")
 @click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis.")
+@click.option("--streaming", is_flag=True, help="The form that eats one row a call, of causal forecasters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """Show accuracy versus size: convert to every scheme, and say what each costs and loses.

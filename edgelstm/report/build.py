@@ -18,6 +18,7 @@ from edgelstm.inspection import inspect_model
 from edgelstm.runtime.bench import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.source import Source, read_source
+from edgelstm.streaming import streamed
 from edgelstm.versions import tool_versions
 
 from .judging import Judged, judge, reference
@@ -53,6 +54,8 @@ class Request:
     """Of a foreign model."""
     lookback: int | None = None
     """Rows for an open time axis."""
+    streaming: bool = False
+    """Whether to convert to the form that eats one row a call; Keras stays windowed."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,13 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
     tell("reading")
     source = read_source(request.model, request.calibration, request.scaler, request.kind, request.lookback)
     subject = Subject.read(source, request.data, request.label_column, request.time_column)
-    made, refused = _convert(source, request, tell)
+    converted = streamed(source) if request.streaming else source
+    made, refused = _convert(converted, request, tell)
     keras = load_keras(request.model)
     tell("Keras")
     judged = judge(subject, keras, made, tell)
     tell("errors by layer")
-    figures = _tensors(judged.figures, made, source)
+    figures = _tensors(judged.figures, made, converted)
     benches, models = _measure(made, request, tell)
     schemes = tuple(_scheme(name, made, refused, judged, benches, keras) for name in request.schemes)
     report = Report(
@@ -149,12 +153,14 @@ def _scheme(
         metrics=judged.metrics[name],
         drops=judged.drops[name],
         confusion=judged.confusions.get(name),
-        notes=tuple(_notes(proof)),
+        notes=tuple(_notes(made[name])),
     )
 
 
-def _notes(proof: Any) -> list[str]:
-    notes = []
+def _notes(converted: Converted) -> list[str]:
+    proof, notes = converted.conversion.proof, []
+    if converted.bundle.metadata.stateful:
+        notes.append("it eats one row a call and keeps its state; its output error is that against its float form")
     if proof.error > INT8_LIMIT:
         notes.append(
             f"its output differs from float by {proof.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "
@@ -191,7 +197,7 @@ def _tensors(figures: Figures, made: Mapping[str, Converted], source: Source) ->
     """Errors of layers and weights of every scheme, and the int8 scheme's ranges."""
     exact = made[EXACT].conversion.flatbuffer
     found = {
-        scheme: compare(exact, converted.conversion.flatbuffer, source.held)
+        scheme: compare(exact, converted.conversion.flatbuffer, source.held, converted.bundle.metadata.stateful)
         for scheme, converted in made.items()
         if scheme != EXACT
     }

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.conversion import Source
 from edgelstm.forecasting.data import Rows, origins, pairs, thin
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecast import Forecaster
 from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.recipe import FAR, Recipe
 from edgelstm.series import Series
+from edgelstm.source import Source
 
 from .results import KERAS, Example
 from .traces import Predict, channel_name

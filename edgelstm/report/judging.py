@@ -54,11 +54,10 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
     found = Judged({name: {} for name in names}, {name: {} for name in made})
     expected = _outputs(keras, subject.source.held)
     for scheme, converted in made.items():
-        ours = run(converted.conversion.flatbuffer, subject.source.held)
-        pairs = zip(ours, expected, strict=True)
-        found.metrics[scheme]["output_error"] = max(relative_rms(mine, theirs) for mine, theirs in pairs)
+        found.metrics[scheme]["output_error"] = _output_error(converted, subject, expected)
     predicts: Predicts = {KERAS: lambda given: _outputs(keras, given)[0]}
-    predicts |= {scheme: _predict(converted.conversion.flatbuffer) for scheme, converted in made.items()}
+    windowed = {scheme: converted for scheme, converted in made.items() if not converted.bundle.metadata.stateful}
+    predicts |= {scheme: _predict(converted.conversion.flatbuffer) for scheme, converted in windowed.items()}
     if subject.windows is not None:
         _explained(found, subject.windows, predicts)
     if subject.judge is not None:
@@ -73,6 +72,14 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
     if not found.data.rows:
         found.data = Data(subject.description, len(subject.source.held[0]), False, 0, _resampling(subject))
     return found
+
+
+def _output_error(converted: Converted, subject: Subject, expected: tuple[Array, ...]) -> float:
+    """RMS difference from Keras on held-back windows; of a streaming form that from its float form, over a sequence."""
+    if converted.bundle.metadata.stateful:
+        return converted.conversion.proof.error
+    ours = run(converted.conversion.flatbuffer, subject.source.held)
+    return max(relative_rms(mine, theirs) for mine, theirs in zip(ours, expected, strict=True))
 
 
 def _predict(flatbuffer: bytes) -> traces.Predict:
@@ -139,7 +146,7 @@ def shown_scheme(names: Mapping[str, Any]) -> str:
 
 def _pictures(subject: Subject, rows: Judge, replays: Mapping[str, Replay], predicts: Predicts) -> Figures:
     pair = (KERAS, shown_scheme(replays))
-    both = {name: predicts[name] for name in pair}
+    both = {name: predicts[name] for name in pair if name in predicts}
     examples = []
     if subject.windows is not None:
         examples.append(traces.normal_example(subject.metadata, subject.windows, both))

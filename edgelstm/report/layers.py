@@ -47,19 +47,20 @@ class Comparison:
     """Float values of inputs and outputs against the range of the integers, for integer tensors."""
 
 
-def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...]) -> Comparison:
+def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...], stateful: bool = False) -> Comparison:
     """Compare two conversions of one model.
 
     Args:
         float_model: Flatbuffer of the float32 scheme.
         converted: Flatbuffer of another scheme of the same model.
         inputs: Windows, (N, ...) for each model input; the first 64 are run.
+        stateful: Whether the inputs are rows of one sequence, over which the models keep their state.
     """
     exact, ours = _Probe(float_model), _Probe(converted)
     if exact.names != ours.names:
         return Comparison()
     windows = tuple(part[:WINDOWS] for part in inputs)
-    values, copies = exact.run(windows), ours.run(windows)
+    values, copies = exact.run(windows, stateful), ours.run(windows, stateful)
     found = [
         (name, value, copy, tensor)
         for name, value, copy, tensor in zip(exact.names, values, copies, ours.outputs, strict=True)
@@ -121,11 +122,13 @@ class _Probe:
             if self.graph.name_of(operator) == "DEQUANTIZE"
         }
 
-    def run(self, inputs: tuple[Array, ...]) -> list[Array]:
+    def run(self, inputs: tuple[Array, ...], stateful: bool) -> list[Array]:
         """The real values of each op's output over all windows, one array an op."""
         rows: list[list[Array]] = [[] for _ in self.outputs]
+        self.interpreter.reset_all_variables()
         for window in zip(*inputs, strict=True):
-            self.interpreter.reset_all_variables()
+            if not stateful:
+                self.interpreter.reset_all_variables()
             for tensor, values in zip(self.inputs, window, strict=True):
                 self.interpreter.set_tensor(tensor.index, tensor.quantize(values).reshape(tensor.shape))
             self.interpreter.invoke()

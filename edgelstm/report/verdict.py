@@ -61,7 +61,7 @@ def _fastest(report: Report, target: str, machines: tuple[str, ...]) -> Verdict:
     close = [scheme for scheme in timed if measured[scheme.scheme].latency.p50 <= ALIKE * least]
     best = min(close, key=_size)
     reason = (
-        f"The fastest of those that keep Keras' quality: {_micro(measured[best.scheme])} a window on {machine.processor}, "
+        f"The fastest of those that keep Keras' quality: {_micro(measured[best.scheme])} a call on {machine.processor}, "
         f"{_kib(best)}.{_int8_time(best, measured)}{_int8_loss(report)}"
     )
     return Verdict(target, best.scheme, reason, True)

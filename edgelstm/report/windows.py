@@ -62,7 +62,7 @@ class Windows:
     @property
     def blocks(self) -> list[tuple[int, int]]:
         """Stretches of windows of which those in different ones share few rows."""
-        return cut_blocks(len(self.inputs), 2 * self.reach)
+        return cut_blocks(len(self.targets), 2 * self.reach)
 
     @property
     def resampling(self) -> Resampling | None:

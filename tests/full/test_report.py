@@ -21,6 +21,7 @@ from edgelstm.report.page import render
 from edgelstm.report.results import Drop, Scheme, read_report
 from edgelstm.report.tables import costs, losses
 from edgelstm.report.verdict import keeps_quality, remarks, verdicts
+from edgelstm.report.windows import Windows, figures
 
 COMMAND = str(Path(sys.executable).with_name("edgelstm"))
 PUMP = resources.files("edgelstm.calibration_data")
@@ -213,6 +214,19 @@ def test_too_few_blocks_give_no_interval_and_the_report_says_so(report):
     )
 
     assert any("too few" in said for said in remarks(replace(report, schemes=schemes)))
+
+
+def test_windows_explain_themselves_fully_and_noise_less():
+    random = np.random.default_rng(0)
+    targets = random.normal(size=(200, 8, 2)).astype(np.float32)
+    windows = Windows((targets,), targets, reach=4)
+    exact, noisy = windows.errors(targets), windows.errors(targets + 0.5 * random.normal(size=targets.shape))
+
+    drop = windows.drops(noisy, exact)["explained"]
+
+    assert figures(exact) == {"explained": 1.0, "mae": 0.0}
+    assert drop.value == pytest.approx(-0.25, abs=0.03)
+    assert drop.low < drop.value < drop.high < 0
 
 
 # -- verdict ---------------------------------------------------------------------------------------------------------
