@@ -83,7 +83,9 @@ def main() -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the exit's own flush of standard output fails again
         what = f"use {error.filename}" if error.filename else "write to standard output"
-        click.echo(f"Error: Cannot {what}: {error.strerror or error}. Free some space or choose another place.", err=True)
+        click.echo(
+            f"Error: Cannot {what}: {error.strerror or error}. Free some space or choose another place.", err=True
+        )
         sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in HEAVY:
