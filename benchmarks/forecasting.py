@@ -81,7 +81,7 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
 
     start = time.time()
     options = Options(case.horizon, case.targets, case.known, calendar=case.calendar, zone=zone, seed=seed)
-    options = replace(options, epochs=epochs) if epochs else options
+    options = replace(options, lookback=case.lookback, epochs=epochs)
     seen = replace(
         case.series,
         values=case.series.values[: case.ends[1]],
@@ -101,7 +101,8 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
     model = TFLiteModel(bundle.flatbuffer)
     record: dict[str, Any] = {
         "seed": seed, "validation_mae": trained.history["kept_val_loss"][0], "normalize": recipe.normalize,
-        "lookback": metadata.window, "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
+        "lookback": metadata.window, "epochs": len(trained.history["loss"]), "linear_validation_mae": trained.history["linear_val_loss"][0],
+        "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
         "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.proof.error,
     }  # fmt: skip
     record["keras"] = judged(predict(trained.model, given), given, recipe, case, values, True)

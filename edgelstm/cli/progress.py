@@ -23,7 +23,7 @@ def steps(title: str) -> Iterator[Tell]:
 
 
 @contextmanager
-def epochs(total: int) -> Iterator[list[Any]]:
+def epochs(total: int | None) -> Iterator[list[Any]]:
     """A bar over training epochs on stderr; gives the Keras callbacks that feed it."""
     if not sys.stderr.isatty():
         yield []

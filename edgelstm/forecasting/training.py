@@ -28,6 +28,7 @@ from .models import Network, build, solve_linear
 
 VALIDATION = 0.15  # newest share of the rows: chooses the epoch, the normalization and the intervals
 MOST = 60_000  # origins times targets that are drawn from
+PASSES = 12
 DRAWN = 10_000  # of these, anew each epoch: neighbours resemble each other
 JUDGED = 4_000  # validation examples
 WORTH = 0.95  # of the error relative to the last value: what another normalization has to reach
@@ -66,8 +67,9 @@ class Options:
     """Shape of the network."""
     scaler: str = "standard"
     """minmax, standard, robust or none."""
-    epochs: int = 12
-    """Passes; the learning rate falls to 0 along a cosine, the epoch with the least validation loss is kept."""
+    epochs: int | None = None
+    """Passes over 10,000 examples; None takes 12, and 24 where there are more than 60,000 to draw from. The learning rate
+    falls to 0 along a cosine, the epoch with the least validation loss is kept."""
     batch_size: int = 128
     """Examples a step."""
     learning_rate: float = 3e-3
@@ -107,6 +109,7 @@ def train_forecaster(
     recipe = Recipe(
         patch, options.targets, options.known, options.calendar, yearly, options.zone, options.normalize or "last"
     )
+    options = replace(options, epochs=options.epochs or passes(len(early) * options.targets))
     early = thin(early, MOST // options.targets)
     if options.normalize is None:
         recipe = replace(recipe, normalize=_normalization(series, scaler, recipe, window, options.horizon, early, late))
@@ -128,6 +131,11 @@ def train_forecaster(
         },
     )
     return Trained(model, metadata, representative(learn, judge, options.targets), history)
+
+
+def passes(examples: int) -> int:
+    """Passes for so many examples; Dayton's 85,000 gave a validation MAE of 0.2084 after 12 passes and 0.2010 after 24."""
+    return PASSES if examples <= MOST else 2 * PASSES
 
 
 def layout(series: Series, options: Options) -> tuple[int, int]:
@@ -194,8 +202,8 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     linear = model.get_layer("linear")
     linear.set_weights(solve_linear(learn.history, learn.answers))
     linear.trainable = len(learn) >= PLENTY * patches * patch
-    steps = -(-min(len(learn), DRAWN) // options.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps * options.epochs)
+    steps, epochs = -(-min(len(learn), DRAWN) // options.batch_size), options.epochs or PASSES
+    rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps * epochs)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
     judged = (judge.inputs, judge.answers, judge.unit[:, 0])
     alone = _Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
@@ -203,7 +211,7 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     history = model.fit(
         _drawn(learn, options),
         steps_per_epoch=steps,
-        epochs=options.epochs,
+        epochs=epochs,
         validation_data=judged,
         validation_batch_size=PREDICTED,
         verbose=0,
