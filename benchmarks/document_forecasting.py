@@ -61,7 +61,8 @@ def _conditions(report: dict[str, Any]) -> str:
     return (
         f"{report['rows']} rows: training to {train}, validation to {validation}, test to {test}; {report['daily_origins']} daily "
         f"origins, {report['origins']} at stride 1. Inputs beside the targets' past: {', '.join(inputs) or 'none'} "
-        f"({report['note']}). {len(report['seeds'])} seeds."
+        f"({report['note']}). {len(report['seeds'])} seeds. A deviation is "
+        f"{', '.join(f'{one:.4g}' for one in report['deviation'])} in the file's units."
     )
 
 
