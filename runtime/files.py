@@ -90,7 +90,7 @@ def check_writable(path: Path | str) -> None:
     if not target.parent.is_dir():
         raise OutputError(f"Cannot write {target}: there is no folder {target.parent}. Make it first.")
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"Cannot write {target}: no permission in {target.parent}. Choose another output.")
+        raise OutputError(f"Cannot write {target}: no permission in {target.parent.absolute()}. Choose another output.")
 
 
 def _sync(path: Path) -> None:

@@ -19,7 +19,7 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
     epilog="Example: edgelstm convert pump.keras --int8    or, for a model from elsewhere:    "
     "edgelstm convert theirs.keras --int8 --calibration normal.csv",
 )
-@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.keras")
+@click.argument("model", type=click.Path(path_type=Path, readable=False), metavar="MODEL.keras")
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="May be given several times.")
 @click.option(

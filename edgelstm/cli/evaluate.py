@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     "evaluate",
     epilog="Example: edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly",
 )
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("data", type=click.Path(path_type=Path), metavar="LABELLED.csv")
+@click.argument("model", type=click.Path(path_type=Path, readable=False))
+@click.argument("data", type=click.Path(path_type=Path, readable=False), metavar="LABELLED.csv")
 @click.option(
     "--label-column", help="0, false, normal or empty is normal.  [default: anomaly; intent or state of classifiers]"
 )

@@ -6,7 +6,7 @@ import click
 
 
 @click.command(epilog="Example: edgelstm inspect pump.int8.tflite --json")
-@click.argument("model", type=click.Path())
+@click.argument("model", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: str, as_json: bool) -> None:
     """Say what a .tflite or .keras MODEL holds; needs neither TensorFlow nor an interpreter."""

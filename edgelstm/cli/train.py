@@ -16,7 +16,7 @@ from edgelstm.cli.streams import RULE_HELP
     "or a forecaster: edgelstm train load.csv -o load.keras --kind forecaster --horizon 48 --target demand --calendar    "
     "or a classifier: edgelstm train states.csv -o states.keras --kind classifier --label-column state",
 )
-@click.argument("data", nargs=-1, type=click.Path(path_type=Path), metavar="DATA.csv...")
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="DATA.csv...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write, .keras.")
 @click.option(
     "--kind", type=click.Choice(["autoencoder", "forecaster", "classifier"]), default="autoencoder", show_default=True

@@ -55,6 +55,21 @@ def agree(float_model, int8_model, data, folder):
     assert np.mean(first[scored] == second[scored]) >= 0.99
 
 
+def event_spans(model, data):
+    """Start and end of each anomaly event, and the model's window in seconds."""
+    metadata = json.loads(edgelstm("inspect", model, "--json"))["metadata"]
+    return [(event["start"], event["end"]) for event in events(model, data)], metadata["window"] * metadata["period"]
+
+
+def events_agree(float_model, int8_model, data):
+    """Each event of one model meets one of the other, widened by one window."""
+    (first, window), (second, _) = (event_spans(model, data) for model in (float_model, int8_model))
+    assert first
+    for these, those in ((first, second), (second, first)):
+        alone = [one for one in these if not any(s - window <= one[1] and e + window >= one[0] for s, e in those)]
+        assert alone == []
+
+
 @pytest.fixture(scope="module")
 def skab(tmp_path_factory):
     """SKAB valve1/0: the first 400 rows train, as SKAB's own protocol has it."""
@@ -68,6 +83,12 @@ def test_skab_valve_1_float_and_int8_agree(skab):
     folder, data, float_model, int8_model = skab
 
     agree(float_model, int8_model, data, folder)
+
+
+def test_skab_valve_1_float_and_int8_raise_the_same_events(skab):
+    _, data, float_model, int8_model = skab
+
+    events_agree(float_model, int8_model, data)
 
 
 def test_skab_valve_1_is_found(skab):
@@ -93,11 +114,18 @@ def machine(tmp_path_factory):
     seconds = pd.to_datetime(frame["timestamp"], utc=True).map(pd.Timestamp.timestamp)
     train = folder / "train.csv"
     frame[seconds < spans[0][0]].to_csv(train, index=False)
-    return data, spans, seconds, build(folder, train)[1]
+    return folder, data, spans, seconds, *build(folder, train)
+
+
+def test_machine_temperature_float_and_int8_agree_in_rows_and_events(machine):
+    folder, data, _, _, float_model, int8_model = machine
+
+    agree(float_model, int8_model, data, folder)
+    events_agree(float_model, int8_model, data)
 
 
 def test_machine_temperature_catches_all_but_one_with_at_most_one_false_event_a_week(machine):
-    data, spans, seconds, int8_model = machine
+    _, data, spans, seconds, _, int8_model = machine
 
     found = events(int8_model, data)
     caught = [any(event["start"] <= end and event["end"] >= start for event in found) for start, end in spans]
