@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
+from .micro import check_target
 from .proof import Proof
 from .schemes import SCHEMES, Conversion
 
@@ -51,7 +52,7 @@ def convert(
             `held` is one sequence. None converts the windowed form.
         io: Input and output type of int8 models, int8 or float32.
         allow_drop: Accept errors above the limits.
-        target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`.
+        target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`; `micro` in tflite-micro.
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
             many models are converted in a row and TensorFlow is loaded already.
@@ -65,6 +66,8 @@ def convert(
     unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
     if unknown:
         raise ConversionError(f"A scheme is one of {', '.join(SCHEMES)}; received {', '.join(unknown)}.")
+    if target == "micro":
+        check_target(schemes)
     inputs = tuple(_clean(part) for part in (windows if isinstance(windows, tuple) else (windows,)))
     later = tuple(_clean(part) for part in (held if isinstance(held, tuple) else (held,)))
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as name:

@@ -69,6 +69,12 @@ class Proof:
     """RMS difference between the float outputs after a long history and after one window, relative."""
     warmup: int = 0
     """Samples after which a fresh stream gives what a long one gives, within 5 %."""
+    arena: int = 0
+    """Bytes of working memory in tflite-micro, on a 64-bit machine; 0 for another target."""
+    micro_error: float = 0.0
+    """RMS difference between tflite-micro's and LiteRT's outputs on the same inputs, relative."""
+    micro_largest: float = 0.0
+    """Largest such difference, in steps of an integer output, else as it is."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""

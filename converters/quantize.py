@@ -49,6 +49,8 @@ class Plan:
     """How activation ranges are chosen: minmax, headroom, percentile or mse."""
     io: str = "int8"
     """Type of the model's inputs and outputs: int8 or float32."""
+    narrow: bool = True
+    """Whether ops that stay float get int8 weights."""
 
 
 def quantize(content: bytes, observations: Observations, plan: Plan) -> bytes:
@@ -232,7 +234,7 @@ class _Quantizer:
         for index in map(int, operator.inputs):
             if index >= 0:
                 self._float(index)
-        if name in (LSTM, "FULLY_CONNECTED"):
+        if name in (LSTM, "FULLY_CONNECTED") and self.plan.narrow:
             hybrid_weights(self.graph, operator)
         self.floats.update(map(int, operator.outputs))
         self.done.append(operator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from edgelstm.runtime.interpreter import TFLiteModel
 from edgelstm.runtime.unrolling import unroll
 
 from .flatbuffer import FLOAT16, FLOAT32, Graph
+from .micro import prove
 from .observe import METHODS, Observations, observe, run
 from .oldest import missing
 from .proof import FLOAT_LIMIT, INT8_LIMIT, Proof, relative_largest, relative_rms, spread
@@ -90,8 +91,24 @@ def convert_all(
     for scheme in schemes:
         tell(scheme)
         results[scheme] = _MAKERS[scheme](context)
+        if job.target == "micro" and (scheme != "float32" or len(schemes) == 1):
+            results[scheme] = _on_micro(results[scheme], job)
         _refuse(results[scheme].proof, job.allow_drop)
     return results
+
+
+def _on_micro(conversion: Conversion, job: Job) -> Conversion:
+    """The same, seen to run on tflite-micro with LiteRT's outputs."""
+    seen = prove(conversion.flatbuffer, job.held, job.streaming)
+    if not seen.difference <= INT8_LIMIT and not job.allow_drop:
+        raise ConversionError(
+            f"tflite-micro's outputs differ from LiteRT's by {seen.difference:.1%} of the output's deviation (RMS); the limit "
+            f"is {INT8_LIMIT:.0%}. Use --scheme float32, or accept it with --allow-drop."
+        )
+    proof = replace(
+        conversion.proof, arena=seen.arena, micro_error=seen.difference, micro_largest=seen.largest
+    )  # fmt: skip
+    return replace(conversion, proof=proof)
 
 
 @dataclass
@@ -109,7 +126,7 @@ class _Context:
 
     def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
         model, graph = TFLiteModel(flatbuffer, target=self.job.target), Graph.parse(flatbuffer)
-        if self.job.target and not model.unrolled:
+        if self.job.target == "x86" and not model.unrolled:
             raise ConversionError(_not_unrolled(scheme, self.job.target, flatbuffer))
         outputs = run(flatbuffer, self.job.held, self.job.streaming, self.job.target)
         pairs = list(zip(outputs, self.exact, strict=True))
@@ -197,7 +214,10 @@ def _int8(context: _Context) -> Conversion:
     full = _best(context, "full")
     if full.proof.error <= GOOD_ENOUGH:
         return full
-    mixed = [_best(context, "weights"), _best(context, "hybrid")]
+    # tflite-micro has no op with float values and int8 weights
+    mixed = [
+        _best(context, depth) for depth in ("weights", "hybrid") if context.job.target != "micro" or depth != "hybrid"
+    ]
     best = min([full, *mixed], key=lambda conversion: conversion.proof.error)
     return full if full.proof.error <= PREFERENCE * best.proof.error else best
 
@@ -205,7 +225,7 @@ def _int8(context: _Context) -> Conversion:
 def _best(context: _Context, depth: str) -> Conversion:
     tried = []
     for method in METHODS:
-        plan = Plan(depth, method, context.job.io)
+        plan = Plan(depth, method, context.job.io, context.job.target != "micro")
         tried.append(context.finish("int8", quantize(context.content, context.observations(), plan), depth, method))
     return min(tried, key=lambda conversion: conversion.proof.error)
 

@@ -59,6 +59,9 @@ def check_causal(model: Any) -> None:
             f"A streaming model has one input of shape (rows, channels); {model.name!r} has "
             f"{[shape[1:] for shape in shapes]}. Convert it without --streaming."
         )
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.Masking:  # its mask is computed by ops of their own, before it in the graph
+            raise _refusal(layer, _reason("Masking"))
     seen: set[str] = set()
     _walk(model, [ROWS], seen)
     if not seen:

@@ -61,9 +61,15 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     given = list(held) if len(held) > 1 else held[0]
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(model.predict(given, verbose=0)))
     _tell("lowering")
-    content = lower(model, job["lookback"])
+    content = _for_target(lower(model, job["lookback"]), job["target"])
     parameters = int(model.count_params())
     return Job(content, windows, held, expected, parameters, job["io"], job["allow_drop"], job["target"])
+
+
+def _for_target(content: bytes, target: str) -> bytes:
+    from .micro import portable
+
+    return portable(content) if target == "micro" else content
 
 
 def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
@@ -75,14 +81,15 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     check(model, streaming=True)
     check_causal(model)
     _tell("lowering")
-    content = lower(over_rows(model, 1))
+    content = _for_target(lower(over_rows(model, 1)), job["target"])
     _tell("comparing with Keras, row by row")
     history, warmup = compare(model, content, held[0], job["lookback"])
     rows = endless(held[0])
     expected = keras_stream(model, rows)
     parameters, starts = int(model.count_params()), tuple(job["starts"])
     return Job(
-        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], "", starts, history, warmup
+        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], job["target"],
+        starts, history, warmup,
     )  # fmt: skip
 
 

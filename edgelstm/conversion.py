@@ -69,7 +69,8 @@ def convert_file(
         streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
         io: Input and output type of int8 models.
         allow_drop: Accept errors above the limits.
-        target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; empty for anywhere.
+        target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; `micro` for
+            microcontrollers, proven in tflite-micro, too; empty for anywhere.
         threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
         tell: Called with the name of each step.
         apart: See `edgelstm.converters.convert`.

@@ -19,7 +19,7 @@ from .typecheck import check_fields
 
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
-TARGETS = ("", "x86")
+TARGETS = ("", "x86", "micro")
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
@@ -62,7 +62,8 @@ class Metadata:
     scheme: str = "float32"
     """Quantization scheme: float32, float16, dynamic, int8 or int16x8."""
     target: str = ""
-    """What it was made for: empty for anything, x86 for LSTMs that are unrolled when the model is loaded."""
+    """What it was made for: empty for anything, x86 for LSTMs that are unrolled when the model is loaded, micro for
+    TensorFlow Lite Micro."""
     stateful: bool = False
     """Whether the interpreter keeps the LSTM state from one sample to the next."""
     source: str = ""

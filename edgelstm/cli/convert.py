@@ -23,7 +23,7 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="May be given several times.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL[.stream].SCHEME.tflite beside it."
+    "-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL[.stream][.micro].SCHEME.tflite beside it."
 )
 @click.option("--calibration", type=click.Path(path_type=Path), help="Normal rows (.csv) or windows (.npy, .npz).")
 @click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
@@ -32,8 +32,13 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
 @click.option(
     "--streaming", is_flag=True, help="One row a call, state kept between calls: for causal forecasters, far cheaper."
 )
+@click.option(
+    "--c-array", is_flag=True, help="With --target micro: also write a C header with model, scaler, threshold."
+)
 @click.option("--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 models.")
-@click.option("--target", type=click.Choice(["arm", "x86"]), help="Where it is to run; chooses the scheme, see above.")
+@click.option(
+    "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
+)
 @click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: as in training]")
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,8 +48,9 @@ def command(
     schemes: tuple[str, ...],
     output: Path | None,
     as_json: bool,
-    target: str | None,
     streaming: bool,
+    target: str | None,
+    c_array: bool,
     **given: Any,
 ) -> None:
     """Convert a Keras 3 model to a small TFLite file, and prove it.
@@ -54,7 +60,8 @@ def command(
 
     --target arm means --scheme int8, which TFLite has fast kernels for on Arm. --target x86 means --scheme dynamic with
     LSTMs that are unrolled when the model is loaded: the fused 8-bit kernel is slow there. Times in the output are this
-    machine's, float and quantized in turn.
+    machine's, float and quantized in turn. --target micro is for microcontrollers: proven in TensorFlow Lite Micro's
+    interpreter, too.
     """
     from edgelstm.cli.progress import steps
     from edgelstm.conversion import convert_file
@@ -70,19 +77,31 @@ def command(
         raise click.UsageError("--target x86 is for windows; a --streaming file does one step a sample and needs none.")
     if output is not None and len(wanted) > 1:
         raise click.UsageError("-o names one file; leave it out to write several schemes.")
-    form = ".stream" if streaming else ""
+    if c_array and target != "micro":
+        raise click.UsageError("--c-array goes with --target micro.")
+    form = ".stream" * streaming + ".micro" * (target == "micro")
     targets = {scheme: output or model.with_suffix(f"{form}.{scheme}.tflite") for scheme in wanted}
     for file in targets.values():
         check_writable(file)
     with steps(f"converting {model.name}") as tell:
         made = convert_file(
-            model, wanted, streaming=streaming, target="x86" if target == "x86" else "", tell=tell, **given
+            model, wanted, streaming=streaming, target="" if target == "arm" else target or "", tell=tell, **given
         )
         tell("times")
         times = _times(made)
     for scheme, converted in made.items():
         converted.bundle.save(targets[scheme])
+        if c_array:
+            _write_header(converted, targets[scheme])
     _report(made, targets, times, as_json)
+
+
+def _write_header(converted: Any, target: Path) -> None:
+    from edgelstm.carray import c_header
+    from edgelstm.runtime.files import write_atomic
+
+    name = target.name.removesuffix(".tflite")
+    write_atomic(target.with_name(f"{name}.h"), c_header(converted.bundle, name).encode())
 
 
 def _times(made: dict[str, Any]) -> dict[str, float]:
@@ -165,6 +184,12 @@ def summary(converted: Any, target: Path) -> list[str]:
         )
         lines.append(
             f"  streamed → windowed    {proof.history:.2%} (RMS): what the rows before the window add, in float"
+        )
+    if proof.arena:
+        unit = " steps" if proof.scheme == "int8" else ""
+        lines.append(
+            f"  LiteRT → tflite-micro  {proof.micro_error:.2%} (RMS), {proof.micro_largest:.3g}{unit} at most; "
+            f"arena {proof.arena / 1024:.1f} KiB"
         )
     if proof.newer_ops:
         lines.append(
