@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.bench import resident_mb
-from edgelstm.runtime.policies import warmup
+from edgelstm.runtime.policies import stuck_limit, warmup
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "tests" / "slim" / "models"
@@ -155,7 +155,8 @@ def endure(samples: int, model: Path = MODEL) -> dict[str, Any]:
             truth[index] = clean.update(values, at).score
             yield index, at, values
 
-    for index, at, values in spoiled(both(), faults):
+    limit = int(stuck_limit(said.channels[1].longest_run, None, warmup(said)))
+    for index, at, values in spoiled(both(), faults, limit):
         score = worn.update(values, at).score
         expected = truth.pop(index, None)
         since = index % EVERY - EVERY // 2 - LONGEST
@@ -236,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--models", type=Path, nargs="*", default=[MODEL, *sorted(MODELS.glob("stream*.tflite"))])
+    parser.add_argument("--models", type=Path, nargs="*", default=[MODEL, *sorted(MODELS.glob("*.stream.*.tflite"))])
     parser.add_argument("--output", type=Path, default=HERE / "results" / "endurance.json")
     options = parser.parse_args()
     result: dict[str, Any] = {"endure": [endure(options.samples, model) for model in options.models]}

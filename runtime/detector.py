@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .adapting import Adaptation
 from .bundle import Bundle, load_bundle
 from .decider import Decider, Decision
-from .drift import SECTION, Reference
 from .dual import scorer_of
 from .engine import Engine, PlainEngine, Predict, TFLiteEngine
 from .errors import ModelError, ShapeError
@@ -68,7 +66,7 @@ class Detector:
         self.guard = Guard(metadata, policies)
         self.faults = Faults(metadata.names, identity, self.guard.recover)
         self.threshold = metadata.threshold.value if metadata.threshold else None
-        self.longterm = self._long_term(adapt)
+        self.longterm = LongTerm.of(metadata, identity, adapt)
         self.index = 0
         self._forecaster = metadata.kind == "forecaster"
         self._rows = metadata.scoring.rows
@@ -80,14 +78,6 @@ class Detector:
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
         single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
-
-    def _long_term(self, adapt: float | None) -> LongTerm | None:
-        """What is watched beside single samples, None when there is nothing to watch."""
-        reference = Reference.of(self.metadata.sections.get(SECTION), len(self.metadata.channels))
-        if self.threshold is None or (reference is None and adapt is None):
-            return None
-        adaptation = None if adapt is None else Adaptation(self.threshold, adapt)
-        return LongTerm(self.metadata.names, self.identity, reference, adaptation)
 
     @classmethod
     def load(

@@ -16,8 +16,9 @@ import numpy as np
 
 from .adapting import Adaptation
 from .decider import causes, event_id
-from .drift import CHUNK, MEMORY, Histogram, PageHinkley, Reference, count_above
+from .drift import CHUNK, MEMORY, SECTION, Histogram, PageHinkley, Reference, count_above
 from .events import Event
+from .metadata import Metadata
 
 CLOSE = 0.5  # of the limit, below which a drift is over
 HOLD = 4  # blocks in a row beyond the limit before inputs count as drifted: a short anomaly is none
@@ -44,6 +45,21 @@ class LongTerm:
         self.reference, self.adaptation = reference, adaptation
         self._edges = np.asarray(reference.edges if reference else (), np.float32)
         self.clear()
+
+    @classmethod
+    def of(cls, metadata: Metadata, identity: str, adapt: float | None) -> LongTerm | None:
+        """What a model's stream is watched for, None when there is nothing.
+
+        Args:
+            metadata: The model's, with the section `drift` or without.
+            identity: Part of each event's id.
+            adapt: How many times up or down the threshold may go; None leaves it alone.
+        """
+        reference = Reference.of(metadata.sections.get(SECTION), len(metadata.channels))
+        if metadata.threshold is None or (reference is None and adapt is None):
+            return None
+        adaptation = None if adapt is None else Adaptation(metadata.threshold.value, adapt)
+        return cls(metadata.names, identity, reference, adaptation)
 
     def clear(self) -> None:
         """Forget the stream, but not what is usual."""

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from edgelstm.runtime import Detector
+from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.policies import warmup
 
 
 def troubled(stream):
@@ -60,7 +61,6 @@ def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
 
 def test_state_tensors_survive_in_a_streaming_engine(models, stream):
     """A streaming model keeps its LSTM state inside the interpreter."""
-    from edgelstm.runtime import load_bundle
     from edgelstm.runtime.engine import TFLiteEngine
     from edgelstm.runtime.interpreter import TFLiteModel
 
@@ -75,3 +75,39 @@ def test_state_tensors_survive_in_a_streaming_engine(models, stream):
     assert engines[0].run(0) == engines[1].run(0)
     engines[1].model.reset()
     assert engines[0].run(0) != engines[1].run(0)
+
+
+@pytest.fixture
+def streaming(models):
+    """The streaming forecaster, W = 1: its history is the interpreter's state."""
+    return load_bundle(models / "flow.stream.int8.tflite")
+
+
+def test_a_streaming_model_warms_up_again_after_a_gap_and_forgets_what_was_before(streaming, stream):
+    """Two streams that differ before the gap give the same bits after it."""
+    calm, wild = stream[:140].copy(), stream[:140].copy()
+    wild[:60, 1:] = wild[:60, 1:] * 1.2 + 1
+    for rows in (calm, wild):
+        rows[70:, 0] += 500
+    ours, theirs = (play(Detector.from_bundle(streaming), rows) for rows in (calm, wild))
+    length = warmup(streaming.metadata)
+
+    assert streaming.metadata.stateful
+    assert {result.status for result in ours[70 : 70 + length]} == {"warmup"}
+    assert ours[70 + length + 1].status == "ok"
+    assert ours[60].score != theirs[60].score
+    assert [result.score for result in ours[70:]] == [result.score for result in theirs[70:]]
+
+
+@pytest.mark.parametrize("cut", [1, 41, 95, 210, 303, 480])
+def test_a_restored_streaming_model_gives_the_same_bits_and_events(streaming, stream, cut):
+    rows = troubled(stream)
+    whole = Detector.from_bundle(streaming)
+    expected = [*play(whole, rows), whole.finish()]
+    first, second = Detector.from_bundle(streaming), Detector.from_bundle(streaming)
+    found = play(first, rows[:cut])
+    second.restore(json.loads(json.dumps(first.snapshot())))
+    found += [*play(second, rows[cut:]), second.finish()]
+
+    assert found == expected
+    assert second.snapshot() == whole.snapshot()

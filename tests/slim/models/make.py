@@ -61,6 +61,11 @@ def main() -> None:
         edgelstm("train", normal, "-o", Path(folder, "ahead.keras"), *ahead, "--lookback", 24, "--units", 8)
         edgelstm("convert", Path(folder, "ahead.keras"), "--scheme", "float32", "--scheme", "int8")
         keep(folder, "ahead")
+        flow = Path(folder, "flow.keras")
+        small = ("--lookback", 24, "--units", 8, "--epochs", 12, "--batch-size", 16)
+        edgelstm("train", normal, "-o", flow, "--kind", "forecaster", "--streaming", *small)
+        edgelstm("convert", flow, "--scheme", "int8", "--streaming", "--allow-drop")
+        shutil.copy(Path(folder, "flow.stream.int8.tflite"), HERE)
 
 
 def keep(folder: str, name: str) -> None:
