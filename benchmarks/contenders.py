@@ -79,7 +79,7 @@ def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
     """A detector's own scores, threshold and alarms on the test rows."""
     from edgelstm.evaluation import replay
 
-    found = replay(detector, case.test)
+    found = replay(detector, case.test, np.arange(float(len(case.test))) * (case.period or 1.0))
     return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size)
 
 
