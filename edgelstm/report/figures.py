@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from edgelstm.classification.evaluate import Quality
 
@@ -59,7 +59,8 @@ def accuracy_versus_size(report: Report, metric: Metric) -> str:
                           elinewidth=1.2, markeredgecolor=PAPER)  # fmt: skip
             tall = sum(map(sum, spread)) > 0.1 * span
             axes.annotate(f"{name}, {sizes[name]:.1f} KiB", (sizes[name], quality[name]), textcoords="offset points",
-                          xytext=(10, -3) if tall else (0, 9), ha="left" if tall else "center", fontsize=8.5)  # fmt: skip
+                          xytext=(10, -3) if tall else (0, 9), ha="left" if tall else "center", fontsize=8.5,
+                          bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.6})  # fmt: skip
         axes.set(xlabel="file size (KiB)", ylabel=metric.title)
         axes.set_xlim(0, 1.22 * max(sizes.values()))
         axes.margins(y=0.18)
@@ -133,7 +134,9 @@ def errors_by_tensor(parts: Mapping[str, Sequence[TensorError]], title: str) -> 
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("RMS difference from float, share of the tensor's standard deviation (log)")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5)
         return svg(figure, title)

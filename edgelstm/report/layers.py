@@ -68,7 +68,11 @@ def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...], sta
     ]
     layers = _worst([TensorError(name, relative_rms(copy, value)) for name, value, copy, _ in found])
     kept = {layer.name for layer in layers}
-    given = [("input", np.asarray(part, np.float32), tensor) for part, tensor in zip(windows, ours.inputs, strict=True)]
+    names = ["input"] if len(windows) == 1 else [f"input {number + 1}" for number in range(len(windows))]
+    given = [
+        (name, np.asarray(part, np.float32), tensor)
+        for name, part, tensor in zip(names, windows, ours.inputs, strict=True)
+    ]
     pairs = [*given, *((name, value, tensor) for name, value, _, tensor in found if name in kept)]
     histograms = tuple(_histogram(name, value, tensor) for name, value, tensor in pairs if tensor.scale)
     return Comparison(layers, _worst(_weights(exact, ours)), histograms)
