@@ -37,6 +37,7 @@ def convert(
     io: str = "int8",
     allow_drop: bool = False,
     target: str = "",
+    search: bool = False,
     tell: Tell = lambda _: None,
     apart: bool = True,
 ) -> dict[str, Conversion]:
@@ -53,12 +54,13 @@ def convert(
         io: Input and output type of int8 models, int8 or float32.
         allow_drop: Accept errors above the limits.
         target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`; `micro` in tflite-micro.
+        search: Also make models whose layers differ in precision, and refuse none for its error.
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
             many models are converted in a row and TensorFlow is loaded already.
 
     Returns:
-        A conversion a scheme.
+        A conversion a scheme, and in a search one for each mixture by its description.
 
     Raises:
         ConversionError: If the model has no right TFLite form; the message names the layer and a way out.
@@ -70,8 +72,8 @@ def convert(
         check_target(schemes)
     inputs = tuple(_clean(part) for part in (windows if isinstance(windows, tuple) else (windows,)))
     later = tuple(_clean(part) for part in (held if isinstance(held, tuple) else (held,)))
-    with tempfile.TemporaryDirectory(prefix="edgelstm-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="edgelstm-") as temporary:
+        folder = Path(temporary)
         _stage(folder, model)
         arrays = {f"window{i}": part for i, part in enumerate(inputs)} | {f"held{i}": p for i, p in enumerate(later)}
         np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
@@ -83,12 +85,13 @@ def convert(
             "io": io,
             "allow_drop": allow_drop,
             "target": target,
+            "search": search,
         }
         (folder / "job.json").write_text(json.dumps(job))
         proofs = _run(folder, tell) if apart else _here(folder, job, inputs, later)
         return {
-            scheme: Conversion((folder / f"{scheme}.tflite").read_bytes(), Proof(**proofs[scheme]))
-            for scheme in schemes
+            name: Conversion((folder / f"{number}.tflite").read_bytes(), Proof(**record))
+            for number, (name, record) in enumerate(proofs.items())
         }
 
 

@@ -51,6 +51,9 @@ class Plan:
     """Type of the model's inputs and outputs: int8 or float32."""
     narrow: bool = True
     """Whether ops that stay float get int8 weights."""
+    lifted: tuple[int, ...] = ()
+    """Numbers of operators that keep more than the depth says: int8 weights with float activations instead of full, float
+    weights instead of hybrid."""
 
 
 def quantize(content: bytes, observations: Observations, plan: Plan) -> bytes:
@@ -113,17 +116,17 @@ class _Quantizer:
 
     def run(self) -> bytes:
         self._open_inputs()
-        for operator in list(self.graph.operators):
-            self._place(operator)
+        for number, operator in enumerate(list(self.graph.operators)):
+            self._place(operator, number in self.plan.lifted)
         self._close_outputs()
         self.graph.sub.operators = self.done
         return self.graph.serialize()
 
-    def _place(self, operator: Any) -> None:
+    def _place(self, operator: Any, lifted: bool) -> None:
         name = self.graph.name_of(operator)
-        rule = self._rule(name, operator)
+        rule = None if lifted else self._rule(name, operator)
         if rule is None or not rule(operator):
-            self._keep_float(name, operator)
+            self._keep_float(name, operator, hybrid=not (lifted and self.plan.depth == "hybrid"))
 
     def _rule(self, name: str, operator: Any) -> Callable[[Any], bool] | None:
         if self.plan.depth == "hybrid":
@@ -230,11 +233,11 @@ class _Quantizer:
 
     # -- rules ---------------------------------------------------------------------------------------------------
 
-    def _keep_float(self, name: str, operator: Any) -> None:
+    def _keep_float(self, name: str, operator: Any, hybrid: bool) -> None:
         for index in map(int, operator.inputs):
             if index >= 0:
                 self._float(index)
-        if name in (LSTM, "FULLY_CONNECTED") and self.plan.narrow:
+        if hybrid and self.plan.narrow and name in (LSTM, "FULLY_CONNECTED"):
             hybrid_weights(self.graph, operator)
         self.floats.update(map(int, operator.outputs))
         self.done.append(operator)

@@ -12,8 +12,9 @@ from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.interpreter import TFLiteModel
 from edgelstm.runtime.unrolling import unroll
 
-from .flatbuffer import FLOAT16, FLOAT32, Graph
+from .flatbuffer import Graph
 from .micro import prove
+from .mixing import half_weights, mixtures
 from .observe import METHODS, Observations, observe, run
 from .oldest import missing
 from .proof import FLOAT_LIMIT, INT8_LIMIT, Proof, relative_largest, relative_rms, spread
@@ -71,9 +72,9 @@ class Job:
 
 
 def convert_all(
-    job: Job, schemes: tuple[str, ...], tell: Callable[[str], None] = lambda _: None
+    job: Job, schemes: tuple[str, ...], tell: Callable[[str], None] = lambda _: None, search: bool = False
 ) -> dict[str, Conversion]:
-    """Convert to each scheme and prove it.
+    """Convert to each scheme and prove it; in a search to mixtures of them too, and without limits.
 
     Raises:
         ConversionError: If a scheme's error is above its limit and `allow_drop` is off.
@@ -93,7 +94,9 @@ def convert_all(
         results[scheme] = _MAKERS[scheme](context)
         if job.target == "micro" and (scheme != "float32" or len(schemes) == 1):
             results[scheme] = _on_micro(results[scheme], job)
-        _refuse(results[scheme].proof, job.allow_drop)
+        _refuse(results[scheme].proof, job.allow_drop or search)
+    if search:
+        results |= mixtures(content, context.observations(), job.io, results, context.finish)
     return results
 
 
@@ -231,24 +234,3 @@ def _best(context: _Context, depth: str) -> Conversion:
 
 
 _MAKERS = {"float32": _float32, "float16": _float16, "dynamic": _dynamic, "int8": _int8}
-
-
-def half_weights(content: bytes) -> bytes:
-    """A float model with its weights in half precision, widened when the model is loaded."""
-    graph = Graph.parse(content)
-    widened: dict[int, int] = {}
-    openings = []
-    for operator in graph.operators:
-        inputs = np.array(operator.inputs, np.int32)
-        for place, index in enumerate(map(int, inputs)):
-            values = graph.constant(index) if index >= 0 else None
-            if values is None or values.dtype != np.float32 or values.size < 8:
-                continue
-            if index not in widened:
-                narrow = graph.add_tensor(values.shape, FLOAT16, np.clip(values, -65504, 65504).astype(np.float16))
-                widened[index] = graph.add_tensor(values.shape, FLOAT32)
-                openings.append(graph.operator("DEQUANTIZE", [narrow], [widened[index]], 3))
-            inputs[place] = widened[index]
-        operator.inputs = inputs
-    graph.sub.operators = [*openings, *graph.operators]
-    return graph.serialize()

@@ -45,9 +45,9 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
 
     model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
     make = _stream_job if job["starts"] is not None else _window_job
-    results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell)
-    for scheme, conversion in results.items():
-        (folder / f"{scheme}.tflite").write_bytes(conversion.flatbuffer)
+    results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell, job["search"])
+    for number, conversion in enumerate(results.values()):
+        (folder / f"{number}.tflite").write_bytes(conversion.flatbuffer)
     return {"proofs": {scheme: conversion.proof.record() for scheme, conversion in results.items()}}
 
 

@@ -111,10 +111,10 @@ def convert_source(
     )  # fmt: skip
     tell("thresholds")
     exact = conversions["float32"].flatbuffer
-    return {scheme: _finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}
+    return {scheme: finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}
 
 
-def _finish(
+def finish(
     source: Source, conversion: Conversion, check: RepresentativeCheck, target: str, exact: bytes, rule: Rule | None
 ) -> Converted:
     """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -40,6 +42,13 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
 )
 @click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: as in training]")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0),
+    help="Search the smallest model that loses no more: of output, or of VUS-PR.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled rows that judge the drop of --max-drop.")
+@click.option("--label-column", default="anomaly", show_default=True, help="Of --data.")
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -51,6 +60,9 @@ def command(
     streaming: bool,
     target: str | None,
     c_array: bool,
+    max_drop: float | None,
+    data: Path | None,
+    label_column: str,
     **given: Any,
 ) -> None:
     """Convert a Keras 3 model to a small TFLite file, and prove it.
@@ -62,11 +74,23 @@ def command(
     LSTMs that are unrolled when the model is loaded: the fused 8-bit kernel is slow there. Times in the output are this
     machine's, float and quantized in turn. --target micro is for microcontrollers: proven in TensorFlow Lite Micro's
     interpreter, too.
+
+    --max-drop tries all schemes, and int8 and dynamic with some layers in higher precision, and writes the smallest file
+    that loses no more than this. The loss is the output's error, or with --data the VUS-PR below the Keras model's.
     """
     from edgelstm.cli.progress import steps
     from edgelstm.conversion import convert_file
     from edgelstm.runtime.files import check_writable
 
+    if max_drop is not None:
+        if schemes or int8 or target or streaming or c_array:
+            raise click.UsageError(
+                "--max-drop chooses the scheme: leave --scheme, --int8, --target and --streaming out."
+            )
+        _search(model, max_drop, data, label_column, output, as_json, given)
+        return
+    if data is not None:
+        raise click.UsageError("--data judges a search: give the largest drop allowed with --max-drop.")
     default = "dynamic" if target == "x86" else "int8"
     wanted = tuple(dict.fromkeys((*schemes, *(("int8",) if int8 else ()), *(() if int8 or schemes else (default,)))))
     if target == "x86" and "int8" in wanted:
@@ -104,6 +128,39 @@ def _write_header(converted: Any, target: Path) -> None:
     write_atomic(target.with_name(f"{name}.h"), c_header(converted.bundle, name).encode())
 
 
+def _search(
+    model: Path,
+    budget: float,
+    data: Path | None,
+    column: str,
+    output: Path | None,
+    as_json: bool,
+    given: dict[str, Any],
+) -> None:
+    """Write the smallest model within the budget, or say why there is none."""
+    from edgelstm.cli.progress import steps
+    from edgelstm.runtime.errors import ConversionError
+    from edgelstm.runtime.files import check_writable
+    from edgelstm.searching import lines, reason, record, search
+    from edgelstm.source import read_source
+
+    check_writable(output or model.with_suffix(".int8.tflite"))
+    with steps(f"searching {model.name}") as tell:
+        source = read_source(model, *(given[name] for name in ("calibration", "scaler", "kind", "lookback")))
+        rest = {name: given[name] for name in ("lookback", "io", "allow_drop", "threshold_rule")}
+        found = search(source, budget, data, column, tell=tell, **rest)
+    if not as_json:
+        for line in lines(found):
+            click.echo(line, err=True)
+    if found.chosen is None:
+        raise ConversionError(reason(found))
+    scheme = found.chosen.conversion.proof.scheme
+    target = output or model.with_suffix(f".{scheme}.tflite")
+    found.chosen.bundle.save(target)
+    made = {scheme: found.chosen}
+    _report(made, {scheme: target}, _times(made), as_json, {"search": record(found)})
+
+
 def _times(made: dict[str, Any]) -> dict[str, float]:
     """Microseconds a window on this machine, by scheme, and of the plain float form as `float`."""
     from edgelstm.runtime.bench import bare_call, compare
@@ -117,7 +174,13 @@ def _times(made: dict[str, Any]) -> dict[str, float]:
     return {name: found.p50 for name, found in compare(calls, SECONDS).items()}
 
 
-def _report(made: dict[str, Any], targets: dict[str, Path], times: dict[str, float], as_json: bool) -> None:
+def _report(
+    made: dict[str, Any],
+    targets: dict[str, Path],
+    times: dict[str, float],
+    as_json: bool,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     import json
 
     if as_json:
@@ -131,6 +194,7 @@ def _report(made: dict[str, Any], targets: dict[str, Path], times: dict[str, flo
                 "float_latency_us": times["float"],
                 "float_bytes": len(converted.float32),
                 **dict(converted.bundle.metadata.accuracy),
+                **more,
             }
             for scheme, converted in made.items()
         ]

@@ -1,0 +1,91 @@
+"""Models whose layers differ in precision: what lies between the schemes in size and error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .flatbuffer import FLOAT16, FLOAT32, Graph
+from .observe import Observations
+from .quantize import LSTM, Plan, quantize
+
+MOST_LAYERS = 6  # the heaviest are tried one by one: at most 6 + 4 models a base
+NAMES = {LSTM: "LSTM", "FULLY_CONNECTED": "dense"}
+# a base's depth, and what a lifted layer has there
+BASES = {"int8": ("full", "float activations"), "dynamic": ("hybrid", "float16 weights")}
+
+
+def mixtures(
+    content: bytes, seen: Observations, io: str, whole: Mapping[str, Any], finish: Callable[..., Any]
+) -> dict[str, Any]:
+    """Mixtures of int8 and dynamic, and of dynamic and float16, by a greedy order.
+
+    Each heavy layer is lifted alone; then the layers that gain most are lifted together, one more each time.
+
+    Args:
+        content: Float flatbuffer.
+        seen: Its observed ranges.
+        io: Input and output type of int8 models.
+        whole: Conversions that are there already, for the best way to choose ranges.
+        finish: Proves a flatbuffer, see `schemes`.
+
+    Returns:
+        Conversions by a name that says which layers were lifted.
+    """
+    layers = heavy_layers(Graph.parse(content))
+    if len(layers) < 2:
+        return {}
+
+    def lift(base: str, chosen: tuple[str, ...]) -> Any:
+        depth, gain = BASES[base]
+        ranges = whole["int8"].proof.ranges if base == "int8" else "minmax"
+        numbers = tuple(layers[name] for name in chosen)
+        mixed = quantize(content, seen, Plan(depth, ranges, io if base == "int8" else "float32", lifted=numbers))
+        mixed = half_weights(mixed) if base == "dynamic" else mixed
+        return finish(base, mixed, f"mixed ({' and '.join(chosen)} with {gain})", ranges if base == "int8" else "")
+
+    made: dict[str, Any] = {}
+    for base in BASES:
+        single = {(layer,): lift(base, (layer,)) for layer in layers}
+        order = tuple(layer for (layer,) in sorted(single, key=lambda chosen: single[chosen].proof.error))
+        together = {order[:count]: lift(base, order[:count]) for count in range(2, len(order))}
+        made |= {f"{base}, {' and '.join(c)} with {BASES[base][1]}": m for c, m in (single | together).items()}
+    return made
+
+
+def heavy_layers(graph: Graph) -> dict[str, int]:
+    """Operator numbers of the heaviest layers by a name such as `LSTM 2`, in the order of execution."""
+    found: dict[str, tuple[int, int]] = {}
+    counts = dict.fromkeys(NAMES, 0)
+    for number, operator in enumerate(graph.operators):
+        kind = graph.name_of(operator)
+        weights = [graph.constant(int(index)) for index in operator.inputs[1:] if index >= 0] if kind in NAMES else []
+        if any(part is not None for part in weights):
+            counts[kind] += 1
+            size = sum(part.size for part in weights if part is not None)
+            found[f"{NAMES[kind]} {counts[kind]}"] = (number, size)
+    heaviest = sorted(found, key=lambda name: -found[name][1])[:MOST_LAYERS]
+    return {name: number for name, (number, _) in found.items() if name in heaviest}
+
+
+def half_weights(content: bytes) -> bytes:
+    """A float model with its weights in half precision, widened when the model is loaded."""
+    graph = Graph.parse(content)
+    widened: dict[int, int] = {}
+    openings = []
+    for operator in graph.operators:
+        inputs = np.array(operator.inputs, np.int32)
+        for place, index in enumerate(map(int, inputs)):
+            values = graph.constant(index) if index >= 0 else None
+            if values is None or values.dtype != np.float32 or values.size < 8:
+                continue
+            if index not in widened:
+                narrow = graph.add_tensor(values.shape, FLOAT16, np.clip(values, -65504, 65504).astype(np.float16))
+                widened[index] = graph.add_tensor(values.shape, FLOAT32)
+                openings.append(graph.operator("DEQUANTIZE", [narrow], [widened[index]], 3))
+            inputs[place] = widened[index]
+        operator.inputs = inputs
+    graph.sub.operators = [*openings, *graph.operators]
+    return graph.serialize()
