@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from document_forecasting import forecasting_section
+from latency_page import latency_section
 
 HERE = Path(__file__).parent
 TITLES = {
@@ -95,6 +96,7 @@ def main() -> None:
     for name in sorted(TITLES.keys() - {report["benchmark"] for report in reports}):
         lines += [f"## {TITLES[name]}", "", f"No finished run: `python benchmarks/detection.py {name} --data …`.", ""]
     lines += forecasting_section(HERE / "results")
+    lines += latency_section(HERE / "results")
     (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(lines))
 
 
