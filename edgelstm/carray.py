@@ -11,6 +11,7 @@ from edgelstm.runtime.flatbuffer import read_graph
 from edgelstm.runtime.interpreter import Tensor, TFLiteModel
 from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.policies import warmup
+from edgelstm.runtime.scoring import Scoring
 
 PER_LINE = 16  # bytes of the model
 
@@ -55,8 +56,10 @@ SCORE = """\
 #define {guard}_THRESHOLD {value} /* on the score below */
 #define {guard}_SCORE_ROWS {rows} /* newest rows whose absolute errors are averaged */
 #define {guard}_SCORE_SMOOTHING {smoothing} /* weight of the newest score */
-/* score = sqrt({method} over channels of max(0, (error - center) / scale)^2), error in scaled units */
+/* {formula} */
 """
+PLAIN = "score = sqrt({method} over channels of max(0, (|error| - center) / scale)^2), error in scaled units"
+OTHER = "score: method {method}, its equations are in edgelstm/runtime/{module}.py; quick {quick}, slow {slow}, memory {memory}"
 
 
 def c_header(bundle: Bundle, name: str) -> str:
@@ -102,7 +105,15 @@ def _score(metadata: Metadata, guard: str) -> str:
         return ""
     return SCORE.format(
         guard=guard, value=_float(threshold.value), rows=scoring.rows, smoothing=_float(scoring.smoothing),
-        method=scoring.method,
+        formula=_formula(scoring),
+    )  # fmt: skip
+
+
+def _formula(scoring: Scoring) -> str:
+    form = PLAIN if scoring.method in ("mean", "max") else OTHER
+    module = "dual" if scoring.method == "dual" else "scoring"
+    return form.format(
+        method=scoring.method, module=module, quick=scoring.quick, slow=scoring.slow, memory=scoring.memory
     )  # fmt: skip
 
 
@@ -116,6 +127,10 @@ def _tables(metadata: Metadata, name: str, guard: str) -> Iterable[str]:
         columns |= {"scaler_offset": metadata.scaler.offset, "scaler_scale": metadata.scaler.scale}
     if metadata.scoring is not None:
         columns |= {"score_center": metadata.scoring.center, "score_scale": metadata.scoring.scale}
+        extra = {"level": metadata.scoring.level, "spread": metadata.scoring.spread, "ratio": metadata.scoring.ratio}
+        for title, numbers in extra.items():
+            if numbers:
+                yield f"static const float {name}_score_{title}[{len(numbers)}] = {{{', '.join(map(_float, numbers))}}};"
     for title, values in columns.items():
         yield f"static const float {name}_{title}[{guard}_CHANNELS] = {{{', '.join(map(_float, values))}}};"
 
