@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from operator import gt, mul, sub, truediv
+from operator import add, gt, mul, sub, truediv
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,9 @@ class DualScorer:
         self._inverse = tuple(1.0 / scale for scale in scoring.scale)
         self._weights = (scoring.quick,) + (scoring.slow,) * len(scoring.scale)
         self._squares = tuple(share * share for share in scoring.ratio)
-        self._rate = 1.0 / scoring.memory
+        count = len(scoring.level)
+        self._rates, self._most = (1.0 / scoring.memory,) * count, (GUARD * GUARD,) * count
+        self._least = (LEAST_SPREAD,) * count
         self._level, self._spread = list(scoring.level), list(scoring.spread)
         self._means = list(scoring.level)
 
@@ -60,10 +62,10 @@ class DualScorer:
         """
         z = tuple(map(mul, error, self._inverse))
         size = math.fsum(map(math.sqrt, map(abs, z))) / len(z)
-        values, level, spread = (size, *z), self._level, self._spread
-        self._means = means = [a + w * (v - a) for a, w, v in zip(self._means, self._weights, values, strict=True)]
-        off = map(sub, means, level)
-        quick, *slow = (o * o / (v * q) for o, v, q in zip(off, spread, self._squares, strict=True))
+        values, level, spread, before = (size, *z), self._level, self._spread, self._means
+        self._means = means = list(map(add, before, map(mul, self._weights, map(sub, values, before))))
+        off = tuple(map(sub, means, level))
+        quick, *slow = map(truediv, map(mul, off, off), map(mul, spread, self._squares))
         squares = tuple(map(mul, z, z))
         spike = math.sqrt(max(map(truediv, squares, spread[1:]))) / SPIKE
         large = max(spike, math.sqrt(quick)) if means[0] > level[0] else spike
@@ -73,15 +75,16 @@ class DualScorer:
 
     def _follow(self, values: tuple[float, ...]) -> None:
         """Let the usual levels and spreads move towards a sample's values, `GUARD` deviations at most."""
-        rate, level, spread = self._rate, self._level, self._spread
+        level, spread = self._level, self._spread
         off = list(map(sub, values, level))
         squares = list(map(mul, off, off))
-        most = [GUARD * GUARD * variance for variance in spread]
+        most = list(map(mul, spread, self._most))
         if True in map(gt, squares, most):
             squares = list(map(min, squares, most))
             off = [math.copysign(math.sqrt(square), o) for square, o in zip(squares, off, strict=True)]
-        self._level = [usual + rate * o for usual, o in zip(level, off, strict=True)]
-        self._spread = [max(v + rate * (q - v), LEAST_SPREAD) for v, q in zip(spread, squares, strict=True)]
+        self._level = list(map(add, level, map(mul, off, self._rates)))
+        moved = map(add, spread, map(mul, map(sub, squares, spread), self._rates))
+        self._spread = list(map(max, moved, self._least))
 
     def reset(self) -> None:
         """Forget the recent samples; what is usual is kept."""
