@@ -209,13 +209,15 @@ def _report(
 
 def cost(converted: Any, time: float, exact: float) -> list[str]:
     """Time and size beside float's, and where the quantized form loses."""
-    if converted.conversion.proof.scheme == "float32" and not converted.bundle.metadata.target:
-        return [f"  a window here          {time:.0f} us, on one thread"]
+    metadata = converted.bundle.metadata
+    call = "a row here   " if metadata.stateful else "a window here"
+    if converted.conversion.proof.scheme == "float32" and not metadata.target:
+        return [f"  {call}          {time:.0f} us, on one thread"]
     size, full = len(converted.bundle.flatbuffer), len(converted.float32)
-    lines = [f"  a window here          {time:.0f} us, on one thread; float {exact:.0f} us, {full / 1024:.1f} KiB"]
+    lines = [f"  {call}          {time:.0f} us, on one thread; float {exact:.0f} us, {full / 1024:.1f} KiB"]
     scheme = converted.conversion.proof.scheme
     if time > NOTICEABLE * exact:
-        hint = "; try --target x86" if _x86() and not converted.bundle.metadata.target else ""
+        hint = "; try --target x86" if _x86() and not (metadata.target or metadata.stateful) else ""
         lines.append(f"  Warning: {scheme} is {time / exact:.1f} times slower than float on this machine{hint}")
     if size > full:
         lines.append(f"  Warning: {scheme} is larger than float ({size:,} and {full:,} bytes)")
