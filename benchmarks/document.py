@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from document_device import device_section
 from document_forecasting import forecasting_section
 from latency_page import latency_section
 
@@ -97,6 +98,7 @@ def main() -> None:
         lines += [f"## {TITLES[name]}", "", f"No finished run: `python benchmarks/detection.py {name} --data …`.", ""]
     lines += forecasting_section(HERE / "results")
     lines += latency_section(HERE / "results")
+    lines += device_section(HERE / "results")
     (HERE.parent / "docs" / "benchmarks.md").write_text("\n".join(lines))
 
 

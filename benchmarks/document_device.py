@@ -1,0 +1,66 @@
+"""The device's part of docs/benchmarks.md: endurance and drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHANGES = ("as it is", "shift", "trend", "noise")
+
+
+def device_section(results: Path) -> list[str]:
+    """Headings, conditions and tables of what has been measured."""
+    lines: list[str] = []
+    for name, write in (("endurance", _endurance), ("drift", _drift)):
+        path = results / f"{name}.json"
+        if path.exists():
+            lines += write(json.loads(path.read_text()))
+    return lines
+
+
+def _endurance(found: dict[str, Any]) -> Iterator[str]:
+    yield from ("## Endurance", "")
+    yield (
+        "Tiny models, a burst of faults in each 1000 rows, 15 kinds in turn. Every fault counted is one put in; scores are "
+        "compared with a clean run's from a window and a warm-up after each burst on."
+    )
+    yield from (
+        "",
+        "| model | samples | faults put in | all counted | largest difference of a score | memory, first and last tenth |",
+    )
+    yield "|---|---|---|---|---|---|"
+    for run in found["endure"]:
+        put_in = {**run["put_in"], "rate": 0}
+        counted = "yes" if {**run["counted"], "rate": 0} == put_in else "no"
+        memory = f"{run['memory_first_tenth_mb']:.1f} and {run['memory_last_tenth_mb']:.1f} MB"
+        yield (
+            f"| {run['model']} | {run['samples']:,} | {sum(run['put_in'].values()):,} | {counted} | "
+            f"{run['largest_difference']:.1e} | {memory} |"
+        )
+    if "kills" in found:
+        yield from (
+            "",
+            f"`edgelstm run` killed (SIGKILL) {found['kills']['kills']} times at random instants: event log identical to an uninterrupted run's.",
+        )
+    yield ""
+
+
+def _drift(found: dict[str, Any]) -> Iterator[str]:
+    yield from ("## Drift", "")
+    yield (
+        "Rows before the first labelled anomaly (half of a series without labels) are normal operation; a linear one-step "
+        "forecaster. Drift events in the rest as it is, and with a change of the first channel from a quarter of it on: a shift "
+        "of one deviation, a trend to two, noise of half of one; in brackets the rows from the change to the first event. A block is the "
+        "rows between two looks; a drift needs four. Series as they are may drift by themselves."
+    )
+    yield from ("", f"| series | rows | block | {' | '.join(CHANGES)} |", "|---" * (3 + len(CHANGES)) + "|")
+    for name, row in found.items():
+        cells = []
+        for change in CHANGES:
+            delay = row[change]["delay"]
+            shown = f" ({delay})" if delay is not None and change != "as it is" else ""
+            cells.append(f"{len(row[change]['events'])}{shown}")
+        yield f"| {name} | {row['rows']:,} | {row['block']} | {' | '.join(cells)} |"
+    yield ""
