@@ -28,6 +28,7 @@ LEAST = 200  # windows below which there is too little to compare with
 INNER, SHRINKAGE = 0.8, 0.05  # share of windows that the covariance is taken from; pull towards its diagonal
 STRETCH, ODD = 20, 3.0  # windows on end, and their mean distance in deviations of the log distances
 CAP, ALONE = 5.0, 20.0  # most that one window adds to that mean; distance that needs no company (a sentinel like -9999)
+HABIT = 5  # times after which what stands alone is a habit
 MOST_SHARE = 0.1  # of the rows; more than that is another mode of operation, not contamination
 
 
@@ -142,7 +143,8 @@ def _odd(distances: Doubles) -> Flags:
     deviations = (logs - middle) / max((high - middle) / 1.2816, 0.05)
     mean = np.convolve(np.minimum(deviations, CAP), np.full(STRETCH, 1 / STRETCH), "same")
     around = np.convolve(mean > ODD, np.ones(STRETCH + 1), "same") > 0.5
-    odd: Flags = around | (deviations > ALONE)
+    alone = deviations > ALONE
+    odd: Flags = around | (alone & (len(runs(alone)) <= HABIT))
     return odd
 
 

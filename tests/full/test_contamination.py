@@ -55,6 +55,14 @@ def test_a_pulse_that_comes_back_is_normal_operation():
     assert find_contamination(series(values)).rows == 0
 
 
+def test_lone_peaks_that_come_often_are_normal_operation():
+    random = np.random.default_rng(0)
+    values = random.normal(size=(3000, 1))
+    values[random.choice(3000, 40, replace=False)] = random.uniform(1e3, 1e6, size=(40, 1))
+
+    assert find_contamination(series(values)).share < 0.01
+
+
 def test_a_lone_sentinel_is_left_out():
     values = np.random.default_rng(0).normal(20, 1, size=(2000, 2))
     values[700, 0] = -9999
