@@ -18,7 +18,7 @@ def latency_section(results: Path) -> list[str]:
         f"{report['processor']}, one thread, {report['rounds']} rounds in which all contenders of a model take turns, each in a "
         f"process of its own; median microseconds a window (a sample for the streaming form), from set to get. Error: RMS "
         f"against Keras over {report['windows']} windows, as a share of the output's deviation. Ratio: to ONNX Runtime's "
-        f"better form in the same round, median. Seed {report['seed']}. {versions}.",
+        f"better form in the same round, median. Seed {report['seed']}. Import times, and the unpaired figures, suffer from whatever else ran; ratios hardly do. {versions}.",
         "",
         "Installed, MB: " + ", ".join(f"{kind} {size:.0f}" for kind, size in report["installed_mb"].items()) + ".",
         "",
