@@ -122,8 +122,10 @@ def fit_reference(segments: Sequence[Floats], scores: Sequence[npt.ArrayLike], t
         threshold: The alarm threshold.
 
     Returns:
-        None if there are too few rows to know.
+        None if there are too few rows to know, or all scores are 0.
     """
+    if threshold <= 0:  # a constant series without a single error: there is no usual score to drift from
+        return None
     rows = np.concatenate([part[len(part) - len(np.asarray(s)) :] for part, s in zip(segments, scores, strict=True)])
     levels = np.minimum(np.concatenate([np.asarray(part, np.float64) for part in scores]) / threshold, 1.0)
     block = min(max(len(rows) // BLOCKS // CHUNK, 1) * CHUNK, LARGEST_BLOCK)

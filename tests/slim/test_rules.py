@@ -147,3 +147,11 @@ def test_a_rule_stays_with_the_model_when_it_is_fitted_again(rule):
     assert first.threshold.method == again.threshold.method == rule.partition(":")[0]
     assert (first.threshold.value == again.threshold.value) == rule.startswith("deviations")
     assert Detector(again, lambda window: window[-1:]).threshold == again.threshold.value
+
+
+def test_a_series_that_never_errs_gives_a_model_that_loads():
+    channels = (Channel("a"), Channel("b"))
+    blank = Metadata("forecaster", 8, 1, channels, 60.0, Scaler("none", (0.0, 0.0), (1.0, 1.0)), scoring=Scoring())
+    fitted = fit_detector(blank, lambda window: window[-1:], [np.zeros((2000, 2), np.float32)])
+
+    assert Detector(fitted, lambda window: window[-1:]).threshold == fitted.threshold.value
