@@ -47,11 +47,11 @@ def convert(
         model: A `.keras` file, or a Keras model in memory.
         windows: Representative windows as the model eats them, (N, ...); a tuple for several inputs.
         held: Later windows of the same shapes, for the proof.
-        schemes: Any of float32, float16, dynamic, int8.
+        schemes: Any of float32, float16, dynamic, int8, int16x8.
         lookback: Rows for a model with an open time axis.
         starts: For the streaming form: `windows` are single rows (N, 1, F) then, and a sequence begins at each of these;
             `held` is one sequence. None converts the windowed form.
-        io: Input and output type of int8 models, int8 or float32.
+        io: Input and output type of int8 and int16x8 models: int8 for integers, or float32.
         allow_drop: Accept errors above the limits.
         target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`; `micro` in tflite-micro.
         search: Also make models whose layers differ in precision, and refuse none for its error.
@@ -128,7 +128,7 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
     with (folder / "log.txt").open("wb") as log:
         # in the empty folder: `-m` looks in the working directory first, and a clone of this project holds an edgelstm/
         worker = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, cwd=folder
+            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder
         )
         try:
             for line in worker.stdout or ():
@@ -139,8 +139,9 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait()
-            if worker.stdout:
-                worker.stdout.close()
+            for pipe in (worker.stdout, worker.stdin):
+                if pipe:
+                    pipe.close()
     result = folder / "result.json"
     if code == 0 and result.exists():
         outcome: dict[str, Any] = json.loads(result.read_text())

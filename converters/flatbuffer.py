@@ -36,11 +36,11 @@ class Quantization:
 
 
 class Graph:
-    """The one subgraph of a model, with short names for what a quantizer does to it."""
+    """A subgraph of a model, with short names for what a quantizer does to it: the main one, or the body of a loop."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, number: int = 0) -> None:
         self.model = model
-        self.sub = model.subgraphs[0]
+        self.sub = model.subgraphs[number]
 
     @classmethod
     def parse(cls, content: bytes) -> Graph:
@@ -49,8 +49,19 @@ class Graph:
 
     @property
     def subgraph_count(self) -> int:
-        """Subgraphs in the file; more than one means control flow."""
+        """Subgraphs in the file; all but the first are bodies of loops."""
         return len(self.model.subgraphs)
+
+    def bodies(self) -> list[Graph]:
+        """The subgraphs that the main one calls."""
+        return [Graph(self.model, number) for number in range(1, self.subgraph_count)]
+
+    def add_body(self) -> Graph:
+        """Append an empty subgraph."""
+        body = schema.SubGraphT()
+        body.tensors, body.operators, body.inputs, body.outputs = [], [], [], []
+        self.model.subgraphs.append(body)
+        return Graph(self.model, self.subgraph_count - 1)
 
     @property
     def operators(self) -> list[Any]:
@@ -70,6 +81,11 @@ class Graph:
         """Name of an operator, such as FULLY_CONNECTED."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         return NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+    def custom_name(self, operator: Any) -> str:
+        """A custom op's own name, empty for a built-in one."""
+        name = self.model.operatorCodes[operator.opcodeIndex].customCode
+        return bytes(name).decode() if name else ""
 
     def constant(self, index: int) -> Array | None:
         """A constant tensor's values, None for an activation."""
@@ -97,17 +113,21 @@ class Graph:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def operator(self, name: str, inputs: list[int], outputs: list[int], version: int = 1) -> Any:
-        """A new operator, not yet placed."""
+    def operator(self, name: str, inputs: list[int], outputs: list[int], version: int = 1, options: Any = None) -> Any:
+        """A new operator, not yet placed; `options` is one of the schema's option objects."""
         operator = schema.OperatorT()
         operator.opcodeIndex = self.code(name, version)
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__[:-1])
         operator.inputs, operator.outputs = np.asarray(inputs, np.int32), np.asarray(outputs, np.int32)
         return operator
 
     def code(self, name: str, version: int) -> int:
         """Index of an operator code, added when it is new."""
         for index, code in enumerate(self.model.operatorCodes):
-            if max(code.builtinCode, code.deprecatedBuiltinCode) == OPS[name] and code.version == version:
+            same = max(code.builtinCode, code.deprecatedBuiltinCode) == OPS[name] and code.version == version
+            if same and not code.customCode:
                 return index
         code = schema.OperatorCodeT()
         code.builtinCode, code.version = OPS[name], version
@@ -118,7 +138,7 @@ class Graph:
     def serialize(self) -> bytes:
         """Write the flatbuffer: unused and repeated parts, names and converter notes left out."""
         _strip(self)
-        builder = flatbuffers.Builder(1 << 16)
+        builder = _Sharing(1 << 16)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
@@ -131,38 +151,54 @@ def _parameters(quantization: Quantization) -> Any:
     return parameters
 
 
+class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
+    """A builder that writes equal vectors (shapes, scales, indices) once."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, values: Array) -> int:  # noqa: N802
+        """Where a vector with these values lies."""
+        key = (values.dtype.str, values.tobytes())
+        if key not in self.written:
+            self.written[key] = super().CreateNumpyVector(values)
+        return self.written[key]
+
+
 def _strip(graph: Graph) -> None:
     """Drop what an interpreter does not need."""
-    model, sub = graph.model, graph.sub
+    model = graph.model
     model.metadata, model.metadataBuffer, model.signatureDefs, model.description = None, None, None, None
-    sub.name = None
-    _drop_unused_tensors(graph)
-    _drop_unused_codes(model, sub)
+    _drop_unused_codes(model)
     seen: dict[bytes, int] = {b"": 0}
     buffers = [schema.BufferT()]
-    for tensor in sub.tensors:
-        # shape signatures and float ranges serve converters only
-        tensor.shapeSignature, tensor.name = None, tensor.name if tensor in _ends(sub) else None
-        if tensor.quantization is not None and tensor.quantization.scale is None:
-            tensor.quantization = None
-        data = model.buffers[tensor.buffer].data
-        content = b"" if data is None else bytes(bytearray(data))
-        if content not in seen:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(content, np.uint8)
-            buffers.append(buffer)
-            seen[content] = len(buffers) - 1
-        tensor.buffer = seen[content]
+    for part in (graph, *graph.bodies()):
+        part.sub.name = None
+        _drop_unused_tensors(part)
+        for tensor in part.tensors:
+            # shape signatures, names and float ranges serve converters only
+            tensor.shapeSignature, tensor.name = None, None
+            if tensor.quantization is not None and tensor.quantization.scale is None:
+                tensor.quantization = None
+            data = model.buffers[tensor.buffer].data
+            content = b"" if data is None else bytes(bytearray(data))
+            if content not in seen:
+                buffer = schema.BufferT()
+                buffer.data = np.frombuffer(content, np.uint8)
+                buffers.append(buffer)
+                seen[content] = len(buffers) - 1
+            tensor.buffer = seen[content]
     model.buffers = buffers
-    for number, tensor in enumerate(_ends(sub)):
-        tensor.name = f"{'input' if number < len(sub.inputs) else 'output'}_{number % max(1, len(sub.inputs))}".encode()
+    _name_ends(graph.sub)
+
+
+def _name_ends(sub: Any) -> None:
+    for number, index in enumerate(sub.inputs):
+        sub.tensors[index].name = f"input_{number}".encode()
     for number, index in enumerate(sub.outputs):
         if index not in sub.inputs:
             sub.tensors[index].name = f"output_{number}".encode()
-
-
-def _ends(sub: Any) -> list[Any]:
-    return [sub.tensors[index] for index in (*sub.inputs, *sub.outputs)]
 
 
 def _drop_unused_tensors(graph: Graph) -> None:
@@ -184,8 +220,9 @@ def _drop_unused_tensors(graph: Graph) -> None:
     sub.inputs, sub.outputs = moved(sub.inputs), moved(sub.outputs)
 
 
-def _drop_unused_codes(model: Any, sub: Any) -> None:
-    order = sorted({operator.opcodeIndex for operator in sub.operators})
+def _drop_unused_codes(model: Any) -> None:
+    operators = [operator for sub in model.subgraphs for operator in sub.operators]
+    order = sorted({operator.opcodeIndex for operator in operators})
     model.operatorCodes = [model.operatorCodes[index] for index in order]
-    for operator in sub.operators:
+    for operator in operators:
         operator.opcodeIndex = order.index(operator.opcodeIndex)

@@ -9,10 +9,12 @@ import numpy as np
 import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
-from .flatbuffer import FLOAT32, Graph
-from .recurrent import prepare
+from .flatbuffer import Graph
+from .loops import is_marked, write_out
+from .recurrent import marked
 
-FORBIDDEN = ("WHILE", "IF", "CUSTOM", "CALL_ONCE")
+OTHER_PRECISIONS = {"float16", "bfloat16", "float64"}
+FORBIDDEN = ("WHILE", "IF", "CALL_ONCE")
 
 
 def input_shapes(model: Any, lookback: int | None = None) -> tuple[tuple[int, ...], ...]:
@@ -44,6 +46,28 @@ def input_shapes(model: Any, lookback: int | None = None) -> tuple[tuple[int, ..
     return tuple(shapes)
 
 
+def in_float32(model: Any) -> Any:
+    """A model that computes in single precision, with the same weights: TFLite has no half or double kernels.
+
+    Args:
+        model: Any Keras model; it is returned itself if it has no other precision.
+    """
+    if all(layer.dtype_policy.name == "float32" for layer in model._flatten_layers()):
+        return model
+    twin = model.__class__.from_config(_single(model.get_config()))
+    twin.set_weights([np.asarray(weight).astype(np.float32) for weight in model.get_weights()])
+    return twin
+
+
+def _single(part: Any) -> Any:
+    """A model's configuration with single precision for every other one."""
+    if isinstance(part, list):
+        return [_single(item) for item in part]
+    if isinstance(part, dict):
+        return {name: _single(item) for name, item in part.items()}
+    return "float32" if isinstance(part, str) and part.removeprefix("mixed_") in OTHER_PRECISIONS else part
+
+
 def check(model: Any, streaming: bool = False) -> None:
     """Refuse what cannot be converted, by layer name.
 
@@ -72,19 +96,20 @@ def check(model: Any, streaming: bool = False) -> None:
             )
 
 
-def lower(model: Any, lookback: int | None = None) -> bytes:
-    """Convert a Keras model to a float32 flatbuffer with batch 1. The model's recurrent layers are changed in place.
+def lower(model: Any, lookback: int | None = None, calls: bool = True) -> bytes:
+    """Convert a Keras model to a float32 flatbuffer with batch 1.
 
     Args:
         model: A built Sequential or functional model.
         lookback: Rows for an open time axis.
+        calls: Whether recurrent layers are one op, or call one body for each step; else all are written out in ops
+            that have 16-bit kernels, a step after the other.
 
     Raises:
         ConversionError: If a layer has no TFLite form; it names the layer.
     """
     check(model)
     shapes = input_shapes(model, lookback)
-    prepare(model)
     trainable = [np.array(variable.numpy()) for variable in model.trainable_variables]
     others = [np.array(variable.numpy()) for variable in model.non_trainable_variables]
     specs = [
@@ -93,21 +118,33 @@ def lower(model: Any, lookback: int | None = None) -> bytes:
     ]
 
     def forward(*inputs: Any) -> dict[str, Any]:
-        # weights go in as constants: a captured variable would make the converter inline what it should fuse
+        # weights go in as constants: a recurrent op has them in its file, not as inputs
         weights = [tf.constant(value) for value in trainable], [tf.constant(value) for value in others]
         given = _structured(model, inputs)
         outputs, _ = model.stateless_call(*weights, given, training=False)
         return {f"output_{index:02}": tensor for index, tensor in enumerate(keras.tree.flatten(outputs))}
 
-    concrete = tf.function(forward, input_signature=specs, autograph=False).get_concrete_function()
+    with marked(model, fuse=calls) as loops:
+        graph = convert_function(forward, specs)
+    write_out(graph, loops, calls)
+    return graph.serialize()
+
+
+def convert_function(function: Any, specs: list[Any]) -> Graph:
+    """A function as a float graph, its inputs and outputs in their order; marked functions in it stay whole.
+
+    Args:
+        function: From tensors to a dictionary `output_00` … of tensors.
+        specs: Shapes and types of its arguments, named `input_00` ….
+    """
+    concrete = tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
     # without a trackable object the converter takes a route that inlines marked functions
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
+    converter.allow_custom_ops = True
     graph = Graph.parse(converter.convert())
     _check_ops(graph)
     _order_ends(graph)
-    _unclip(graph)
-    _part_states(graph)
-    return graph.serialize()
+    return graph
 
 
 def _structured(model: Any, inputs: tuple[Any, ...]) -> Any:
@@ -125,28 +162,11 @@ def _order_ends(graph: Graph) -> None:
         setattr(graph.sub, side, np.asarray([named[name] for name in sorted(named)], np.int32))
 
 
-def _unclip(graph: Graph) -> None:
-    """Undo what the fuser adds: it clips cell states at 10, which Keras does not."""
-    for operator in graph.operators:
-        if hasattr(operator.builtinOptions, "cellClip"):
-            operator.builtinOptions.cellClip = 0.0
-
-
-def _part_states(graph: Graph) -> None:
-    """Give weights that the converter merged with a state tensor of the same zeros and shape a tensor of their own."""
-    for operator in graph.operators:
-        inputs = np.array(operator.inputs, np.int32)
-        for place, index in enumerate(map(int, inputs[:18]) if hasattr(operator.builtinOptions, "cellClip") else ()):
-            if index >= 0 and graph.tensors[index].isVariable:
-                shape = graph.tensors[index].shape
-                inputs[place] = graph.add_tensor(shape, FLOAT32, np.zeros(shape, np.float32))
-        operator.inputs = inputs
-
-
 def _check_ops(graph: Graph) -> None:
-    foreign = sorted({op for op in graph.op_names() if op in FORBIDDEN})
+    foreign = {name for name in graph.op_names() if name in FORBIDDEN}
+    foreign |= {graph.custom_name(item) for item in graph.operators if not is_marked(graph, item)} - {""}
     if foreign or graph.subgraph_count > 1:
         raise ConversionError(
-            f"The model lowers to {', '.join(foreign) or 'several subgraphs'}, which small interpreters do not run. "
-            "Look for a layer that loops or branches on its values."
+            f"The model lowers to {', '.join(sorted(foreign)) or 'several subgraphs'}, which small interpreters do not "
+            "run. Look for a layer that loops or branches on its values."
         )

@@ -73,6 +73,12 @@ def heavy_layers(graph: Graph) -> dict[str, int]:
 def half_weights(content: bytes) -> bytes:
     """A float model with its weights in half precision, widened when the model is loaded."""
     graph = Graph.parse(content)
+    for part in (graph, *graph.bodies()):
+        _halve(part)
+    return graph.serialize()
+
+
+def _halve(graph: Graph) -> None:
     widened: dict[int, int] = {}
     openings = []
     for operator in graph.operators:
@@ -88,4 +94,3 @@ def half_weights(content: bytes) -> bytes:
             inputs[place] = widened[index]
         operator.inputs = inputs
     graph.sub.operators = [*openings, *graph.operators]
-    return graph.serialize()

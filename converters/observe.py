@@ -72,13 +72,16 @@ def observe(
         for index in watched:
             seen[index].append(interpreter.get_tensor(index))
     stacked = {index: np.concatenate(parts) for index, parts in seen.items()}
-    cells = {
-        int(operator.outputs[0]): max(
-            largest_cell(graph, operator, part) for part in _sequences(stacked[int(operator.inputs[0])], starts)
-        )
-        for operator in graph.operators
-        if graph.name_of(operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM"
-    }
+    initial = _initial_states(graph, stacked)
+    cells = {}
+    for operator in graph.operators:
+        if graph.name_of(operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            source, output = int(operator.inputs[0]), int(operator.outputs[0])
+            hidden, cell = (initial.get(int(index)) for index in operator.inputs[18:20])
+            sequences = _sequences(stacked[source], starts)
+            cells[output] = max(largest_cell(graph, operator, part, hidden, cell) for part in sequences)
+            if hidden is not None:
+                stacked[output] = np.concatenate([stacked[output].ravel(), hidden.ravel()])
     return Observations({index: values.ravel() for index, values in stacked.items()}, cells)
 
 
@@ -104,23 +107,41 @@ def _preserving(content: bytes) -> Any:
 def _activations(graph: Graph) -> list[int]:
     made = {int(index) for operator in graph.operators for index in operator.outputs}
     given = {int(index) for index in graph.sub.inputs}
-    return sorted(index for index in made | given if graph.tensors[index].type == FLOAT32)
+    tensors = graph.tensors
+    return sorted(index for index in made | given if tensors[index].type == FLOAT32 and not tensors[index].isVariable)
 
 
-def largest_cell(graph: Graph, operator: Any, inputs: Floats) -> float:
+def _initial_states(graph: Graph, seen: dict[int, Floats]) -> dict[int, Floats]:
+    """What the states begin with, (N, U) or (1, U), by state tensor; those that begin at 0 are left out."""
+    found = {}
+    for operator in graph.operators:
+        target = int(operator.outputs[0])
+        if graph.tensors[target].isVariable:
+            source = int(operator.inputs[0])
+            constant = graph.constant(source)
+            found[target] = seen[source] if constant is None else constant
+    return found
+
+
+def largest_cell(
+    graph: Graph, operator: Any, inputs: Floats, hidden: Floats | None = None, cell: Floats | None = None
+) -> float:
     """Largest absolute cell state of a fused LSTM, replayed in NumPy: interpreters do not give it away.
 
     Args:
         graph: The float model.
         operator: Its UNIDIRECTIONAL_SEQUENCE_LSTM.
         inputs: What went in, shape (N, T, F).
+        hidden: Hidden states that it begins with, (N, U); None is 0.
+        cell: Likewise its cell states.
     """
     parts = [graph.constant(int(index)) for index in operator.inputs[:16]]
     kernel = np.concatenate([np.asarray(part) for part in parts[1:5]]).T
     recurrent = np.concatenate([np.asarray(part) for part in parts[5:9]]).T
     bias = np.concatenate([np.asarray(part) for part in parts[12:16]])
-    hidden = cell = np.zeros((len(inputs), recurrent.shape[0]), np.float32)
-    largest = 0.0
+    zeros = np.zeros((len(inputs), recurrent.shape[0]), np.float32)
+    hidden, cell = (zeros if given is None else zeros + given for given in (hidden, cell))
+    largest = float(np.abs(cell).max())
     for step in range(inputs.shape[1]):
         # TFLite's gate order: input, forget, cell, output
         i, f, g, o = np.split(inputs[:, step] @ kernel + hidden @ recurrent + bias, 4, axis=1)

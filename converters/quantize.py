@@ -1,4 +1,4 @@
-"""Int8 quantization of a float flatbuffer, op by op.
+"""Integer quantization of a float flatbuffer, op by op.
 
 Our own, because TensorFlow's goes silently wrong on recurrent models (cell scales below 2^-15, outputs that part from
 their hidden state, windows of ops it rescales): here an op is either quantized by a rule below or stays float between
@@ -7,22 +7,23 @@ DEQUANTIZE and QUANTIZE, so nothing is quantized by accident.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
 
-from .flatbuffer import FLOAT32, INT8, INT16, INT32, Graph, Quantization
+from .flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
+from .integers import asymmetric, hybrid_weights, symmetric, to_integers, wide
 from .observe import Observations
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 # Ops that only move values: the output keeps the input's scale.
 MOVES = {
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "TILE", "BROADCAST_TO", "REVERSE_V2",
-    "MAX_POOL_2D", "UNPACK", "SPLIT", "SPLIT_V", "GATHER", "RELU", "PAD", "REDUCE_MAX",
+    "MAX_POOL_2D", "AVERAGE_POOL_2D", "UNPACK", "SPLIT", "SPLIT_V", "GATHER", "RELU", "PAD", "REDUCE_MAX",
 }  # fmt: skip
 # Ops whose quantized output has a scale fixed by TFLite's kernels.
 FIXED = {
@@ -30,8 +31,10 @@ FIXED = {
     "SOFTMAX": Quantization((1 / 256,), -128),
     "TANH": Quantization((1 / 128,), 0),
 }
+UNIT = Quantization((1 / 32768,))  # the same in 16 bits
+NARROW = {"TILE", "HARD_SWISH"}  # ops without a 16-bit kernel in one of the interpreters
 JOINS = {"CONCATENATION", "PACK"}
-PLAIN = {"ADD", "SUB", "MUL", "MEAN", "AVERAGE_POOL_2D", "LEAKY_RELU", "HARD_SWISH", "RELU6"}
+PLAIN = {"ADD", "SUB", "MUL", "MEAN", "LEAKY_RELU", "HARD_SWISH", "RELU6"}
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
 DECISIONS = {"CAST", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "FLOOR", "ROUND", "CEIL"}
 GATES = 4
@@ -48,12 +51,14 @@ class Plan:
     method: str = "minmax"
     """How activation ranges are chosen: minmax, headroom, percentile or mse."""
     io: str = "int8"
-    """Type of the model's inputs and outputs: int8 or float32."""
+    """Type of the model's inputs and outputs: int8, or that of the activations, or float32."""
     narrow: bool = True
     """Whether ops that stay float get int8 weights."""
     lifted: tuple[int, ...] = ()
     """Numbers of operators that keep more than the depth says: int8 weights with float activations instead of full, float
     weights instead of hybrid."""
+    wide: bool = False
+    """Whether activations have 16 bits instead of 8; such a model's loops must be written out."""
 
 
 def quantize(content: bytes, observations: Observations, plan: Plan) -> bytes:
@@ -70,38 +75,6 @@ def quantize(content: bytes, observations: Observations, plan: Plan) -> bytes:
     return _Quantizer(Graph.parse(content), observations, plan).run()
 
 
-def asymmetric(low: float, high: float) -> Quantization:
-    """Int8 parameters for a range that holds 0."""
-    scale = max((high - low) / 255, 1e-12)
-    return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
-
-
-def symmetric(weights: npt.NDArray[Any], axis: int | None = None, least: Any = 0.0) -> Quantization:
-    """Int8 parameters for weights, zero point 0.
-
-    Args:
-        weights: Float weights.
-        axis: Axis to give each channel its own scale along, None for one scale.
-        least: Smallest scale allowed, a number or one a channel.
-    """
-    others = None if axis is None else tuple(other for other in range(weights.ndim) if other != axis)
-    largest = np.abs(weights).max(axis=others) / 127
-    scales = np.atleast_1d(np.maximum(np.where(largest > 0, largest, 1.0), least))
-    return Quantization(tuple(map(float, scales)), 0, axis or 0)
-
-
-def to_int8(values: npt.NDArray[Any], quantization: Quantization) -> npt.NDArray[np.int8]:
-    """Real values as int8, clipped, never wrapped."""
-    scale = np.asarray(quantization.scale, np.float64)
-    if len(scale) > 1:
-        shape = [1] * values.ndim
-        shape[quantization.axis] = len(scale)
-        scale = scale.reshape(shape)
-    steps = np.rint(values.astype(np.float64) / scale) + quantization.zero_point
-    clipped: npt.NDArray[np.int8] = np.clip(steps, -128, 127).astype(np.int8)
-    return clipped
-
-
 class _Quantizer:
     """Rewrites the operators in order; each float tensor gets an int8 twin when somebody asks for it."""
 
@@ -110,16 +83,21 @@ class _Quantizer:
         self.twins: dict[int, tuple[int, Quantization]] = {}
         self.floats: set[int] = {int(index) for index in graph.sub.inputs}
         self.done: list[Any] = []
-        uses = Counter(int(op.inputs[1]) for op in graph.operators if graph.name_of(op) == "FULLY_CONNECTED")
-        # weights that serve many ops belong to an unrolled loop: integers there would add up their errors
-        self.looped = {index for index, count in uses.items() if count > 1}
+        self.states: dict[int, int] = {}
+        self.rows = _loop_rows(graph)
+        self.kind = INT16 if plan.wide else INT8
 
     def run(self) -> bytes:
         self._open_inputs()
+        self._open_states()
         for number, operator in enumerate(list(self.graph.operators)):
             self._place(operator, number in self.plan.lifted)
         self._close_outputs()
         self.graph.sub.operators = self.done
+        for body in self.graph.bodies() if self.plan.narrow else ():
+            # a body's activations stay float: 8-bit states would add up their rounding over all steps
+            for operator in body.operators:
+                hybrid_weights(body, operator)
         return self.graph.serialize()
 
     def _place(self, operator: Any, lifted: bool) -> None:
@@ -132,13 +110,19 @@ class _Quantizer:
         if self.plan.depth == "hybrid":
             return self._embedding if name == "GATHER" else None
         if name == LSTM:
-            return self._lstm
-        if name == "FULLY_CONNECTED" and int(operator.inputs[1]) not in self.looped:
+            return self._lstm if is_integer(operator) else None
+        if any(int(index) in self.rows for index in operator.outputs):
+            return None
+        if any(int(index) in self.states for index in (*operator.inputs, *operator.outputs)):
+            return self._copy_state
+        if name == "FULLY_CONNECTED":
             return self._dense
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             return self._convolution
         if name == "GATHER" and self.graph.constant(int(operator.inputs[0])) is not None:
             return self._embedding
+        if self.plan.wide and name in NARROW:
+            return None
         if name in MOVES:
             return self._move
         if self.plan.depth == "full":
@@ -153,29 +137,34 @@ class _Quantizer:
     # -- tensors -------------------------------------------------------------------------------------------------
 
     def _parameters(self, index: int) -> Quantization:
-        return asymmetric(*self.seen.range(index, self.plan.method))
+        return self._fit(*self.seen.range(index, self.plan.method))
+
+    def _fit(self, low: float, high: float) -> Quantization:
+        return wide(low, high) if self.plan.wide else asymmetric(low, high)
 
     def _new_twin(self, index: int, quantization: Quantization) -> int:
-        """An int8 tensor that stands for a float activation, to be filled by the caller's operator."""
-        twin = self.graph.add_tensor(self.graph.tensors[index].shape, INT8, None, quantization)
+        """An integer tensor that stands for a float activation, to be filled by the caller's operator."""
+        twin = self.graph.add_tensor(self.graph.tensors[index].shape, self.kind, None, quantization)
         self.twins[index] = (twin, quantization)
         return twin
 
-    def _int8(self, index: int, wanted: Quantization | None = None) -> tuple[int, Quantization]:
-        """The int8 twin of a float tensor, made when it is not there; requantized when another scale is wanted."""
+    def _integer(self, index: int, wanted: Quantization | None = None) -> tuple[int, Quantization]:
+        """The integer twin of a float tensor, made when it is not there; requantized when another scale is wanted."""
         if index not in self.twins:
             constant = self.graph.constant(index)
             if constant is not None:
-                quantization = wanted or asymmetric(min(0.0, float(constant.min())), max(0.0, float(constant.max())))
+                quantization = wanted or self._fit(min(0.0, float(constant.min())), max(0.0, float(constant.max())))
                 if max(quantization.scale) <= 1e-12:
-                    quantization = Quantization((1.0,), 0)
-                twin = self.graph.add_tensor(constant.shape, INT8, to_int8(constant, quantization), quantization)
+                    # zeros; a large step would drown what they are added to
+                    quantization = UNIT
+                values = to_integers(constant, quantization, self.kind)
+                twin = self.graph.add_tensor(constant.shape, self.kind, values, quantization)
                 return twin, quantization
             quantization = self._parameters(index)
-            self.done.append(self.graph.operator("QUANTIZE", [index], [self._new_twin(index, quantization)]))
+            self.done.append(self.graph.operator("QUANTIZE", [index], [self._new_twin(index, quantization)], 2))
         twin, quantization = self.twins[index]
         if wanted is not None and wanted != quantization:
-            again = self.graph.add_tensor(self.graph.tensors[index].shape, INT8, None, wanted)
+            again = self.graph.add_tensor(self.graph.tensors[index].shape, self.kind, None, wanted)
             self.done.append(self.graph.operator("QUANTIZE", [twin], [again], 2))
             return again, wanted
         return twin, quantization
@@ -183,7 +172,7 @@ class _Quantizer:
     def _float(self, index: int) -> None:
         """Make sure that a float tensor is computed."""
         if index in self.twins and index not in self.floats:
-            self.done.append(self.graph.operator("DEQUANTIZE", [self.twins[index][0]], [index], 2))
+            self.done.append(self.graph.operator("DEQUANTIZE", [self.twins[index][0]], [index], 3))
             self.floats.add(index)
 
     def _is_activation(self, index: int) -> bool:
@@ -205,7 +194,7 @@ class _Quantizer:
         for index in map(int, self.graph.sub.inputs):
             if self.graph.tensors[index].type == FLOAT32 and not self._decides(index):
                 # data is never clipped harder than its own extremes
-                twin = self._new_twin(index, asymmetric(*self.seen.range(index, "minmax")))
+                twin = self._new_twin(index, self._fit(*self.seen.range(index, "minmax")))
                 self.floats.discard(index)
                 inputs.append(twin)
             else:
@@ -225,11 +214,32 @@ class _Quantizer:
         outputs = []
         for index in map(int, self.graph.sub.outputs):
             if self.graph.tensors[index].type == FLOAT32 and self.plan.io == "int8":
-                outputs.append(self._int8(index)[0])
+                outputs.append(self._integer(index)[0])
             else:
                 self._float(index)
                 outputs.append(index)
         self.graph.sub.outputs = np.asarray(outputs, np.int32)
+
+    def _open_states(self) -> None:
+        """Integer states for the LSTMs that get the integer kernel; their hidden state has their output's scale."""
+        if self.plan.depth == "hybrid":
+            return
+        for number, operator in enumerate(self.graph.operators):
+            if self.graph.name_of(operator) != LSTM or not is_integer(operator) or number in self.plan.lifted:
+                continue
+            output, (hidden, cell) = int(operator.outputs[0]), map(int, operator.inputs[18:20])
+            exponent = int(np.clip(np.ceil(np.log2(max(self.seen.cells[output], 1e-9) / 32767)), *CELL_EXPONENTS))
+            self._new_state(hidden, INT8, self._parameters(output))
+            self._new_state(cell, INT16, Quantization((2.0**exponent,)))
+
+    def _new_state(self, index: int, kind: int, quantization: Quantization) -> None:
+        state = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
+        self.graph.tensors[state].isVariable = True
+        self.states[index] = state
+
+    def _scale_of(self, index: Any) -> Quantization:
+        parameters = self.graph.tensors[int(index)].quantization
+        return Quantization(tuple(map(float, parameters.scale)), int(parameters.zeroPoint[0]))
 
     # -- rules ---------------------------------------------------------------------------------------------------
 
@@ -237,15 +247,14 @@ class _Quantizer:
         for index in map(int, operator.inputs):
             if index >= 0:
                 self._float(index)
-        if hybrid and self.plan.narrow and name in (LSTM, "FULLY_CONNECTED"):
+        if hybrid and self.plan.narrow:
             hybrid_weights(self.graph, operator)
         self.floats.update(map(int, operator.outputs))
         self.done.append(operator)
 
     def _lstm(self, operator: Any) -> bool:
         source, output = int(operator.inputs[0]), int(operator.outputs[0])
-        twin, given = self._int8(source)
-        hidden = self._parameters(output)
+        twin, given = self._integer(source)
         inputs = np.array(operator.inputs, np.int32)
         inputs[0] = twin
         for gate in range(GATES):
@@ -254,9 +263,8 @@ class _Quantizer:
             inputs[1 + gate], kernel = self._weights(inputs[1 + gate], least=least)
             inputs[5 + gate], _ = self._weights(inputs[5 + gate])
             inputs[12 + gate] = self._bias(bias, given.scale[0], kernel)
-        exponent = int(np.clip(np.ceil(np.log2(max(self.seen.cells[output], 1e-9) / 32767)), *CELL_EXPONENTS))
-        inputs[18] = self._state(inputs[18], INT8, hidden)
-        inputs[19] = self._state(inputs[19], INT16, Quantization((2.0**exponent,)))
+        inputs[18:20] = [self.states[int(index)] for index in inputs[18:20]]
+        hidden = self._scale_of(inputs[18])
         operator.inputs = inputs
         # the kernel reads the fifth for the hidden state's scale; the first four serve layer normalization
         blank = [self.graph.add_tensor([0], FLOAT32) for _ in range(GATES)]
@@ -265,30 +273,75 @@ class _Quantizer:
         self.done.append(operator)
         return True
 
+    def _copy_state(self, operator: Any) -> bool:
+        """A copy to or from an integer state: the value outside is float."""
+        source, target = int(operator.inputs[0]), int(operator.outputs[0])
+        if target in self.states:
+            self._float(source)
+            self.done.append(self.graph.operator("QUANTIZE", [source], [self.states[target]], 2))
+        else:
+            self.done.append(self.graph.operator("DEQUANTIZE", [self.states[source]], [target], 3))
+            self.floats.add(target)
+        return True
+
     def _dense(self, operator: Any) -> bool:
-        # one scale: kernels differ in how they round a scale a channel, and the portable one of 2.14 is wrong for it
-        return self._weighted(operator, channel_axis=None)
+        """A dense layer as a convolution over single rows.
 
-    def _convolution(self, operator: Any) -> bool:
-        return self._weighted(operator, channel_axis=3 if "DEPTHWISE" in self.graph.name_of(operator) else 0)
-
-    def _weighted(self, operator: Any, channel_axis: int | None) -> bool:
+        FULLY_CONNECTED rounds ties another way in each release and kernel, and the portable one of tflite-runtime 2.14
+        is wrong for a scale a channel; the portable CONV_2D gives the same bits in all of them.
+        """
         source, output = int(operator.inputs[0]), int(operator.outputs[0])
         weights = self.graph.constant(int(operator.inputs[1]))
         if weights is None:
             return False
-        twin, given = self._int8(source)
-        channels = weights.shape[channel_axis or 0]
-        bias_index = int(operator.inputs[2]) if len(operator.inputs) > 2 else -1
-        # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernel
-        bias = self._constant(bias_index).ravel() if bias_index >= 0 else np.zeros(channels, np.float32)
-        limit = np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
-        least = limit.max(initial=0.0) if channel_axis is None else limit
-        kernel_index, kernel = self._weights(operator.inputs[1], channel_axis, least)
-        operator.inputs = np.asarray([twin, kernel_index, self._bias(bias, given.scale[0], kernel)], np.int32)
+        if self.plan.wide:
+            return self._convolution(operator, None)
+        channels, width = weights.shape
+        rows = int(np.prod(self.graph.tensors[source].shape)) // width
+        twin, given = self._integer(source)
+        flat = self._reshaped(twin, [1, rows, 1, width], given)
+        kernel = self.graph.add_tensor([channels, 1, 1, width], FLOAT32, weights)
+        product = self.graph.add_tensor([1, rows, 1, channels], INT8, None, self._parameters(output))
+        options = schema.Conv2DOptionsT()
+        options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
+        options.padding = schema.Padding.VALID
+        options.fusedActivationFunction = operator.builtinOptions.fusedActivationFunction
+        inputs = self._weighted([flat, kernel, *operator.inputs[2:]], given, 0)
+        self.done.append(self.graph.operator("CONV_2D", inputs, [product], 3, options))
+        self._reshaped(product, self.graph.tensors[output].shape, self._parameters(output), output)
+        return True
+
+    def _reshaped(self, index: int, shape: Any, quantization: Quantization, stands_for: int | None = None) -> int:
+        """An int8 tensor in another shape; as the twin of a float tensor if that is named."""
+        sizes = self.graph.add_tensor([len(shape)], INT32, np.asarray(shape, np.int32))
+        if stands_for is None:
+            target = self.graph.add_tensor(shape, INT8, None, quantization)
+        else:
+            target = self._new_twin(stands_for, quantization)
+        self.done.append(self.graph.operator("RESHAPE", [index, sizes], [target]))
+        return target
+
+    def _convolution(self, operator: Any, axis: int | None = 0) -> bool:
+        source, output = int(operator.inputs[0]), int(operator.outputs[0])
+        if self.graph.constant(int(operator.inputs[1])) is None:
+            return False
+        twin, given = self._integer(source)
+        axis = 3 if "DEPTHWISE" in self.graph.name_of(operator) else axis
+        operator.inputs = np.asarray(self._weighted([twin, *operator.inputs[1:]], given, axis), np.int32)
         operator.outputs = np.asarray([self._new_twin(output, self._parameters(output))], np.int32)
         self.done.append(operator)
         return True
+
+    def _weighted(self, inputs: list[Any], given: Quantization, axis: int | None) -> list[int]:
+        """Inputs (activation, kernel, bias) with kernel and bias in integers, a scale a channel."""
+        channels = self._constant(inputs[1]).shape[axis or 0]
+        # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernels
+        bias = (
+            self._constant(inputs[2]).ravel() if len(inputs) > 2 and inputs[2] >= 0 else np.zeros(channels, np.float32)
+        )
+        least = 0.0 if self.plan.wide or axis is None else np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
+        index, kernel = self._weights(inputs[1], axis, least)
+        return [int(inputs[0]), index, self._bias(bias, given.scale[0], kernel)]
 
     def _embedding(self, operator: Any) -> bool:
         table = self.graph.constant(int(operator.inputs[0]))
@@ -296,15 +349,21 @@ class _Quantizer:
             return False
         index, quantization = self._weights(operator.inputs[0])
         operator.inputs = np.asarray([index, *operator.inputs[1:]], np.int32)
-        operator.outputs = np.asarray([self._new_twin(int(operator.outputs[0]), quantization)], np.int32)
+        output = int(operator.outputs[0])
+        twin = self.graph.add_tensor(self.graph.tensors[output].shape, INT8, None, quantization)
+        operator.outputs = np.asarray([twin], np.int32)
         self.done.append(operator)
+        self.twins[output] = (twin, quantization)
+        if self.plan.wide:
+            self._float(output)
+            del self.twins[output]
         return True
 
     def _move(self, operator: Any) -> bool:
         sources = [int(index) for index in operator.inputs if self._is_activation(int(index))]
         if len(sources) != 1 or not self._quantized_inputs(operator):
             return False
-        twin, quantization = self._int8(sources[0])
+        twin, quantization = self._integer(sources[0])
         operator.inputs = np.asarray([twin if index == sources[0] else index for index in operator.inputs], np.int32)
         outputs = [self._new_twin(int(index), quantization) for index in operator.outputs]
         operator.outputs = np.asarray(outputs, np.int32)
@@ -316,20 +375,24 @@ class _Quantizer:
             return False
         output = int(operator.outputs[0])
         quantization = self._parameters(output)
-        operator.inputs = np.asarray([self._int8(int(index), quantization)[0] for index in operator.inputs], np.int32)
+        operator.inputs = np.asarray(
+            [self._integer(int(index), quantization)[0] for index in operator.inputs], np.int32
+        )
         operator.outputs = np.asarray([self._new_twin(output, quantization)], np.int32)
         self.done.append(operator)
         return True
 
     def _fixed(self, operator: Any) -> bool:
-        return self._plain(operator, FIXED[self.graph.name_of(operator)])
+        return self._plain(operator, UNIT if self.plan.wide else FIXED[self.graph.name_of(operator)])
 
     def _plain(self, operator: Any, quantization: Quantization | None = None) -> bool:
         if not self._quantized_inputs(operator):
             return False
         output = int(operator.outputs[0])
+        if hasattr(operator.builtinOptions, "potScaleInt16"):
+            operator.builtinOptions.potScaleInt16 = False  # powers of two alone would be the default
         operator.inputs = np.asarray(
-            [self._int8(int(i))[0] if self.graph.tensors[int(i)].type == FLOAT32 else i for i in operator.inputs],
+            [self._integer(int(i))[0] if self.graph.tensors[int(i)].type == FLOAT32 else i for i in operator.inputs],
             np.int32,
         )
         operator.outputs = np.asarray([self._new_twin(output, quantization or self._parameters(output))], np.int32)
@@ -346,26 +409,24 @@ class _Quantizer:
     def _weights(self, index: Any, axis: int | None = None, least: Any = 0.0) -> tuple[int, Quantization]:
         values = self._constant(index)
         quantization = symmetric(values, axis, least)
-        return self.graph.add_tensor(values.shape, INT8, to_int8(values, quantization), quantization), quantization
+        return self.graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization), quantization
 
     def _bias(self, bias: npt.NDArray[Any], scale: float, kernel: Quantization) -> int:
         product = Quantization(tuple(scale * step for step in kernel.scale))
-        steps = np.rint(bias.astype(np.float64) / np.asarray(product.scale)).astype(np.int32)
-        return self.graph.add_tensor(bias.shape, INT32, steps, product)
-
-    def _state(self, index: Any, kind: int, quantization: Quantization) -> int:
-        state = self.graph.add_tensor(self.graph.tensors[int(index)].shape, kind, None, quantization)
-        self.graph.tensors[state].isVariable = True
-        return state
+        kind = INT64 if self.plan.wide else INT32
+        return self.graph.add_tensor(bias.shape, kind, to_integers(bias, product, kind), product)
 
 
-def hybrid_weights(graph: Graph, operator: Any) -> None:
-    """Give a float op int8 weights: the interpreter quantizes its activations on the fly."""
-    places = range(1, 9) if graph.name_of(operator) == LSTM else range(1, 2)
-    inputs = np.array(operator.inputs, np.int32)
-    for place in places:
-        values = graph.constant(int(inputs[place]))
-        if values is not None and values.dtype == np.float32:
-            quantization = symmetric(values)
-            inputs[place] = graph.add_tensor(values.shape, INT8, to_int8(values, quantization), quantization)
-    operator.inputs = inputs
+def _loop_rows(graph: Graph) -> set[int]:
+    """What goes into loops, back to the layer that made it: their bodies take floats, so 8 bits would only lose."""
+    found: set[int] = set()
+    for operator in reversed(graph.operators):
+        name = graph.name_of(operator)
+        if name == "IF" or (name in ("UNPACK", "RESHAPE") and any(int(index) in found for index in operator.outputs)):
+            found.update(map(int, operator.inputs))
+    return found
+
+
+def is_integer(operator: Any) -> bool:
+    """Whether an LSTM has the integer kernel's activation."""
+    return bool(operator.builtinOptions.fusedActivationFunction == schema.ActivationFunctionType.TANH)

@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 Windows = tuple[Array, ...]
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
 PREFERENCE = 1.25  # an all-integer model may be this much worse than a mixed one
-SCHEMES = ("float32", "float16", "dynamic", "int8")
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 RECURRENT = {LSTM, "UNIDIRECTIONAL_SEQUENCE_RNN"}
 
 
@@ -64,6 +64,8 @@ class Job:
     """See `Proof`."""
     warmup: int = 0
     """See `Proof`."""
+    written_out: bytes = b""
+    """Float flatbuffer with its recurrent layers step by step, for int16x8."""
 
     @property
     def streaming(self) -> bool:
@@ -80,6 +82,11 @@ def convert_all(
         ConversionError: If a scheme's error is above its limit and `allow_drop` is off.
     """
     content = job.content
+    if not all(np.isfinite(part).all() for part in job.keras_outputs):
+        raise ConversionError(
+            "The Keras model itself gives NaN or infinity on the held-back windows. Look for a layer that divides by "
+            "nothing, such as a mean over a window that is masked in all rows, and for weights that are not finite."
+        )
     exact = run(content, job.held, job.streaming)
     lowering = max(relative_largest(ours, theirs) for ours, theirs in zip(exact, job.keras_outputs, strict=True))
     if not lowering <= FLOAT_LIMIT and not job.allow_drop:
@@ -225,6 +232,18 @@ def _int8(context: _Context) -> Conversion:
     return full if full.proof.error <= PREFERENCE * best.proof.error else best
 
 
+def _int16x8(context: _Context) -> Conversion:
+    """16-bit activations: no recurrent op has them, so the layers are written out."""
+    content = context.job.written_out
+    if context.job.streaming:
+        raise ConversionError(
+            "Scheme int16x8 has no streaming form: the op that keeps its state has no 16-bit kernel. Use int8 or dynamic."
+        )
+    plan = Plan("full", "headroom", context.job.io, wide=True)
+    flatbuffer = quantize(content, observe(content, context.job.windows), plan)
+    return context.finish("int16x8", flatbuffer, plan.depth, plan.method)
+
+
 def _best(context: _Context, depth: str) -> Conversion:
     tried = []
     for method in METHODS:
@@ -233,4 +252,4 @@ def _best(context: _Context, depth: str) -> Conversion:
     return min(tried, key=lambda conversion: conversion.proof.error)
 
 
-_MAKERS = {"float32": _float32, "float16": _float16, "dynamic": _dynamic, "int8": _int8}
+_MAKERS = {"float32": _float32, "float16": _float16, "dynamic": _dynamic, "int8": _int8, "int16x8": _int16x8}

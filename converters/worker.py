@@ -1,14 +1,16 @@
 """The child process of a conversion: TensorFlow's converter may crash a process, so it gets one of its own.
 
 Started as `python -m edgelstm.converters.worker FOLDER`; the folder holds model.keras, job.json and arrays.npz, and
-receives a `.tflite` file a scheme and result.json.
+receives a `.tflite` file a scheme and result.json. Standard input is the parent's hand: when it closes, the parent is gone.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +43,10 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
     _tell("loading TensorFlow")
     import keras
 
+    from .lowering import in_float32
     from .schemes import convert_all
 
-    model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    model = in_float32(keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True))
     make = _stream_job if job["starts"] is not None else _window_job
     results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell, job["search"])
     for number, conversion in enumerate(results.values()):
@@ -62,8 +65,11 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(model.predict(given, verbose=0)))
     _tell("lowering")
     content = _for_target(lower(model, job["lookback"]), job["target"])
-    parameters = int(model.count_params())
-    return Job(content, windows, held, expected, parameters, job["io"], job["allow_drop"], job["target"])
+    written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else b""
+    return Job(
+        content, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"],
+        target=job["target"], written_out=written_out,
+    )  # fmt: skip
 
 
 def _for_target(content: bytes, target: str) -> bytes:
@@ -88,8 +94,8 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     expected = keras_stream(model, rows)
     parameters, starts = int(model.count_params()), tuple(job["starts"])
     return Job(
-        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"], job["target"],
-        starts, history, warmup,
+        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"],
+        target=job["target"], starts=starts, history=history, warmup=warmup,
     )  # fmt: skip
 
 
@@ -97,5 +103,16 @@ def _tell(step: str) -> None:
     print(f"step: {step}", flush=True)
 
 
+def _clear_when_orphaned(folder: Path) -> None:
+    """Remove the folder and end when the parent was killed: it cannot do so itself."""
+    sys.stdin.buffer.read()
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_clear_when_orphaned, args=(Path(sys.argv[1]),), daemon=True).start()
     main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    # not through the interpreter's end, which would wait for the reader of standard input
+    os._exit(0)

@@ -13,7 +13,7 @@ from edgelstm.cli.streams import RULE_HELP
 
 SECONDS = 0.5  # of timing, all schemes together
 NOTICEABLE = 1.1  # slower by less is noise
-SCHEMES = ("float32", "float16", "dynamic", "int8")
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @click.command(
@@ -37,7 +37,9 @@ SCHEMES = ("float32", "float16", "dynamic", "int8")
 @click.option(
     "--c-array", is_flag=True, help="With --target micro: also write a C header with model, scaler, threshold."
 )
-@click.option("--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 models.")
+@click.option(
+    "--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 and int16x8."
+)
 @click.option(
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
 )

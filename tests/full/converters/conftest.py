@@ -121,7 +121,7 @@ ZOO = {
     "gru": lambda: stack(L.GRU(8, return_sequences=True), L.GRU(6, reset_after=False), L.Dense(2)),
     "simple_rnn": lambda: stack(L.SimpleRNN(8), L.Dense(2)),
 }
-UNROLLED = {"encoder_decoder", "relu_lstm", "masked", "gru", "simple_rnn"}
+NOT_LSTM = {"gru", "simple_rnn"}
 
 
 @dataclass(frozen=True)

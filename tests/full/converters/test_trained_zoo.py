@@ -13,10 +13,10 @@ from edgelstm.runtime.bundle import Bundle
 from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.scaling import Scaler
 from old_runtime import run_on_tflite_runtime
-from zoo import FEW, UNROLLED, ZOO, F, T, specimen
+from zoo import FEW, LOOPED, ZOO, F, T, specimen
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-FLOATING = {"DEQUANTIZE", "SOFTMAX"}  # ops that compute in float, whose last bits differ between versions
+FLOATING = {"DEQUANTIZE", "SOFTMAX"}  # ops that compute in float, whose last bits may differ and tip a rounding
 SCHEMES = ("float32", "float16", "dynamic", "int8")
 
 
@@ -49,7 +49,7 @@ def test_the_float_form_is_keras(name):
 def test_its_lstms_are_fused_where_the_op_has_their_semantics(name):
     graph = Graph.parse(conversions(name)["int8"].flatbuffer)
 
-    assert (FUSED in graph.op_names()) == (name not in UNROLLED)
+    assert (FUSED in graph.op_names()) == (name not in LOOPED)
     assert graph.subgraph_count == 1
 
 
@@ -65,8 +65,8 @@ def test_dynamic_and_float16_cost_less(name):
 
 
 def test_int8_is_small_with_its_metadata(name):
-    if name in UNROLLED:
-        pytest.skip("unrolled: the promise is for fused models")
+    if name in LOOPED:
+        pytest.skip("looped: the promise is for fused models")
     conversion = conversions(name)["int8"]
     proof = conversion.proof
     scaler = Scaler("standard", tuple(np.random.default_rng(1).normal(size=F)), (1 / 3,) * F)
@@ -83,7 +83,7 @@ def test_the_oldest_interpreter_gives_the_same_bits(name, tmp_path):
     floating = bool(FLOATING & set(Graph.parse(content).op_names()))
 
     for old, new in zip(older, newer, strict=True):
-        assert np.array_equal(old, new) or (floating and np.abs(old - new).max() <= 0.01 * new.std())
+        assert np.array_equal(old, new) or (floating and np.mean(old != new) <= 0.01)
 
 
 @pytest.mark.parametrize("scheme", ["float32", "float16"])

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import UNROLLED, specimen
+from conftest import NOT_LSTM, specimen
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.observe import run
 from edgelstm.converters.proof import relative_rms
@@ -33,8 +33,8 @@ def test_the_float_form_agrees_with_keras(animal):
 def test_lstms_are_fused_wherever_the_op_has_their_semantics(animal):
     names = animal.graph.op_names()
 
-    assert (FUSED in names) == (animal.name not in UNROLLED - {"encoder_decoder"}) or animal.name == "encoder_decoder"
-    assert not {"WHILE", "IF", "CUSTOM"} & set(names)
+    assert (FUSED in names) == (animal.name not in NOT_LSTM)
+    assert not {"WHILE", "CUSTOM"} & set(names)
 
 
 def test_int8_stays_within_three_percent(animal):
@@ -42,7 +42,7 @@ def test_int8_stays_within_three_percent(animal):
 
 
 def test_int8_is_as_small_as_promised(animal):
-    if animal.name in UNROLLED:
+    if animal.name == "gru":
         pytest.skip("the promise is for fused models")
     proof = int8(animal.name).proof
     limit = 1.06 * proof.parameters + 2048 * proof.recurrent_ops + 512 * (proof.ops - proof.recurrent_ops) + 2048

@@ -194,7 +194,7 @@ ZOO = {
     "masked": Species(lambda: stack(L.Masking(), L.LSTM(16), L.Dense(F)), feed="gaps"),
     "gru": Species(lambda: stack(L.GRU(12), L.Dense(F))),
 }
-UNROLLED = {"encoder_decoder", "relu_lstm", "masked", "gru"}
+LOOPED = {"gru"}
 FEW = ("autoencoder", "attention", "skip", "embedding")  # one a trap, for the ordinary tests
 
 

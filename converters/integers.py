@@ -1,0 +1,66 @@
+"""Integers for real values: scales, zero points, and int8 weights beside float activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .flatbuffer import DTYPES, INT8, Graph, Quantization
+
+# Where ops keep the weights that may be int8 beside float activations.
+HYBRID = {
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": range(1, 9),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": range(1, 3),
+    "FULLY_CONNECTED": range(1, 2),
+}
+
+
+def asymmetric(low: float, high: float) -> Quantization:
+    """Int8 parameters for a range that holds 0."""
+    scale = max((high - low) / 255, 1e-12)
+    return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
+
+
+def wide(low: float, high: float) -> Quantization:
+    """Int16 parameters for a range; TFLite's 16-bit kernels want zero point 0."""
+    return Quantization((max(-low, high, 1e-12) / 32767,))
+
+
+def symmetric(weights: npt.NDArray[Any], axis: int | None = None, least: Any = 0.0) -> Quantization:
+    """Int8 parameters for weights, zero point 0.
+
+    Args:
+        weights: Float weights.
+        axis: Axis to give each channel its own scale along, None for one scale.
+        least: Smallest scale allowed, a number or one a channel.
+    """
+    others = None if axis is None else tuple(other for other in range(weights.ndim) if other != axis)
+    largest = np.abs(weights).max(axis=others) / 127
+    scales = np.atleast_1d(np.maximum(np.where(largest > 0, largest, 1.0), least))
+    return Quantization(tuple(map(float, scales)), 0, axis or 0)
+
+
+def to_integers(values: npt.NDArray[Any], quantization: Quantization, kind: int = INT8) -> npt.NDArray[Any]:
+    """Real values as integers of a type, clipped, never wrapped."""
+    scale = np.asarray(quantization.scale, np.float64)
+    if len(scale) > 1:
+        shape = [1] * values.ndim
+        shape[quantization.axis] = len(scale)
+        scale = scale.reshape(shape)
+    steps = np.rint(values.astype(np.float64) / scale) + quantization.zero_point
+    limits = np.iinfo(DTYPES[kind])
+    clipped: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(DTYPES[kind])
+    return clipped
+
+
+def hybrid_weights(graph: Graph, operator: Any) -> None:
+    """Give a float op int8 weights, if it takes them: the interpreter quantizes its activations on the fly."""
+    inputs = np.array(operator.inputs, np.int32)
+    for place in HYBRID.get(graph.name_of(operator), ()):
+        values = graph.constant(int(inputs[place]))
+        if values is not None and values.dtype == np.float32:
+            quantization = symmetric(values)
+            inputs[place] = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
+    operator.inputs = inputs
