@@ -105,7 +105,9 @@ def _tell(step: str) -> None:
 
 def _clear_when_orphaned(folder: Path) -> None:
     """Remove the folder and end when the parent was killed: it cannot do so itself."""
-    sys.stdin.buffer.read()
+    # not through sys.stdin, whose lock the end of the interpreter would wait for
+    while os.read(0, 1):
+        pass
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
@@ -113,6 +115,3 @@ def _clear_when_orphaned(folder: Path) -> None:
 if __name__ == "__main__":
     threading.Thread(target=_clear_when_orphaned, args=(Path(sys.argv[1]),), daemon=True).start()
     main(Path(sys.argv[1]))
-    sys.stdout.flush()
-    # not through the interpreter's end, which would wait for the reader of standard input
-    os._exit(0)
