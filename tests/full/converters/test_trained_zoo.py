@@ -7,7 +7,7 @@ import pytest
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import run
-from edgelstm.converters.proof import relative_rms
+from edgelstm.converters.proof import relative_rms, spread
 from edgelstm.converters.schemes import Job, convert_all
 from edgelstm.runtime.bundle import Bundle
 from edgelstm.runtime.metadata import Channel, Metadata
@@ -50,7 +50,8 @@ def test_its_lstms_are_fused_where_the_op_has_their_semantics(name):
     graph = Graph.parse(conversions(name)["int8"].flatbuffer)
 
     assert (FUSED in graph.op_names()) == (name not in LOOPED)
-    assert graph.subgraph_count == 1
+    assert "WHILE" not in graph.op_names()
+    assert graph.subgraph_count == 1 or name in LOOPED  # the body of a loop's steps
 
 
 def test_int8_costs_three_percent_at_most(name):
@@ -95,13 +96,18 @@ def test_the_oldest_interpreter_gives_the_same_floats(name, scheme, tmp_path):
 
 
 def test_the_oldest_interpreter_differs_by_less_than_dynamic_costs(name, tmp_path):
-    """Activations are rounded on the fly: a last bit that differs may move one by a whole step, but seldom."""
+    """Activations are rounded on the fly: a last bit that differs may move one by a whole step, but seldom.
+
+    As for floats, 2e-5 of the largest output are granted beside: an output that hardly varies has no deviation to speak of.
+    """
     conversion, held = conversions(name)["dynamic"], tuple(part[:25] for part in specimen(name).held)
 
     for old, new in zip(
         run_on_tflite_runtime(conversion.flatbuffer, held, tmp_path), run(conversion.flatbuffer, held), strict=True
     ):
-        assert relative_rms(old, new) <= conversion.proof.error
+        granted = 2e-5 * np.abs(new).max() / spread(new)
+
+        assert relative_rms(old, new) <= conversion.proof.error + granted
 
 
 def test_every_file_is_said_to_run_on_the_oldest_interpreter(name):
