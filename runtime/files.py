@@ -32,11 +32,12 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
     'whole or not at all'
     """
     target = Path(path)
-    if target.exists() and not target.is_file() and not target.is_dir():
+    # os.path, since Path's own questions raise where this user may not look
+    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
         with _through(target) as beside:
             yield beside
         return
-    target = target.resolve() if target.is_symlink() else target
+    target = target.resolve() if os.path.islink(target) else target
     beside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))

@@ -21,7 +21,7 @@ BINS = 60
 MOST = 32  # tensors kept, the worst ones: an unrolled model has thousands
 WINDOWS = 64  # that they are compared on
 # Ops that a quantizer adds between others: they compute nothing of their own.
-GLUE = {"QUANTIZE", "DEQUANTIZE"}
+GLUE = {"QUANTIZE", "DEQUANTIZE", "RESHAPE"}
 TITLES = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "LSTM",
     "FULLY_CONNECTED": "Dense",
@@ -62,7 +62,7 @@ def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...], sta
     windows = tuple(part[:WINDOWS] for part in inputs)
     values, copies = exact.run(windows, stateful), ours.run(windows, stateful)
     found = [
-        (name, value, copy, tensor)
+        (name, value, copy.reshape(value.shape), tensor)
         for name, value, copy, tensor in zip(exact.names, values, copies, ours.outputs, strict=True)
         if np.issubdtype(value.dtype, np.floating)
     ]
@@ -98,8 +98,8 @@ def _weights(exact: _Probe, ours: _Probe) -> list[TensorError]:
     for name, first, second in zip(exact.names, exact.operators, ours.operators, strict=True):
         for part, places in WEIGHTS.get(name.rsplit(" ", 1)[0], {}).items():
             pair = exact.weights(first, places), ours.weights(second, places)
-            if pair[0] is not None and pair[1] is not None and pair[0].shape == pair[1].shape:
-                errors.append(TensorError(f"{name} {part}", relative_rms(pair[1], pair[0])))
+            if pair[0] is not None and pair[1] is not None and pair[0].size == pair[1].size:
+                errors.append(TensorError(f"{name} {part}", relative_rms(pair[1].reshape(pair[0].shape), pair[0])))
     return errors
 
 
@@ -116,7 +116,7 @@ class _Probe:
         self.interpreter.allocate_tensors()
         self.graph = Graph.parse(content)
         self.operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
-        self.names = _numbered([self.graph.name_of(operator) for operator in self.operators])
+        self.names = _numbered([self._kind(operator) for operator in self.operators])
         self.inputs = [Tensor.of(detail) for detail in self.interpreter.get_input_details()]
         details = {detail["index"]: detail for detail in self.interpreter.get_tensor_details()}
         self.outputs = [Tensor.of(details[int(operator.outputs[0])]) for operator in self.operators]
@@ -125,6 +125,13 @@ class _Probe:
             for operator in self.graph.operators
             if self.graph.name_of(operator) == "DEQUANTIZE"
         }
+
+    def _kind(self, operator: Any) -> str:
+        """Its name; a convolution over single rows is how a dense layer is written in integers."""
+        name = self.graph.name_of(operator)
+        if name == "CONV_2D" and tuple(self.graph.tensors[int(operator.inputs[1])].shape[1:3]) == (1, 1):
+            return "FULLY_CONNECTED"
+        return name
 
     def run(self, inputs: tuple[Array, ...], stateful: bool) -> list[Array]:
         """The real values of each op's output over all windows, one array an op."""

@@ -53,7 +53,9 @@ def test_after_a_gap_the_model_warms_up_again(stream):
     before = [detector.update(row, float(time)) for time, row in enumerate(rows[:100])]
     after = [detector.update(row, 5000.0 + time) for time, row in enumerate(rows[:100])]
 
-    assert [result.score for result in after] == [result.score for result in before]
+    # the network starts afresh; what the score knows of usual errors is kept, and has moved a little
+    scored = [(now.score, then.score) for now, then in zip(after, before, strict=True) if now.score is not None]
+    assert all(now == pytest.approx(then, rel=0.1) for now, then in scored)
     assert [result.score is None for result in after[: warmup + 1]] == [True] * warmup + [False]
 
 

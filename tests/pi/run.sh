@@ -12,7 +12,7 @@ python=$(realpath -s "$(command -v "${1:-python3}")") here=$PWD/tests/pi pi=$PWD
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 mkdir -p "$pi"
 shopt -s nullglob
-models=("$PWD"/tests/slim/models/*.tflite "$pi/demo/pump.int8.tflite")
+models=("$PWD"/tests/slim/models/{auto,cast,flow}.*.tflite "$pi/demo/pump.int8.tflite")
 tests=("$PWD"/tests/slim/test_{scoring,detector,decider,policies,snapshot,timeparse,text,classify,layering}.py)
 
 say() { printf '\n== %s\n' "$*"; }
@@ -30,7 +30,7 @@ compgen -G "$pi/tools/pip-*.whl" >/dev/null || fetch --no-deps -d "$pi/tools" pi
 say "demo"
 rm -rf "$pi/demo"
 (cd "$pi" && "$python" -m edgelstm demo -o demo >/dev/null 2>&1)
-cut -d, -f1-6 "$pi/demo/pump_faults.csv" | head -n 2401 > "$pi/demo/stream.csv"
+cut -d, -f1-6 "$pi/demo/pump_faults.csv" | sed -n 1,2401p > "$pi/demo/stream.csv"
 
 say "x86-64"
 (cd "$pi" && "$python" "$here/check.py" "${models[@]}" --record "$pi/host.json")
