@@ -63,6 +63,8 @@ class Demo:
     """Labelled faults without an alarm."""
     faults: int
     """Labelled faults."""
+    drifts: int
+    """Drift events beside the alarms: what is usual has moved, which no label speaks of."""
     agreement: float
     """Share of rows on which both models decide alike."""
     folder: Path
@@ -79,6 +81,7 @@ class Demo:
             "alarms": [asdict(alarm) for alarm in self.alarms],
             "missed": list(self.missed),
             "faults": self.faults,
+            "drifts": self.drifts,
             "agreement": self.agreement,
             "folder": str(self.folder),
             "seconds": round(self.seconds, 1),
@@ -116,7 +119,8 @@ def run_demo(
     series = read_series([folder / FAULTY], label_column="fault", repair=False)
     series = _only(series, trained.metadata.names)
     keras, quantized = (_judge(folder / name, series) for name in ("pump.keras", "pump.int8.tflite"))
-    alarms, missed, faults = compare(quantized[0].events, series)
+    drifts = [event for event in quantized[0].events if event.kind == "drift"]
+    alarms, missed, faults = compare([event for event in quantized[0].events if event.kind != "drift"], series)
     demo = Demo(
         keras[1],
         quantized[1],
@@ -124,6 +128,7 @@ def run_demo(
         alarms,
         missed,
         faults,
+        len(drifts),
         agreement(keras[0], quantized[0]),
         folder,
         time.monotonic() - started,

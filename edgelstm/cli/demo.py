@@ -60,7 +60,8 @@ def _text(demo: Any) -> str:
     false = sum(not alarm.fault for alarm in demo.alarms)
     lines += [
         f"  {demo.faults - len(demo.missed)} of {demo.faults} faults found, missed: {', '.join(demo.missed) or 'none'}; "
-        f"{false} false alarm{'' if false == 1 else 's'} in {demo.int8.rows / 3600:.1f} h",
+        f"{false} false alarm{'' if false == 1 else 's'} in {demo.int8.rows / 3600:.1f} h; "
+        f"{demo.drifts} drift event{'' if demo.drifts == 1 else 's'} in events.jsonl",
         "",
         f"Files in {folder}/ ({demo.seconds:.0f} s): pump_normal.csv  pump_faults.csv  pump.keras  pump.int8.tflite",
         "  pump.float32.tflite  scores.csv  events.jsonl  alarms.png  demo.json",
