@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -18,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .flatbuffer import Graph
+from .quiet import silent_stderr
 
 IN_MEMORY = ":memory:"  # XNNPACK's name for a weight cache without a file
 
@@ -40,13 +38,13 @@ class CompiledModel:
         from ai_edge_litert.options import CpuOptions, Options
 
         options = Options(cpu_options=CpuOptions(num_threads=threads, xnnpack_weight_cache_path=IN_MEMORY))
-        with _quiet():
+        with silent_stderr():
             self._model = Compiled.from_buffer(content, environment=_environment(), options=options)
         self._ports = (*graph.inputs, *graph.outputs)
         self._inputs, self._outputs = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
         self._buffers = (*self._inputs, *self._outputs)
         self._sizes = [int(np.prod(port.shape)) for port in self._ports]
-        with _quiet():
+        with silent_stderr():
             self.invoke()  # the first run makes another environment
 
     def get_input_details(self) -> list[dict[str, Any]]:
@@ -94,17 +92,3 @@ def _environment() -> Any:
     here = os.path.dirname(environment.__file__)  # it would look for vendors' accelerators elsewhere, and complain
     found = environment.EnvironmentOptions(here, compiler_plugin_path=here, dispatch_library_path=here)
     return environment.Environment.create(options=found)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Standard error closed to native code: LiteRT reports the accelerators that are not there."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
