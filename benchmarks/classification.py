@@ -49,12 +49,15 @@ def write_runs(path: Path, runs: tuple[tuple[int, float], ...]) -> None:
 
 def intents(folder: Path, seed: int) -> dict[str, Any]:
     """Accuracy of Keras, int8 and the baselines on the test phrasings."""
+    from edgelstm import calibration_data
     from edgelstm.classification.baseline import BASELINES, fit_baseline
-    from edgelstm.classification.data import INTENTS, INTENTS_TEST, read_texts
+    from edgelstm.classification.data import INTENTS, INTENTS_TEST, embedded_texts
     from edgelstm.classification.training import Options, train_texts
 
-    texts, test = read_texts([INTENTS]), read_texts([INTENTS_TEST])
-    found = _both(train_texts(texts, replace(Options(), seed=seed)), folder, INTENTS_TEST)
+    texts, test = embedded_texts(INTENTS), embedded_texts(INTENTS_TEST)
+    found = _both(
+        train_texts(texts, replace(Options(), seed=seed)), folder, calibration_data.write(INTENTS_TEST, folder)
+    )
     for kind in BASELINES:
         fitted = fit_baseline(texts, kind, seed)
         found[f"baseline, {kind}"] = {"accuracy": float(fitted.score(test.texts, test.labels))}

@@ -114,24 +114,17 @@ def start_cost(path: Path, row: list[float], rounds: int) -> dict[str, float]:
 
 def fresh(program: str) -> tuple[float, float]:
     """Seconds and MB that a program reports of itself."""
-    done = subprocess.run([sys.executable, "-c", program + REPORT], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program + REPORT], capture_output=True, text=True, check=True, cwd="/")
     seconds, megabytes = map(float, done.stdout.split())
     return seconds, megabytes
 
 
 def own_files_mb() -> float:
     """Size of our own installed files, without caches, MB."""
-    import edgelstm.runtime
-
     import edgelstm
 
-    folders = {Path(edgelstm.__file__).parent, Path(edgelstm.runtime.__file__).parent}
-    for name in ("converters", "calibration_data"):
-        folders.add(Path(edgelstm.__file__).parent.parent / name)
-    files = {
-        file for folder in folders for file in folder.rglob("*") if file.is_file() and "__pycache__" not in str(file)
-    }
-    return sum(file.stat().st_size for file in files) / 1e6
+    folder = Path(edgelstm.__file__).parent
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc") / 1e6
 
 
 def main() -> None:

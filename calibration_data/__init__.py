@@ -1,1 +1,28 @@
-"""Small simulated sensor series with known physics; README.md beside this file gives origin, units and licence."""
+"""Small data sets of our own; README.md beside this file gives origin, units, rate and licence.
+
+What code makes again byte for byte is not installed, and what was written by hand is gzipped: a Pi's card is small.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from edgelstm.runtime.files import write_atomic
+
+FOLDER = Path(__file__).parent
+
+
+def write(name: str, folder: Path) -> Path:
+    """Write pump_normal.csv, pump_faults.csv, intents_train.csv or intents_test.csv into a folder; return its path."""
+    from . import intents, simulator
+
+    path = folder / name
+    write_atomic(path, (simulator.content(name) if name in simulator.FILES else intents.content(name)).encode())
+    return path
+
+
+def packed_text(name: str) -> str:
+    """The text of a file beside this one, gzipped where it was installed."""
+    path = FOLDER / name
+    return gzip.decompress(Path(f"{path}.gz").read_bytes()).decode() if not path.exists() else path.read_text("utf-8")

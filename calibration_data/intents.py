@@ -6,25 +6,27 @@ Run `python -m edgelstm.calibration_data.intents FOLDER` to write the training f
 from __future__ import annotations
 
 import csv
+import io
 import random
 import re
 import sys
 from pathlib import Path
 
-GRAMMAR = Path(__file__).with_name("intents_grammar.txt")
-TEST = Path(__file__).with_name("intents_test.csv")
+from . import packed_text
+
+GRAMMAR, TRAIN, TEST = "intents_grammar.txt", "intents_train.csv", "intents_test.csv"
 PER_INTENT = 240
 SEED = 7
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-def read_grammar(path: Path = GRAMMAR) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def read_grammar() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Slots and the patterns of each intent."""
     slots: dict[str, list[str]] = {}
     patterns: dict[str, list[str]] = {}
     intent = ""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in packed_text(GRAMMAR).splitlines():
         if line.startswith("["):
             intent = line.strip("[]")
             patterns[intent] = []
@@ -54,8 +56,7 @@ def phrases(per_intent: int = PER_INTENT, seed: int = SEED) -> list[tuple[str, s
     """(text, intent) pairs: patterns in turn, so that each is drawn about as often, no phrase twice, none of the test."""
     slots, patterns = read_grammar()
     choose = random.Random(seed)
-    with TEST.open(newline="", encoding="utf-8") as file:
-        held = {row["text"] for row in csv.DictReader(file)}
+    held = {row["text"] for row in csv.DictReader(io.StringIO(packed_text(TEST)))}
     found: dict[str, str] = {}
     for intent, lines in patterns.items():
         done = 0
@@ -69,13 +70,16 @@ def phrases(per_intent: int = PER_INTENT, seed: int = SEED) -> list[tuple[str, s
     return list(found.items())
 
 
-def write(folder: Path) -> None:
-    """Write intents_train.csv."""
-    with (folder / "intents_train.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["text", "intent"])
-        writer.writerows(phrases())
+def content(name: str) -> str:
+    """What is in intents_train.csv or intents_test.csv."""
+    if name != TRAIN:
+        return packed_text(name)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["text", "intent"])
+    writer.writerows(phrases())
+    return file.getvalue()
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    Path(sys.argv[1] if len(sys.argv) > 1 else ".", TRAIN).write_bytes(content(TRAIN).encode())

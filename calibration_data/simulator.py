@@ -189,20 +189,20 @@ SHIPPED = (
 )
 
 
-def write(folder: Path) -> None:
-    """Write pump_normal.csv and pump_faults.csv."""
-    _write(folder / "pump_normal.csv", simulate(*NORMAL), labelled=False)
-    _write(folder / "pump_faults.csv", simulate(*FAULTY, SHIPPED), labelled=True)
+FILES = {"pump_normal.csv": (*NORMAL, ()), "pump_faults.csv": (*FAULTY, SHIPPED)}
 
 
-def _write(path: Path, run: Run, labelled: bool) -> None:
-    header = ["time", *CHANNELS, *(("anomaly", "fault") if labelled else ())]
-    lines = [",".join(header)]
+def content(name: str) -> str:
+    """What is in pump_normal.csv or pump_faults.csv."""
+    rows, seed, faults = FILES[name]
+    run = simulate(rows, seed, faults)
+    lines = [",".join(["time", *CHANNELS, *(("anomaly", "fault") if faults else ())])]
     for second, (row, fault) in enumerate(zip(run.values, run.fault, strict=True)):
         cells = [f"{value:.{digits}f}" for value, digits in zip(row, DECIMALS, strict=True)]
-        lines.append(",".join([str(second), *cells, *((str(int(bool(fault))), fault) if labelled else ())]))
-    path.write_text("\n".join(lines) + "\n")
+        lines.append(",".join([str(second), *cells, *((str(int(bool(fault))), fault) if faults else ())]))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    for file in FILES:
+        Path(sys.argv[1] if len(sys.argv) > 1 else ".", file).write_bytes(content(file).encode())

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgelstm import calibration_data
 from edgelstm.runtime.bundle import load_bundle
 from edgelstm.runtime.events import Event
 from edgelstm.runtime.files import replacing, write_atomic
@@ -88,11 +87,6 @@ class Demo:
         }
 
 
-def embedded(name: str) -> Path:
-    """Path of a file of `calibration_data`."""
-    return Path(str(resources.files("edgelstm.calibration_data") / name))
-
-
 def run_demo(
     folder: Path, seed: int = 0, callbacks: Sequence[Any] = (), tell: Callable[[str], None] = lambda _: None
 ) -> Demo:
@@ -106,8 +100,7 @@ def run_demo(
     """
     started = time.monotonic()
     for name in (NORMAL, FAULTY):
-        with replacing(folder / name) as beside:
-            shutil.copyfile(embedded(name), beside)
+        calibration_data.write(name, folder)
     tell("training")
     trained = train(read_series([folder / NORMAL]), OPTIONS if seed == 0 else _seeded(seed), callbacks)
     trained.save(folder / "pump.keras")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,7 @@ from edgelstm.runtime.windows import sliding_windows
 from edgelstm.series import Series
 
 Floats = npt.NDArray[np.float32]
-FOLDER = Path(calibration_data.__file__).parent
-INTENTS = FOLDER / "intents_train.csv"
-INTENTS_TEST = FOLDER / "intents_test.csv"
+INTENTS, INTENTS_TEST = "intents_train.csv", "intents_test.csv"
 NORMAL = "normal"  # what an empty label cell means
 
 
@@ -54,6 +53,12 @@ def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_col
     if not texts:
         raise SeriesError("No labelled text was found. Give a CSV file with a text and a label a row.")
     return Texts(tuple(texts), tuple(labels))
+
+
+def embedded_texts(name: str) -> Texts:
+    """`INTENTS` or `INTENTS_TEST`, that come along."""
+    with TemporaryDirectory() as folder:
+        return read_texts([calibration_data.write(name, Path(folder))])
 
 
 def state_names(cells: npt.NDArray[np.str_]) -> list[str]:

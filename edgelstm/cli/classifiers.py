@@ -15,7 +15,7 @@ def train_classifier(
     data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
 ) -> None:
     """Train on texts when the data have a text column, else on windows of rows."""
-    from edgelstm.classification.data import INTENTS, read_texts
+    from edgelstm.classification.data import INTENTS, embedded_texts, read_texts
     from edgelstm.classification.training import train_texts, train_windows
     from edgelstm.cli.progress import epochs
     from edgelstm.quiet import load_tensorflow
@@ -26,7 +26,7 @@ def train_classifier(
     options = _options(given, window=not text_column)
     load: Any
     if text_column:
-        loaded: Any = read_texts(data or (INTENTS,), text_column, label_column)
+        loaded: Any = read_texts(data, text_column, label_column) if data else embedded_texts(INTENTS)
         click.echo(f"{len(loaded.texts)} texts, {len(set(loaded.labels))} classes", err=True)
         load = train_texts
     else:
@@ -108,13 +108,17 @@ def _report(trained: Any, output: Path, as_json: bool, embedded: bool) -> None:
 
 def _against_baseline(model: Path) -> dict[str, Any]:
     """Both figures on the test phrasings of the data set that comes along."""
+    from tempfile import TemporaryDirectory
+
+    from edgelstm import calibration_data
     from edgelstm.classification.baseline import fit_baseline
-    from edgelstm.classification.data import INTENTS, INTENTS_TEST, read_texts
+    from edgelstm.classification.data import INTENTS, INTENTS_TEST, embedded_texts
     from edgelstm.classification.evaluate import evaluate
 
-    found = evaluate(model, INTENTS_TEST)
-    test = read_texts([INTENTS_TEST])
-    baseline = fit_baseline(read_texts([INTENTS]))
+    with TemporaryDirectory() as folder:
+        found = evaluate(model, calibration_data.write(INTENTS_TEST, Path(folder)))
+    test = embedded_texts(INTENTS_TEST)
+    baseline = fit_baseline(embedded_texts(INTENTS))
     return {
         "test_examples": found.examples,
         "test_accuracy": found.accuracy,

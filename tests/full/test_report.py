@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from edgelstm.report.verdict import keeps_quality, remarks, verdicts
 from edgelstm.report.windows import Windows, figures
 
 COMMAND = str(Path(sys.executable).with_name("edgelstm"))
-PUMP = resources.files("edgelstm.calibration_data")
+PUMP = Path(__file__).parents[2] / "calibration_data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from edgelstm.report.verdict import verdicts
 from edgelstm.report.windows import figures
 from edgelstm.source import read_source
 
-PUMP = resources.files("edgelstm.calibration_data")
+PUMP = Path(__file__).parents[2] / "calibration_data"
 SCHEMES = ("float32", "int8")
 
 

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import zipfile
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import pytest
 from edgelstm.searching import Found, Tried, reason
 
 COMMAND = str(Path(sys.executable).with_name("edgelstm"))
-PUMP = resources.files("edgelstm.calibration_data")
+PUMP = Path(__file__).parents[2] / "calibration_data"
 
 
 def edgelstm(*arguments, code=0, **options):

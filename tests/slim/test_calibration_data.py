@@ -1,13 +1,15 @@
 """The embedded pump: made by the simulator byte for byte, and true to its stated physics."""
 
 import csv
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 from edgelstm.calibration_data import simulator
 
-FOLDER = resources.files("edgelstm.calibration_data")
+from edgelstm import calibration_data
+
+FOLDER = Path(__file__).parents[2] / "calibration_data"
 Z_LIMIT = 3.5
 
 
@@ -21,11 +23,9 @@ def channels(columns):
     return np.column_stack([columns[name].astype(float) for name in simulator.CHANNELS])
 
 
-def test_the_simulator_writes_the_shipped_bytes(tmp_path):
-    simulator.write(tmp_path)
-
-    for name in ("pump_normal.csv", "pump_faults.csv"):
-        assert (tmp_path / name).read_bytes() == FOLDER.joinpath(name).read_bytes()
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.name)
+def test_the_installed_package_writes_the_bytes_of_the_repository(path, tmp_path):
+    assert calibration_data.write(path.name, tmp_path).read_bytes() == path.read_bytes()
 
 
 def test_flow_and_pressure_lie_on_the_pump_curve():

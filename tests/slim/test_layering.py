@@ -60,3 +60,11 @@ def test_converters_never_reach_into_the_trainer():
     }
 
     assert reached == set()
+
+
+def test_our_own_files_take_less_than_a_megabyte():
+    """What `pip install edgelstm` puts on a Pi's card beside its dependencies; bytecode is Python's own affair."""
+    sizes = [path.stat().st_size for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+
+    assert len(sizes) > 100
+    assert sum(sizes) < 1_000_000

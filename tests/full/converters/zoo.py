@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
+from edgelstm.calibration_data.simulator import content
 
 from edgelstm.quiet import load_tensorflow
 
@@ -199,8 +199,9 @@ FEW = ("autoencoder", "attention", "skip", "embedding")  # one a trap, for the o
 
 
 def _rows() -> np.ndarray:
-    path = files("edgelstm.calibration_data") / "pump_normal.csv"
-    rows = np.loadtxt(str(path), delimiter=",", skiprows=1, usecols=range(1, F + 1), dtype=np.float32)
+    rows = np.loadtxt(
+        content("pump_normal.csv").splitlines(), delimiter=",", skiprows=1, usecols=range(1, F + 1), dtype=np.float32
+    )
     train = rows[: int(TRAIN * len(rows))]
     return (rows - train.mean(axis=0)) / train.std(axis=0)
 
