@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.rows import MISSING, number
-from edgelstm.runtime.timeparse import TIME_NAMES, is_time, parse_time, seconds
+from edgelstm.runtime.sources.cells import MISSING, number
+from edgelstm.runtime.sources.columns import time_name
+from edgelstm.runtime.timeparse import is_time, is_time_of_day, month_first, parse_time, seconds
 
 Doubles = npt.NDArray[np.float64]
 COUNTER = 50  # rows from which a column that goes up by one a row counts rows and measures nothing
 TEXT_SHARE = 0.5  # of a column's cells: from there on it is a text column, below it the text is a mistake
-_AMERICAN = re.compile(r"\s*\d{1,2}/(1[3-9]|[23]\d)/\d{4}")
-_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}([:.]\d{2}(\.\d+)?)?\s*([AaPp][Mm])?$")
 
 
 class NumberColumn:
     """A column that may turn out to be numbers."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
+    def __init__(self, name: str, path: Path, thousands: str = "") -> None:
+        self.name, self.path, self.thousands = name, path, thousands
         self.blocks: list[Doubles] = []
         self.rows = self.text = 0
         self.example: tuple[int, str] | None = None
@@ -41,7 +39,8 @@ class NumberColumn:
     def _read(self, cells: Any) -> Doubles:
         """Text and numbers mixed: each different cell is read once, words for a missing value are NaN."""
         codes, different = cells.factorize(use_na_sentinel=True)
-        found = [number(str(cell), decimal_comma=True) for cell in different]
+        comma = self.thousands != ","
+        found = [number(str(cell), comma, self.thousands) for cell in different]
         bad = np.asarray([value is None for value in found], bool)
         is_text = np.append(bad, False)[codes]
         if is_text.any():
@@ -117,7 +116,7 @@ class TimeColumn:
             return fast
         codes, different = cells.factorize(use_na_sentinel=True)
         if self.month_first is None:
-            self.month_first = any(map(_AMERICAN.match, map(str, different)))
+            self.month_first = bool(month_first(map(str, different)))
         known = np.asarray([self._one(str(cell)) for cell in different] + [np.nan], np.float64)
         times: Doubles = known[codes]
         bad = np.isinf(times)
@@ -169,28 +168,17 @@ def find_time(block: Any, given: str | None, others: Sequence[str | None], path:
         path: For errors.
     """
     candidates = [name for name in block.columns if name not in others]
-    by_name = {name.casefold(): name for name in reversed(candidates)}
-    named = given or next((by_name[word] for word in TIME_NAMES if word in by_name), None)
+    named = given or time_name(candidates)
     if named is None:
-        return next((TimeColumn((name,), path) for name in candidates[:2] if _all(block[name], _is_date)), None)
-    if _all(block[named], _is_clock):
-        date = next((name for name in candidates if name != named and _all(block[name], _is_date)), None)
+        return next((TimeColumn((name,), path) for name in candidates[:2] if _all(block[name], is_time)), None)
+    if _all(block[named], is_time_of_day):
+        date = next((name for name in candidates if name != named and _all(block[name], is_time)), None)
         if date is not None:
             return TimeColumn((date, named), path)
-    if not given and by_name.get("time") and named != by_name["time"] and _all(block[by_name["time"]], _is_clock):
-        return TimeColumn((named, by_name["time"]), path)
     return TimeColumn((named,), path)
 
 
-def _is_date(cell: str) -> bool:
-    return is_time(cell) or bool(_AMERICAN.match(cell))
-
-
-def _is_clock(cell: str) -> bool:
-    return bool(_CLOCK.match(cell.strip()))
-
-
-def _all(column: Any, rule: Any) -> bool:
+def _all(column: Any, rule: Callable[[str], bool]) -> bool:
     """Whether the first few cells, as text, follow a rule."""
     cells = [cell for cell in column.dropna().head(5) if isinstance(cell, str)]
     return bool(cells) and all(map(rule, cells))

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.sources.dialect import BLANK
 from edgelstm.runtime.timeparse import LABEL_NAMES
 
 from .columns import NumberColumn, TimeColumn, counts_rows, find_time
-from .csvformat import BLANKS, open_text, sniff
+from .csvformat import Format, open_text
 
 Doubles = npt.NDArray[np.float64]
 BLOCK = 100_000  # rows parsed at a time
@@ -46,8 +47,9 @@ class Table:
         Raises:
             SeriesError: If it cannot be read, lacks a column, or has text among numbers.
         """
-        reader = _Reader(path, columns, time_column, label_column)
-        for block in read_blocks(path):
+        form = Format.of(path)
+        reader = _Reader(path, form.dialect.thousands, columns, time_column, label_column)
+        for block in read_blocks(path, form):
             reader.take(block)
         return reader.finish()
 
@@ -66,9 +68,14 @@ class _Reader:
     """Takes a file's blocks; what a column is shows only once all of them have come."""
 
     def __init__(
-        self, path: Path, columns: Sequence[str] | None, time_column: str | None, label_column: str | None
+        self,
+        path: Path,
+        thousands: str,
+        columns: Sequence[str] | None,
+        time_column: str | None,
+        label_column: str | None,
     ) -> None:
-        self.path, self.columns = path, columns
+        self.path, self.thousands, self.columns = path, thousands, columns
         self.time_column, self.label_column = time_column, label_column
         self.numbers: dict[str, NumberColumn] = {}
         self.time: TimeColumn | None = None
@@ -95,7 +102,7 @@ class _Reader:
         self.time = find_time(block, self.time_column, (*(self.columns or ()), self.label_column), self.path)
         taken = (self.label_column, *(self.time.names if self.time else ()))
         wanted = self.columns or [name for name in self.names if name not in taken]
-        self.numbers = {name: NumberColumn(name, self.path) for name in wanted}
+        self.numbers = {name: NumberColumn(name, self.path, self.thousands) for name in wanted}
 
     def finish(self) -> Table:
         if not self.names:
@@ -127,7 +134,7 @@ def _stacked(columns: dict[str, Doubles]) -> Doubles:
     return values
 
 
-def read_blocks(path: Path) -> Iterator[Any]:
+def read_blocks(path: Path, form: Format) -> Iterator[Any]:
     """A file's rows as pandas frames of at most 100,000 rows, the columns named.
 
     Raises:
@@ -135,16 +142,16 @@ def read_blocks(path: Path) -> Iterator[Any]:
     """
     import pandas as pd
 
-    found = sniff(path)
+    found = form.dialect
     begun = False
     try:
-        with open_text(path, found.encoding, "replace") as file:
+        with open_text(path, form.encoding, "replace") as file:
             for _ in range(found.skip):
                 file.readline()
-            options: dict[str, Any] = {} if found.separator == BLANKS else {"skipinitialspace": True}
+            options: dict[str, Any] = {} if found.separator == BLANK else {"skipinitialspace": True}
             blocks = pd.read_csv(
-                file, sep=found.separator, header=None, names=list(found.names), index_col=False, chunksize=BLOCK,
-                decimal=found.decimal, thousands=found.thousands, low_memory=False, **options,
+                file, sep=r"\s+" if found.separator == BLANK else found.separator, header=None, names=list(found.names), index_col=False, chunksize=BLOCK,
+                decimal=found.decimal, thousands=found.thousands or None, low_memory=False, **options,
             )  # fmt: skip
             for block in blocks:
                 begun = begun or len(block) > 0
@@ -174,4 +181,4 @@ def read_frame(path: Path) -> Any:
     """
     import pandas as pd
 
-    return pd.concat(list(read_blocks(path)), ignore_index=True)
+    return pd.concat(list(read_blocks(path, Format.of(path))), ignore_index=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SeriesError
-from .sources.rows import Columns, Row, layout
+from .sources import Columns, Sample, parse_file
 from .timeparse import is_time
 
 Doubles = npt.NDArray[np.float64]
@@ -42,18 +42,7 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
         SeriesError: If there is no row, a cell is no number, or rows have no time where the model needs one.
         ShapeError: If a channel is missing.
     """
-    rows, parse = [], None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        if parse is None:
-            parse, header = layout(line, columns, origin)
-            if header:
-                continue
-        try:
-            rows.append(parse(line.rstrip("\r\n")))
-        except SeriesError as error:
-            raise SeriesError(f"{origin}, line {number}: {error}.") from error
+    rows = list(parse_file(lines, columns, origin))
     if not rows:
         raise SeriesError(f"{origin} holds no rows. Give the most recent ones, oldest first.")
     values = np.array([row.values for row in rows], np.float64)
@@ -64,7 +53,7 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
     return Recent(bridged(values), times, is_time(rows[0].label))
 
 
-def _times(rows: list[Row], origin: str) -> Doubles:
+def _times(rows: list[Sample], origin: str) -> Doubles:
     if any(row.time is None for row in rows):
         raise SeriesError(
             f"{origin} has rows without a time, which this model needs. Give a time column, or name it with --time-column."

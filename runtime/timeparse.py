@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 # the order of names matters: the first that a file has is taken
@@ -14,6 +15,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _FRACTION = re.compile(r"\.(\d+)")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})[./](\d{4})(.*)$")
 _CLOCK = re.compile(r"[ T](\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(.*)$")
+SLASHED = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/\d{4}")
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp][Mm])?\s*$")
 MILLISECONDS = 1e11  # seconds since 1970 stay below it until the year 5138, milliseconds above it since 1973
 
 
@@ -87,13 +90,41 @@ def _clock(text: str) -> str:
 def is_time(text: str) -> bool:
     """Whether a cell holds a date (a plain number does not count).
 
-    >>> is_time("2020-03-09 10:14:33"), is_time("33.5")
-    (True, False)
+    >>> is_time("2020-03-09 10:14:33"), is_time("3/25/2020 9:15"), is_time("33.5")
+    (True, True, False)
     """
     if _NUMBER.match(text.strip()):
         return False
     try:
-        parse_time(text)
+        parse_time(text, month_first=bool(month_first([text])))
     except ValueError:
         return False
     return True
+
+
+def is_time_of_day(text: str) -> bool:
+    """Whether a cell holds a time of day without a date.
+
+    >>> is_time_of_day("17:24:00"), is_time_of_day("5:24 PM"), is_time_of_day("17")
+    (True, True, False)
+    """
+    return bool(_TIME_OF_DAY.match(text))
+
+
+def month_first(texts: Iterable[str]) -> bool | None:
+    """Whether dates with slashes have the month first, by the first that cannot be read both ways.
+
+    Args:
+        texts: Cells or whole rows.
+
+    Returns:
+        None when every date may be read both ways, or none has slashes.
+
+    >>> month_first(["1/2/2024", "1/13/2024"]), month_first(["16/12/2006 17:24"]), month_first(["1/2/2024"])
+    (True, False, None)
+    """
+    for text in texts:
+        for first, second in SLASHED.findall(text):
+            if (int(first) > 12) != (int(second) > 12):
+                return int(second) > 12
+    return None

@@ -60,23 +60,10 @@ def _states(classifier: Any, path: Path, stride: int) -> Iterator[tuple[str, Any
     """A state a window; the key is the time as written, or the row's number."""
     from collections import deque
 
-    from edgelstm.runtime.errors import SeriesError
-    from edgelstm.runtime.sources.rows import Columns, layout
+    from edgelstm.runtime.sources import Columns, TextSource
 
-    if str(path) != "-" and not path.is_file():
-        raise SeriesError(f"There is no file {path}. Check the name.")
     newest: deque[list[float]] = deque(maxlen=classifier.metadata.window)
-    parse, count = None, 0
-    with click.open_file(str(path), encoding="utf-8-sig", errors="replace") as lines:
-        for line in lines:
-            if not line.strip():
-                continue
-            if parse is None:
-                parse, header = layout(line, Columns(classifier.metadata.names), path.name)
-                if header:
-                    continue
-            row = parse(line)
-            newest.append(row.values)
-            count += 1
-            if len(newest) == newest.maxlen and (count - newest.maxlen) % stride == 0:
-                yield "time", row.label or str(count - 1), classifier.window(list(newest))
+    for count, row in enumerate(TextSource(path, Columns(classifier.metadata.names)), 1):
+        newest.append(row.values)
+        if len(newest) == newest.maxlen and (count - newest.maxlen) % stride == 0:
+            yield "time", row.label or str(count - 1), classifier.window(list(newest))

@@ -40,17 +40,16 @@ def command(
     follow with these columns filled and the targets empty. Prints a table: time, and forecast with interval a target.
     """
     import json
+    import sys
 
     from edgelstm.cli.streams import parse_columns
-    from edgelstm.runtime.errors import SeriesError
     from edgelstm.runtime.recent import read_recent
+    from edgelstm.runtime.sources.lines import read_lines
 
     forecaster = _load(model)
     wanted = parse_columns(forecaster.metadata.names, columns, time_column)
-    if str(recent) != "-" and not recent.is_file():
-        raise SeriesError(f"There is no file {recent}. Check the name.")
-    with click.open_file(str(recent), encoding="utf-8-sig", errors="replace") as lines:
-        rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
+    lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
+    rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
     found = forecaster.forecast(rows.values, rows.times, level=level)
     if plot:
         from edgelstm.forecasting.plot import forecast_picture

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from ..errors import ConfigError
 from ..specs import Spec, build
+from .columns import Columns
 from .follow import FollowSource
 from .iterable import IterableSource
-from .rows import Columns
 from .sample import Sample
-from .text import PipeSource, TextSource, parse_lines
+from .text import PipeSource, TextSource, parse_file, parse_lines
 
 __all__ = [
     "Columns",
@@ -22,6 +22,7 @@ __all__ = [
     "Source",
     "TextSource",
     "open_source",
+    "parse_file",
     "parse_lines",
 ]
 SCHEMES = ("mqtt", "mqtts", "serial", "iio")

@@ -9,9 +9,9 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError
+from .columns import Columns
 from .lines import BLOCK, WAIT, Splitter
 from .live import LiveRows
-from .rows import Columns
 from .sample import Sample
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import ConfigError, SeriesError
+from .columns import Columns, Row
 from .live import LiveRows
-from .rows import Columns, Row
 from .sample import Sample
 
 ROOT = "/sys/bus/iio/devices"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import select
 import zlib
@@ -57,7 +58,12 @@ class Splitter:
 
 
 def _text(line: bytes) -> str:
-    return line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    """UTF-8, or else what old Windows programs write."""
+    line = line.removesuffix(b"\r").removeprefix(codecs.BOM_UTF8)
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")
 
 
 def read_lines(path: Path | str, stop: Flag | None = None) -> Iterator[str]:
@@ -68,7 +74,7 @@ def read_lines(path: Path | str, stop: Flag | None = None) -> Iterator[str]:
         stop: Ends the reading within `WAIT` seconds once set.
 
     Raises:
-        SeriesError: If it is missing, not readable, UTF-16, or damaged gzip; or a line is too long.
+        SeriesError: If it is missing, not readable, or damaged gzip; or a line is too long.
     """
     standard = str(path) == "-"
     name = "standard input" if standard else str(path)
@@ -95,16 +101,21 @@ def _blocks(stream: FileIO, stop: Flag) -> Iterator[bytes]:
 
 
 def _plain(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Blocks of text from blocks of text or of gzip, told apart by their first bytes."""
+    """Blocks of text from blocks of text or of gzip, told apart by their first bytes; UTF-16 becomes UTF-8."""
     first = next(blocks, b"")
-    if first[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SeriesError(f"{name} is UTF-16 text. Save it as UTF-8, as iconv -f utf-16 -t utf-8 does.")
-    if first[:2] != b"\x1f\x8b":
-        yield first
-        yield from blocks
-        return
+    blocks = itertools.chain([first], blocks)
+    if first[:2] == b"\x1f\x8b":
+        blocks = _unpacked(blocks, name)
+        first = next(blocks, b"")
+        blocks = itertools.chain([first], blocks)
+    if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        blocks = (text.encode() for text in codecs.iterdecode(blocks, "utf-16", "replace"))
+    yield from blocks
+
+
+def _unpacked(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
     try:
-        yield from _gunzip(itertools.chain([first], blocks))
+        yield from _gunzip(blocks)
     except (EOFError, zlib.error) as error:
         raise SeriesError(f"{name} is a truncated or damaged gzip file. Copy it again.") from error
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
-from .rows import Columns, Parse, Row, layout, width
+from .columns import Columns, Parse, Row
+from .rows import layout, width
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")

@@ -13,9 +13,10 @@ from typing import Any
 from ..errors import ConfigError
 from ..mqtt import Access, connect, failure
 from ..specs import Spec
+from .cells import number
+from .columns import Columns, Row
 from .lines import LONGEST, WAIT
 from .live import Grid, LiveRows, Rounds, stamp
-from .rows import Columns, Row, number
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")

@@ -9,9 +9,9 @@ from threading import Event as Flag
 from typing import Any
 
 from ..errors import ConfigError, SeriesError
+from .columns import Columns
 from .lines import BLOCK, WAIT, Splitter
 from .live import LiveRows
-from .rows import Columns
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")

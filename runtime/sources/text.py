@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+import itertools
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
+from ..timeparse import SLASHED, month_first
+from .columns import Columns, Parse
+from .dialect import BLANK, MOST_LINES, sniff
 from .lines import read_lines
 from .live import LiveRows
-from .rows import Columns, Parse, layout
+from .rows import file_layout, layout
 from .sample import Sample
+
+MOST_DATES = 100_000  # rows that may be read to tell American dates; training looks as far
 
 
 class PipeSource:
@@ -65,15 +75,24 @@ class TextSource:
     skipped = 0
 
     def __iter__(self) -> Iterator[Sample]:
-        return parse_lines(read_lines(self.path, self._stop), self.columns, self.name)
+        parse = parse_file if is_regular(self.path) else parse_lines
+        return parse(read_lines(self.path, self._stop), self.columns, self.name)
 
     def close(self) -> None:
         """End the reading soon; may be called from a signal handler or another thread."""
         self._stop.set()
 
 
+def is_regular(path: Path | str) -> bool:
+    """Whether lines can be read ahead without waiting for them: of a file, not of a pipe."""
+    try:
+        return stat.S_ISREG(os.stat(0 if str(path) == "-" else path).st_mode)
+    except OSError:
+        return False
+
+
 def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:
-    """Samples from lines of CSV or JSON; blank lines are passed over.
+    """Samples from lines of CSV or JSON as they come; blank lines are passed over.
 
     Raises:
         SeriesError: With the number of the line.
@@ -93,9 +112,90 @@ def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator
                 if header:
                     continue
             values, time, label = parse(line)
-        except SeriesError as error:
-            raise SeriesError(f"{origin}, line {at}: {error}.") from error
-        except ShapeError as error:
-            raise ShapeError(f"{error} (line {at})") from error
+        except (SeriesError, ShapeError) as error:
+            raise located(error, origin, at) from error
         yield Sample(values, time, row, label)
         row += 1
+
+
+def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:
+    """Samples of a whole file: what training reads of it, in whatever form, is read here too.
+
+    Raises:
+        SeriesError: With the number of the line.
+        ShapeError: If channels are missing.
+
+    >>> lines = ["Logger 5", "time;flow;motor", "1/13/2024 1:00 PM;1.234,5;2"]
+    >>> [(sample.time, sample.values) for sample in parse_file(lines, Columns(("flow",)), "x")]
+    [(1705150800.0, [1234.5])]
+    """
+    lines = iter(lines)
+    head = list(itertools.islice(lines, MOST_LINES))
+    dialect = None if _is_json(head) else sniff(head)
+    if dialect is None:
+        yield from parse_lines(itertools.chain(head, lines), columns, origin)
+        return
+    american = _american(head, lines)
+    try:
+        reader, skip = file_layout(dialect, columns, origin, american)
+    except ShapeError as error:
+        raise located(error, origin, dialect.skip) from error
+    rows = _cells(itertools.chain(head, lines), skip, dialect.separator, origin)
+    for row, (at, cells) in enumerate(rows):
+        try:
+            values, time, label = reader.row(cells)
+        except SeriesError as error:
+            raise located(error, origin, at) from error
+        yield Sample(values, time, row, label)
+
+
+def _is_json(head: Sequence[str]) -> bool:
+    """Whether rows are JSON; a section's name in brackets is not."""
+    first = next((line.strip() for line in head if line.strip()), "")
+    if not first.startswith("["):
+        return first.startswith("{")
+    try:
+        return isinstance(json.loads(first), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _american(head: list[str], lines: Iterator[str]) -> bool | None:
+    """Whether dates have the month first; where the first ones do not tell, lines are read until one does.
+
+    Args:
+        head: The first lines, extended by those that are read.
+        lines: The later ones.
+    """
+    found = month_first(head)
+    while found is None and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
+        line = next(lines, None)
+        if line is None:
+            break
+        head.append(line)
+        found = month_first([line])
+    return found
+
+
+def _cells(lines: Iterator[str], skip: int, separator: str, origin: str) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row that is not blank, with the number of its last line; a quoted cell may hold line ends."""
+    rest = itertools.islice(lines, skip, None)
+    if separator == BLANK:
+        yield from ((at, line.split()) for at, line in enumerate(rest, skip + 1) if line.strip())
+        return
+    reader = csv.reader(rest, delimiter=separator, skipinitialspace=True)
+    try:
+        for cells in reader:
+            if any(cells) and not "".join(cells).isspace():
+                yield skip + reader.line_num, cells
+    except csv.Error as error:
+        raise located(SeriesError(f"not a row of cells ({error})"), origin, skip + reader.line_num) from error
+
+
+def located(error: SeriesError | ShapeError, origin: str, line: int) -> SeriesError | ShapeError:
+    """The error with the number of its line."""
+    return (
+        SeriesError(f"{origin}, line {line}: {error}.")
+        if isinstance(error, SeriesError)
+        else ShapeError(f"{error} (line {line})")
+    )

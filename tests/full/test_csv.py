@@ -1,51 +1,37 @@
 """The many ways in which exports are written."""
 
-import gzip
-
 import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.sources import Columns, TextSource
+from forms import CONTENTS, MOMENTS, TIMES, VALUES, as_bytes
 
-from edgelstm.csvformat import sniff
+from edgelstm.csvformat import Format
 from edgelstm.series import read_series, without_labelled
 
 
 def read(folder, content, **options):
     path = folder / "a.csv"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.write_bytes(as_bytes(content))
     return read_series([path], **options)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "time,a,b\n0,1.5,1234.5\n1,1.6,2\n",
-        "\ufefftime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
-        "time,a,b\n0,1.5,1234.5\n1,1.6,2\n".encode("utf-16"),
-        "time;a;b\n0;1,5;1234,5\n1;1,6;2\n",
-        "time;a;b\n0;1,5;1.234,5\n1;1,6;2\n",
-        "time\ta\tb\n0\t1,5\t1234,5\n1\t1,6\t2\n",
-        'time,a,b\n0,"1,5","1234,5"\n1,"1,6","2,0"\n',
-        'time,a,b\n0,1.5,"1,234.5"\n1,1.6,2\n',
-        '"time","a","b"\r\n"0","1.5","1234.5"\r\n"1","1.6","2"\r\n',
-        "sep=;\ntime;a;b\n0;1.5;1234.5\n1;1.6;2\n",
-        "# Logger 5\n# serial 17\ntime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
-        "Logger 5\nSerial: 17\n\ntime,a,b\n0,1.5,1234.5\n1,1.6,2\n",
-        "#time,a,b\n0,1.5,1234.5\n1,1.6,2\n",
-        "time,a,b\ns,bar,rpm\n0,1.5,1234.5\n1,1.6,2\n",
-        "  time   a    b\n   0  1.5  1234.5\n   1  1.6  2.0\n",
-        "time,a,b,\n0,1.5,1234.5,\n1,1.6,2,\n",
-        "time,a,b\n0,1.5,1234.5,\n1,1.6,2,\n",
-        "time,a,b\n\n0,1.5,1234.5\n\n\n1,1.6,2\n",
-        gzip.compress(b"time,a,b\n0,1.5,1234.5\n1,1.6,2\n"),
-    ],
-)
+@pytest.mark.parametrize("content", CONTENTS)
 def test_however_it_is_written_the_numbers_are_the_same(tmp_path, content):
     series = read(tmp_path, content)
 
     assert series.channels == ("a", "b")
-    assert series.values.tolist() == [[1.5, 1234.5], [1.6, 2.0]]
+    assert series.values.tolist() == VALUES
     assert series.time.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_the_device_reads_every_form_that_training_reads(tmp_path, content):
+    series = read(tmp_path, content)
+    samples = list(TextSource(tmp_path / "a.csv", Columns(series.channels)))
+
+    assert [sample.values for sample in samples] == series.values.tolist()
+    assert [sample.time for sample in samples] == series.time.tolist()
 
 
 def test_quoted_names_keep_separators_and_umlauts_survive_an_old_encoding(tmp_path):
@@ -53,23 +39,11 @@ def test_quoted_names_keep_separators_and_umlauts_survive_an_old_encoding(tmp_pa
     assert read(tmp_path, "time;Öl °C\n0;1\n1;2\n".encode("latin-1")).channels == ("Öl °C",)
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [
-        ("2024-01-13 13:00:00", "2024-01-13T13:01:00Z"),
-        ("13.01.2024 13:00", "2024/01/13 13:01:00"),
-        ("01/13/2024 13:00", "1/13/2024 13:01"),
-        ("01/13/2024 1:00 PM", "01/13/2024 01:01:00 pm"),
-        ("1705150800", "1705150860"),
-        ("1705150800000", "1705150860000"),
-        ("1705150800000000000", "1705150860000000000"),
-        ("2024-01-13T14:00:00+01:00", "2024-01-13T08:01:00-05:00"),
-    ],
-)
+@pytest.mark.parametrize("cells", TIMES)
 def test_times_are_read_in_every_usual_form_mixed_ones_too(tmp_path, cells):
     series = read(tmp_path, f"time,a\n{cells[0]},1\n{cells[1]},2\n")
 
-    assert series.time.tolist() == [1705150800.0, 1705150860.0]
+    assert series.time.tolist() == MOMENTS
 
 
 def test_a_date_and_a_time_of_day_in_two_columns_are_one_time(tmp_path):
@@ -173,6 +147,6 @@ def test_a_hundred_thousand_rows_are_repaired_in_seconds(tmp_path):
 
 def test_the_format_is_said_as_data(tmp_path):
     (tmp_path / "a.csv").write_text("Zeit;Druck\n0;1,5\n1;1.234,5\n")
-    found = sniff(tmp_path / "a.csv")
+    found = Format.of(tmp_path / "a.csv").dialect
 
     assert (found.separator, found.decimal, found.thousands, found.skip) == (";", ",", ".", 1)

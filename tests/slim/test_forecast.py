@@ -13,7 +13,7 @@ from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.recent import bridged, on_grid, read_recent
 from edgelstm.runtime.recipe import Recipe, context_size, examples
 from edgelstm.runtime.scaling import Scaler
-from edgelstm.runtime.sources.rows import Columns
+from edgelstm.runtime.sources import Columns
 
 from edgelstm.cli.forecast import command
 

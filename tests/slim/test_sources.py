@@ -153,13 +153,9 @@ def test_plain_and_gzipped_files_give_the_same(tmp_path):
     assert list(TextSource(tmp_path / "a.csv", FLOW)) == list(TextSource(tmp_path / "a.gz", FLOW))
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [(gzip.compress(b"flow,motor\n1,2\n")[:-9], "truncated or damaged gzip"), ("flow".encode("utf-16"), "UTF-16")],
-)
-def test_files_that_are_no_text_are_refused(tmp_path, content, said):
-    (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(SeriesError, match=said):
+def test_a_damaged_file_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(gzip.compress(b"flow,motor\n1,2\n")[:-9])
+    with pytest.raises(SeriesError, match="truncated or damaged gzip"):
         list(TextSource(tmp_path / "a.csv", FLOW))
 
 

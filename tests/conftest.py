@@ -1,0 +1,1 @@
+"""What all tests share; its folder is on the path, so that `forms` can be imported."""
