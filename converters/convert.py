@@ -34,7 +34,7 @@ def convert(
     *,
     lookback: int | None = None,
     starts: tuple[int, ...] | None = None,
-    io: str = "int8",
+    io: str = "auto",
     allow_drop: bool = False,
     target: str = "",
     search: bool = False,
@@ -51,7 +51,8 @@ def convert(
         lookback: Rows for a model with an open time axis.
         starts: For the streaming form: `windows` are single rows (N, 1, F) then, and a sequence begins at each of these;
             `held` is one sequence. None converts the windowed form.
-        io: Input and output type of int8 and int16x8 models: int8 for integers, or float32.
+        io: Input and output type of int8 and int16x8 models: int8 for integers, float32, or auto: int16 for an int8
+            model with a straight path from an input to an output, which then has 16 bits, and else as int8.
         allow_drop: Accept errors above the limits.
         target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`; `micro` in tflite-micro.
         search: Also make models whose layers differ in precision, and refuse none for its error.

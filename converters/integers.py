@@ -64,3 +64,21 @@ def hybrid_weights(graph: Graph, operator: Any) -> None:
             quantization = symmetric(values)
             inputs[place] = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
     operator.inputs = inputs
+
+
+def halves(weights: npt.NDArray[Any]) -> list[tuple[npt.NDArray[Any], Quantization]]:
+    """Int8 weights in two summands, a scale for each output channel (the first axis): coarse ones, and what they left.
+
+    Args:
+        weights: Float weights, shape (C, ...).
+
+    Returns:
+        Values and parameters of both; their sum is off by 1 / 508 of a coarse step at most.
+    """
+    parts, rest = [], weights.astype(np.float64)
+    for _ in range(2):
+        quantization = symmetric(rest, 0)
+        values = to_integers(rest, quantization)
+        parts.append((values, quantization))
+        rest = rest - values * np.asarray(quantization.scale).reshape(-1, *[1] * (weights.ndim - 1))
+    return parts

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from .flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
-from .integers import asymmetric, hybrid_weights, symmetric, to_integers, wide
+from .integers import asymmetric, halves, hybrid_weights, symmetric, to_integers, wide
 from .observe import Observations
+from .straight import REACH, straight_path
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 # Ops that only move values: the output keeps the input's scale.
@@ -50,8 +51,9 @@ class Plan:
     """full: every op with a rule; weights: ops with weights alone; hybrid: weights int8, all activations float."""
     method: str = "minmax"
     """How activation ranges are chosen: minmax, headroom, percentile or mse."""
-    io: str = "int8"
-    """Type of the model's inputs and outputs: int8, or that of the activations, or float32."""
+    io: str = "auto"
+    """Type of the model's inputs and outputs: int8 (or that of the activations), float32, or auto, which is int16 where a
+    straight path leads from one to the other (see `straight_path`) and keeps 16 bits on it, and else int8."""
     narrow: bool = True
     """Whether ops that stay float get int8 weights."""
     lifted: tuple[int, ...] = ()
@@ -86,6 +88,8 @@ class _Quantizer:
         self.states: dict[int, int] = {}
         self.rows = _loop_rows(graph)
         self.kind = INT16 if plan.wide else INT8
+        self.straight = straight_path(graph) if plan.io == "auto" and not plan.wide else frozenset()
+        self.narrowed: dict[int, tuple[int, Quantization]] = {}
 
     def run(self) -> bytes:
         self._open_inputs()
@@ -102,11 +106,16 @@ class _Quantizer:
 
     def _place(self, operator: Any, lifted: bool) -> None:
         name = self.graph.name_of(operator)
+        lifted = lifted and not any(int(index) in self.straight for index in operator.outputs)
         rule = None if lifted else self._rule(name, operator)
         if rule is None or not rule(operator):
             self._keep_float(name, operator, hybrid=not (lifted and self.plan.depth == "hybrid"))
 
     def _rule(self, name: str, operator: Any) -> Callable[[Any], bool] | None:
+        if any(int(index) in self.straight for index in operator.outputs):
+            if name == "FULLY_CONNECTED":
+                return self._straight_dense
+            return self._straight_add if name == "ADD" else self._move
         if self.plan.depth == "hybrid":
             return self._embedding if name == "GATHER" else None
         if name == LSTM:
@@ -137,6 +146,9 @@ class _Quantizer:
     # -- tensors -------------------------------------------------------------------------------------------------
 
     def _parameters(self, index: int) -> Quantization:
+        if index in self.straight:
+            low, high = self.seen.range(index, "minmax")
+            return wide(REACH * low, REACH * high)
         return self._fit(*self.seen.range(index, self.plan.method))
 
     def _fit(self, low: float, high: float) -> Quantization:
@@ -144,7 +156,8 @@ class _Quantizer:
 
     def _new_twin(self, index: int, quantization: Quantization) -> int:
         """An integer tensor that stands for a float activation, to be filled by the caller's operator."""
-        twin = self.graph.add_tensor(self.graph.tensors[index].shape, self.kind, None, quantization)
+        kind = INT16 if index in self.straight else self.kind
+        twin = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
         self.twins[index] = (twin, quantization)
         return twin
 
@@ -163,11 +176,24 @@ class _Quantizer:
             quantization = self._parameters(index)
             self.done.append(self.graph.operator("QUANTIZE", [index], [self._new_twin(index, quantization)], 2))
         twin, quantization = self.twins[index]
+        if index in self.straight:
+            return self._narrow(index, twin, wanted)
         if wanted is not None and wanted != quantization:
             again = self.graph.add_tensor(self.graph.tensors[index].shape, self.kind, None, wanted)
             self.done.append(self.graph.operator("QUANTIZE", [twin], [again], 2))
             return again, wanted
         return twin, quantization
+
+    def _narrow(self, index: int, twin: int, wanted: Quantization | None) -> tuple[int, Quantization]:
+        """What the other ops see of a tensor on the straight path: 8 bits of the range that the plan chooses."""
+        if wanted is None and index in self.narrowed:
+            return self.narrowed[index]
+        quantization = wanted or self._fit(*self.seen.range(index, self.plan.method))
+        narrow = self.graph.add_tensor(self.graph.tensors[index].shape, INT8, None, quantization)
+        self.done.append(self.graph.operator("QUANTIZE", [twin], [narrow], 2))
+        if wanted is None:
+            self.narrowed[index] = (narrow, quantization)
+        return narrow, quantization
 
     def _float(self, index: int) -> None:
         """Make sure that a float tensor is computed."""
@@ -188,13 +214,16 @@ class _Quantizer:
     # -- ends of the model -----------------------------------------------------------------------------------------
 
     def _open_inputs(self) -> None:
-        if self.plan.io != "int8":
+        if self.plan.io == "float32":
             return
         inputs = []
         for index in map(int, self.graph.sub.inputs):
             if self.graph.tensors[index].type == FLOAT32 and not self._decides(index):
                 # data is never clipped harder than its own extremes
-                twin = self._new_twin(index, self._fit(*self.seen.range(index, "minmax")))
+                straight = index in self.straight
+                twin = self._new_twin(
+                    index, self._parameters(index) if straight else self._fit(*self.seen.range(index, "minmax"))
+                )
                 self.floats.discard(index)
                 inputs.append(twin)
             else:
@@ -213,7 +242,9 @@ class _Quantizer:
     def _close_outputs(self) -> None:
         outputs = []
         for index in map(int, self.graph.sub.outputs):
-            if self.graph.tensors[index].type == FLOAT32 and self.plan.io == "int8":
+            if index in self.straight:
+                outputs.append(self.twins[index][0])
+            elif self.graph.tensors[index].type == FLOAT32 and self.plan.io != "float32":
                 outputs.append(self._integer(index)[0])
             else:
                 self._float(index)
@@ -302,20 +333,19 @@ class _Quantizer:
         flat = self._reshaped(twin, [1, rows, 1, width], given)
         kernel = self.graph.add_tensor([channels, 1, 1, width], FLOAT32, weights)
         product = self.graph.add_tensor([1, rows, 1, channels], INT8, None, self._parameters(output))
-        options = schema.Conv2DOptionsT()
-        options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
-        options.padding = schema.Padding.VALID
-        options.fusedActivationFunction = operator.builtinOptions.fusedActivationFunction
+        options = _pointwise(operator.builtinOptions.fusedActivationFunction)
         inputs = self._weighted([flat, kernel, *operator.inputs[2:]], given, 0)
         self.done.append(self.graph.operator("CONV_2D", inputs, [product], 3, options))
         self._reshaped(product, self.graph.tensors[output].shape, self._parameters(output), output)
         return True
 
-    def _reshaped(self, index: int, shape: Any, quantization: Quantization, stands_for: int | None = None) -> int:
-        """An int8 tensor in another shape; as the twin of a float tensor if that is named."""
+    def _reshaped(
+        self, index: int, shape: Any, quantization: Quantization, stands_for: int | None = None, kind: int = INT8
+    ) -> int:
+        """An integer tensor in another shape; as the twin of a float tensor if that is named."""
         sizes = self.graph.add_tensor([len(shape)], INT32, np.asarray(shape, np.int32))
         if stands_for is None:
-            target = self.graph.add_tensor(shape, INT8, None, quantization)
+            target = self.graph.add_tensor(shape, kind, None, quantization)
         else:
             target = self._new_twin(stands_for, quantization)
         self.done.append(self.graph.operator("RESHAPE", [index, sizes], [target]))
@@ -359,11 +389,69 @@ class _Quantizer:
             del self.twins[output]
         return True
 
+    def _straight_dense(self, operator: Any) -> bool:
+        """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits."""
+        source, output = int(operator.inputs[0]), int(operator.outputs[0])
+        weights = self._constant(operator.inputs[1])
+        channels, width = weights.shape
+        shape = self.graph.tensors[source].shape
+        rows = int(np.prod(shape)) // width
+        twin, given = self.twins[source]
+        flat = self._reshaped(twin, [1, rows, 1, width], given, kind=INT16)
+        bias = (
+            self._constant(operator.inputs[2]).ravel()
+            if len(operator.inputs) > 2 and operator.inputs[2] >= 0
+            else np.zeros(channels, np.float32)
+        )
+        made = self._parameters(output)
+        parts = []
+        for part, (values, kernel) in enumerate(halves(weights.reshape(channels, 1, 1, width))):
+            index = self.graph.add_tensor(values.shape, INT8, values, kernel)
+            offsets = self._bias(bias if part == 0 else np.zeros_like(bias), given.scale[0], kernel, INT64)
+            product = self.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
+            self.done.append(self.graph.operator("CONV_2D", [flat, index, offsets], [product], 3, _pointwise()))
+            parts.append(product)
+        total = self.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
+        self.done.append(self.graph.operator("ADD", parts, [total], 2, _addition()))
+        self._reshaped(total, self.graph.tensors[output].shape, made, output)
+        return True
+
+    def _straight_add(self, operator: Any) -> bool:
+        output = int(operator.outputs[0])
+        inputs = [self._broad(int(index)) for index in operator.inputs]
+        made = self._new_twin(output, self._parameters(output))
+        self.done.append(self.graph.operator("ADD", inputs, [made], 2, _addition()))
+        return True
+
+    def _broad(self, index: int) -> int:
+        """A tensor in 16 bits, beside the straight path."""
+        if index in self.straight:
+            return self.twins[index][0]
+        constant = self.graph.constant(index)
+        if constant is not None:
+            quantization = wide(float(constant.min()), float(constant.max()))
+            return self.graph.add_tensor(
+                constant.shape, INT16, to_integers(constant, quantization, INT16), quantization
+            )
+        if index in self.twins:
+            # by way of floats: tflite-runtime 2.14 has no kernel from 8 to 16 bits. A power of two between the scales
+            # makes the result exact, so the same everywhere
+            given = self.twins[index][1]
+            self._float(index)
+            quantization = Quantization((given.scale[0] / 128,))
+        else:
+            low, high = self.seen.range(index, "minmax")
+            quantization = wide(REACH * low, REACH * high)
+        twin = self.graph.add_tensor(self.graph.tensors[index].shape, INT16, None, quantization)
+        self.done.append(self.graph.operator("QUANTIZE", [index], [twin], 2))
+        return twin
+
     def _move(self, operator: Any) -> bool:
         sources = [int(index) for index in operator.inputs if self._is_activation(int(index))]
         if len(sources) != 1 or not self._quantized_inputs(operator):
             return False
-        twin, quantization = self._integer(sources[0])
+        straight = any(int(index) in self.straight for index in operator.outputs)
+        twin, quantization = self.twins[sources[0]] if straight else self._integer(sources[0])
         operator.inputs = np.asarray([twin if index == sources[0] else index for index in operator.inputs], np.int32)
         outputs = [self._new_twin(int(index), quantization) for index in operator.outputs]
         operator.outputs = np.asarray(outputs, np.int32)
@@ -411,10 +499,25 @@ class _Quantizer:
         quantization = symmetric(values, axis, least)
         return self.graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization), quantization
 
-    def _bias(self, bias: npt.NDArray[Any], scale: float, kernel: Quantization) -> int:
+    def _bias(self, bias: npt.NDArray[Any], scale: float, kernel: Quantization, kind: int | None = None) -> int:
         product = Quantization(tuple(scale * step for step in kernel.scale))
-        kind = INT64 if self.plan.wide else INT32
+        kind = kind or (INT64 if self.plan.wide else INT32)
         return self.graph.add_tensor(bias.shape, kind, to_integers(bias, product, kind), product)
+
+
+def _pointwise(activation: int = schema.ActivationFunctionType.NONE) -> Any:
+    """Options of a convolution over single rows."""
+    options = schema.Conv2DOptionsT()
+    options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
+    options.padding = schema.Padding.VALID
+    options.fusedActivationFunction = activation
+    return options
+
+
+def _addition() -> Any:
+    options = schema.AddOptionsT()
+    options.potScaleInt16 = False  # powers of two alone would be the default
+    return options
 
 
 def _loop_rows(graph: Graph) -> set[int]:

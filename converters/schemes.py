@@ -52,7 +52,7 @@ class Job:
     """Keras' outputs on the held-back windows."""
     parameters: int
     """Weights in the Keras model."""
-    io: str = "int8"
+    io: str = "auto"
     """Input and output type of the int8 scheme."""
     allow_drop: bool = False
     """Whether limits on the error are waived."""

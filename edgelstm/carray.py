@@ -33,7 +33,9 @@ HEADER = """\
 #define {guard}_WARMUP {warmup} /* rows before an output counts */
 #define {guard}_ARENA_BYTES {arena} /* measured on a 64-bit machine; 32-bit ones need less */
 {threshold}
-/* real = (integer - zero point) * scale; a scale of 0 says float32 */
+/* real = (value - zero point) * scale where the type is an integer's */
+typedef {input_type} {name}_input_t;
+typedef {output_type} {name}_output_t;
 #define {guard}_INPUT_SCALE {input_scale}
 #define {guard}_INPUT_ZERO_POINT {input_zero}
 #define {guard}_OUTPUT_SCALE {output_scale}
@@ -96,7 +98,8 @@ def c_name(text: str) -> str:
 
 
 def _steps(side: str, tensor: Tensor) -> dict[str, Any]:
-    return {f"{side}_scale": _float(tensor.scale), f"{side}_zero": tensor.zero_point}
+    kind = "float" if tensor.dtype.kind == "f" else f"{tensor.dtype}_t"
+    return {f"{side}_type": kind, f"{side}_scale": _float(tensor.scale), f"{side}_zero": tensor.zero_point}
 
 
 def _score(metadata: Metadata, guard: str) -> str:

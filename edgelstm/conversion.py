@@ -49,7 +49,7 @@ def convert_file(
     kind: str | None = None,
     lookback: int | None = None,
     streaming: bool = False,
-    io: str = "int8",
+    io: str = "auto",
     allow_drop: bool = False,
     target: str = "",
     threshold_rule: str | None = None,
@@ -67,7 +67,7 @@ def convert_file(
         kind: Kind of a foreign model; None infers an autoencoder from equal input and output shapes.
         lookback: Rows for an open time axis.
         streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
-        io: Input and output type of int8 models.
+        io: Input and output type of int8 models: int8, float32, or auto, which is int16 for a model with a linear path.
         allow_drop: Accept errors above the limits.
         target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; `micro` for
             microcontrollers, proven in tflite-micro, too; empty for anywhere.
@@ -94,7 +94,7 @@ def convert_source(
     schemes: Sequence[str],
     *,
     lookback: int | None = None,
-    io: str = "int8",
+    io: str = "auto",
     allow_drop: bool = False,
     target: str = "",
     threshold_rule: str | None = None,

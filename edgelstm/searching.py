@@ -57,7 +57,7 @@ def search(
     label_column: str = "anomaly",
     *,
     lookback: int | None = None,
-    io: str = "int8",
+    io: str = "auto",
     allow_drop: bool = False,
     threshold_rule: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -70,7 +70,7 @@ def search(
         data: Labelled rows as CSV.
         label_column: Its column of labels.
         lookback: Rows for an open time axis.
-        io: Input and output type of int8 models.
+        io: Input and output type of int8 models: int8, float32, or auto, which is int16 for a model with a linear path.
         allow_drop: Accept errors above the limit of every conversion.
         threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
         tell: Called with the name of each step.

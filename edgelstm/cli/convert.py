@@ -38,7 +38,11 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
     "--c-array", is_flag=True, help="With --target micro: also write a C header with model, scaler, threshold."
 )
 @click.option(
-    "--io", type=click.Choice(["int8", "float32"]), default="int8", show_default=True, help="Of int8 and int16x8."
+    "--io",
+    type=click.Choice(["auto", "int8", "float32"]),
+    default="auto",
+    show_default=True,
+    help="Type of an int8 or int16x8 model's inputs and outputs. auto: int16 where a linear path joins them, else int8.",
 )
 @click.option(
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
@@ -243,7 +247,7 @@ def summary(converted: Any, target: Path) -> list[str]:
     ]
     if proof.scheme != "float32":
         how = f"; {proof.depth} quantization, {proof.ranges or 'weights'} ranges" if proof.depth else ""
-        floor = f", of which {proof.floor:.2%} is the 8-bit output itself" if proof.floor else ""
+        floor = f", of which {proof.floor:.2%} is the rounding of the output alone" if proof.floor else ""
         lines.append(f"  float → {proof.scheme:14} {proof.error:.2%} (RMS){floor}{how}")
     if proof.steps:
         lines.append(

@@ -16,7 +16,8 @@ PROGRAM = r"""
 int main(void) {
   for (int i = 0; i < PUMP_CHANNELS; i++)
     printf("%s %.9g %.9g %.9g ", pump_channels[i], pump_scaler_offset[i], pump_scaler_scale[i], pump_score_scale[i]);
-  printf("%d %d %d %.9g %.9g %d\n", PUMP_WINDOW, PUMP_HORIZON, PUMP_STREAMING, PUMP_THRESHOLD, PUMP_INPUT_SCALE, PUMP_INPUT_ZERO_POINT);
+  printf("%d %d %d %.9g %.9g %d ", PUMP_WINDOW, PUMP_HORIZON, PUMP_STREAMING, PUMP_THRESHOLD, PUMP_INPUT_SCALE, PUMP_INPUT_ZERO_POINT);
+  printf("%d %d\n", (int)sizeof(pump_input_t), (int)sizeof(pump_output_t));
   fwrite(pump_model, 1, pump_model_len, stdout);
   return ((uintptr_t)pump_model) % 16 != 0 || PUMP_ARENA_BYTES < 0 || pump_score_center[0] < 0;
 }
@@ -38,11 +39,14 @@ def test_the_compiled_header_holds_the_file(models, tmp_path, name, compiler):
     line, _, model = subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout.partition(b"\n")
 
     metadata, entry = bundle.metadata, TFLiteModel(bundle.flatbuffer).inputs[0]
+    exit_ = TFLiteModel(bundle.flatbuffer).outputs[0]
     expected = [
         value
         for number, channel in enumerate(metadata.names)
         for value in (channel, metadata.scaler.offset[number], metadata.scaler.scale[number], metadata.scoring.scale[number])
-    ] + [metadata.window, metadata.horizon, 0, metadata.threshold.value, entry.scale, entry.zero_point]  # fmt: skip
+    ] + [metadata.window, metadata.horizon, 0, metadata.threshold.value, entry.scale, entry.zero_point] + [
+        entry.dtype.itemsize, exit_.dtype.itemsize
+    ]  # fmt: skip
     found = line.decode().split()
 
     assert model == bundle.flatbuffer

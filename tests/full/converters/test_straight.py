@@ -1,0 +1,104 @@
+"""The straight path: a linear way past the recurrent layers keeps 16 bits, and so goes on beyond the range of training."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from conftest import F, L, T, functional, keras, stack, waves
+from edgelstm.converters import convert
+from edgelstm.converters.flatbuffer import INT8, INT16, Graph
+from edgelstm.converters.lowering import lower
+from edgelstm.converters.observe import observe, run
+from edgelstm.converters.quantize import Plan, quantize
+from old_runtime import run_on_tflite_runtime
+
+
+def highway(x):
+    """A forecaster of the trainer's form: LSTM and a linear map of the whole window, added."""
+    return L.Reshape((1, F))(L.Add()([L.Dense(F)(L.LSTM(8)(x)), L.Dense(F)(L.Flatten()(x))]))
+
+
+def newest(x):
+    """What the layers make of the window, on top of the newest row."""
+    return L.Add()([L.Dense(F)(L.LSTM(8)(x)), x[:, -1]])
+
+
+FORMS = {"highway": highway, "newest": newest}
+
+
+@cache
+def made(form):
+    keras.utils.set_random_seed(4)
+    model = functional(FORMS[form], (T, F))
+    windows = waves(np.random.default_rng(4), (120, T, F))
+    return lower(model), windows[:80], windows[80:]
+
+
+def quantized(form, io):
+    content, windows, _ = made(form)
+    return quantize(content, observe(content, (windows,)), Plan("full", io=io))
+
+
+def error(form, io, stretch=1.0):
+    """RMS error as a share of the output's deviation, on held-back windows that are stretched."""
+    content, _, held = made(form)
+    exact, ours = (run(model, (stretch * held,))[0] for model in (content, quantized(form, io)))
+    return float(np.sqrt(np.mean((ours - exact) ** 2)) / exact.std())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_is_more_accurate_than_eight_bits(form):
+    assert error(form, "auto") <= error(form, "int8") / 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_five_times_beyond_the_range_it_goes_on_where_eight_bits_are_clipped(form):
+    """The recurrent layers alone see a clipped window there."""
+    assert error(form, "auto", stretch=5.0) <= 0.1
+    assert error(form, "int8", stretch=5.0) >= 0.3
+
+
+def test_inputs_and_outputs_have_16_bits_and_the_recurrent_layer_has_8():
+    graph = Graph.parse(quantized("highway", "auto"))
+    lstm = next(op for op in graph.operators if graph.name_of(op) == "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    ends = [graph.tensors[int(index)].type for index in (*graph.sub.inputs, *graph.sub.outputs)]
+
+    assert ends == [INT16, INT16]
+    assert graph.tensors[int(lstm.inputs[0])].type == INT8
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_gives_the_same_bits_on_tflite_runtime(form, tmp_path):
+    content, _, held = quantized(form, "auto"), *made(form)[1:]
+    held = held * np.linspace(1, 10, len(held), dtype=np.float32)[:, None, None]
+
+    assert np.array_equal(run_on_tflite_runtime(content, (held,), tmp_path)[0], run(content, (held,))[0])
+
+
+def test_a_model_without_one_keeps_eight_bits():
+    keras.utils.set_random_seed(4)
+    content = lower(stack(L.LSTM(8), L.Dense(2)))
+    windows = made("highway")[1]
+    graph = Graph.parse(quantize(content, observe(content, (windows,)), Plan("full", io="auto")))
+
+    assert [graph.tensors[int(index)].type for index in (*graph.sub.inputs, *graph.sub.outputs)] == [INT8, INT8]
+
+
+def test_a_way_through_an_activation_is_none():
+    def build(x):
+        return L.Add()([L.Dense(F)(L.LSTM(8)(x)), L.Dense(F, activation="relu")(L.Flatten()(x))])
+
+    keras.utils.set_random_seed(4)
+    content = lower(functional(build, (T, F)))
+    graph = Graph.parse(quantize(content, observe(content, (made("highway")[1],)), Plan("full", io="auto")))
+
+    assert graph.tensors[int(graph.sub.inputs[0])].type == INT8
+
+
+def test_mixtures_of_precision_leave_it_alone():
+    _, windows, held = made("highway")
+    keras.utils.set_random_seed(4)
+    found = convert(functional(highway, (T, F)), windows, held, ("int8", "dynamic"), search=True, apart=False)
+
+    assert any("float activations" in name for name in found)
+    assert all(conversion.proof.error <= 0.05 for conversion in found.values())
