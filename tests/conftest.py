@@ -1,1 +1,16 @@
-"""What all tests share; its folder is on the path, so that `forms` can be imported."""
+"""What all tests share; this folder is on the path, so that `forms` can be imported."""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Where the public series have to be there (EDGELSTM_DATA_REQUIRED), a test on them that was skipped has failed."""
+    report = yield
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and item.get_closest_marker("data") and os.environ.get("EDGELSTM_DATA_REQUIRED"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although EDGELSTM_DATA_REQUIRED is set: {report.longrepr}"
+    return report
