@@ -120,7 +120,7 @@ def lower(model: Any, lookback: int | None = None, calls: bool = True) -> bytes:
     def forward(*inputs: Any) -> dict[str, Any]:
         # weights go in as constants: a recurrent op has them in its file, not as inputs
         weights = [tf.constant(value) for value in trainable], [tf.constant(value) for value in others]
-        given = _structured(model, inputs)
+        given = structured(model, inputs)
         outputs, _ = model.stateless_call(*weights, given, training=False)
         return {f"output_{index:02}": tensor for index, tensor in enumerate(keras.tree.flatten(outputs))}
 
@@ -147,7 +147,8 @@ def convert_function(function: Any, specs: list[Any]) -> Graph:
     return graph
 
 
-def _structured(model: Any, inputs: tuple[Any, ...]) -> Any:
+def structured(model: Any, inputs: tuple[Any, ...]) -> Any:
+    """A model's inputs, in the order of `model.inputs`, as it takes them: a tensor, a list, a dictionary by name."""
     structure = getattr(model, "_inputs_struct", None)
     if structure is not None:
         return keras.tree.pack_sequence_as(structure, list(inputs))

@@ -58,11 +58,12 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     """What is to be converted: the model over its window."""
     import keras
 
-    from .lowering import lower
+    from .lowering import check, lower, structured
     from .schemes import Job
 
-    given = list(held) if len(held) > 1 else held[0]
-    expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(model.predict(given, verbose=0)))
+    check(model)
+    outputs = model.predict(structured(model, held), verbose=0)
+    expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(outputs))
     _tell("lowering")
     content = _for_target(lower(model, job["lookback"]), job["target"])
     written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else b""

@@ -25,6 +25,7 @@ from edgelstm.runtime.files import replacing
 from .quiet import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
+HDF5 = b"\x89HDF\r\n\x1a\n"
 PARTS = ("segments", "held", "answers")
 Array = npt.NDArray[Any]
 
@@ -80,12 +81,32 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
     except FileNotFoundError as error:
         raise ModelError(f"There is no model {path}. Check the name, or make one with `edgelstm train`.") from error
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise ModelError(_not_keras(path, error)) from error
+    except IsADirectoryError as error:
         raise ModelError(
-            f"{path} is not a Keras 3 model file ({error}). Save it with model.save('name.keras')."
+            f"{path} is a folder, such as a SavedModel, which holds a traced graph instead of layers. "
+            "Save the model where it was built: model.save('name.keras')."
         ) from error
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
     return metadata, data
+
+
+def _not_keras(path: Path, error: Exception) -> str:
+    """What another file is, and how to come by a `.keras` one."""
+    with path.open("rb") as file:
+        hdf5 = file.read(len(HDF5)) == HDF5
+    if not hdf5:
+        return f"{path} is not a Keras 3 model file ({error}). Save it with model.save('name.keras')."
+    if path.name.endswith(".weights.h5"):
+        return (
+            f"{path} holds weights alone, without layers. Build the model, then model.load_weights({path.name!r}) and "
+            "model.save('name.keras')."
+        )
+    return (
+        f"{path} is an HDF5 file, Keras' older form, which may carry code. Save it anew where you trust it: "
+        f"keras.models.load_model({path.name!r}, compile=False).save('name.keras')."
+    )
 
 
 def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:

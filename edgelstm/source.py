@@ -20,6 +20,7 @@ from .archive import Representative, load_keras, read_extras
 from .forecasting.calibration import examples_of
 from .series import read_series
 from .splitting import split, usable
+from .windowfile import read_windows
 
 Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
@@ -137,7 +138,7 @@ def _calibrated(
     shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]
     if calibration.suffix in (".npy", ".npz"):
-        arrays = _arrays(calibration, len(shapes))
+        arrays = read_windows(calibration, list(zip((tensor.name for tensor in model.inputs), shapes, strict=True)))
         window = lookback or (arrays[0].shape[1] if arrays[0].ndim > 1 else 1)
         count = len(arrays[0])
         cut = count - max(1, int(HELD_SHARE * count))
@@ -180,19 +181,3 @@ def _horizon(output: tuple[int, ...]) -> int:
 
 def _unnamed(shape: tuple[int | None, ...]) -> tuple[Channel, ...]:
     return tuple(Channel(f"channel_{i + 1}") for i in range(shape[-1] or 0)) if len(shape) == 2 else ()
-
-
-def _arrays(path: Path, inputs: int) -> tuple[Array, ...]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise ConversionError(f"There is no file {path}. Check the name.") from error
-    except (ValueError, OSError, EOFError) as error:
-        raise ConversionError(f"{path} is not a NumPy file of numbers: {error}.") from error
-    arrays = (loaded,) if isinstance(loaded, np.ndarray) else tuple(loaded[name] for name in sorted(loaded.files))
-    if len(arrays) != inputs or len({len(part) for part in arrays}) != 1 or len(arrays[0]) < 2:
-        raise ConversionError(
-            f"The model has {inputs} inputs and needs as many arrays of the same number of windows (2 or more); "
-            f"{path.name} holds shapes {[part.shape for part in arrays]}."
-        )
-    return arrays

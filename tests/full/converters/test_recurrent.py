@@ -160,7 +160,7 @@ def test_the_model_itself_stays_as_it_was():
     assert np.array_equal(model.predict(data, verbose=0)[0], expected[0])
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_other_precisions_become_single(policy):
     keras.utils.set_random_seed(4)
     model = keras.Sequential(

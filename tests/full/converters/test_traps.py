@@ -148,3 +148,16 @@ def test_windows_with_nan_are_refused():
 
     with pytest.raises(ConversionError, match="finite"):
         convert("unused.keras", data, smooth(20))
+
+
+def test_inputs_by_name_are_fed_by_name():
+    """Keras sorts a dictionary's inputs by their names; both have the same shape here."""
+    keras.utils.set_random_seed(1)
+    late, early = keras.Input((T, F), name="z"), keras.Input((T, F), name="a")
+    model = keras.Model({"z": late, "a": early}, L.Dense(2)(L.Concatenate()([L.LSTM(4)(late), L.GRU(3)(early)])))
+    data = {"a": smooth(), "z": smooth(scale=3.0)[::-1]}
+
+    made = convert(model, tuple(data.values()), tuple(data.values()), ("float32",), apart=False)["float32"]
+
+    ours = run(made.flatbuffer, tuple(data.values()))[0]
+    assert np.allclose(ours, model.predict(data, verbose=0), atol=1e-6)
