@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from edgelstm.runtime.errors import ConversionError, ModelError
 
 from edgelstm.archive import read_extras
-from edgelstm.runtime.errors import ConversionError, ModelError
 from edgelstm.windowfile import read_windows
 
 INPUTS = [("flow", (4, 2)), ("context", (3,))]
