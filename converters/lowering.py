@@ -9,12 +9,17 @@ import numpy as np
 import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
+from .culprit import find
 from .flatbuffer import Graph
 from .loops import is_marked, write_out
 from .recurrent import marked
 
 OTHER_PRECISIONS = {"float16", "bfloat16", "float64"}
 FORBIDDEN = ("WHILE", "IF", "CALL_ONCE")
+
+
+class _ForeignOps(Exception):  # noqa: N818 (becomes an error that names the layer)
+    """A graph with ops that small interpreters do not have."""
 
 
 def input_shapes(model: Any, lookback: int | None = None) -> tuple[tuple[int, ...], ...]:
@@ -109,6 +114,27 @@ def lower(model: Any, lookback: int | None = None, calls: bool = True) -> bytes:
         ConversionError: If a layer has no TFLite form; it names the layer.
     """
     check(model)
+    input_shapes(model, lookback)
+    try:
+        return _lower(model, lookback, calls)
+    except ConversionError:
+        raise
+    except Exception as error:  # TensorFlow's converter raises what it likes
+        layer = find(model, lambda part: _lower(part, lookback, calls))
+        reason = str(error) if isinstance(error, _ForeignOps) else f"TensorFlow cannot convert it ({_short(error)})"
+        raise ConversionError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) has no TFLite form: {reason}. "
+            "Use another built-in layer, or leave it out of the model and compute it afterwards."
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    """An error of TensorFlow's or Keras' as a piece of a sentence."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0][:200].rstrip(".:")
+
+
+def _lower(model: Any, lookback: int | None, calls: bool) -> bytes:
     shapes = input_shapes(model, lookback)
     trainable = [np.array(variable.numpy()) for variable in model.trainable_variables]
     others = [np.array(variable.numpy()) for variable in model.non_trainable_variables]
@@ -167,7 +193,4 @@ def _check_ops(graph: Graph) -> None:
     foreign = {name for name in graph.op_names() if name in FORBIDDEN}
     foreign |= {graph.custom_name(item) for item in graph.operators if not is_marked(graph, item)} - {""}
     if foreign or graph.subgraph_count > 1:
-        raise ConversionError(
-            f"The model lowers to {', '.join(sorted(foreign)) or 'several subgraphs'}, which small interpreters do not "
-            "run. Look for a layer that loops or branches on its values."
-        )
+        raise _ForeignOps(f"it needs {', '.join(sorted(foreign)) or 'a subgraph'}, which small interpreters do not run")

@@ -11,6 +11,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 FLOAT_LIMIT = 1e-4
 INT8_LIMIT = 0.05
+ROUNDING = 1e-6  # of the largest output: what two orders of adding in single precision differ by
+STRETCH = 1.5  # times the held-back values: a fault that training rows never reached
+ALIVE = 1e-3  # of the whole output's deviation: a channel that varies less is constant
 FEW_WINDOWS = 32
 OUTSIDE_LIMIT = 0.01
 
@@ -73,6 +76,12 @@ class Proof:
     """Bytes of working memory in tflite-micro, on a 64-bit machine; 0 for another target."""
     micro_error: float = 0.0
     """RMS difference between tflite-micro's and LiteRT's outputs on the same inputs, relative."""
+    channel_error: float = 0.0
+    """RMS difference of the output channel that suffers most, as a share of that channel's own deviation."""
+    channel: int = 0
+    """Which one that is, counted through all outputs."""
+    stretched: float = 0.0
+    """RMS difference on held-back windows `STRETCH` times as large, relative; 0 where the inputs are no real numbers."""
     micro_largest: float = 0.0
     """Largest such difference, in steps of an integer output, else as it is."""
 
@@ -95,6 +104,29 @@ def relative_largest(value: Array, reference: Array) -> float:
     """Largest absolute difference as a share of the reference's standard deviation."""
     difference = value.astype(np.float64) - reference.astype(np.float64)
     return float(np.abs(difference).max(initial=0.0)) / spread(reference)
+
+
+def lowering_limit(reference: Array) -> float:
+    """Largest relative difference that a float form may have: `FLOAT_LIMIT`, and the last bits of a large offset.
+
+    >>> round(lowering_limit(np.array([-1.0, 1.0])), 6), round(lowering_limit(np.array([999.9, 1000.1])), 4)
+    (0.000101, 0.0101)
+    """
+    return FLOAT_LIMIT + ROUNDING * float(np.abs(reference).max(initial=0.0)) / spread(reference)
+
+
+def channel_errors(value: Array, reference: Array) -> Array:
+    """RMS difference of each channel (the last axis) as a share of its own deviation, 0 for constant channels.
+
+    >>> channel_errors(np.array([[1.0, 0.1], [3.0, 0.1]]), np.array([[1.0, 0.1], [3.0, 0.3]])).round(2).tolist()
+    [0.0, 1.41]
+    """
+    ours, exact = (part.astype(np.float64).reshape(-1, part.shape[-1]) for part in (value, reference))
+    deviation = exact.std(axis=0)
+    alive = deviation > ALIVE * exact.std()
+    rms = np.sqrt(np.mean((ours - exact) ** 2, axis=0))
+    errors: Array = np.where(alive, rms / np.where(alive, deviation, 1.0), 0.0)
+    return errors
 
 
 def spread(values: Array) -> float:

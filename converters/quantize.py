@@ -37,7 +37,20 @@ NARROW = {"TILE", "HARD_SWISH"}  # ops without a 16-bit kernel in one of the int
 JOINS = {"CONCATENATION", "PACK"}
 PLAIN = {"ADD", "SUB", "MUL", "MEAN", "LEAKY_RELU", "HARD_SWISH", "RELU6"}
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
-DECISIONS = {"CAST", "EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "FLOOR", "ROUND", "CEIL"}
+DECISIONS = {
+    "CAST",
+    "BUCKETIZE",
+    "SIGN",
+    "EQUAL",
+    "NOT_EQUAL",
+    "LESS",
+    "LESS_EQUAL",
+    "GREATER",
+    "GREATER_EQUAL",
+    "FLOOR",
+    "ROUND",
+    "CEIL",
+}
 GATES = 4
 BIAS_LIMIT = 1 << 30  # an int32 accumulator keeps half its range for the products
 CELL_EXPONENTS = (-15, -9)  # of two: what the integer kernel's tanh has a case for

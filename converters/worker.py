@@ -57,12 +57,17 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
 def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
     """What is to be converted: the model over its window."""
     import keras
+    from edgelstm.runtime.errors import ConversionError
 
     from .lowering import check, lower, structured
     from .schemes import Job
 
     check(model)
-    outputs = model.predict(structured(model, held), verbose=0)
+    try:
+        outputs = model.predict(structured(model, held), verbose=0)
+    except Exception as error:  # Keras raises what it likes
+        reason = " ".join(str(error).split())[:300]
+        raise ConversionError(f"Keras itself cannot run this model on the windows: {reason} Mend it there.") from error
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(outputs))
     _tell("lowering")
     content = _for_target(lower(model, job["lookback"]), job["target"])

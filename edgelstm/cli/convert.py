@@ -12,6 +12,8 @@ import click
 from edgelstm.cli.streams import RULE_HELP
 
 SECONDS = 0.5  # of timing, all schemes together
+BEYOND = 2.0  # times the error on held-back windows: less beyond their range needs no line
+CHANNEL_LIMIT = 0.05  # of a channel's own deviation, as of the whole output's
 NOTICEABLE = 1.1  # slower by less is noise
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
@@ -249,6 +251,16 @@ def summary(converted: Any, target: Path) -> list[str]:
         how = f"; {proof.depth} quantization, {proof.ranges or 'weights'} ranges" if proof.depth else ""
         floor = f", of which {proof.floor:.2%} is the rounding of the output alone" if proof.floor else ""
         lines.append(f"  float → {proof.scheme:14} {proof.error:.2%} (RMS){floor}{how}")
+    if proof.stretched > BEYOND * proof.error:
+        lines.append(
+            f"  … on larger inputs     {proof.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back ones: "
+            "8 bits end there; --scheme dynamic does not"
+        )
+    if proof.channel_error > CHANNEL_LIMIT:
+        lines.append(
+            f"  Warning: output channel {proof.channel} differs by {proof.channel_error:.1%} of its own deviation, which is "
+            "small beside the others'; --scheme float16 keeps it"
+        )
     if proof.steps:
         lines.append(
             f"  one row a call         over {proof.steps:,} samples without a reset; {proof.late_error:.2%} in the last tenth; "

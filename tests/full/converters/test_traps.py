@@ -161,3 +161,35 @@ def test_inputs_by_name_are_fed_by_name():
 
     ours = run(made.flatbuffer, tuple(data.values()))[0]
     assert np.allclose(ours, model.predict(data, verbose=0), atol=1e-6)
+
+
+class Erf(L.Layer):
+    """Of TensorFlow's ops one that TFLite has not."""
+
+    def call(self, x):
+        return keras.ops.erf(x)
+
+
+def test_a_layer_without_a_tflite_form_is_named_within_a_nested_model():
+    culprit = keras.Sequential([keras.Input((4,)), L.Dense(3), Erf(name="bell")])
+    with pytest.raises(ConversionError, match=r"'bell' \(Erf\).*needs Erf.*afterwards"):
+        lower(functional(lambda x: L.Dense(2)(culprit(L.LSTM(4)(x))), (T, F)))
+
+
+def test_a_channel_that_varies_little_beside_the_others_is_pointed_at():
+    keras.utils.set_random_seed(3)
+    model = stack(L.LSTM(6), L.Dense(2))
+    model.layers[1].kernel.assign(model.layers[1].kernel * np.array([1, 3e-3], np.float32))
+
+    made = convert(model, smooth(60), smooth(20), ("int8", "float16"), apart=False)
+
+    assert made["int8"].proof.error <= 0.03
+    assert (made["int8"].proof.channel, made["float16"].proof.channel_error <= 0.05) == (1, True)
+    assert made["int8"].proof.channel_error > 0.05
+
+
+def test_larger_inputs_than_the_representative_ones_are_tried():
+    keras.utils.set_random_seed(3)
+    made = convert(stack(L.LSTM(6), L.Dense(2)), smooth(60), smooth(20), ("int8", "dynamic"), apart=False)
+
+    assert made["dynamic"].proof.stretched <= 0.03 < made["int8"].proof.stretched
