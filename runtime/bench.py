@@ -23,6 +23,8 @@ from .bundle import parse_bundle, read_model_file
 from .errors import InterpreterError, ModelError
 from .interpreter import TFLiteModel
 
+STREAMING = "streaming"  # the form of a file that eats one row a call
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -90,6 +92,8 @@ class Benchmark:
     """SHA-256 of the Keras model that it was converted from, hex; empty for a file of another tool."""
     scheme: str = ""
     """Its quantization scheme; empty for a file of another tool."""
+    form: str = ""
+    """`streaming` for one row a call, x86 or micro for a target's; empty for plain windows."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -112,23 +116,24 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
     content = read_model_file(path)
     model = load(content, threads)
     latency = measure(bare_call(model), seconds)
-    source, scheme, _ = _identity(content)
+    source, scheme, form = _identity(content)
     start = start_up(path, threads)
-    return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme)
+    return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme, form)
 
 
 def load(content: bytes, threads: int = 1) -> TFLiteModel:
     """A model file's network in the form that a device gives it."""
-    return TFLiteModel(content, threads, target=_identity(content)[2])
+    form = _identity(content)[2]
+    return TFLiteModel(content, threads, target="" if form == STREAMING else form)
 
 
 def _identity(content: bytes) -> tuple[str, str, str]:
-    """Source hash, scheme and target of a model file; empty for one that carries no metadata of ours."""
+    """Source hash, scheme and form of a model file; empty for one that carries no metadata of ours."""
     try:
         metadata = parse_bundle(content).metadata
     except ModelError:
         return "", "", ""
-    return metadata.source, metadata.scheme, metadata.target
+    return metadata.source, metadata.scheme, STREAMING if metadata.stateful else metadata.target
 
 
 def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:

@@ -160,7 +160,7 @@ def _scheme(
 def _notes(converted: Converted) -> list[str]:
     proof, notes = converted.conversion.proof, []
     if converted.bundle.metadata.stateful:
-        notes.append("it eats one row a call and keeps its state; its output error is that against its float form")
+        notes.append("one row a call, state kept between calls; the output error is that against its own float form")
     if proof.error > INT8_LIMIT:
         notes.append(
             f"its output differs from float by {proof.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "

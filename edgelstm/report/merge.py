@@ -45,7 +45,7 @@ def _read(path: Path) -> tuple[Benchmark, ...]:
 
 
 def _matched(report: Report, found: Measured) -> Measured:
-    schemes = {scheme.scheme for scheme in report.made_schemes}
+    schemes = {scheme.scheme: scheme.bench.form if scheme.bench else "" for scheme in report.made_schemes}
     again = f"Measure this report's files there: {bench_command(report, found.file.removesuffix('.json'))}"
     for result in found.results:
         if result.source != report.model.source:
@@ -57,5 +57,10 @@ def _matched(report: Report, found: Measured) -> Measured:
         if result.scheme not in schemes:
             raise ModelError(
                 f"{found.file} holds scheme {result.scheme}; this report has {', '.join(sorted(schemes))}. {again}"
+            )
+        if result.form != schemes[result.scheme]:
+            theirs, ours = (f"the form {form}" if form else "windows" for form in (result.form, schemes[result.scheme]))
+            raise ModelError(
+                f"{found.file} was measured on {theirs}: {result.model}; this report is on {ours}. {again}"
             )
     return found

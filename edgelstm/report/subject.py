@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.metadata import Metadata
 from edgelstm.runtime.recipe import SECTION as FORECAST
 from edgelstm.runtime.timeparse import LABEL_NAMES
-from edgelstm.series import Series, read_series
+from edgelstm.series import Series, read_labels, read_series
 from edgelstm.source import Source
 
 from .answers import Answers
 from .detection import Judge
 from .forecasts import forecast_examples, held_examples
 from .windows import Windows
+
+MOST_ROWS = 50_000  # that are replayed, one by one and for every scheme: about a minute for a small model
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class Subject:
                 f"A {metadata.kind} model gives no score, so that {data.name} cannot judge it. "
                 "Leave --data out, or name its --kind."
             )
-        judge = Judge(_rows(metadata, data, label_column, time_column), metadata.window)
-        return cls(source, data.name, windows, judge)
+        series = _rows(metadata, data, label_column, time_column)
+        part = stretch(series)
+        judge = Judge(part_of(series, part), metadata.window)
+        return cls(source, data.name + _cut(series, part), windows, judge)
 
     @classmethod
     def _of_forecaster(cls, source: Source, data: Path | None, time_column: str | None) -> Subject:
@@ -101,6 +105,37 @@ def _rows(metadata: Metadata, data: Path, label_column: str | None, time_column:
     return series
 
 
+def stretch(series: Series) -> slice:
+    """Which rows are judged: all of a series of usual length, of a longer one those with most anomalous rows.
+
+    Which stretch is taken depends on the labels alone, not on any model. Without labels it is the newest.
+    """
+    rows = len(series.values)
+    if rows <= MOST_ROWS:
+        return slice(0, rows)
+    if series.labels is None:
+        return slice(rows - MOST_ROWS, rows)
+    counts = np.cumsum(np.concatenate([[0], read_labels(series.labels)]))
+    held = counts[MOST_ROWS:] - counts[:-MOST_ROWS]
+    start = len(held) - 1 - int(np.argmax(held[::-1]))
+    return slice(start, start + MOST_ROWS)
+
+
+def part_of(series: Series, part: slice) -> Series:
+    """A stretch of a raw series."""
+    values = series.values[part]
+    labels = None if series.labels is None else series.labels[part]
+    return replace(series, values=values, time=series.time[part], labels=labels, segments=((0, len(values)),))
+
+
+def _cut(series: Series, part: slice) -> str:
+    rows = len(series.values)
+    if rows <= MOST_ROWS:
+        return ""
+    why = "the newest" if series.labels is None else "those with most anomalous ones"
+    return f", rows {part.start + 1:,} to {part.stop:,} of {rows:,} ({why})"
+
+
 def find_labels(data: Path, channels: tuple[str, ...]) -> str | None:
     """The label column of a CSV file by its usual names, None where there is none."""
     names = {str(name).lower(): str(name) for name in read_frame(data).columns if str(name) not in channels}
@@ -109,7 +144,7 @@ def find_labels(data: Path, channels: tuple[str, ...]) -> str | None:
 
 def _own_rows(metadata: Metadata, parts: tuple[Any, ...]) -> Judge | None:
     """The longest stretch of representative rows as a series in sensor units."""
-    longest = np.asarray(max(parts, key=len))
+    longest = np.asarray(max(parts, key=len))[-MOST_ROWS:]
     if metadata.scaler is None or len(longest) < metadata.window + metadata.horizon:
         return None
     values = metadata.scaler.inverse(longest)

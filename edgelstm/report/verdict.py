@@ -103,8 +103,17 @@ def remarks(report: Report) -> tuple[str, ...]:
     if metric is not None:
         said += _certainty(report, metric)
     said += [f"There is no {scheme.scheme} file: {scheme.refused}" for scheme in report.schemes if scheme.refused]
-    said += [f"{scheme.scheme}: {note}." for scheme in report.schemes for note in scheme.notes]
+    said += [f"{', '.join(names)}: {note}." for note, names in _noted(report).items()]
     return (*said, *(f"About the representative rows: {warning}." for warning in report.warnings))
+
+
+def _noted(report: Report) -> dict[str, list[str]]:
+    """Names of the schemes that each note is about."""
+    found: dict[str, list[str]] = {}
+    for scheme in report.schemes:
+        for note in scheme.notes:
+            found.setdefault(note, []).append(scheme.scheme)
+    return found
 
 
 def _certainty(report: Report, metric: Metric) -> list[str]:
@@ -123,9 +132,8 @@ def _certainty(report: Report, metric: Metric) -> list[str]:
 
 def bench_command(report: Report, target: str) -> str:
     """What measures the files of this report on another machine."""
-    return (
-        f"edgelstm bench {report.model.name.removesuffix('.keras')}.*.tflite --json > {target.split()[-1].lower()}.json"
-    )
+    files = " ".join(scheme.file for scheme in report.made_schemes)
+    return f"edgelstm bench {files} --json > {target.split()[-1].lower()}.json"
 
 
 def _all_times(report: Report) -> list[tuple[Machine, Mapping[str, Benchmark]]]:

@@ -7,31 +7,25 @@ import itertools
 import json
 import shutil
 import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import edgelstm, here
 
 from edgelstm.report.bootstrap import concatenated, cut_blocks, draws, interval, resample
 from edgelstm.report.page import render
 from edgelstm.report.results import Drop, Scheme, read_report
+from edgelstm.report.subject import MOST_ROWS, part_of, stretch
 from edgelstm.report.tables import costs, losses
 from edgelstm.report.verdict import keeps_quality, remarks, verdicts
 from edgelstm.report.windows import Windows, figures
+from edgelstm.series import Series
 
-COMMAND = str(Path(sys.executable).with_name("edgelstm"))
 PUMP = Path(__file__).parents[2] / "calibration_data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def edgelstm(*arguments, code=0):
-    """Run a command as a user would."""
-    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == code, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +41,7 @@ def folder(tmp_path_factory):
         (folder / f"{name}.csv").write_text("".join(lines[: rows + 1]))
     options = Options(Architecture(units=(8,)), lookback=12, epochs=4)
     train(read_series([folder / "normal.csv"]), options).save(folder / "pump.keras")
-    done = edgelstm("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
+    done = here("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
     (folder / "stdout.txt").write_text(done.stdout)
     return folder
 
@@ -274,7 +268,7 @@ def test_a_measurement_from_a_pi_is_merged_and_marked(folder, report, measured, 
     shutil.copytree(folder / "report", tmp_path / "report")
     before = next(verdict for verdict in verdicts(report) if verdict.target == "Raspberry Pi")
 
-    edgelstm("report", "-o", tmp_path / "report", "--bench", tmp_path / "pi5.json")
+    here("report", "-o", tmp_path / "report", "--bench", tmp_path / "pi5.json")
 
     merged = read_report((tmp_path / "report/report.json").read_text(), "report.json")
     after = next(verdict for verdict in verdicts(merged) if verdict.target == "Raspberry Pi")
@@ -290,13 +284,36 @@ def test_a_stranger_s_measurement_is_refused(folder, measured, tmp_path):
     (tmp_path / "no.json").write_text('{"p50": 3}')
     before = (folder / "report/report.json").read_bytes()
 
-    other = edgelstm("report", "-o", folder / "report", "--bench", tmp_path / "pi.json", code=1).stderr
-    none = edgelstm("report", "-o", folder / "report", "--bench", tmp_path / "no.json", code=1).stderr
+    other = here("report", "-o", folder / "report", "--bench", tmp_path / "pi.json", code=1).stderr
+    none = here("report", "-o", folder / "report", "--bench", tmp_path / "no.json", code=1).stderr
 
+    (tmp_path / "stream.json").write_text(json.dumps([{**measured[0], "form": "streaming"}]))
+    stream = here("report", "-o", folder / "report", "--bench", tmp_path / "stream.json", code=1).stderr
+
+    assert "measured on the form streaming" in stream
+    assert "this report is on windows" in stream
     assert "measured on another model" in other
     assert "not a result of `edgelstm bench" in none
     assert len(other.splitlines()) == len(none.splitlines()) == 1
     assert (folder / "report/report.json").read_bytes() == before
+
+
+# -- long series -----------------------------------------------------------------------------------------------------
+
+
+def test_of_a_long_series_the_stretch_with_most_anomalous_rows_is_judged_and_named():
+    rows = MOST_ROWS + 30_000
+    labels = np.full(rows, "0")
+    labels[100:300] = labels[60_000:61_000] = "1"
+    series = Series(np.zeros((rows, 1)), np.arange(float(rows)), ("a",), 1.0, ((0, rows),), labels)
+    part = stretch(series)
+    judged = part_of(series, part)
+
+    assert part == slice(30_000, rows)
+    assert judged.time[0] == 30_000
+    assert (judged.labels == "1").sum() == 1000
+    assert stretch(replace(series, labels=None)) == slice(30_000, rows)
+    assert stretch(part_of(series, slice(0, 500))) == slice(0, 500)
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------
@@ -306,8 +323,8 @@ def test_bad_input_is_one_line_and_leaves_no_file(folder, tmp_path):
     (tmp_path / "no.keras").write_bytes(b"hello")
     model, out = folder / "pump.keras", tmp_path / "out"
 
-    assert "not a Keras 3 model" in edgelstm("report", tmp_path / "no.keras", "-o", out, code=1).stderr
-    assert "gone.csv" in edgelstm("report", model, "--data", tmp_path / "gone.csv", "-o", out, code=1).stderr
-    assert "int7" in edgelstm("report", model, "--schemes", "int7", "-o", out, code=2).stderr
-    assert "report.json" in edgelstm("report", "-o", out, "--bench", tmp_path / "no.keras", code=1).stderr
+    assert "not a Keras 3 model" in here("report", tmp_path / "no.keras", "-o", out, code=1).stderr
+    assert "gone.csv" in here("report", model, "--data", tmp_path / "gone.csv", "-o", out, code=1).stderr
+    assert "int7" in here("report", model, "--schemes", "int7", "-o", out, code=2).stderr
+    assert "report.json" in here("report", "-o", out, "--bench", tmp_path / "no.keras", code=1).stderr
     assert list(out.iterdir()) == []

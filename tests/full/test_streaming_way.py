@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from test_way import PUMP, edgelstm, refused
+from commands import edgelstm, here
+from test_way import PUMP, refused
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def stream(tmp_path_factory):
     (folder / "normal.csv").write_text("".join(rows[:1801]))
     (folder / "faults.csv").write_text(PUMP.joinpath("pump_faults.csv").read_text())
     options = ("--kind", "forecaster", "--streaming", "--lookback", "16", "--units", "8", "--epochs", "2")
-    edgelstm("train", folder / "normal.csv", "-o", folder / "pump.keras", *options)
+    here("train", folder / "normal.csv", "-o", folder / "pump.keras", *options)
     edgelstm("convert", folder / "pump.keras", "--int8", "--streaming")
     return folder
 
@@ -84,8 +85,8 @@ def test_the_same_file_converts_windowed_too(stream):
 
 def test_a_window_model_is_refused_by_its_layer(stream, tmp_path):
     options = ("--lookback", "8", "--epochs", "1", "--units", "4")
-    edgelstm("train", stream / "normal.csv", "-o", tmp_path / "w.keras", "--kind", "forecaster", *options)
-    edgelstm("train", stream / "normal.csv", "-o", tmp_path / "a.keras", *options)
+    here("train", stream / "normal.csv", "-o", tmp_path / "w.keras", "--kind", "forecaster", *options)
+    here("train", stream / "normal.csv", "-o", tmp_path / "a.keras", *options)
 
     assert "'flat' (Flatten)" in refused("convert", tmp_path / "w.keras", "--int8", "--streaming")
     assert "stays windowed" in refused("convert", tmp_path / "a.keras", "--int8", "--streaming")

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,18 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import edgelstm, here
 
+from edgelstm.quiet import load_tensorflow
 from edgelstm.searching import Found, Tried, reason
 
-COMMAND = str(Path(sys.executable).with_name("edgelstm"))
+load_tensorflow()
+
+import keras  # noqa: E402
+
 PUMP = Path(__file__).parents[2] / "calibration_data"
-
-
-def edgelstm(*arguments, code=0, **options):
-    """Run a command as a user would."""
-    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, **options)
-    assert done.returncode == code, done.stderr
-    return done
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +77,7 @@ def test_score_and_run_agree_row_by_row(way, tmp_path):
 
 def test_keras_float_and_int8_are_measured_alike(way):
     found = [
-        json.loads(edgelstm("evaluate", way / name, way / "faults.csv", "--json").stdout)
+        json.loads(here("evaluate", way / name, way / "faults.csv", "--json").stdout)
         for name in ("pump.keras", "pump.float32.tflite", "pump.int8.tflite")
     ]
 
@@ -142,7 +141,7 @@ def test_a_spike_far_outside_the_range_does_not_vanish_in_int8(way, tmp_path):
 
 
 def test_rows_can_be_kept_out_of_the_model_file(way, tmp_path):
-    edgelstm("train", way / "normal.csv", "-o", tmp_path / "m.keras", "--no-embed", "--epochs", "1", "--lookback", "8")
+    here("train", way / "normal.csv", "-o", tmp_path / "m.keras", "--no-embed", "--epochs", "1", "--lookback", "8")
     refused = edgelstm("convert", tmp_path / "m.keras", "--int8", code=1)
 
     assert "edgelstm.npz" not in zipfile.ZipFile(tmp_path / "m.keras").namelist()
@@ -150,11 +149,8 @@ def test_rows_can_be_kept_out_of_the_model_file(way, tmp_path):
 
 
 def test_a_foreign_model_converts_with_a_calibration_file(way, tmp_path):
-    code = (
-        "import keras; m = keras.Sequential([keras.Input((10, 5)), keras.layers.LSTM(6, return_sequences=True),"
-        f"keras.layers.Dense(5)]); m.save({str(tmp_path / 'theirs.keras')!r})"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    layers = [keras.Input((10, 5)), keras.layers.LSTM(6, return_sequences=True), keras.layers.Dense(5)]
+    keras.Sequential(layers).save(tmp_path / "theirs.keras")
 
     edgelstm("convert", tmp_path / "theirs.keras", "--int8", "--calibration", way / "normal.csv", "--allow-drop")
     said = json.loads(edgelstm("inspect", tmp_path / "theirs.int8.tflite", "--json").stdout)
@@ -208,14 +204,21 @@ def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
     assert "not a Keras 3 model" in refused("convert", tmp_path / "no.keras")
 
 
-def test_a_lambda_layer_is_not_run(way, tmp_path):
-    code = (
-        "import keras; m = keras.Sequential([keras.Input((10, 5)), keras.layers.Lambda(lambda x: x),"
-        f"keras.layers.LSTM(4)]); m.save({str(tmp_path / 'code.keras')!r})"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+def run_code(inputs):
+    """What a stranger's file might do when it is loaded."""
+    open("ran", "w").close()
+    return inputs
 
-    refused("convert", tmp_path / "code.keras", "--calibration", way / "normal.csv")
+
+def test_a_lambda_layer_is_not_run(way, tmp_path):
+    layers = [keras.Input((10, 5)), keras.layers.Lambda(run_code), keras.layers.LSTM(4)]
+    keras.Sequential(layers).save(tmp_path / "code.keras")
+    (tmp_path / "ran").unlink(missing_ok=True)
+
+    said = refused("convert", tmp_path / "code.keras", "--calibration", way / "normal.csv", cwd=tmp_path)
+
+    assert "Lambda" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["code.keras"]
 
 
 def test_too_little_data_is_said_before_training(tmp_path):
@@ -229,18 +232,27 @@ def test_a_missing_folder_is_said_at_once(way, tmp_path):
     assert "folder" in refused("train", way / "normal.csv", "-o", tmp_path / "none/m.keras")
 
 
-def test_a_full_disk_leaves_nothing_half_written(way, tmp_path):
-    """A file size limit stands for the full disk: root may write everywhere else."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))  # noqa: E731
-    import signal
+def small_files(most=2048):
+    """Limits the size of files, before a program starts: stands for a full disk, as root may write everywhere else."""
 
     def prepare():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        limit()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    target = tmp_path / "scores.csv"
-    refused("score", way / "pump.int8.tflite", way / "faults.csv", "-o", target, preexec_fn=prepare)
+    return prepare
 
+
+@pytest.mark.parametrize("command", ["score", "train", "convert"])
+def test_a_full_disk_leaves_nothing_half_written(way, tmp_path, command):
+    """Conversions work in the folder for temporary files, which is full, too."""
+    words = {
+        "score": ("score", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "scores.csv"),
+        "train": ("train", way / "normal.csv", "-o", tmp_path / "m.keras", "--epochs", "1", "--lookback", "8"),
+        "convert": ("convert", way / "pump.keras", "--int8", "-o", tmp_path / "m.tflite"),
+    }[command]
+    said = refused(*words, preexec_fn=small_files(), env={**os.environ, "TMPDIR": str(tmp_path)})
+
+    assert "Cannot" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -311,7 +323,7 @@ def test_a_search_by_labels_measures_detection(way, tmp_path):
 
     drops = [model["drop"] for model in said["search"]["tried"] if model["fits"]]
     keras, small = (
-        json.loads(edgelstm("evaluate", file, way / "faults.csv", "--json").stdout)["vus_pr"]
+        json.loads(here("evaluate", file, way / "faults.csv", "--json").stdout)["vus_pr"]
         for file in (way / "pump.keras", tmp_path / "small.tflite")
     )
     assert drops == [pytest.approx(keras - small, abs=1e-6)]
