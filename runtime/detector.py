@@ -155,8 +155,10 @@ class Detector:
         values: list[float] = array.tolist()
         return values
 
-    def _decide(self, index: int, time: float | None, error: Iterable[float], status: str) -> Result:
-        score, parts = self.scorer.update(error)
+    def _decide(
+        self, index: int, time: float | None, error: Iterable[float], status: str, masked: tuple[int, ...] = ()
+    ) -> Result:
+        score, parts = self.scorer.update(error, masked)
         threshold = self.threshold
         if threshold is None:
             return Result(time, score, None, False, parts, status, self._watch(index, time))
@@ -196,12 +198,12 @@ class Detector:
             return Result(time, None, self.threshold, False, None, status, events)
         kept = [0.0 if channel in masked else value for channel, value in enumerate(error)]
         if self.faults.blind:
-            score, parts = self.scorer.update(kept)
+            score, parts = self.scorer.update(kept, masked)
             anomaly = self.threshold is not None and score > self.threshold
             event = self.decider.finish()
             events += (event,) if event else ()
             return Result(time, score, self.threshold, anomaly, parts, admission.status, events)
-        result = self._decide(index, time, kept, admission.status)
+        result = self._decide(index, time, kept, admission.status, masked)
         return result._replace(events=events + result.events)
 
     def _held_error(self, values: list[float], held: tuple[int, ...]) -> list[float] | None:

@@ -6,7 +6,7 @@ High always means anomalous. Scoring says how unusual a sample is; deciding (thr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from operator import mul, sub
 
@@ -74,7 +74,7 @@ class Scorer:
         """Absolute error a channel, shape (F,), of a scaled raw window (W, F) and its reconstruction."""
         return mean_error(target, output, self.scoring.rows)
 
-    def update(self, error: Iterable[float]) -> tuple[float, tuple[float, ...]]:
+    def update(self, error: Iterable[float], masked: Collection[int] = ()) -> tuple[float, tuple[float, ...]]:
         """The newest sample's score and each channel's part in it.
 
         Plain floats, `fsum` and no BLAS: the same bits on every platform, and for a handful of channels several
@@ -82,6 +82,7 @@ class Scorer:
 
         Args:
             error: Error a channel, signed or absolute, shape (F,), scaled units.
+            masked: Channels whose error is none; only `DualScorer` has to know.
 
         Returns:
             The smoothed score, and each channel's term of the squared score, shape (F,).

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from edgelstm.runtime.dual import DUAL, DualScorer, fit_dual, scorer_of
+from edgelstm.runtime.dual import DUAL, GUARD, DualScorer, fit_dual, scorer_of
 from edgelstm.runtime.scoring import Scoring
 
 NORMAL = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 10.0, 0.1]
@@ -68,9 +68,39 @@ def test_a_state_goes_on_where_it_was_taken(scorer):
     assert scores(other, NORMAL[100:200]) == scores(scorer, NORMAL[100:200])
 
 
+def test_what_is_usual_is_followed_as_if_sample_by_sample(scorer):
+    """Block by block for its cost: after a thousand samples levels and spreads agree within a few thousandths."""
+    fitted, drifting = scorer.scoring, NORMAL[:992] * 1.05 + [0.1, 0.0, 0.0]
+    rate, level, spread = 1 / fitted.memory, np.array(fitted.level), np.array(fitted.spread)
+    for error in drifting:
+        z = error / fitted.scale
+        off = np.array([np.sqrt(np.abs(z)).mean(), *z]) - level
+        level, spread = level + rate * off, spread + rate * (np.minimum(off**2, GUARD**2 * spread) - spread)
+    scores(scorer, drifting)
+
+    assert scorer.state()["level"] == pytest.approx(level.tolist(), abs=0.01)
+    assert scorer.state()["spread"] == pytest.approx(spread.tolist(), rel=0.01)
+
+
+@pytest.mark.parametrize("size", [100.0, 1e12])
+def test_a_single_error_is_forgotten_within_a_hundred_samples_however_large(scorer, size):
+    found = scores(scorer, [[size, 0.0, 0.0], *NORMAL[:100]])
+
+    assert found[0] > 30
+    assert max(found[40:]) < 4
+
+
+def test_a_dead_channel_teaches_nothing(scorer):
+    before = scorer.state()
+    for error in NORMAL[:1600]:
+        scorer.update([0.0, *error[1:]], masked=(0,))
+
+    assert scorer.state()["spread"][1] == before["spread"][1]
+
+
 def test_a_state_of_another_model_is_refused(scorer):
     with pytest.raises(ValueError, match="channels"):
-        scorer.restore({"means": [0.0], "level": [0.0], "spread": [1.0]})
+        scorer.restore({"size": 0.0, "lean": [0.0], "level": [0.0], "spread": [1.0], "recent": []})
 
 
 def test_reset_forgets_recent_samples_but_not_what_is_usual(scorer):
