@@ -9,7 +9,9 @@ import numpy as np
 
 from .flatbuffer import FLOAT16, FLOAT32, Graph
 from .observe import Observations
-from .quantize import LSTM, Plan, quantize
+from .plan import Plan
+from .quantize import quantize
+from .rules import LSTM
 
 MOST_LAYERS = 6  # the heaviest are tried one by one: at most 6 + 4 models a base
 NAMES = {LSTM: "LSTM", "FULLY_CONNECTED": "dense"}

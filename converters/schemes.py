@@ -17,6 +17,7 @@ from .micro import prove
 from .mixing import half_weights, mixtures
 from .observe import METHODS, Observations, observe, run
 from .oldest import missing
+from .plan import Plan
 from .proof import (
     FLOAT_LIMIT,
     INT8_LIMIT,
@@ -28,7 +29,8 @@ from .proof import (
     relative_rms,
     spread,
 )  # fmt: skip
-from .quantize import LSTM, Plan, quantize
+from .quantize import quantize
+from .rules import LSTM
 
 Array = npt.NDArray[Any]
 Windows = tuple[Array, ...]

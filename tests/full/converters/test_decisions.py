@@ -4,7 +4,8 @@ import numpy as np
 from conftest import F, L, T, keras, stack
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.plan import Plan
+from edgelstm.converters.quantize import quantize
 
 
 def agree(model, data):

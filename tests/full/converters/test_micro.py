@@ -9,7 +9,8 @@ from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.micro import portable, prove
 from edgelstm.converters.observe import observe, run
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.plan import Plan
+from edgelstm.converters.quantize import quantize
 from edgelstm.runtime.errors import ConversionError
 
 needs_micro = pytest.mark.skipif(

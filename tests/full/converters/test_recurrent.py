@@ -9,8 +9,9 @@ from edgelstm.converters import loops
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.lowering import in_float32, lower
 from edgelstm.converters.observe import observe, run
+from edgelstm.converters.plan import Plan
 from edgelstm.converters.proof import relative_rms
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.quantize import quantize
 from edgelstm.runtime.errors import ConversionError
 
 LSTM, RNN = "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"

@@ -7,7 +7,8 @@ import reference
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.plan import Plan
+from edgelstm.converters.quantize import quantize
 from edgelstm.runtime.interpreter import TFLiteModel
 from hypothesis import given, settings
 from hypothesis import strategies as st

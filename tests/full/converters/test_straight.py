@@ -9,7 +9,8 @@ from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import INT8, INT16, Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.plan import Plan
+from edgelstm.converters.quantize import quantize
 from old_runtime import run_on_tflite_runtime
 
 

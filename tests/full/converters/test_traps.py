@@ -7,7 +7,8 @@ from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import INT16, Graph
 from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
-from edgelstm.converters.quantize import Plan, quantize
+from edgelstm.converters.plan import Plan
+from edgelstm.converters.quantize import quantize
 from edgelstm.converters.schemes import Job, convert_all
 from edgelstm.runtime.errors import ConversionError
 

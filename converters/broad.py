@@ -1,0 +1,87 @@
+"""Rules for the straight path: 16 bits on it, from the input to the output, see `straight`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from .flatbuffer import INT8, INT16, INT64, Quantization
+from .integers import halves, to_integers, wide
+from .straight import REACH
+from .twins import Twins
+
+
+def dense(t: Twins, operator: Any) -> bool:
+    """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits."""
+    source, output = int(operator.inputs[0]), int(operator.outputs[0])
+    weights = t.constant(operator.inputs[1])
+    channels, width = weights.shape
+    shape = t.graph.tensors[source].shape
+    rows = int(np.prod(shape)) // width
+    twin, given = t.twins[source]
+    flat = t.reshaped(twin, [1, rows, 1, width], given, kind=INT16)
+    bias = (
+        t.constant(operator.inputs[2]).ravel()
+        if len(operator.inputs) > 2 and operator.inputs[2] >= 0
+        else np.zeros(channels, np.float32)
+    )
+    made = t.parameters(output)
+    parts = []
+    for part, (values, kernel) in enumerate(halves(weights.reshape(channels, 1, 1, width))):
+        index = t.graph.add_tensor(values.shape, INT8, values, kernel)
+        offsets = t.bias(bias if part == 0 else np.zeros_like(bias), given.scale[0], kernel, INT64)
+        product = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
+        t.done.append(t.graph.operator("CONV_2D", [flat, index, offsets], [product], 3, pointwise()))
+        parts.append(product)
+    total = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
+    t.done.append(t.graph.operator("ADD", parts, [total], 2, _addition()))
+    t.reshaped(total, t.graph.tensors[output].shape, made, output)
+    return True
+
+
+def add(t: Twins, operator: Any) -> bool:
+    """A sum in 16 bits."""
+    output = int(operator.outputs[0])
+    inputs = [_broad(t, int(index)) for index in operator.inputs]
+    made = t.new_twin(output, t.parameters(output))
+    t.done.append(t.graph.operator("ADD", inputs, [made], 2, _addition()))
+    return True
+
+
+def _broad(t: Twins, index: int) -> int:
+    """A tensor in 16 bits, beside the straight path."""
+    if index in t.straight:
+        return t.twins[index][0]
+    constant = t.graph.constant(index)
+    if constant is not None:
+        quantization = wide(float(constant.min()), float(constant.max()))
+        return t.graph.add_tensor(constant.shape, INT16, to_integers(constant, quantization, INT16), quantization)
+    if index in t.twins:
+        # by way of floats: tflite-runtime 2.14 has no kernel from 8 to 16 bits. A power of two between the scales
+        # makes the result exact, so the same everywhere
+        given = t.twins[index][1]
+        t.as_float(index)
+        quantization = Quantization((given.scale[0] / 128,))
+    else:
+        low, high = t.seen.range(index, "minmax")
+        quantization = wide(REACH * low, REACH * high)
+    twin = t.graph.add_tensor(t.graph.tensors[index].shape, INT16, None, quantization)
+    t.done.append(t.graph.operator("QUANTIZE", [index], [twin], 2))
+    return twin
+
+
+def pointwise(activation: int = schema.ActivationFunctionType.NONE) -> Any:
+    """Options of a convolution over single rows."""
+    options = schema.Conv2DOptionsT()
+    options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
+    options.padding = schema.Padding.VALID
+    options.fusedActivationFunction = activation
+    return options
+
+
+def _addition() -> Any:
+    options = schema.AddOptionsT()
+    options.potScaleInt16 = False  # powers of two alone would be the default
+    return options
