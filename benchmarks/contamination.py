@@ -27,7 +27,7 @@ from edgelstm.series import Series
 from edgelstm.training import Options, train
 
 KINDS = ("bearing_wear", "cavitation", "closing_valve", "leak", "stuck_sensor")
-PUMP = Options(Architecture(units=(16,)), lookback=10, epochs=12, batch_size=64, learning_rate=8e-3)
+PUMP = Options(Architecture("autoencoder", units=(16,)), lookback=10, epochs=12, batch_size=64, learning_rate=8e-3)
 FORECASTER = Options(Architecture("forecaster", units=(16,)), lookback=32, epochs=6, patience=2)
 
 

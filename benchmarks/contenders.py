@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,6 @@ from edgelstm.runtime.threshold import fit_threshold
 from protocols import Case
 
 KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"
-WINDOW = {"skab": 8, "nab": 8, "smap_msl": 32}  # rows; one for all files of a benchmark
-UNITS, EPOCHS, PATIENCE = (16,), 8, 2
 LSTMAD_UNITS = (20, 20)
 
 
@@ -39,10 +38,10 @@ class Found:
     """Bytes of the model file."""
 
 
-def everyone(benchmark: str, case: Case, seed: int) -> dict[str, Found]:
-    """Every method on one case."""
+def peers(case: Case, seed: int) -> dict[str, Found]:
+    """Every method that is not ours, on one case."""
     found = {name: by_threshold(case, *run(method, case.train, case.test, seed)) for name, method in BASELINES.items()}
-    return found | lstmad(case, seed, WINDOW[benchmark]) | ours(case, seed, WINDOW[benchmark])
+    return found | lstmad(case, seed)
 
 
 def by_threshold(case: Case, train_scores: Doubles, scores: Doubles) -> Found:
@@ -59,8 +58,8 @@ def alarms_of(scores: Doubles, limit: float, decider: Decider | None = None) -> 
     return tuple((int(event.start or 0), int(event.end or 0)) for event in events)
 
 
-def trained(case: Case, seed: int, window: int, plain: bool) -> Any:
-    """A forecaster, trained on the case's training rows alone; `plain` is LSTMAD's stack without the linear part."""
+def trained(case: Case, seed: int, plain: bool) -> Any:
+    """What `edgelstm train` makes of the case's training rows with no option; `plain` is LSTMAD's stack instead."""
     import keras
 
     from edgelstm.models import Architecture
@@ -70,9 +69,8 @@ def trained(case: Case, seed: int, window: int, plain: bool) -> Any:
     keras.backend.clear_session()
     rows = case.train
     series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, ((0, len(rows)),))
-    architecture = Architecture("forecaster", units=LSTMAD_UNITS if plain else UNITS, linear=not plain)
-    options = Options(architecture, lookback=window, epochs=EPOCHS, patience=PATIENCE, seed=seed)
-    return train(series, options)
+    architecture = Architecture(units=LSTMAD_UNITS, linear=False) if plain else Architecture()
+    return train(series, Options(architecture, seed=seed))
 
 
 def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
@@ -83,12 +81,12 @@ def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
     return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size)
 
 
-def ours(case: Case, seed: int, window: int) -> dict[str, Found]:
+def ours(case: Case, seed: int) -> dict[str, Found]:
     """Train, convert, replay both through the runtime's own code."""
     from edgelstm.conversion import convert_file
     from edgelstm.replay import batched_predict
 
-    made = trained(case, seed, window, plain=False)
+    made = trained(case, seed, plain=False)
     scaled = made.metadata.scaler.transform(case.test)
     found = {KERAS: judged(case, Detector(made.metadata, batched_predict(made.model, made.metadata, [scaled])))}
     with tempfile.TemporaryDirectory() as folder:
@@ -98,15 +96,18 @@ def ours(case: Case, seed: int, window: int) -> dict[str, Found]:
         return found | {INT8: judged(case, Detector.load(small), small.stat().st_size)}
 
 
-def lstmad(case: Case, seed: int, window: int) -> dict[str, Found]:
+def lstmad(case: Case, seed: int) -> dict[str, Found]:
     """A stacked LSTM forecaster (Malhotra et al. 2015), scored by single errors, its threshold by the quantile rule."""
     from edgelstm.runtime.calibration import fit_detector
 
     from edgelstm.replay import batched_predict
 
-    made = trained(case, seed, window, plain=True)
+    made = trained(case, seed, plain=True)
     scaler = made.metadata.scaler
     segments = [*made.representative.segments, *made.representative.held]
     predict = batched_predict(made.model, made.metadata, [*segments, scaler.transform(case.test)])
     metadata = fit_detector(made.metadata.with_(scoring=Scoring("mean"), threshold=None), predict, segments)
     return {LSTMAD: judged(case, Detector(metadata, predict))}
+
+
+GROUPS: dict[str, Callable[[Case, int], dict[str, Found]]] = {"peers": peers, "ours": ours}

@@ -19,24 +19,26 @@ from pathlib import Path
 from typing import Any
 
 import click
-from contenders import EPOCHS, PATIENCE, UNITS, WINDOW, Found, everyone
+from contenders import GROUPS, Found
 from edgelstm.runtime.calibration import rule_of
 from edgelstm.runtime.dual import DUAL
 from edgelstm.runtime.metadata import Metadata
 from judging import medians, openings, summarize
 from protocols import PROTOCOLS
 
+from edgelstm.training import Options
+
 METHODS_THRESHOLD = "99.5 % quantile of training scores, times 1 + 8 / sqrt(N), at most 2"
 
 
-def one(benchmark: str, data: Path, number: int, seed: int, kept: Path) -> dict[str, Found]:
-    """Everything about one file and seed, from the folder of finished cases where it is there."""
+def one(benchmark: str, data: Path, number: int, group: str, seed: int, kept: Path) -> dict[str, Found]:
+    """A group of methods on one file with one seed, from the folder of finished cases where it is there."""
     case = list(PROTOCOLS[benchmark](data))[number]
-    path = kept / f"{benchmark}.{seed}.{case.name}.pickle"
+    path = kept / f"{benchmark}.{group}.{seed}.{case.name}.pickle"
     if path.exists():
         found: dict[str, Found] = pickle.loads(path.read_bytes())
         return found
-    found = everyone(benchmark, case, seed)
+    found = GROUPS[group](case, seed)
     beside = path.with_suffix(f".{os.getpid()}")
     beside.write_bytes(pickle.dumps(found))
     beside.replace(path)
@@ -54,15 +56,20 @@ def write_predictions(folder: Path, found: Found, benchmark: str) -> None:
             write((row, "" if score != score else f"{score:.6g}", int(flag)))
 
 
-def record(benchmark: str, files: int, seeds: int, collected: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def record(
+    benchmark: str, files: int, seeds: int, peer_seeds: int, collected: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     """The report as JSON types."""
     ours = rule_of(Metadata("forecaster", 1, scoring=DUAL))
+    options = Options()
+    shape = options.architecture
     return {
         "benchmark": benchmark,
         "files": files,
         "options": {
-            "kind": "forecaster", "units": UNITS, "epochs": EPOCHS, "patience": PATIENCE, "window": WINDOW[benchmark],
-            "seeds": seeds,
+            "edgelstm": "train with no option", "kind": shape.kind, "units": shape.units, "epochs": options.epochs,
+            "patience": options.patience, "look-back": "chosen for each file by BIC", "seeds": seeds,
+            "seeds of other methods": peer_seeds,
         },
         "threshold": f"edgelstm: rule {ours}; other methods: {METHODS_THRESHOLD}",
         "methods": {name: medians(parts) for name, parts in collected.items()},
@@ -74,8 +81,9 @@ def record(benchmark: str, files: int, seeds: int, collected: dict[str, list[dic
 @click.option("--data", required=True, type=click.Path(path_type=Path, exists=True), help="The benchmark's folder.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where results and predictions go.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--peer-seeds", type=click.IntRange(1), help="Of the other methods.  [default: as many]")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Files at a time, one core each.")
-def main(benchmark: str, data: Path, out: Path, seeds: int, jobs: int) -> None:
+def main(benchmark: str, data: Path, out: Path, seeds: int, peer_seeds: int | None, jobs: int) -> None:
     """Run one benchmark; write OUT/detection_BENCHMARK.json and OUT/predictions/METHOD/FILE.csv (of seed 0)."""
     count = len(list(PROTOCOLS[benchmark](data)))
     kept = out / "cases"
@@ -83,20 +91,21 @@ def main(benchmark: str, data: Path, out: Path, seeds: int, jobs: int) -> None:
     collected: dict[str, list[dict[str, Any]]] = {}
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         tasks = {
-            seed: [pool.submit(one, benchmark, data, number, seed, kept) for number in range(count)]
-            for seed in range(seeds)
+            (group, seed): [pool.submit(one, benchmark, data, number, group, seed, kept) for number in range(count)]
+            for group in GROUPS
+            for seed in range(seeds if group == "ours" else peer_seeds or seeds)
         }
-        for seed, waiting in tasks.items():
+        for (group, seed), waiting in tasks.items():
             by_method: dict[str, list[Found]] = {}
             for task in waiting:
                 for name, found in task.result().items():
                     by_method.setdefault(name, []).append(found)
                     if seed == 0:
                         write_predictions(out / "predictions" / name.replace(" ", "_"), found, benchmark)
-                click.echo(f"seed {seed}: {found.case.name}", err=True)
+                click.echo(f"{group}, seed {seed}: {found.case.name}", err=True)
             for name, results in by_method.items():
                 collected.setdefault(name, []).append(summarize(results, benchmark))
-    report = record(benchmark, count, seeds, collected)
+    report = record(benchmark, count, seeds, peer_seeds or seeds, collected)
     target = out / f"detection_{benchmark}.json"
     target.write_text(json.dumps(report, indent=1) + "\n")
     for name, figures in report["methods"].items():

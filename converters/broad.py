@@ -14,7 +14,10 @@ from .twins import Twins
 
 
 def dense(t: Twins, operator: Any) -> bool:
-    """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits."""
+    """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits.
+
+    As a convolution over single rows: FULLY_CONNECTED rounds 16-bit outputs another way in tflite-runtime 2.14.
+    """
     source, output = int(operator.inputs[0]), int(operator.outputs[0])
     weights = t.constant(operator.inputs[1])
     channels, width = weights.shape

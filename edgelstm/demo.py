@@ -25,7 +25,7 @@ from .training import Options, train
 
 NORMAL, FAULTY = "pump_normal.csv", "pump_faults.csv"
 # the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores
-OPTIONS = Options(Architecture(units=(24,)), lookback=24, epochs=20, batch_size=128, learning_rate=1e-2)
+OPTIONS = Options(Architecture("autoencoder"), lookback=24, epochs=20, batch_size=128, learning_rate=1e-2)
 
 
 @dataclass(frozen=True)

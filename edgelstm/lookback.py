@@ -51,14 +51,16 @@ def autocorrelation(values: Doubles, lags: int) -> Doubles:
     return np.round(result, 12) + 0.0
 
 
-def choose_lookback(parts: Sequence[Doubles]) -> Lookback:
+def choose_lookback(parts: Sequence[Doubles], next_row: bool = False) -> Lookback:
     """The lag at which the channels' mean autocorrelation has fallen below 0.2, between 8 and 64 rows.
 
     A series that repeats itself sooner than 64 rows gets one whole period instead: the second rise of the
-    autocorrelation above 0.5.
+    autocorrelation above 0.5. What forecasts the next row alone needs no more rows than an autoregressive model does:
+    its order by the Bayesian information criterion (Schwarz 1978).
 
     Args:
         parts: Segments, each (T_i, F); the longest is looked at.
+        next_row: Whether it is for a forecast of the next row.
     """
     longest = max(parts, key=len)[:MOST]
     lags = min(4 * LONGEST, len(longest) - 1)
@@ -69,7 +71,12 @@ def choose_lookback(parts: Sequence[Doubles]) -> Lookback:
     below = np.flatnonzero(mean < FORGOTTEN)
     first = int(below[0]) if len(below) else lags
     season = _season(mean, first)
-    if season is not None and SHORTEST <= season <= most:
+    if next_row:
+        order = autoregressive_order(by_channel[: most + 1], len(longest))
+        rows = max(order, min(SHORTEST, most))
+        rule = f"an autoregressive model of order {order} forecasts the next row best (BIC)"
+        rule += "" if rows == order else f"; at least {rows} rows"
+    elif season is not None and SHORTEST <= season <= most:
         rows, rule = season, f"the series repeats itself every {season} rows"
     else:
         rows = int(np.clip(first, min(SHORTEST, most), most))
@@ -79,6 +86,36 @@ def choose_lookback(parts: Sequence[Doubles]) -> Lookback:
         if rows != first:
             rule += f"; kept within {min(SHORTEST, most)} to {most} rows"
     return Lookback(rows, rule, tuple(round(float(value), 4) for value in mean))
+
+
+def autoregressive_order(correlations: Doubles, rows: int) -> int:
+    """Order of the autoregressive model that explains the channels best for its size, by BIC.
+
+    Args:
+        correlations: Autocorrelation by lag and channel, shape (K + 1, F).
+        rows: Rows that it comes from, N.
+
+    Returns:
+        0 to K.
+
+    >>> autoregressive_order(0.9 ** np.arange(20.0)[:, None], 1000)
+    1
+    """
+    left = np.maximum(_innovations(correlations), 1e-9)
+    criterion = rows * np.log(left).mean(axis=1) + np.log(rows) * np.arange(len(left))
+    return int(np.argmin(criterion))
+
+
+def _innovations(correlations: Doubles) -> Doubles:
+    """Share of the variance that autoregressive models of order 0, 1, ... leave unexplained (Levinson-Durbin recursion)."""
+    left = np.ones_like(correlations)
+    weights = np.zeros((0, correlations.shape[1]))
+    for order in range(1, len(correlations)):
+        explained = (weights * correlations[order - 1 : 0 : -1]).sum(axis=0)
+        reflection = np.where(left[order - 1] > 1e-9, (correlations[order] - explained) / left[order - 1], 0.0)
+        weights = np.concatenate([weights - reflection * weights[::-1], [reflection]])
+        left[order] = left[order - 1] * (1 - reflection**2)
+    return left
 
 
 def _season(mean: Doubles, first: int) -> int | None:

@@ -18,8 +18,8 @@ INITIALIZERS = {"glorot": "glorot_uniform", "he": "he_normal", "orthogonal": "or
 class Architecture:
     """Shape of a network."""
 
-    kind: str = "autoencoder"
-    """autoencoder or forecaster."""
+    kind: str = "forecaster"
+    """forecaster (of the next rows) or autoencoder."""
     cell: str = "lstm"
     """lstm (fused on the device) or gru (unrolled there, larger)."""
     units: tuple[int, ...] = (24,)
@@ -49,7 +49,9 @@ class Architecture:
         if self.initializer not in INITIALIZERS:
             raise TrainingError(f"An initializer is one of {', '.join(INITIALIZERS)}; received {self.initializer!r}.")
         if self.bidirectional and self.kind == "forecaster":
-            raise TrainingError("A bidirectional forecaster would see the future. Leave --bidirectional out.")
+            raise TrainingError(
+                "A bidirectional forecaster would see the future. Leave --bidirectional out, or give --kind autoencoder."
+            )
         if self.streaming and (self.kind, self.cell, self.attention) != ("forecaster", "lstm", False):
             raise TrainingError(
                 "Streaming is for forecasters of LSTM layers without attention: a window is not there in a stream. "

@@ -174,7 +174,7 @@ def _lookback(series: Series, options: Options) -> Lookback:
             f"Training needs stretches of at least 8 complete rows; these {len(series.values)} rows hold none. "
             "Give more rows, or leave out columns full of holes with --columns."
         )
-    chosen = choose_lookback(parts)
+    chosen = choose_lookback(parts, options.architecture.kind == "forecaster" and options.horizon == 1)
     if options.lookback is None:
         return chosen
     if options.lookback < 2:

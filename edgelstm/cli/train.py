@@ -19,7 +19,7 @@ from edgelstm.cli.streams import RULE_HELP
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="DATA.csv...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write, .keras.")
 @click.option(
-    "--kind", type=click.Choice(["autoencoder", "forecaster", "classifier"]), default="autoencoder", show_default=True
+    "--kind", type=click.Choice(["forecaster", "autoencoder", "classifier"]), default="forecaster", show_default=True
 )
 @click.option(
     "--label-column",

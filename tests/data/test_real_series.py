@@ -114,10 +114,10 @@ def machine(tmp_path_factory):
     seconds = pd.to_datetime(frame["timestamp"], utc=True).map(pd.Timestamp.timestamp)
     train = folder / "train.csv"
     frame[seconds < spans[0][0]].to_csv(train, index=False)
-    return folder, data, spans, seconds, *build(folder, train)
+    # one smooth channel: what a window looks like says more than the next row
+    return folder, data, spans, seconds, *build(folder, train, "--kind", "autoencoder")
 
 
-@pytest.mark.xfail(reason="97.6 % of rows are decided alike, not 99 %: 8 bits are coarse for one smooth channel")
 def test_machine_temperature_float_and_int8_agree_in_rows_and_events(machine):
     folder, data, _, _, float_model, int8_model = machine
 

@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     for name, rows in (("normal", 1500), ("faults", 2400)):
         lines = PUMP.joinpath(f"pump_{name}.csv").read_text().splitlines(keepends=True)
         (folder / f"{name}.csv").write_text("".join(lines[: rows + 1]))
-    options = Options(Architecture(units=(8,)), lookback=12, epochs=4)
+    options = Options(Architecture("autoencoder", units=(8,)), lookback=12, epochs=4)
     train(read_series([folder / "normal.csv"]), options).save(folder / "pump.keras")
     done = here("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
     (folder / "stdout.txt").write_text(done.stdout)

@@ -13,7 +13,7 @@ from edgelstm.series import Series
 from edgelstm.splitting import split
 from edgelstm.training import Options, train
 
-SMALL = Options(Architecture(units=(4,)), lookback=4, epochs=2, batch_size=32)
+SMALL = Options(Architecture("autoencoder", units=(4,)), lookback=4, epochs=2, batch_size=32)
 
 
 def made(rows=160, channels=3, seed=0):
@@ -39,10 +39,11 @@ def options_of(*flags):
 @pytest.mark.parametrize(
     ("flags", "path", "value"),
     [
-        (["--kind", "forecaster"], "architecture.kind", "forecaster"),
+        ([], "architecture.kind", "forecaster"),
+        (["--kind", "autoencoder"], "architecture.kind", "autoencoder"),
         (["--cell", "gru"], "architecture.cell", "gru"),
         (["--units", "32,16"], "architecture.units", (32, 16)),
-        (["--bidirectional"], "architecture.bidirectional", True),
+        (["--kind", "autoencoder", "--bidirectional"], "architecture.bidirectional", True),
         (["--attention"], "architecture.attention", True),
         (["--dropout", "0.2"], "architecture.dropout", 0.2),
         (["--initializer", "he"], "architecture.initializer", "he"),
@@ -91,8 +92,8 @@ def test_stacked_cells_are_what_was_asked_for(kind, cell, name):
 
 
 def test_both_directions_double_what_a_row_is_read_by():
-    _, once = layers(units=(8,))
-    _, twice = layers(units=(8,), bidirectional=True)
+    _, once = layers(kind="autoencoder", units=(8,))
+    _, twice = layers(kind="autoencoder", units=(8,), bidirectional=True)
 
     assert twice.get_layer("encoder_1_both").output.shape[-1] == 2 * once.get_layer("encoder_1").output.shape[-1]
 
@@ -244,6 +245,16 @@ def test_the_look_back_grows_with_the_memory_of_the_series(memory, least, most):
         values[row] = memory * values[row - 1] + random.normal()
 
     assert least <= choose_lookback([values]).rows <= most
+
+
+@pytest.mark.parametrize("lag", [1, 12, 30])
+def test_a_forecaster_of_the_next_row_looks_back_as_far_as_an_autoregressive_model(lag):
+    random = np.random.default_rng(0)
+    values = random.normal(size=(4000, 2))
+    for row in range(lag, 4000):
+        values[row] += 0.8 * values[row - lag]
+
+    assert choose_lookback([values], next_row=True).rows == max(8, lag)
 
 
 def test_the_newest_rows_validate():

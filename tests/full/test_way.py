@@ -31,7 +31,7 @@ def way(tmp_path_factory):
     rows = PUMP.joinpath("pump_normal.csv").read_text().splitlines(keepends=True)
     (folder / "normal.csv").write_text("".join(rows[:1801]))
     (folder / "faults.csv").write_text(PUMP.joinpath("pump_faults.csv").read_text())
-    options = ("--lookback", "12", "--units", "8", "--epochs", "4")
+    options = ("--lookback", "12", "--units", "16", "--epochs", "4")
     edgelstm("train", folder / "normal.csv", "-o", folder / "pump.keras", *options)
     edgelstm("convert", folder / "pump.keras", "--int8", "--scheme", "float32")
     return folder
