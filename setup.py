@@ -1,10 +1,17 @@
-"""What pyproject.toml cannot say: the phrase files are gzipped on their way into the wheel, to a third of their size."""
+"""What pyproject.toml cannot say: text files are gzipped on their way into the wheel, to a third of their size."""
 
 import gzip
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+
+PACKED = (
+    "calibration_data/intents_grammar.txt",
+    "calibration_data/intents_test.csv",
+    "report/page.html.j2",
+    "runtime/live.html",
+)
 
 
 class Pack(build_py):
@@ -15,7 +22,7 @@ class Pack(build_py):
         super().run()
         if self.editable_mode:
             return
-        for path in Path(self.build_lib, "edgelstm", "calibration_data").glob("intents_*[vt]"):
+        for path in [Path(self.build_lib, "edgelstm", name) for name in PACKED]:
             Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
             path.unlink()
 

@@ -5,10 +5,9 @@ What code makes again byte for byte is not installed, and what was written by ha
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
-from edgelstm.runtime.files import write_atomic
+from edgelstm.runtime.files import read_packed, write_atomic
 
 FOLDER = Path(__file__).parent
 
@@ -23,6 +22,5 @@ def write(name: str, folder: Path) -> Path:
 
 
 def packed_text(name: str) -> str:
-    """The text of a file beside this one, gzipped where it was installed."""
-    path = FOLDER / name
-    return gzip.decompress(Path(f"{path}.gz").read_bytes()).decode() if not path.exists() else path.read_text("utf-8")
+    """The text of a file beside this one."""
+    return read_packed(FOLDER / name).decode()

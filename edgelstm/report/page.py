@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
+
+from edgelstm.runtime.files import read_packed
 
 from . import figures as draw
 from .judging import shown_scheme
 from .results import Report
 from .tables import costs, losses
 from .verdict import remarks, verdicts
+
+PAGE = Path(__file__).with_name("page.html.j2")
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,10 @@ class Plot:
 def render(report: Report) -> str:
     """The page's HTML."""
     environment = Environment(
-        loader=PackageLoader("edgelstm.report", "."), undefined=StrictUndefined, autoescape=True,
-        trim_blocks=True, lstrip_blocks=True,
+        undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["marked"] = _marked
-    return environment.get_template("page.html.j2").render(
+    return environment.from_string(read_packed(PAGE).decode()).render(
         report=report,
         subtitle=subtitle(report),
         verdicts=verdicts(report),
