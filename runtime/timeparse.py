@@ -111,20 +111,39 @@ def is_time_of_day(text: str) -> bool:
     return bool(_TIME_OF_DAY.match(text))
 
 
+class DateOrder:
+    """Learns from dates with slashes, row by row, whether the month or the day stands first.
+
+    A number above 12 is a day. So is the number that goes up by one from a date of several rows to the next.
+    """
+
+    def __init__(self) -> None:
+        self.month_first: bool | None = None
+        """None as long as every date may be read both ways."""
+        self._last = (0, 0)
+        self._several = False
+
+    def see(self, text: str) -> bool | None:
+        """Take a cell or a whole row; give what is known by now."""
+        found = SLASHED.search(text) if self.month_first is None else None
+        if not found:
+            return self.month_first
+        date, last = (int(found[1]), int(found[2])), self._last
+        if (date[0] > 12) != (date[1] > 12):
+            self.month_first = date[1] > 12
+        elif self._several and date in ((last[0], last[1] + 1), (last[0] + 1, last[1])):
+            self.month_first = date[0] == last[0]
+        self._several, self._last = date == last, date
+        return self.month_first
+
+
 def month_first(texts: Iterable[str]) -> bool | None:
-    """Whether dates with slashes have the month first, by the first that cannot be read both ways.
-
-    Args:
-        texts: Cells or whole rows.
-
-    Returns:
-        None when every date may be read both ways, or none has slashes.
+    """Whether dates with slashes have the month first, by the first evidence; None without any.
 
     >>> month_first(["1/2/2024", "1/13/2024"]), month_first(["16/12/2006 17:24"]), month_first(["1/2/2024"])
     (True, False, None)
+    >>> month_first(["1/2/2024 23:00", "1/2/2024 23:30", "1/3/2024 0:00"])
+    True
     """
-    for text in texts:
-        for first, second in SLASHED.findall(text):
-            if (int(first) > 12) != (int(second) > 12):
-                return int(second) > 12
-    return None
+    order = DateOrder()
+    return next((found for text in texts if (found := order.see(text)) is not None), None)

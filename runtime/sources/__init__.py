@@ -11,7 +11,7 @@ from .columns import Columns
 from .follow import FollowSource
 from .iterable import IterableSource
 from .sample import Sample
-from .text import PipeSource, TextSource, parse_file, parse_lines
+from .text import PipeSource, TextSource, is_regular, parse_file, parse_lines
 
 __all__ = [
     "Columns",
@@ -75,5 +75,5 @@ def open_source(spec: Spec, columns: Columns, follow: bool = False, period: floa
     if spec.scheme:
         raise ConfigError(f"{where} is of an unknown kind. A source is a file, -, or one of {', '.join(SCHEMES)}.")
     if spec.target == "-":
-        return PipeSource(columns)
+        return TextSource("-", columns) if is_regular("-") else PipeSource(columns)
     return FollowSource(spec.target, columns) if follow else TextSource(spec.target, columns)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import ConfigError, SeriesError, ShapeError
-from ..timeparse import is_time, is_time_of_day, month_first
+from ..timeparse import DateOrder, is_time, is_time_of_day
 from .cells import number, split
 from .columns import Columns, Parse, Row, read_time, short, time_name
 from .dialect import Dialect, column_names
@@ -108,7 +108,8 @@ class CsvRows:
         self._others = tuple(i for i in range(len(header)) if i not in self._picks)
         self._time = self._named_time(columns)
         self._settled = False
-        self._american = marks.month_first
+        self._order = DateOrder()
+        self._order.month_first = marks.month_first
 
     def _named_time(self, columns: Columns) -> tuple[int, ...]:
         name = columns.time or time_name([self.header[i] for i in self._others])
@@ -149,9 +150,8 @@ class CsvRows:
         return value
 
     def _moment(self, label: str) -> float | None:
-        if self._american is None:
-            self._american = month_first([label])
-        return read_time(label, self.header[self._time[0]], bool(self._american))
+        american = "/" in label and bool(self._order.see(label))
+        return read_time(label, self.header[self._time[0]], american)
 
     def _padded(self, cells: list[str]) -> list[str]:
         if len(cells) > len(self.header) and any(cells[len(self.header) :]):

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
-from ..timeparse import SLASHED, month_first
+from ..timeparse import SLASHED, DateOrder
 from .columns import Columns, Parse
 from .dialect import BLANK, MOST_LINES, sniff
 from .lines import read_lines
@@ -167,14 +167,16 @@ def _american(head: list[str], lines: Iterator[str]) -> bool | None:
         head: The first lines, extended by those that are read.
         lines: The later ones.
     """
-    found = month_first(head)
-    while found is None and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
-        line = next(lines, None)
-        if line is None:
+    order = DateOrder()
+    for line in head:
+        order.see(line)
+    while order.month_first is None and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
+        later = next(lines, None)
+        if later is None:
             break
-        head.append(line)
-        found = month_first([line])
-    return found
+        head.append(later)
+        order.see(later)
+    return order.month_first
 
 
 def _cells(lines: Iterator[str], skip: int, separator: str, origin: str) -> Iterator[tuple[int, list[str]]]:

@@ -53,6 +53,14 @@ def test_a_date_far_down_the_file_tells_that_all_are_american(tmp_path):
     assert samples[-1].time - samples[-2].time == 86_400
 
 
+@pytest.mark.parametrize(("dates", "step"), [(("1/2/2024", "1/3/2024"), 1), (("1/2/2024", "2/2/2024"), 1)])
+def test_in_a_file_of_few_days_the_number_that_goes_up_is_the_day(tmp_path, dates, step):
+    rows = [f"{date} {hour}:00,{hour}" for date in dates for hour in range(10, 24)]
+    samples = read(tmp_path, "\n".join(["time,a", *rows]) + "\n", Columns(("a",)))
+
+    assert samples[14].time - samples[0].time == step * 86_400
+
+
 def test_a_live_stream_turns_to_american_dates_with_the_first_that_is_no_other():
     rows = LiveRows(Columns(("a",)), "x", clock=None)
     samples = [rows.line(line) for line in ("time,a", "1/13/2024,1", "2/1/2024,2")]
@@ -88,6 +96,19 @@ def test_a_pipe_is_not_held_up_by_reading_ahead():
 
         assert reader.stdout.readline() == "[1.0]\n"
         reader.stdin.close()
+
+
+def test_a_file_at_standard_input_is_read_as_a_file(tmp_path):
+    code = (
+        "from edgelstm.runtime.sources import Columns, open_source\n"
+        "from edgelstm.runtime.specs import parse_spec\n"
+        "print([sample.values for sample in open_source(parse_spec('-'), Columns(('a', 'b')))])"
+    )
+    (tmp_path / "a.csv").write_text('Logger 5\ntime,a,b\n0,1.5,"1,234.5"\n1,1.6,2\n')
+    with (tmp_path / "a.csv").open() as file:
+        done = subprocess.run([sys.executable, "-c", code], stdin=file, capture_output=True, text=True)
+
+    assert done.stdout.strip() == str(VALUES), done.stderr
 
 
 @settings(max_examples=200, deadline=None)
