@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,7 @@ def _both(trained: Any, folder: Path, test: Path) -> dict[str, Any]:
 
     keras, int8 = folder / "model.keras", folder / "model.int8.tflite"
     trained.save(keras)
-    convert_file(keras)["int8"].bundle.save(int8)
+    convert_file(keras, apart=False)["int8"].bundle.save(int8)
     found = {name: evaluate(path, test) for name, path in (("keras", keras), ("int8", int8))}
     record: dict[str, Any] = {
         name: {"accuracy": one.accuracy, "macro_f1": one.macro_f1, "examples": one.examples}
@@ -101,7 +102,10 @@ def main() -> None:
     load_tensorflow()
     measure = {"intents": intents, "states": states}[given.what]
     with tempfile.TemporaryDirectory() as name:
-        runs = [measure(Path(name), seed) for seed in range(given.seeds)]
+        runs = []
+        for seed in range(given.seeds):
+            runs.append(measure(Path(name), seed))
+            print(f"seed {seed}: {runs[-1]}", file=sys.stderr, flush=True)
     middle = {kind: median(run[kind]["accuracy"] for run in runs) for kind in runs[0]}
     text = json.dumps({"data": given.what, "median_accuracy": middle, "runs": runs}, indent=1)
     print(text)

@@ -100,30 +100,27 @@ def _report(trained: Any, output: Path, as_json: bool, embedded: bool) -> None:
     if embedded:
         click.echo(
             f"On {record['test_examples']} phrasings that training never saw: {record['test_accuracy']:.1%}; "
-            f"TF-IDF + logistic regression {record['baseline_accuracy']:.1%}",
+            f"TF-IDF + logistic regression "
+            f"{', '.join(f'{share:.1%} on {kind}' for kind, share in record['baselines'].items())}",
             err=True,
         )
     click.echo(f"Next: edgelstm convert {output} --int8", err=True)
 
 
 def _against_baseline(model: Path) -> dict[str, Any]:
-    """Both figures on the test phrasings of the data set that comes along."""
+    """The model's and the baselines' figures on the test phrasings of the data set that comes along."""
     from tempfile import TemporaryDirectory
 
     from edgelstm import calibration_data
-    from edgelstm.classification.baseline import fit_baseline
+    from edgelstm.classification.baseline import BASELINES, fit_baseline
     from edgelstm.classification.data import INTENTS, INTENTS_TEST, embedded_texts
     from edgelstm.classification.evaluate import evaluate
 
     with TemporaryDirectory() as folder:
         found = evaluate(model, calibration_data.write(INTENTS_TEST, Path(folder)))
-    test = embedded_texts(INTENTS_TEST)
-    baseline = fit_baseline(embedded_texts(INTENTS))
-    return {
-        "test_examples": found.examples,
-        "test_accuracy": found.accuracy,
-        "baseline_accuracy": float(baseline.score(test.texts, test.labels)),
-    }
+    train, test = embedded_texts(INTENTS), embedded_texts(INTENTS_TEST)
+    baselines = {kind: float(fit_baseline(train, kind).score(test.texts, test.labels)) for kind in BASELINES}
+    return {"test_examples": found.examples, "test_accuracy": found.accuracy, "baselines": baselines}
 
 
 def evaluate_classifier(model: Path, data: Path, label_column: str | None, target: Path, as_json: bool) -> bool:
