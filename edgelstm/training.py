@@ -66,6 +66,10 @@ class Options:
     """Of weights and shuffling."""
     leave_out: bool = True
     """Whether rows unlike all others are kept from training."""
+    score: str | None = None
+    """How errors become a score, one of `edgelstm.runtime.scoring.METHODS`; None for dual for forecasters, else mean."""
+    smoothing: float = 1.0
+    """Weight of the newest score in an exponential average, 1 for none; not for dual, which averages by itself."""
     threshold_rule: str | None = None
     """How the threshold is set, see `edgelstm.runtime.rules`; None for the score's usual rule."""
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -135,7 +139,7 @@ def train(
         period=series.period,
         scaler=scaler,
         tools=tool_versions(),
-        scoring=_style(options.architecture.kind, lookback.rows, len(series.channels)),
+        scoring=_style(options, lookback.rows, len(series.channels)),
         sections={
             "decision": {
                 **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
@@ -150,11 +154,14 @@ def train(
     return Trained(model, metadata, Representative(*map(tuple, kept)), history)
 
 
-def _style(kind: str, window: int, channels: int) -> Scoring:
+def _style(options: Options, window: int, channels: int) -> Scoring:
     """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
-    if kind == "forecaster":
+    forecaster = options.architecture.kind == "forecaster"
+    method = options.score or ("dual" if forecaster else "mean")
+    if method == "dual":
         return DUAL
-    return Scoring("mean", 1 if channels >= PER_ROW else max(1, window // 2))
+    rows = 1 if forecaster or channels >= PER_ROW else max(1, window // 2)
+    return Scoring(method, rows, smoothing=options.smoothing)
 
 
 def _patience(kind: str, window: int, channels: int) -> dict[str, int]:

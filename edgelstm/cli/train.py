@@ -68,6 +68,18 @@ from edgelstm.cli.streams import RULE_HELP
 @click.option("--minimum", type=click.IntRange(1), help="Rows above the threshold before an alarm opens.  [default: 2]")
 @click.option("--cooldown", type=click.IntRange(1), help="Quiet rows before an alarm is over.  [default: 10]")
 @click.option("--keep-all", is_flag=True, help="Also train on rows that look unlike all others.")
+@click.option(
+    "--score",
+    type=click.Choice(["dual", "mean", "max", "mahalanobis"]),
+    help="How errors become a score.  [default: dual for forecasters, mean for autoencoders]",
+)
+@click.option(
+    "--smoothing",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Weight of the newest score in an average (not for dual).",
+)
 @click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: by the score]")
 @click.option("--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -126,7 +138,7 @@ def _options(given: dict[str, Any]) -> Any:
     architecture = Architecture(units=_counts(given["units"], "--units"), **taken)
     lookback = None if given["lookback"] == "auto" else _counts(given["lookback"], "--lookback")[0]
     decision = {name: given[name] for name in ("minimum", "cooldown") if given[name] is not None}
-    names = ("horizon", "scaler", "epochs", "patience", "batch_size", "learning_rate", "seed")
+    names = ("horizon", "scaler", "epochs", "patience", "batch_size", "learning_rate", "seed", "score", "smoothing")
     rest = {name: given[name] for name in names}
     clipnorm = given["clipnorm"] or (None if given["clipvalue"] else 1.0)
     return Options(

@@ -1,8 +1,11 @@
 """Every option of the trainer does what it says."""
 
+from dataclasses import replace
+
 import click
 import numpy as np
 import pytest
+from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import TrainingError
 
 from edgelstm.batches import Batches, automatic_batch_size
@@ -59,6 +62,8 @@ def options_of(*flags):
         (["--clipvalue", "0.5"], "clipnorm", None),
         (["--patience", "3"], "patience", 3),
         (["--seed", "5"], "seed", 5),
+        (["--score", "mahalanobis"], "score", "mahalanobis"),
+        (["--smoothing", "0.3"], "smoothing", 0.3),
         (["--keep-all"], "leave_out", False),
         ([], "leave_out", True),
     ],
@@ -255,6 +260,22 @@ def test_a_forecaster_of_the_next_row_looks_back_as_far_as_an_autoregressive_mod
         values[row] += 0.8 * values[row - lag]
 
     assert choose_lookback([values], next_row=True).rows == max(8, lag)
+
+
+@pytest.mark.parametrize(
+    ("kind", "score"), [("forecaster", "mahalanobis"), ("forecaster", "max"), ("autoencoder", "dual")]
+)
+def test_a_score_on_request_is_fitted_and_raised_by_what_is_broken(kind, score):
+    options = replace(SMALL, architecture=Architecture(kind, units=(4,)), score=score, smoothing=0.5)
+    trained = train(made(400), options)
+    detector = Detector(trained.metadata, lambda window: np.asarray(trained.model(window[None]))[0])
+    rows = made(100, seed=1).values
+
+    usual = [detector.update(row).score for row in rows][-1]
+    broken = [detector.update(row).score for row in np.add(rows[:20], [0.0, 9.0, 0.0])][-1]
+
+    assert trained.metadata.scoring.method == score
+    assert broken > 3 * usual
 
 
 def test_the_newest_rows_validate():
