@@ -5,22 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.dual import scorer_of
 from edgelstm.runtime.errors import ModelError, ShapeError
 from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.scoring import Scorer
 from edgelstm.runtime.windows import sliding_windows
 
 
 def plain_scores(bundle, values):
-    """Scores by Scaler, TFLiteModel and Scorer alone, window by window."""
+    """Scores by Scaler, TFLiteModel and the scorer alone, window by window."""
     said, model = bundle.metadata, TFLiteModel(bundle.flatbuffer)
-    scaled, scorer = said.scaler.transform(values), Scorer(said.scoring)
+    scaled, scorer = said.scaler.transform(values), scorer_of(said.scoring)
     outputs = model.predict(sliding_windows(scaled, said.window))
     if said.kind == "autoencoder":
-        pairs = zip(sliding_windows(scaled, said.window), outputs, strict=True)
+        windows = zip(sliding_windows(scaled, said.window), outputs, strict=True)
+        errors = [scorer.error(target, output) for target, output in windows]
     else:
-        pairs = ((scaled[said.window + i][None], outputs[i][:1]) for i in range(len(scaled) - said.window))
-    return [scorer.update(scorer.error(target, output).tolist())[0] for target, output in pairs]
+        errors = np.subtract(scaled[said.window :], outputs[:-1, 0], dtype=np.float64)
+    return [scorer.update(error.tolist())[0] for error in errors]
 
 
 def test_the_hot_path_gives_the_bits_of_the_plain_code(bundle, stream):

@@ -64,7 +64,7 @@ def test_state_tensors_survive_in_a_streaming_engine(models, stream):
     from edgelstm.runtime.engine import TFLiteEngine
     from edgelstm.runtime.interpreter import TFLiteModel
 
-    bundle = load_bundle(models / "cast.int8.tflite")
+    bundle = load_bundle(models / "flow.stream.int8.tflite")
     engines = [TFLiteEngine(TFLiteModel(bundle.flatbuffer), stateful=True) for _ in range(2)]
     samples = bundle.metadata.scaler.transform(stream[:30, 1:])
     for sample in samples:
