@@ -141,16 +141,22 @@ def _run(
         states: Initial ones.
         valid: How many of the rows count; the others come last. None is all.
     """
-    kind, cell = type(layer), layer.cell
+    kind = type(layer)
     weighs = valid is not None and layer.return_state
     fuse = fuse and not weighs
-    if kind is keras.layers.SimpleRNN and cell.activation in ACTIVATIONS and fuse:
-        return _fused(FUSED_RNN, layer, sequences, states)[0], None
-    standard = kind is keras.layers.LSTM and cell.recurrent_activation is keras.activations.sigmoid
-    if standard and cell.activation in ACTIVATIONS and fuse:
+    if fuse and is_fused(layer):
+        if kind is keras.layers.SimpleRNN:
+            return _fused(FUSED_RNN, layer, sequences, states)[0], None
         sequence, c = _fused(FUSED_LSTM, layer, sequences, states)
         return sequence, [sequence[:, -1], c] if layer.return_state else None
     return _looped(loops, layer, sequences, states, valid if weighs else None)
+
+
+def is_fused(layer: Any) -> bool:
+    """Whether a recurrent layer is what a TFLite op computes, which keeps its state, too."""
+    cell = layer.cell
+    gates = type(layer) is keras.layers.LSTM and cell.recurrent_activation is keras.activations.sigmoid
+    return (gates or type(layer) is keras.layers.SimpleRNN) and cell.activation in ACTIVATIONS
 
 
 def _fused(kind: str, layer: Any, sequences: Tensor, states: list[Tensor]) -> list[Tensor]:

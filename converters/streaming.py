@@ -17,6 +17,7 @@ from edgelstm.runtime.errors import ConversionError
 
 from .observe import run
 from .proof import INT8_LIMIT, relative_rms, spread
+from .recurrent import is_fused
 
 Array = npt.NDArray[Any]
 STEPS = 10_000  # consecutive samples of a proof
@@ -24,7 +25,7 @@ RESTARTS = 16  # fresh streams that the warm-up is found with
 COMPARED = 128  # windows that the streamed form is compared with
 
 ROWS, NEWEST = "rows", "newest"
-RECURRENT = {"LSTM"}
+RECURRENT = {"LSTM", "SimpleRNN"}
 POINTWISE = {
     "Dense", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization",
     "Activation", "ReLU", "LeakyReLU", "ELU", "Softmax", "Identity", "Rescaling", "Normalization", "BatchNormalization",
@@ -32,6 +33,7 @@ POINTWISE = {
     "Average", "Maximum", "Minimum", "Concatenate", "Relu", "Sigmoid", "Tanh", "Negative", "Absolute", "Square", "Sqrt",
     "Exp", "Gelu", "Silu", "Elu", "Softplus",
 }  # fmt: skip
+STATELESS = "has no TFLite op that keeps its state"
 WHOLE_WINDOW = {
     "Bidirectional": "reads the window backwards, too",
     "Flatten": "lays the rows of the window side by side",
@@ -39,9 +41,8 @@ WHOLE_WINDOW = {
     "Permute": "exchanges rows and channels",
     "RepeatVector": "makes a window out of one vector",
     "Masking": "leaves rows out by their values",
-    "GRU": "has no TFLite op that keeps its state",
-    "SimpleRNN": "has no TFLite op that keeps its state",
-    "RNN": "has no TFLite op that keeps its state",
+    "GRU": STATELESS,
+    "RNN": STATELESS,
 }
 OVER_TIME = ("Conv", "SeparableConv", "DepthwiseConv", "AveragePooling", "MaxPooling", "Global", "Attention",
              "MultiHeadAttention", "AdditiveAttention", "GroupQueryAttention", "ZeroPadding", "Cropping", "UpSampling")  # fmt: skip
@@ -106,6 +107,8 @@ def _rule(layer: Any, seen: set[str], *given: Any, **named: Any) -> Any:
 def _recurrent(layer: Any, seen: set[str], initialized: bool) -> Any:
     if layer.go_backwards:
         raise _refusal(layer, "reads the window backwards")
+    if not is_fused(layer):
+        raise _refusal(layer, STATELESS)
     if initialized:
         raise _refusal(layer, "starts from a state that the model computes for each window")
     seen.add(layer.name)

@@ -34,6 +34,7 @@ CAUSAL = {
     "normed": lambda: stack(L.Dense(6, "relu"), L.BatchNormalization(), L.LSTM(8), L.Dense(F, "tanh")),
     "wide": lambda: stack(L.Conv1D(6, 1), L.LSTM(12, return_sequences=True), L.LSTM(8, use_bias=False), L.Dense(F)),
     "skip_and_newest": skip_and_newest,
+    "simple": lambda: stack(L.SimpleRNN(6, return_sequences=True), L.LSTM(4, activation="relu"), L.Dense(F)),
 }
 NOT_CAUSAL = {
     "reads the window backwards, too": lambda: stack(L.Bidirectional(L.LSTM(4), name="culprit")),
@@ -45,6 +46,7 @@ NOT_CAUSAL = {
     "works along the window": lambda: stack(L.BatchNormalization(axis=1, name="culprit"), L.LSTM(4)),
     "makes a window": lambda: stack(L.LSTM(4), L.RepeatVector(T, name="culprit"), L.LSTM(4)),
     "leaves rows out": lambda: stack(L.Masking(name="culprit"), L.LSTM(4)),
+    "has no TFLite op that": lambda: stack(L.LSTM(4, activation="elu", name="culprit"), L.Dense(F)),
     "has no TFLite op": lambda: stack(L.GRU(4, name="culprit"), L.Dense(F)),
 }
 
