@@ -22,8 +22,9 @@ demo: .venv/.installed
 
 test: test-slim test-full
 
+# two files at a time: each on one core, with fixtures of its own
 test-full: .venv/.installed .venv-tflite/.installed
-	cd .venv && bin/pytest $(PYTEST) ../tests/full ../tests/data
+	cd .venv && $(old_runtime) bin/pytest $(PYTEST) -n 2 --dist loadfile ../tests/full ../tests/data
 	# what the base install skips: it has neither paho-mqtt nor pyserial
 	cd .venv && bin/pytest $(PYTEST) ../tests/slim/test_mqtt.py ../tests/slim/test_sources.py
 

@@ -24,8 +24,8 @@ CONTENTS = [
     "time,a,b\n0,1.5,1234.5,\n1,1.6,2,\n",
     "time,a,b\n\n0,1.5,1234.5\n\n\n1,1.6,2\n",
     'time,a,b,note\n0,1.5,1234.5,"two\nlines"\n1,1.6,2,none\n',
-    gzip.compress(b"time,a,b\n0,1.5,1234.5\n1,1.6,2\n"),
-    gzip.compress("time,a,b\n0,1.5,1234.5\n1,1.6,2\n".encode("utf-16")),
+    gzip.compress(b"time,a,b\n0,1.5,1234.5\n1,1.6,2\n", mtime=0),
+    gzip.compress("time,a,b\n0,1.5,1234.5\n1,1.6,2\n".encode("utf-16"), mtime=0),
 ]
 """Each holds the rows `VALUES` of channels a and b at 0 and 1 s."""
 MOMENTS = [1705150800.0, 1705150860.0]
