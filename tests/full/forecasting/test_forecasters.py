@@ -148,7 +148,7 @@ def test_the_fused_op_is_kept(made):
     accuracy = load_bundle(made[1]).metadata.accuracy
 
     assert accuracy["recurrent_ops"] == 1
-    assert accuracy["ops"] < 30
+    assert accuracy["ops"] < 40  # unrolled, it has hundreds
 
 
 def test_a_plot_is_written(made, tmp_path):
