@@ -184,9 +184,10 @@ class TFLiteModel:
     def _reference(self, content: bytes, threads: int) -> Any:
         """An integer model on portable kernels, None where one of its ops has none.
 
-        The fast FULLY_CONNECTED rounds ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The
-        portable one does not, and the LSTM op, where the time goes, is the same code under both. In tflite-runtime
-        2.14 the portable one is wrong without a word for per-channel weights over more than one row: not used for these.
+        The fast kernels round ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The portable
+        ones do not, and the LSTM op, where the time goes, is the same code under both. Our own int8 files hold no
+        FULLY_CONNECTED; in others' files tflite-runtime 2.14's portable one is wrong without a word for per-channel
+        weights over more than one row: not used for these.
         """
         try:
             return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)

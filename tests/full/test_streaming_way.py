@@ -86,7 +86,7 @@ def test_the_same_file_converts_windowed_too(stream):
 def test_a_window_model_is_refused_by_its_layer(stream, tmp_path):
     options = ("--lookback", "8", "--epochs", "1", "--units", "4")
     here("train", stream / "normal.csv", "-o", tmp_path / "w.keras", "--kind", "forecaster", *options)
-    here("train", stream / "normal.csv", "-o", tmp_path / "a.keras", *options)
+    here("train", stream / "normal.csv", "-o", tmp_path / "a.keras", "--kind", "autoencoder", *options)
 
     assert "'flat' (Flatten)" in refused("convert", tmp_path / "w.keras", "--int8", "--streaming")
     assert "stays windowed" in refused("convert", tmp_path / "a.keras", "--int8", "--streaming")
