@@ -50,21 +50,17 @@ def accuracy_versus_size(report: Report, metric: Metric) -> str:
         axes.axhline(reference, color=COLOURS["keras"], linestyle=":", linewidth=1.2, label="Keras, float")
         front = pareto_front(sizes, quality)
         bars = {scheme.scheme: _interval_bar(scheme, metric, reference) for scheme in made}
-        span = max(sum(map(sum, bar)) for bar in bars.values()) or 1.0
         axes.step([sizes[name] for name in front], [quality[name] for name in front], where="post",
                   color=FAINT, linestyle="--", label="Pareto front", zorder=1)  # fmt: skip
         for name, colour, mark in swatch(list(sizes)):
             spread = bars[name]
+            # named in the legend: beside the marks, names of schemes of like size and quality would lie on one another
             axes.errorbar(sizes[name], quality[name], spread, fmt=mark, color=colour, capsize=3, markersize=8,
-                          elinewidth=1.2, markeredgecolor=PAPER)  # fmt: skip
-            tall = sum(map(sum, spread)) > 0.1 * span
-            axes.annotate(f"{name}, {sizes[name]:.1f} KiB", (sizes[name], quality[name]), textcoords="offset points",
-                          xytext=(10, -3) if tall else (0, 9), ha="left" if tall else "center", fontsize=8.5,
-                          bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 0.6})  # fmt: skip
+                          elinewidth=1.2, markeredgecolor=PAPER, label=f"{name}, {sizes[name]:.1f} KiB")  # fmt: skip
         axes.set(xlabel="file size (KiB)", ylabel=metric.title)
-        axes.set_xlim(0, 1.22 * max(sizes.values()))
+        axes.set_xlim(0, 1.06 * max(sizes.values()))
         axes.margins(y=0.18)
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside right upper", fontsize=8.5)
         return svg(figure, "Accuracy versus size")
 
 
