@@ -25,16 +25,13 @@ def dense(t: Twins, operator: Any) -> bool:
     rows = int(np.prod(shape)) // width
     twin, given = t.twins[source]
     flat = t.reshaped(twin, [1, rows, 1, width], given, kind=INT16)
-    bias = (
-        t.constant(operator.inputs[2]).ravel()
-        if len(operator.inputs) > 2 and operator.inputs[2] >= 0
-        else np.zeros(channels, np.float32)
-    )
+    biased = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    bias = t.constant(operator.inputs[2]).ravel() if biased else np.zeros(channels, np.float32)
     made = t.parameters(output)
     parts = []
-    for part, (values, kernel) in enumerate(halves(weights.reshape(channels, 1, 1, width))):
+    for values, kernel in halves(weights.reshape(channels, 1, 1, width)):
         index = t.graph.add_tensor(values.shape, INT8, values, kernel)
-        offsets = t.bias(bias if part == 0 else np.zeros_like(bias), given.scale[0], kernel, INT64)
+        offsets, bias = t.bias(bias, given.scale[0], kernel, INT64), np.zeros_like(bias)  # once is enough
         product = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
         t.done.append(t.graph.operator("CONV_2D", [flat, index, offsets], [product], 3, pointwise()))
         parts.append(product)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .flatbuffer import Graph
 
-OLDEST = "tflite-runtime 2.14"
 LAST_CODE = 161  # RIGHT_SHIFT; what came later has no kernel there
 # Last version of the operators that have a later one in LiteRT 2.3; found by asking both interpreters for each version.
 LAST_VERSIONS = {

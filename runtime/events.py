@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-Time = float | None
 EVENT_SCHEMA = 1
-EVENT_KINDS = ("anomaly", "sensor_fault", "drift", "overflow")
 
 
 @dataclass(frozen=True)

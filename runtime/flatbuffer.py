@@ -26,7 +26,6 @@ OPS = {
 }  # fmt: skip
 TYPES = ("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8",
          "float64", "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16")  # fmt: skip
-PLACEHOLDER = 127  # the old one-byte op field of an op that has a number above it
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,6 @@ class _Writer:
         joined = self._op(CONCATENATION, rows, (chain.steps, units), (JOIN_OPTIONS, table({})))
         self._op(RESHAPE, [joined, self._integers(self.model.shape(chain.target))], (), target=chain.target)
 
-    # -- operators -----------------------------------------------------------------------------------------------
-
     def _op(
         self,
         code: int,
@@ -143,8 +141,6 @@ class _Writer:
 
     def _binary(self, code: int, one: int, other: int) -> int:
         return self._op(code, [one, other], self.shape_of[one])
-
-    # -- tensors -------------------------------------------------------------------------------------------------
 
     def _tensor(self, shape: tuple[int, ...], kind: int = FLOAT32, buffer: int = 0, scales: Part | None = None) -> int:
         if shape not in self.shapes:
