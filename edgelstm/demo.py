@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def run_demo(
     for name in (NORMAL, FAULTY):
         calibration_data.write(name, folder)
     tell("training")
-    trained = train(read_series([folder / NORMAL]), OPTIONS if seed == 0 else _seeded(seed), callbacks)
+    trained = train(read_series([folder / NORMAL]), replace(OPTIONS, seed=seed), callbacks)
     trained.save(folder / "pump.keras")
     tell("converting")
     made = convert_file(folder / "pump.keras", ("int8", "float32"), tell=tell)
@@ -110,35 +110,15 @@ def run_demo(
         converted.bundle.save(folder / f"pump.{scheme}.tflite")
     tell("streaming the faulty series")
     series = read_series([folder / FAULTY], label_column="fault", repair=False)
-    series = _only(series, trained.metadata.names)
     keras, quantized = (_judge(folder / name, series) for name in ("pump.keras", "pump.int8.tflite"))
     drifts = [event for event in quantized[0].events if event.kind == "drift"]
     alarms, missed, faults = compare([event for event in quantized[0].events if event.kind != "drift"], series)
     demo = Demo(
-        keras[1],
-        quantized[1],
-        made["int8"],
-        alarms,
-        missed,
-        faults,
-        len(drifts),
-        agreement(keras[0], quantized[0]),
-        folder,
-        time.monotonic() - started,
-    )
+        keras[1], quantized[1], made["int8"], alarms, missed, faults, len(drifts),
+        agreement(keras[0], quantized[0]), folder, time.monotonic() - started,
+    )  # fmt: skip
     _write(demo, keras[0], quantized[0], series)
     return demo
-
-
-def _seeded(seed: int) -> Options:
-    from dataclasses import replace
-
-    return replace(OPTIONS, seed=seed)
-
-
-def _only(series: Series, names: Sequence[str]) -> Series:
-    assert series.channels == tuple(names), "the embedded files hold the same channels"
-    return series
 
 
 def _judge(path: Path, series: Series) -> tuple[Replay, Evaluation]:

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 INK, FAINT, PAPER = "#010203", "#040506", "#070809"
-BLUE, ORANGE, GREEN, SKY, VERMILLION, PURPLE, YELLOW = (
-    "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7", "#F0E442",
+BLUE, ORANGE, GREEN, SKY, VERMILLION, PURPLE = (
+    "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#CC79A7",
 )  # fmt: skip
 COLOURS = {"keras": BLUE, "float32": SKY, "float16": GREEN, "dynamic": PURPLE, "int8": VERMILLION, "int16x8": ORANGE}
 MARKS = {"keras": "D", "float32": "s", "float16": "^", "dynamic": "v", "int8": "o", "int16x8": "P"}
