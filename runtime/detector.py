@@ -259,9 +259,12 @@ class Detector:
         """
         typical = [(c.train_low + c.train_high) / 2 if c.train_low is not None and c.train_high is not None else o
                    for c, o in zip(self.metadata.channels, self._offset, strict=True)]  # fmt: skip
-        result = self.update(typical)
-        for _ in range(self.metadata.window + self._warmup):
+        try:
             result = self.update(typical)
+            for _ in range(self.metadata.window + self._warmup):
+                result = self.update(typical)
+        except OverflowError as error:
+            raise ModelError(f"The model's scaling is beyond all numbers ({error}). Convert it again.") from error
         self.reset()
         if result.score is None or not math.isfinite(result.score):
             raise ModelError(f"The model gives the score {result.score} for a typical sample. Convert it again.")
