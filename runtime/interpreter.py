@@ -29,14 +29,22 @@ class Backend:
 
     name: str
     """Distribution name, `ai-edge-litert` or `tflite-runtime`."""
-    version: str
-    """Version of the distribution."""
     interpreter: Any
     """The `Interpreter` class."""
     plain_kernels: Any
     """Op resolver with the built-in kernels and no delegate."""
     reference_kernels: Any
     """Op resolver with the portable kernels."""
+
+    @property
+    def version(self) -> str:
+        """Version of the distribution."""
+        from importlib import metadata  # here: it costs a fifth of the start
+
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:
+            return "unknown"
 
 
 @cache
@@ -58,19 +66,10 @@ def backend(name: str | None = None) -> Backend:
             continue
         resolvers = found.OpResolverType
         return Backend(
-            BACKENDS.get(module, module), _version(module), found.Interpreter,
+            BACKENDS.get(module, module), found.Interpreter,
             resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES, resolvers.BUILTIN_REF,
         )  # fmt: skip
     raise InterpreterError(f"No TFLite interpreter can be imported ({'; '.join(reasons)}). {install_hint()}")
-
-
-def _version(module: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(BACKENDS.get(module, module))
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def is_arm32() -> bool:

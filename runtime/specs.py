@@ -5,7 +5,6 @@ pump.csv   -   mqtt://user@broker/plant/+?ca=ca.pem   serial:/dev/ttyUSB0?baud=9
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -123,6 +122,8 @@ def unknown_keys(given: Iterable[str], known: Iterable[str], where: str) -> None
     names = list(known)
     for name in given:
         if name not in names:
+            import difflib  # here: starting must be quick
+
             near = difflib.get_close_matches(name, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(sorted(names)) or 'none'}."
             raise ConfigError(f"{where} has an unknown key {name!r}.{hint}")
