@@ -6,16 +6,15 @@ import os
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from threading import Event as Flag
 
 from ..errors import SeriesError
 from .columns import Columns
 from .lines import BLOCK, WAIT, Splitter
-from .live import LiveRows
+from .live import LiveSource
 from .sample import Sample
 
 
-class FollowSource:
+class FollowSource(LiveSource):
     """Samples of a file that is written to, from its beginning; a file that is not there yet is waited for.
 
     Args:
@@ -24,15 +23,8 @@ class FollowSource:
     """
 
     def __init__(self, path: Path | str, columns: Columns) -> None:
-        self.name = str(path)
+        super().__init__(columns, str(path), clock=None)
         self.path = Path(path)
-        self.rows = LiveRows(columns, self.name, clock=None)
-        self._stop = Flag()
-
-    @property
-    def skipped(self) -> int:
-        """See `Source`."""
-        return self.rows.bad
 
     def __iter__(self) -> Iterator[Sample]:
         while not self._stop.is_set():
@@ -78,7 +70,3 @@ class FollowSource:
             return False  # moved away, not yet made anew: the old one may still be written to
         here = os.fstat(stream.fileno())
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
-
-    def close(self) -> None:
-        """End the reading soon."""
-        self._stop.set()

@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event as Flag
 
 from ..errors import ConfigError, SeriesError
 from .columns import Columns, Row
-from .live import LiveRows
+from .live import LiveSource
 from .sample import Sample
 
 ROOT = "/sys/bus/iio/devices"
@@ -48,7 +47,7 @@ class _Reading:
             return math.nan
 
 
-class IioSource:
+class IioSource(LiveSource):
     """Samples of one IIO device at a fixed interval.
 
     Args:
@@ -68,25 +67,17 @@ class IioSource:
         if self.every <= 0:
             raise ConfigError("The model does not know its interval. Say it: iio:DEVICE?every=0.1 (seconds)")
         folder = _find(Path(options.root), device)
-        self.name = f"iio:{folder.name}"
+        super().__init__(columns, f"iio:{folder.name}")
         found = _readings(folder)
         if not set(columns.names) <= set(found):
             raise columns.missing(sorted(found), self.name)
         self._readings = [found[name] for name in columns.names]
-        self._rows = LiveRows(columns, self.name)
-        self._stop = Flag()
-
-    skipped = 0
 
     def __iter__(self) -> Iterator[Sample]:
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
-            yield self._rows.sample(Row([reading.read() for reading in self._readings], None, ""))
+            yield self.rows.sample(Row([reading.read() for reading in self._readings], None, ""))
             due = max(due + self.every, time.monotonic())
-
-    def close(self) -> None:
-        """End the reading soon."""
-        self._stop.set()
 
 
 def _find(root: Path, device: str) -> Path:

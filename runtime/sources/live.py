@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
+from threading import Event as Flag
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
 from .columns import Columns, Parse, Row
@@ -160,3 +161,27 @@ class Grid:
         self._due += self.every * (1 + (now - self._due) // self.every)
         oldest = now - 3 * self.every
         return [value if at >= oldest else math.nan for value, at in zip(self._values, self._at, strict=True)]
+
+
+class LiveSource:
+    """A source that goes on for as long as it is read.
+
+    Args:
+        columns: Which columns feed the model.
+        name: What to call it in messages.
+        clock: See `LiveRows`.
+    """
+
+    def __init__(self, columns: Columns, name: str, clock: Clock | None = time.time) -> None:
+        self.name = name
+        self.rows = LiveRows(columns, name, clock)
+        self._stop = Flag()
+
+    @property
+    def skipped(self) -> int:
+        """See `Source`."""
+        return self.rows.bad
+
+    def close(self) -> None:
+        """End the reading soon; may be called from a signal handler or another thread."""
+        self._stop.set()

@@ -7,7 +7,6 @@ import queue
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Event as Flag
 from typing import Any
 
 from ..errors import ConfigError
@@ -16,7 +15,7 @@ from ..specs import Spec
 from .cells import number
 from .columns import Columns, Row
 from .lines import LONGEST, WAIT
-from .live import Grid, LiveRows, Rounds, stamp
+from .live import Grid, LiveSource, Rounds, stamp
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -31,7 +30,7 @@ class MqttSourceOptions(Access):
     """With one topic a channel: seconds between samples of the latest values; 0 for a sample a round of messages."""
 
 
-class MqttSource:
+class MqttSource(LiveSource):
     """Samples from MQTT messages.
 
     A JSON object or array is a whole sample. Any other message is one channel's number; the channel is called like the
@@ -46,12 +45,11 @@ class MqttSource:
     def __init__(self, spec: Spec, options: MqttSourceOptions, columns: Columns) -> None:
         if not spec.target:
             raise ConfigError(f"{spec.name} names no topic. Write mqtt://HOST/TOPIC, + and # are wildcards.")
-        self.name, self.spec, self.options, self.columns = spec.name, spec, options, columns
-        self.rows = LiveRows(columns, self.name)
+        super().__init__(columns, spec.name)
+        self.spec, self.options, self.columns = spec, options, columns
         self.dropped = 0
         self._trouble = ""
         self._messages: queue.Queue[tuple[float, str, bytes]] = queue.Queue(WAITING)
-        self._stop = Flag()
         self._topics: dict[str, int | None] = {}
         self._rounds = Rounds(len(columns.names))
         self._grid = Grid(len(columns.names), options.every) if options.every > 0 else None
@@ -141,7 +139,3 @@ class MqttSource:
             self.dropped += 1
             if self.dropped == 1:
                 log.warning("%s: messages come faster than they are scored; some are dropped", self.name)
-
-    def close(self) -> None:
-        """End the reading soon."""
-        self._stop.set()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from threading import Event as Flag
 from typing import Any
 
 from ..errors import ConfigError, SeriesError
 from .columns import Columns
 from .lines import BLOCK, WAIT, Splitter
-from .live import LiveRows
+from .live import LiveSource
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -26,7 +25,7 @@ class SerialOptions:
     """Symbols a second."""
 
 
-class SerialSource:
+class SerialSource(LiveSource):
     """Samples from a serial line; a line that is unplugged is opened again when it is back.
 
     Args:
@@ -40,21 +39,14 @@ class SerialSource:
     """
 
     def __init__(self, port: str, options: SerialOptions, columns: Columns) -> None:
-        self.name, self.options = f"serial:{port}", options
-        self.port = port
-        self.rows = LiveRows(columns, self.name)
-        self._stop = Flag()
+        super().__init__(columns, f"serial:{port}")
+        self.port, self.options = port, options
         try:
             import serial
         except ImportError as error:
             raise ConfigError("A serial source needs pyserial. Install it: pip install 'edgelstm[serial]'") from error
         self._library: Any = serial
         self._line: Any = None
-
-    @property
-    def skipped(self) -> int:
-        """See `Source`."""
-        return self.rows.bad
 
     def __iter__(self) -> Iterator[Sample]:
         self._line = self._opened()
@@ -110,7 +102,3 @@ class SerialSource:
                 continue
             log.warning("%s: back again", self.name)
             return
-
-    def close(self) -> None:
-        """End the reading soon."""
-        self._stop.set()

@@ -16,14 +16,14 @@ from ..timeparse import SLASHED, DateOrder
 from .columns import Columns, Parse
 from .dialect import BLANK, MOST_LINES, sniff
 from .lines import read_lines
-from .live import LiveRows
+from .live import LiveSource
 from .rows import file_layout, layout
 from .sample import Sample
 
 MOST_DATES = 100_000  # rows that may be read to tell American dates; training looks as far
 
 
-class PipeSource:
+class PipeSource(LiveSource):
     """Standard input as it comes, for as long as it comes: a bad line is counted, said once and passed over.
 
     Args:
@@ -33,25 +33,13 @@ class PipeSource:
         SeriesError, ShapeError: If not one line fits the model.
     """
 
-    name = "standard input"
-
     def __init__(self, columns: Columns) -> None:
-        self.rows = LiveRows(columns, self.name, clock=None)
-        self._stop = Flag()
-
-    @property
-    def skipped(self) -> int:
-        """See `Source`."""
-        return self.rows.bad
+        super().__init__(columns, "standard input", clock=None)
 
     def __iter__(self) -> Iterator[Sample]:
         yield from self.rows.samples(read_lines("-", self._stop))
         if self.rows.error is not None and not self.rows.row:
             raise self.rows.error
-
-    def close(self) -> None:
-        """End the reading soon; may be called from a signal handler or another thread."""
-        self._stop.set()
 
 
 class TextSource:
