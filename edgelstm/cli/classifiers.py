@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.trained import chosen_options, count, report, tell_rows
+
 UNUSED = {"horizon", "cell", "attention", "initializer", "clipnorm", "clipvalue", "patience", "keep_all"}
 
 
@@ -32,8 +34,7 @@ def train_classifier(
     else:
         names = [name.strip() for name in columns.split(",")] if columns else None
         loaded = read_series(data, names, time_column, label_column)
-        for sentence in [f"{len(loaded.values)} rows: {', '.join(loaded.channels)}", *loaded.repairs.sentences()]:
-            click.echo(sentence, err=True)
+        tell_rows(loaded)
         load = train_windows
     load_tensorflow()
     with epochs(options.epochs) as callbacks:
@@ -55,8 +56,7 @@ def _options(given: dict[str, Any], window: bool) -> Any:
 
     from edgelstm.classification.training import Options
 
-    source = click.get_current_context().get_parameter_source
-    chosen = {name for name in given if (found := source(name)) is not None and found.name == "COMMANDLINE"}
+    chosen = chosen_options(given)
     if unused := chosen & UNUSED:
         listed = ", ".join(f"--{name}".replace("_", "-") for name in sorted(unused))
         raise click.UsageError(f"A classifier takes no {listed}.")
@@ -65,46 +65,30 @@ def _options(given: dict[str, Any], window: bool) -> Any:
     options = replace(options, **{name: given[name] for name in names})
     network = replace(options.network, **{name: given[name] for name in {"dropout", "bidirectional"} & chosen})
     if "units" in chosen:
-        network = replace(network, units=_count(given["units"], "--units"))
+        network = replace(network, units=count(given["units"], "--units"))
     if "lookback" in chosen and given["lookback"] != "auto":
-        options = replace(options, lookback=_count(given["lookback"], "--lookback"))
+        options = replace(options, lookback=count(given["lookback"], "--lookback"))
     return replace(options, network=network)
 
 
-def _count(text: str, option: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is not a count: a classifier has one layer", param_hint=option)
-    return int(text)
-
-
 def _report(trained: Any, output: Path, as_json: bool, embedded: bool) -> None:
-    record = {
-        "model": str(output),
-        "kind": "classifier",
-        "classes": trained.metadata.sections["classifier"]["labels"],
-        "parameters": int(trained.model.count_params()),
-        "epochs": len(trained.history["loss"]),
-        "loss": trained.history["loss"][-1],
-        "bytes": output.stat().st_size,
-    }
+    more = {"classes": trained.metadata.sections["classifier"]["labels"]}
+    tested = ""
     if embedded:
-        record |= _against_baseline(output)
-    if as_json:
-        click.echo(json.dumps(record))
-        return
-    click.echo(
-        f"{output}: {len(record['classes'])} classes, {record['parameters']} parameters, "
-        f"loss {record['loss']:.4f} after {record['epochs']} epochs",
-        err=True,
-    )
-    if embedded:
-        click.echo(
-            f"On {record['test_examples']} phrasings that training never saw: {record['test_accuracy']:.1%}; "
-            f"TF-IDF + logistic regression "
-            f"{', '.join(f'{share:.1%} on {kind}' for kind, share in record['baselines'].items())}",
-            err=True,
+        more |= _against_baseline(output)
+        tested = (
+            f"\nOn {more['test_examples']} phrasings that training never saw: {more['test_accuracy']:.1%}; "
+            "TF-IDF + logistic regression "
+            f"{', '.join(f'{share:.1%} on {kind}' for kind, share in more['baselines'].items())}"
         )
-    click.echo(f"Next: edgelstm convert {output} --int8", err=True)
+
+    def said(found: dict[str, Any]) -> str:
+        return (
+            f"{len(found['classes'])} classes, {found['parameters']} parameters, "
+            f"loss {found['loss']:.4f} after {found['epochs']} epochs{tested}"
+        )
+
+    report(trained, output, as_json, said, more)
 
 
 def _against_baseline(model: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.trained import chosen_options, count, report, tell_rows
+
 
 def train_forecaster(
     data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
@@ -26,8 +28,7 @@ def train_forecaster(
     if len(set(targets) | set(known)) < len(targets) + len(known):
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
     series = read_series(data, names, time_column)
-    for sentence in [f"{len(series.values)} rows: {', '.join(series.channels)}", *series.repairs.sentences()]:
-        click.echo(sentence, err=True)
+    tell_rows(series)
     from edgelstm.forecasting.training import train_forecaster as fit
 
     with epochs(options.epochs) as callbacks:
@@ -45,8 +46,7 @@ def _options(given: dict[str, Any], targets: int, known: int) -> Any:
     from edgelstm.forecasting.models import Network
     from edgelstm.forecasting.training import Options
 
-    source = click.get_current_context().get_parameter_source
-    chosen = {name for name in given if (found := source(name)) is not None and found.name == "COMMANDLINE"}
+    chosen = chosen_options(given)
     unused = chosen & {
         "cell",
         "bidirectional",
@@ -61,8 +61,8 @@ def _options(given: dict[str, Any], targets: int, known: int) -> Any:
         raise click.UsageError(f"A forecaster with a target takes no --{min(unused)}.")
     network = {name: given[name] for name in {"dropout"} & chosen}
     if "units" in chosen:
-        network["units"] = _count(given["units"], "--units")
-    lookback = None if given["lookback"] == "auto" else _count(given["lookback"], "--lookback")
+        network["units"] = count(given["units"], "--units")
+    lookback = None if given["lookback"] == "auto" else count(given["lookback"], "--lookback")
     rest = {name: given[name] for name in {"scaler", "epochs", "batch_size", "learning_rate", "seed"} & chosen}
     return Options(
         given["horizon"], targets, known, given["calendar"], given["timezone"] or "", lookback, given["normalize"],
@@ -70,39 +70,23 @@ def _options(given: dict[str, Any], targets: int, known: int) -> Any:
     )  # fmt: skip
 
 
-def _count(text: str, option: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter(f"{text!r} is not a count: this forecaster has one LSTM layer", param_hint=option)
-    return int(text)
-
-
 def _report(trained: Any, output: Path, as_json: bool) -> None:
-    metadata = trained.metadata
-    section, history = metadata.sections["forecast"], trained.history
-    record = {
-        "model": str(output),
-        "kind": "forecaster",
-        "targets": list(metadata.names[: section["targets"]]),
-        "parameters": int(trained.model.count_params()),
-        "lookback": metadata.window,
-        "horizon": metadata.horizon,
-        "normalize": section["normalize"],
-        "epochs": len(history["loss"]),
-        "loss": history["loss"][-1],
-        "validation_loss": history["kept_val_loss"][0],
-        "linear_validation_loss": history["linear_val_loss"][0],
-        "bytes": output.stat().st_size,
-    }
-    if as_json:
-        click.echo(json.dumps(record))
-        return
-    click.echo(
-        f"{output}: forecaster of {', '.join(record['targets'])}, {record['lookback']} rows → {record['horizon']}, level: "
-        f"{record['normalize']}, {record['parameters']} parameters, validation MAE {record['validation_loss']:.4f} "
-        f"deviations (its linear part alone: {record['linear_validation_loss']:.4f})",
-        err=True,
-    )
-    click.echo(f"Next: edgelstm convert {output} --int8", err=True)
+    metadata, history = trained.metadata, trained.history
+    section = metadata.sections["forecast"]
+    targets = list(metadata.names[: section["targets"]])
+    more = {
+        "targets": targets, "lookback": metadata.window, "horizon": metadata.horizon, "normalize": section["normalize"],
+        "validation_loss": history["kept_val_loss"][0], "linear_validation_loss": history["linear_val_loss"][0],
+    }  # fmt: skip
+
+    def said(found: dict[str, Any]) -> str:
+        return (
+            f"forecaster of {', '.join(targets)}, {found['lookback']} rows → {found['horizon']}, level: "
+            f"{found['normalize']}, {found['parameters']} parameters, validation MAE {found['validation_loss']:.4f} "
+            f"deviations (its linear part alone: {found['linear_validation_loss']:.4f})"
+        )
+
+    report(trained, output, as_json, said, more)
 
 
 def evaluate_forecaster(model: Path, data: Path, output: Path, as_json: bool) -> bool:

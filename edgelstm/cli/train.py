@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edgelstm.cli.streams import RULE_HELP
+from edgelstm.cli.trained import report, tell_rows
 
 
 @click.command(
@@ -118,9 +119,7 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     options = _options(given)
     names = [name.strip() for name in columns.split(",")] if columns else None
     series = without_labelled(read_series(data, names, time_column, given["label_column"]))
-    said = [f"{len(series.values)} rows, {len(series.channels)} channels: {', '.join(series.channels)}"]
-    for sentence in said + series.repairs.sentences():
-        click.echo(sentence, err=True)
+    tell_rows(series)
     with epochs(options.epochs) as callbacks:
         trained = train(series, options, callbacks, tell=lambda line: click.echo(line, err=True))
     trained.save(output, embed=not given["no_embed"])
@@ -157,32 +156,21 @@ def _counts(text: str, option: str) -> tuple[int, ...]:
 
 
 def _report(trained: Any, output: Path, as_json: bool) -> None:
-    import json
-
     metadata = trained.metadata
-    record = {
-        "model": str(output),
-        "kind": metadata.kind,
-        "parameters": int(trained.model.count_params()),
-        "lookback": metadata.window,
-        "lookback_rule": metadata.sections["training"]["lookback"]["rule"],
-        "batch_size": metadata.sections["training"]["batch"]["size"],
-        "batch_rule": metadata.sections["training"]["batch"]["rule"],
-        "epochs": len(trained.history["loss"]),
-        "loss": trained.history["loss"][-1],
-        "validation_loss": min(trained.history["val_loss"]),
-        "threshold": metadata.threshold.value,
-        "contamination": metadata.sections["training"]["contamination"],
-        "bytes": output.stat().st_size,
-    }
-    if as_json:
-        click.echo(json.dumps(record))
-        return
-    click.echo(
-        f"{output}: {record['kind']}, look-back {record['lookback']} ({record['lookback_rule']}), "
-        f"{record['parameters']} parameters, validation loss {record['validation_loss']:.4f} after {record['epochs']} epochs "
-        f"of batches of {record['batch_size']} ({record['batch_rule']})",
-        err=True,
-    )
-    streaming = " --streaming" if metadata.sections["training"]["options"]["architecture"]["streaming"] else ""
-    click.echo(f"Next: edgelstm convert {output} --int8{streaming}", err=True)
+    training = metadata.sections["training"]
+    more = {
+        "lookback": metadata.window, "lookback_rule": training["lookback"]["rule"],
+        "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
+        "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
+        "contamination": training["contamination"],
+    }  # fmt: skip
+    streaming = " --streaming" if training["options"]["architecture"]["streaming"] else ""
+
+    def said(found: dict[str, Any]) -> str:
+        return (
+            f"{found['kind']}, look-back {found['lookback']} ({found['lookback_rule']}), {found['parameters']} parameters, "
+            f"validation loss {found['validation_loss']:.4f} after {found['epochs']} epochs "
+            f"of batches of {found['batch_size']} ({found['batch_rule']})"
+        )
+
+    report(trained, output, as_json, said, more, streaming)
