@@ -25,8 +25,7 @@ def dense(t: Twins, operator: Any) -> bool:
     rows = int(np.prod(shape)) // width
     twin, given = t.twins[source]
     flat = t.reshaped(twin, [1, rows, 1, width], given, kind=INT16)
-    biased = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-    bias = t.constant(operator.inputs[2]).ravel() if biased else np.zeros(channels, np.float32)
+    bias = t.bias_values(operator.inputs, channels)
     made = t.parameters(output)
     parts = []
     for values, kernel in halves(weights.reshape(channels, 1, 1, width)):

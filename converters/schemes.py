@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -118,23 +119,10 @@ def convert_all(
             results[scheme] = _on_micro(results[scheme], job)
         _refuse(results[scheme].proof, job.allow_drop or search)
         if scheme != "float32":
-            results[scheme] = _stretched(results[scheme], content, job)
+            results[scheme] = context.stretched(results[scheme])
     if search:
-        results |= mixtures(content, context.observations(), job.io, results, context.finish)
+        results |= mixtures(content, context.observations, job.io, results, context.finish)
     return results
-
-
-def _stretched(conversion: Conversion, content: bytes, job: Job) -> Conversion:
-    """The same, seen on larger values than any that it was made for."""
-    if any(not np.issubdtype(part.dtype, np.floating) for part in job.held):
-        return conversion
-    larger = tuple(STRETCH * part[:STRETCHED] for part in job.held)
-    outputs, exact = (
-        run(file, larger, job.streaming, target)
-        for file, target in ((conversion.flatbuffer, job.target), (content, ""))
-    )
-    error = max(relative_rms(ours, theirs) for ours, theirs in zip(outputs, exact, strict=True))
-    return replace(conversion, proof=replace(conversion.proof, stretched=error))
 
 
 def _on_micro(conversion: Conversion, job: Job) -> Conversion:
@@ -157,12 +145,25 @@ class _Context:
     content: bytes
     exact: Windows
     lowering: float
-    seen: Observations | None = None
 
+    @cached_property
     def observations(self) -> Observations:
-        if self.seen is None:
-            self.seen = observe(self.content, self.job.windows, self.job.starts)
-        return self.seen
+        return observe(self.content, self.job.windows, self.job.starts)
+
+    @cached_property
+    def larger(self) -> tuple[Windows, Windows]:
+        """Larger values than any that a scheme was made for, and the float form's outputs for them."""
+        larger = tuple(STRETCH * part[:STRETCHED] for part in self.job.held)
+        return larger, run(self.content, larger, self.job.streaming)
+
+    def stretched(self, conversion: Conversion) -> Conversion:
+        """The same, seen on them; where the inputs are integers there are none."""
+        if any(not np.issubdtype(part.dtype, np.floating) for part in self.job.held):
+            return conversion
+        larger, exact = self.larger
+        outputs = run(conversion.flatbuffer, larger, self.job.streaming, self.job.target)
+        error = max(relative_rms(ours, theirs) for ours, theirs in zip(outputs, exact, strict=True))
+        return replace(conversion, proof=replace(conversion.proof, stretched=error))
 
     def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
         model, graph = TFLiteModel(flatbuffer, target=self.job.target), Graph.parse(flatbuffer)
@@ -249,7 +250,7 @@ def _float16(context: _Context) -> Conversion:
 
 def _dynamic(context: _Context) -> Conversion:
     plan = Plan("hybrid", "minmax", "float32")
-    return context.finish("dynamic", quantize(context.content, context.observations(), plan), plan.depth)
+    return context.finish("dynamic", quantize(context.content, context.observations, plan), plan.depth)
 
 
 def _int8(context: _Context) -> Conversion:
@@ -281,7 +282,7 @@ def _best(context: _Context, depth: str) -> Conversion:
     tried = []
     for method in METHODS:
         plan = Plan(depth, method, context.job.io, context.job.target != "micro")
-        tried.append(context.finish("int8", quantize(context.content, context.observations(), plan), depth, method))
+        tried.append(context.finish("int8", quantize(context.content, context.observations, plan), depth, method))
     return min(tried, key=lambda conversion: conversion.proof.error)
 
 

@@ -130,12 +130,15 @@ class Twins:
         """Inputs (activation, kernel, bias) with kernel and bias in integers, a scale a channel."""
         channels = self.constant(inputs[1]).shape[axis or 0]
         # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernels
-        bias = (
-            self.constant(inputs[2]).ravel() if len(inputs) > 2 and inputs[2] >= 0 else np.zeros(channels, np.float32)
-        )
+        bias = self.bias_values(inputs, channels)
         least = 0.0 if self.plan.wide or axis is None else np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
         index, kernel = self.weights(inputs[1], axis, least)
         return [int(inputs[0]), index, self.bias(bias, given.scale[0], kernel)]
+
+    def bias_values(self, inputs: Any, channels: int) -> npt.NDArray[Any]:
+        """A layer's bias, zeros where it has none."""
+        there = len(inputs) > 2 and inputs[2] >= 0
+        return self.constant(inputs[2]).ravel() if there else np.zeros(channels, np.float32)
 
     def constant(self, index: Any) -> npt.NDArray[Any]:
         """A constant's values."""

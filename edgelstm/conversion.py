@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,8 @@ def convert_file(
     kind: str | None = None,
     lookback: int | None = None,
     streaming: bool = False,
-    io: str = "auto",
-    allow_drop: bool = False,
-    target: str = "",
     threshold_rule: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-    apart: bool = True,
+    **options: Any,
 ) -> dict[str, Converted]:
     """Convert a `.keras` file to bundles, one a scheme.
 
@@ -67,13 +63,8 @@ def convert_file(
         kind: Kind of a foreign model; None infers an autoencoder from equal input and output shapes.
         lookback: Rows for an open time axis.
         streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
-        io: Input and output type of int8 models: int8, float32, or auto, which is int16 for a model with a linear path.
-        allow_drop: Accept errors above the limits.
-        target: `x86` for LSTMs that are unrolled when the model is loaded, proven in that form; `micro` for
-            microcontrollers, proven in tflite-micro, too; empty for anywhere.
         threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
-        tell: Called with the name of each step.
-        apart: See `edgelstm.converters.convert`.
+        options: `io`, `allow_drop`, `target`, `tell` and `apart` of `edgelstm.converters.convert`.
 
     Raises:
         ModelError: If the file is no Keras model.
@@ -83,35 +74,22 @@ def convert_file(
         kind, lookback = kind or "forecaster", lookback or LONGEST_WARMUP
     source = read_source(path, calibration, scaler, kind, lookback)
     source = streamed(source) if streaming else source
-    return convert_source(
-        source, schemes, lookback=lookback, io=io, allow_drop=allow_drop, target=target,
-        threshold_rule=threshold_rule, tell=tell, apart=apart,
-    )  # fmt: skip
+    return convert_source(source, schemes, threshold_rule, lookback=lookback, **options)
 
 
 def convert_source(
-    source: Source,
-    schemes: Sequence[str],
-    *,
-    lookback: int | None = None,
-    io: str = "auto",
-    allow_drop: bool = False,
-    target: str = "",
-    threshold_rule: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
-    apart: bool = True,
+    source: Source, schemes: Sequence[str], threshold_rule: str | None = None, **options: Any
 ) -> dict[str, Converted]:
     """As `convert_file`, from a model whose representative data have been read already."""
     rule = unlabelled_rule(threshold_rule)
     check = check_representative(source.windows, source.held)
-    conversions = convert(
-        source.path, source.windows, source.held, tuple(dict.fromkeys((*schemes, "float32"))),
-        lookback=lookback, starts=source.starts, io=io, allow_drop=allow_drop, target=target, tell=tell,
-        apart=apart,
-    )  # fmt: skip
-    tell("thresholds")
+    wanted = tuple(dict.fromkeys((*schemes, "float32")))
+    conversions = convert(source.path, source.windows, source.held, wanted, starts=source.starts, **options)
+    options.get("tell", str)("thresholds")
     exact = conversions["float32"].flatbuffer
-    return {scheme: finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}
+    return {
+        scheme: finish(source, conversions[scheme], check, options.get("target", ""), exact, rule) for scheme in schemes
+    }
 
 
 def finish(

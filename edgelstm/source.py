@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.converters.proof import STRETCH
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.metadata import Channel, Metadata
 from edgelstm.runtime.recipe import SECTION as FORECAST
@@ -26,7 +27,6 @@ Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
 HELD = 128  # held-back windows for the proof
 HELD_SHARE = 0.25
-STRETCH = 1.5  # how many times further than representative windows a detector's integer ranges reach
 
 
 @dataclass(frozen=True)
