@@ -57,7 +57,7 @@ class _Run:
     start: float | None
     end: float | None
     peak: float
-    parts: list[float]
+    parts: list[float]  # sums of squares
     above: int = 1
     quiet: int = 0
     id: str = ""
@@ -111,7 +111,7 @@ class Decider:
             if score <= threshold:
                 return None
             at = float(index) if time is None else time
-            run = self._run = _Run(index, at, at, score, list(parts))
+            run = self._run = _Run(index, at, at, score, [part * part for part in parts])
         elif score <= threshold * self.decision.off:
             return self._quiet(run)
         else:
@@ -130,7 +130,7 @@ class Decider:
         run.above += score > threshold
         run.end = float(index) if time is None else time
         run.peak = max(run.peak, score)
-        run.parts = [a + b for a, b in zip(run.parts, parts, strict=True)]
+        run.parts = [a + b * b for a, b in zip(run.parts, parts, strict=True)]
 
     def _quiet(self, run: _Run) -> Event | None:
         if not run.id:

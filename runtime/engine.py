@@ -10,7 +10,7 @@ import math
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from operator import add, truediv
+from operator import add, mul, sub, truediv
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,7 @@ class Engine(Protocol):
     """What the detector asks of a model."""
 
     buffer: WindowBuffer
-    """The newest scaled samples, never clipped: scores are taken against these."""
+    """The newest scaled samples, never clipped where scores are averaged over rows of them."""
 
     @property
     def clipped(self) -> int:
@@ -101,21 +101,26 @@ class TFLiteEngine:
     Args:
         model: A model with one input (1, W, F) and one output of F columns.
         stateful: Whether the interpreter keeps its state from sample to sample (W is 1 then).
+        apart: Whether `buffer` holds what came, apart from what an integer model sees of it.
     """
 
-    def __init__(self, model: TFLiteModel, stateful: bool = False) -> None:
+    def __init__(self, model: TFLiteModel, stateful: bool = False, apart: bool = True) -> None:
         self.model = model
         self._stateful = stateful
         self._interpreter = model.interpreter
         self._input, self._output = model.inputs[0], model.outputs[0]
         self._flat = len(self._output.shape) == 2  # one row (1, F) without a row axis, as a plain Dense layer gives
         _, window, channels = self._input.shape
-        self.buffer = WindowBuffer(window, channels)
         self._quantizer = Quantizer(self._input, channels) if self._input.scale else None
-        self._quantized = WindowBuffer(window, channels, self._input.dtype) if self._quantizer else None
-        self._seen = self._quantized or self.buffer
+        self._seen = WindowBuffer(window, channels, self._input.dtype)
+        self._apart = WindowBuffer(window, channels) if self._quantizer and apart else None
+        self.buffer = self._apart or self._seen
         self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
         self._values = None if self._table is None else np.asarray(self._table, np.float32)
+        columns = self._output.shape[-1]
+        single = struct.Struct(f"={columns}f")
+        self._pack, self._unpack = single.pack, single.unpack
+        self._zeros, self._scales = (self._output.zero_point,) * columns, (self._output.scale,) * columns
 
     @property
     def clipped(self) -> int:
@@ -124,21 +129,25 @@ class TFLiteEngine:
 
     def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """See `Engine`."""
-        self.buffer.push_bytes(packed)
-        if self._quantizer is not None:
-            self._seen.push_bytes(self._quantizer.pack(scaled))
+        self._seen.push_bytes(packed if self._quantizer is None else self._quantizer.pack(scaled))
+        if self._apart is not None:
+            self._apart.push_bytes(packed)
 
     def run(self, row: int) -> list[float]:
         """See `Engine`."""
-        output: list[Any] = self._invoke()[0, row].tolist()
-        table = self._table
+        output, table = self._invoke()[0], self._table
+        newest = output if self._flat else output[row]
         if table is not None:
-            return list(map(table.__getitem__, output))
-        return self._output.dequantize(np.asarray(output)).tolist() if self._output.scale else output
+            return [table[step] for step in newest.tobytes()]
+        steps: list[Any] = newest.tolist()
+        if self._output.scale:  # to float32 and back, as `Tensor.dequantize` rounds
+            return list(self._unpack(self._pack(*map(mul, map(sub, steps, self._zeros), self._scales))))
+        return steps
 
     def run_rows(self, rows: int) -> Floats:
         """See `Engine`."""
-        newest = self._invoke()[0, -rows:]
+        output = self._invoke()[0]
+        newest: npt.NDArray[Any] = output[None] if self._flat else output[-rows:]
         if self._values is not None:
             return self._values[newest.view(np.uint8)]
         values: Floats = self._output.dequantize(newest)
@@ -151,35 +160,36 @@ class TFLiteEngine:
         interpreter.set_tensor(self._input.index, self._seen.batch())
         interpreter.invoke()
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
-        return output[:, None] if self._flat else output
+        return output
 
     def undo(self) -> None:
         """See `Engine`."""
-        self.buffer.undo()
-        if self._quantized:
-            self._quantized.undo()
+        self._seen.undo()
+        if self._apart:
+            self._apart.undo()
 
     def clear(self) -> None:
         """See `Engine`."""
-        self.buffer.clear()
-        if self._quantized:
-            self._quantized.clear()
+        self._seen.clear()
+        if self._apart:
+            self._apart.clear()
         self.model.reset()
 
     def state(self) -> dict[str, Any]:
         """See `Engine`."""
-        state: dict[str, Any] = {"count": self.buffer.count, "window": _text(self.buffer.window())}
-        if self._quantized and self._quantizer:
-            state |= {"quantized": _text(self._quantized.window()), "clipped": self._quantizer.clipped}
+        state: dict[str, Any] = {"count": self._seen.count, "seen": _text(self._seen.window()), "clipped": self.clipped}
+        if self._apart:
+            state["window"] = _text(self._apart.window())
         if self._stateful:
             state["variables"] = [_text(array) for array in self.model.variables()]
         return state
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Engine`."""
-        self.buffer.restore(b64decode(state["window"]), state["count"])
-        if self._quantized and self._quantizer:
-            self._quantized.restore(b64decode(state["quantized"]), state["count"])
+        self._seen.restore(b64decode(state["seen"]), state["count"])
+        if self._apart:
+            self._apart.restore(b64decode(state["window"]), state["count"])
+        if self._quantizer:
             self._quantizer.clipped = state["clipped"]
         if self._stateful:
             blank = self.model.variables()
@@ -206,8 +216,9 @@ class Quantizer:
         self._doubles = struct.Struct(f"<{channels}d").pack
         self._scales, self._rounder = (tensor.scale,) * channels, (ROUNDER,) * channels
         self._shift = bytes((step + tensor.zero_point) & 255 for step in range(256))
-        # values that surely fit, in scaled units; none when the integers have more than one byte
-        fits = tensor.dtype.itemsize == 1
+        self._short = tensor.dtype.itemsize == 1
+        # values that surely fit, in scaled units; none when wider integers have a zero point, which TFLite's have not
+        fits = self._short or not tensor.zero_point
         self._least = (self._low - self._zero) * self._scale if fits else math.inf
         self._most = (self._high - self._zero) * self._scale if fits else -math.inf
 
@@ -215,8 +226,9 @@ class Quantizer:
         """The quantized sample as bytes."""
         if min(scaled) < self._least or max(scaled) > self._most:
             return self._clip(scaled)
-        # adding 1.5 * 2**52 rounds half to even and leaves the integer in the lowest byte of the double
-        return self._doubles(*map(add, map(truediv, scaled, self._scales), self._rounder))[::8].translate(self._shift)
+        # adding 1.5 * 2**52 rounds half to even and leaves the integer in the lowest bytes of the double
+        rounded = self._doubles(*map(add, map(truediv, scaled, self._scales), self._rounder))
+        return rounded[::8].translate(self._shift) if self._short else memoryview(rounded).cast("h")[::4].tobytes()
 
     def _clip(self, scaled: Sequence[float]) -> bytes:
         steps = [round(value / self._scale) + self._zero for value in scaled]
@@ -225,7 +237,7 @@ class Quantizer:
 
 
 def _table(output: Tensor) -> list[float]:
-    """The real value of each output step; a negative step counts from the list's end, as Python does."""
+    """The real value of each output step, by its byte."""
     limits = np.iinfo(output.dtype)
     steps = np.arange(limits.min, limits.max + 1).astype(output.dtype)
     values: list[float] = np.roll(output.dequantize(steps), limits.min).tolist()

@@ -50,7 +50,7 @@ class Result(NamedTuple):
     anomaly: bool
     """Whether the score is above the threshold, before any de-bounce."""
     parts: tuple[float, ...] | None
-    """Each channel's part of the score, shape (F,), of no unit but comparable; None without a score."""
+    """Each channel's part of the score, shape (F,), in usual errors or deviations; None without a score."""
     status: str = "ok"
     """ok, warmup, or why the sample was not scored."""
     events: tuple[Event, ...] = ()
@@ -68,10 +68,11 @@ class Result(NamedTuple):
 
 
 def shares(parts: Sequence[float]) -> tuple[float, ...]:
-    """Parts as fractions of their sum; even when all are 0.
+    """Squares of parts as fractions of their sum; even when all are 0.
 
-    >>> shares((3.0, 1.0)), shares((0.0, 0.0))
-    ((0.75, 0.25), (0.5, 0.5))
+    >>> shares((3.0, -1.0)), shares((0.0, 0.0))
+    ((0.9, 0.1), (0.5, 0.5))
     """
-    total = math.fsum(parts)
-    return tuple([part / total for part in parts]) if total > 0 else (1 / len(parts),) * len(parts)
+    squares = [part * part for part in parts]
+    total = math.fsum(squares)
+    return tuple([square / total for square in squares]) if total > 0 else (1 / len(parts),) * len(parts)

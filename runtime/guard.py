@@ -104,7 +104,9 @@ class Guard:
         elif time is not None and not math.isfinite(time):
             return self._drop("time")
         self.time, self.arrival = time, arrival
-        if self.pace.row():
+        pace = self.pace
+        pace.left -= 1  # as pace.row() does
+        if not pace.left:
             self._check_pace(time)
         if self._troubled or not (all(map(le, self._low, values)) and all(map(le, values, self._high))):
             return self._odd_values(values)

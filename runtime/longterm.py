@@ -103,7 +103,7 @@ class LongTerm:
             counts[channel] = np.rint(np.asarray(reference.above[channel]) * len(rows))
         self.counts += counts
         self.total += math.fsum(map(min, scores, repeat(reference.unit))) / reference.unit
-        self.parts = [a + b for a, b in zip(self.parts, parts, strict=True)]
+        self.parts = [a + b * b for a, b in zip(self.parts, parts, strict=True)]
         self.seen += len(rows)
         return (
             self._block(reference, float(index) if time is None else time, index)

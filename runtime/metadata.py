@@ -20,6 +20,7 @@ from .typecheck import check_fields
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
+MOST = 1e30  # scaled units; single precision ends at 3e38
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
@@ -168,6 +169,9 @@ def _check_numbers(metadata: Metadata) -> None:
         raise ValueError(f"{len(scaler.offset)} scalings for {channels} channels")
     if scaler and not all(scale > 0 for scale in scaler.scale):
         raise ValueError("a scale that is not above 0")
+    for channel, offset, scale in zip(metadata.channels, scaler.offset, scaler.scale, strict=True) if scaler else ():
+        if not all(abs((end or 0.0) - offset) < MOST * scale for end in (channel.train_low, channel.train_high)):
+            raise ValueError(f"a scaling of {channel.name} beyond all numbers")
     fitted = (len(scoring.center), len(scoring.scale)) if scoring else (0, 0)
     if fitted not in ((channels, channels), (0, 0)):  # a style that is not fitted yet has none
         raise ValueError(f"{fitted[1]} error scales for {channels} channels")
@@ -175,7 +179,11 @@ def _check_numbers(metadata: Metadata) -> None:
         raise ValueError("score statistics that are none")
     if scoring and scoring.scale and scoring.method == "dual":
         kept = (scoring.level, scoring.spread, scoring.ratio)
-        shares = 0 < scoring.quick <= 1 and 0 < scoring.slow <= 1 <= scoring.memory
+        shares = (
+            0 < scoring.quick <= 1
+            and 0 < scoring.slow <= 1 <= scoring.memory
+            and max(map(abs, kept[0]), default=0) < MOST
+        )
         if {len(part) for part in kept} != {channels + 1} or not min(*kept[1], *kept[2]) > 1e-9 or not shares:
             raise ValueError("dual score statistics that are none")
     wide = channels if scoring and scoring.method == "mahalanobis" else 0

@@ -58,6 +58,7 @@ class WindowBuffer:
         self._width = self._rows.strides[0]
         self._half = length * self._width
         self._next = 0
+        self._batches: list[npt.NDArray[Any]] = []
 
     @property
     def full(self) -> bool:
@@ -90,7 +91,9 @@ class WindowBuffer:
 
     def batch(self) -> npt.NDArray[Any]:
         """The newest window with a batch axis, shape (1, W, F), as an interpreter takes it; a view."""
-        return self._batch[:, self._next : self._next + self.length]
+        if not self._batches:  # made once: a slice costs as much as adding a sample
+            self._batches = [self._batch[:, at : at + self.length] for at in range(self.length)]
+        return self._batches[self._next]
 
     def restore(self, window: bytes, count: int) -> None:
         """Continue from the bytes of a `window()` and a `count`."""

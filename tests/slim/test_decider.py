@@ -41,7 +41,7 @@ def test_an_alarm_that_returns_within_the_cool_down_continues_the_event():
 
 
 def test_an_event_names_its_causes_strongest_first():
-    events = play([2, 2, 2], Decision(minimum=1), contribution=(0.2, 0.8))
+    events = play([2, 2, 2], Decision(minimum=1), contribution=(0.4, 0.6))
     lone = play([2, 2, 2], Decision(minimum=1), contribution=(0.99, 0.01))
 
     assert events[0].channels == ("motor", "flow")

@@ -74,7 +74,7 @@ def test_what_is_usual_is_followed_as_if_sample_by_sample(scorer):
     rate, level, spread = 1 / fitted.memory, np.array(fitted.level), np.array(fitted.spread)
     for error in drifting:
         z = error / fitted.scale
-        off = np.array([np.sqrt(np.abs(z)).mean(), *z]) - level
+        off = np.array([(z**2).mean() ** 0.25, *z]) - level
         level, spread = level + rate * off, spread + rate * (np.minimum(off**2, GUARD**2 * spread) - spread)
     scores(scorer, drifting)
 
@@ -100,7 +100,33 @@ def test_a_dead_channel_teaches_nothing(scorer):
 
 def test_a_state_of_another_model_is_refused(scorer):
     with pytest.raises(ValueError, match="channels"):
-        scorer.restore({"size": 0.0, "lean": [0.0], "level": [0.0], "spread": [1.0], "recent": []})
+        scorer.restore({**scorer.state(), "lean": [0.0]})
+
+
+def test_a_state_with_samples_of_another_size_is_refused(scorer):
+    with pytest.raises(ValueError, match="size"):
+        scorer.restore({**scorer.state(), "rows": "AAAA"})
+
+
+def test_trouble_that_passes_teaches_nothing(scorer):
+    other = scorer_of(scorer.scoring)
+    scores(scorer, NORMAL[:320])
+    scores(other, [*NORMAL[:320], *[[50.0, 0.0, 0.0]] * 60])
+    trouble = scores(other, NORMAL[320:640])
+    found = scores(scorer, NORMAL[320:640])
+
+    assert max(trouble[:5]) > 20
+    assert trouble[200:] == pytest.approx(found[200:], abs=0.1)
+
+
+def test_trouble_that_lasts_is_learnt_whole(scorer):
+    learnt = scorer_of(scorer.scoring)
+    scores(learnt, [[50.0, 0.0, 0.0]] * 95)
+    before = learnt.state()["spread"][1]
+    scores(learnt, [[50.0, 0.0, 0.0]] * 2)
+
+    assert before == scorer.state()["spread"][1]
+    assert learnt.state()["spread"][1] > 3 * before
 
 
 def test_reset_forgets_recent_samples_but_not_what_is_usual(scorer):

@@ -159,7 +159,7 @@ def test_a_sink_that_comes_back_gets_everything_in_order(tmp_path, quick):
 
     assert wait_for(lambda: len(delivery.records) == 100)
     assert [one["row"] for one in delivery.records] == list(range(100))
-    assert delivery.records[0]["contribution"] == {"flow": 0.75, "motor": 0.25}
+    assert delivery.records[0]["contribution"] == {"flow": 0.9, "motor": 0.1}
     sink.close()
     assert delivery.closed
 
