@@ -137,10 +137,11 @@ class Detector:
         """
         values = self._values(sample)
         index, self.index = self.index, self.index + 1
-        admission = self.guard.admit(values, time, arrival)
+        scaled = self._scaled(values)
+        admission = self.guard.admit(values, time, arrival, math.hypot(*scaled))
         if admission is not None:
             return self._troubled(index, time, admission)
-        error = self.error(values)
+        error = self._error(scaled)
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup", self._watch(index, time))
         return self._decide(index, time, error, "ok")
@@ -225,12 +226,8 @@ class Detector:
     def _expect(self, values: list[float], held: tuple[int, ...], scaled: list[float]) -> list[float]:
         return [scaled[i] * self._scale[i] + self._offset[i] if i in held else value for i, value in enumerate(values)]
 
-    def _push(self, values: list[float]) -> tuple[float, ...]:
-        packed = self._pack(*map(truediv, map(sub, values, self._offset), self._scale))
-        scaled = self._unpack(packed)
-        self._packed = packed
-        self.engine.push(scaled, packed)
-        return scaled
+    def _scaled(self, values: list[float]) -> tuple[float, ...]:
+        return tuple(map(truediv, map(sub, values, self._offset), self._scale))
 
     def _restart(self) -> tuple[Event, ...]:
         """Warm up again; an anomaly cannot go on over what was not seen."""
@@ -240,8 +237,13 @@ class Detector:
 
     def error(self, values: list[float]) -> Iterable[float] | None:
         """Error a channel of the newest sample, signed (absolute when averaged over rows), None while warming up."""
+        return self._error(self._scaled(values))
+
+    def _error(self, scaled: tuple[float, ...]) -> Iterable[float] | None:
         engine = self.engine
-        scaled = self._push(values)
+        self._packed = packed = self._pack(*scaled)
+        scaled = self._unpack(packed)
+        engine.push(scaled, packed)
         if self._forecaster:
             forecast = self._forecast if engine.buffer.count > self._warmup else None
             self._forecast = engine.run(0) if engine.buffer.full else None

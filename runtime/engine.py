@@ -221,10 +221,11 @@ class Quantizer:
         fits = self._short or not tensor.zero_point
         self._least = (self._low - self._zero) * self._scale if fits else math.inf
         self._most = (self._high - self._zero) * self._scale if fits else -math.inf
+        self._reach = min(-self._least, self._most)  # of a row's length: one look at all channels
 
     def pack(self, scaled: Sequence[float]) -> bytes:
         """The quantized sample as bytes."""
-        if min(scaled) < self._least or max(scaled) > self._most:
+        if math.hypot(*scaled) > self._reach and (min(scaled) < self._least or max(scaled) > self._most):
             return self._clip(scaled)
         # adding 1.5 * 2**52 rounds half to even and leaves the integer in the lowest bytes of the double
         rounded = self._doubles(*map(add, map(truediv, scaled, self._scales), self._rounder))

@@ -59,6 +59,8 @@ class Guard:
         ranges = list(zip(self._reach, self._usual, self._physical, strict=True))
         self._low = [max(low for low, _ in three) for three in ranges]
         self._high = [min(high for _, high in three) for three in ranges]
+        limits = zip(self._low, self._high, scaler.offset, scaler.scale, strict=True)
+        self._inner = min(min(o - low, high - o) / s for low, high, o, s in limits) * 0.999
         self._stuck = [stuck_limit(c.longest_run, policies.stuck, window) for c in metadata.channels]
         self._first_stuck = min(self._stuck, default=math.inf)
         self._earliest, self._latest = (self.period * 0.5, self.period * 1.5) if self.period else (0.0, math.inf)
@@ -85,13 +87,16 @@ class Guard:
         """Whether there may be a fault now: a quick look."""
         self._troubled = self._repeating = False
 
-    def admit(self, values: list[float], time: float | None, arrival: float | None = None) -> Admission | None:
+    def admit(
+        self, values: list[float], time: float | None, arrival: float | None = None, length: float = math.inf
+    ) -> Admission | None:
         """Judge a row.
 
         Args:
             values: Sensor units, F of them.
             time: Its time, seconds.
             arrival: When it came, on a clock that never jumps, seconds; None when replayed.
+            length: Euclidean length of the scaled values, NaN when one is: below a limit, no value is beyond its own.
 
         Returns:
             None when there is nothing to object to: nearly always.
@@ -108,7 +113,8 @@ class Guard:
         pace.left -= 1  # as pace.row() does
         if not pace.left:
             self._check_pace(time)
-        if self._troubled or not (all(map(le, self._low, values)) and all(map(le, values, self._high))):
+        near = length < self._inner or (all(map(le, self._low, values)) and all(map(le, values, self._high)))
+        if self._troubled or not near:
             return self._odd_values(values)
         if last is not None and True in map(eq, values, last):
             self._count_runs(values, last)
