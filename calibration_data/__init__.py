@@ -3,8 +3,6 @@
 What code makes again byte for byte is not installed, and what was written by hand is gzipped: a Pi's card is small.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from edgelstm.runtime.files import read_packed, write_atomic

@@ -3,8 +3,6 @@
 Run `python -m edgelstm.calibration_data.intents FOLDER` to write the training file again, byte for byte.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import random

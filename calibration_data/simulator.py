@@ -12,8 +12,6 @@ Physics, in consistent units; README.md beside this file gives the equations and
 Run `python -m edgelstm.calibration_data.simulator FOLDER` to write the two files again, byte for byte.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Rules for the straight path: 16 bits on it, from the input to the output, see `straight`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

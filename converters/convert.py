@@ -1,7 +1,5 @@
 """The converter's front: one child process for all schemes of a model, and nothing left behind."""
 
-from __future__ import annotations
-
 import contextlib
 import io as io_module
 import json

@@ -1,7 +1,5 @@
 """Which layer of a model has no TFLite form: found by converting ever shorter beginnings of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

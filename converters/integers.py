@@ -1,7 +1,5 @@
 """Integers for real values: scales, zero points, and int8 weights beside float activations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ The body is a subgraph; a step is an IF whose two branches are that body. An IF 
 step written out about a thousand, and the interpreters, old and new, take as long for the one as for the other.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Keras 3 model → float32 TFLite flatbuffer without WHILE, Flex or TensorList."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import keras

@@ -4,8 +4,6 @@ The PyPI package `tflite-micro` is that interpreter for a workstation, with the 
 may end a process, and it says why on the standard error output alone: so it gets a process of its own.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import re

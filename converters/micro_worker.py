@@ -3,8 +3,6 @@
 The folder holds model.tflite and inputs.npz (N calls, one array an input), and receives outputs.npz and result.json.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Models whose layers differ in precision: what lies between the schemes in size and error."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

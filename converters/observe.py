@@ -1,7 +1,5 @@
 """What the float model's tensors hold on representative windows, and the ranges chosen from that."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which operators the oldest interpreter has: tflite-runtime 2.14, the only one for 32-bit Arm."""
 
-from __future__ import annotations
-
 from .flatbuffer import Graph
 
 LAST_CODE = 161  # RIGHT_SHIFT; what came later has no kernel there

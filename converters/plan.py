@@ -1,7 +1,5 @@
 """How far a model is quantized."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """What a conversion costs, measured on held-back windows through the runtime's own interpreter shim."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

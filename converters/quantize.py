@@ -5,8 +5,6 @@ their hidden state, windows of ops it rescales): here an op is either quantized 
 DEQUANTIZE and QUANTIZE, so nothing is quantized by accident.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

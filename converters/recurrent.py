@@ -4,8 +4,6 @@ A function with `experimental_implements` and the attribute `tfl_fusable_op` bec
 arguments as inputs (https://www.tensorflow.org/lite/models/convert/operation_fusion). Its body only says shapes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

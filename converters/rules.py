@@ -1,7 +1,5 @@
 """How each op is quantized: a rule gives an operator its integer form, or says False and it stays in float."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a float flatbuffer to every scheme, each with its proof; the best of several quantization plans is kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property

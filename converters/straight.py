@@ -4,8 +4,6 @@ It carries most of the forecast and, unlike a recurrent layer, goes on beyond th
 be clipped there, and its rounding would be of the size of the errors that a detector looks at; in 16 bits it is neither.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema

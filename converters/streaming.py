@@ -5,8 +5,6 @@ recurrent layers. Then a model that eats one row a call and keeps its states giv
 window of all rows so far.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

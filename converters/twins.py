@@ -1,7 +1,5 @@
 """Integer twins of a float graph's tensors, and the ops that lead from one to the other."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

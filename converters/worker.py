@@ -4,8 +4,6 @@ Started as `python -m edgelstm.converters.worker FOLDER`; the folder holds model
 receives a `.tflite` file a scheme and result.json. Standard input is the parent's hand: when it closes, the parent is gone.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 Stock Keras loads such a file as if they were not there, and drops them when it saves it again.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import shutil

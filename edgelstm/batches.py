@@ -1,7 +1,5 @@
 """Windows for training, cut as they are needed: memory stays flat however long the series is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

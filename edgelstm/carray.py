@@ -1,7 +1,5 @@
 """A model as a C header for a microcontroller: the flatbuffer and all that belongs to it, in one file."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any

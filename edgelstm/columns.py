@@ -1,7 +1,5 @@
 """Columns of a CSV file as numbers and times, by the same rules as on the device."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

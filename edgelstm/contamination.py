@@ -6,8 +6,6 @@ near neighbours (the discords of Keogh et al. 2005, by distance to the third nei
 20 windows on end, by the spread of the log distances themselves, is left out of training.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """From a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

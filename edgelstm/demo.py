@@ -1,7 +1,5 @@
 """The demo: from the embedded pump series to alarms, by the same functions that the commands call."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Detection quality of a model on labelled rows; the same code for Keras and TFLite."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path

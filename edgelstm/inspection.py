@@ -1,7 +1,5 @@
 """What a model file holds, read without TensorFlow and without an interpreter."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Iterator, Mapping

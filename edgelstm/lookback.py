@@ -1,7 +1,5 @@
 """Look-back from the autocorrelation: as far as the past still says something about the present."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The recurrent architectures: small, and made of what the int8 converter fuses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The demo's picture: sensors, scores, alarms and labels on one page."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Loading TensorFlow without its chatter: it writes to file descriptor 2, past Python's `sys.stderr`."""
 
-from __future__ import annotations
-
 import os
 
 from edgelstm.runtime.quiet import silent_stderr

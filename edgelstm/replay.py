@@ -1,7 +1,5 @@
 """A Keras model in the detector's place: windows are predicted in batches, then looked up one by one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """The smallest model that loses no more than it may."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

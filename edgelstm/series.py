@@ -1,7 +1,5 @@
 """Sensor series from CSV files as they come, repaired where that is safe, with every repair counted."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace

@@ -1,7 +1,5 @@
 """What a conversion starts from: a Keras model and rows of normal operation, its own or a calibration file's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Cutting a series in time order: the newest part is held back, nothing is shuffled."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

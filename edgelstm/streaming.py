@@ -1,7 +1,5 @@
 """What a streaming conversion takes and gives: whole sequences in, a model of one row with its state out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Training: from a series to a Keras model with all that the converter and the device need beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path

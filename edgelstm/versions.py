@@ -1,7 +1,5 @@
 """Versions of the tools that make a model, for its metadata."""
 
-from __future__ import annotations
-
 from importlib import metadata
 
 

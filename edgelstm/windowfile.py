@@ -1,7 +1,5 @@
 """Windows of the user's own, as a NumPy file: just what a model eats, one array an input."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

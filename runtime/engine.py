@@ -11,7 +11,7 @@ import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from operator import add, mul, sub, truediv
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,78 +24,67 @@ Predict = Callable[[Floats], Floats]
 ROUNDER = 1.5 * 2.0**52
 
 
-class Engine(Protocol):
-    """What the detector asks of a model."""
+class Engine:
+    """A model's newest windows, and what the detector asks of the model; one without a model is of no use.
 
-    buffer: WindowBuffer
-    """The newest scaled samples, never clipped where scores are averaged over rows of them."""
+    Args:
+        buffers: What the model sees, and, where that is clipped, perhaps what came.
+    """
+
+    def __init__(self, *buffers: WindowBuffer) -> None:
+        self._buffers, self.buffer = buffers, buffers[-1]
 
     @property
     def clipped(self) -> int:
         """Values so far that the model saw clipped to its calibrated range."""
+        return 0
 
     def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """Add the newest scaled sample, F values, also given as the bytes of a float32 array."""
-
-    def run(self, row: int) -> list[float]:
-        """One row of the model's output for the newest window, F values."""
-
-    def run_rows(self, rows: int) -> Floats:
-        """The last rows of the model's output for the newest window, shape (rows, F)."""
-
-    def undo(self) -> None:
-        """Take the newest sample back, to push another in its place."""
-
-    def clear(self) -> None:
-        """Forget all samples and the model's state."""
-
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
-
-
-class PlainEngine:
-    """Any function from a scaled window (W, F) to an output (R, F), such as a Keras model's."""
-
-    clipped = 0
-
-    def __init__(self, predict: Predict, window: int, channels: int) -> None:
-        self.buffer = WindowBuffer(window, channels)
-        self._predict = predict
-
-    def push(self, scaled: Sequence[float], packed: bytes) -> None:
-        """See `Engine`."""
         self.buffer.push_bytes(packed)
 
     def run(self, row: int) -> list[float]:
-        """See `Engine`."""
-        output: list[float] = np.asarray(self._predict(self.buffer.window()))[row].tolist()
+        """One row of the model's output for the newest window, F values."""
+        output: list[float] = self.run_rows(0)[row].tolist()
         return output
+
+    def run_rows(self, rows: int) -> Floats:
+        """The last rows of the model's output for the newest window, shape (rows, F); all of them for 0."""
+        raise NotImplementedError
+
+    def undo(self) -> None:
+        """Take the newest sample back, to push another in its place."""
+        for buffer in self._buffers:
+            buffer.undo()
+
+    def clear(self) -> None:
+        """Forget all samples and the model's state."""
+        for buffer in self._buffers:
+            buffer.clear()
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as plain JSON types."""
+        return {"count": self.buffer.count, "windows": [_text(buffer.window()) for buffer in self._buffers]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave."""
+        for buffer, text in zip(self._buffers, state["windows"], strict=True):
+            buffer.restore(b64decode(text), state["count"])
+
+
+class PlainEngine(Engine):
+    """Any function from a scaled window (W, F) to an output (R, F), such as a Keras model's."""
+
+    def __init__(self, predict: Predict, window: int, channels: int) -> None:
+        super().__init__(WindowBuffer(window, channels))
+        self._predict = predict
 
     def run_rows(self, rows: int) -> Floats:
         """See `Engine`."""
         return np.asarray(self._predict(self.buffer.window()))[-rows:]
 
-    def undo(self) -> None:
-        """See `Engine`."""
-        self.buffer.undo()
 
-    def clear(self) -> None:
-        """See `Engine`."""
-        self.buffer.clear()
-
-    def state(self) -> dict[str, Any]:
-        """See `Engine`."""
-        return {"count": self.buffer.count, "window": _text(self.buffer.window())}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """See `Engine`."""
-        self.buffer.restore(b64decode(state["window"]), state["count"])
-
-
-class TFLiteEngine:
+class TFLiteEngine(Engine):
     """A TFLite model; an integer model's window is kept quantized, so that each sample is quantized once.
 
     Args:
@@ -113,8 +102,7 @@ class TFLiteEngine:
         _, window, channels = self._input.shape
         self._quantizer = Quantizer(self._input, channels) if self._input.scale else None
         self._seen = WindowBuffer(window, channels, self._input.dtype)
-        self._apart = WindowBuffer(window, channels) if self._quantizer and apart else None
-        self.buffer = self._apart or self._seen
+        super().__init__(self._seen, *([WindowBuffer(window, channels)] if self._quantizer and apart else ()))
         self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
         self._values = None if self._table is None else np.asarray(self._table, np.float32)
         columns = self._output.shape[-1]
@@ -130,8 +118,8 @@ class TFLiteEngine:
     def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """See `Engine`."""
         self._seen.push_bytes(packed if self._quantizer is None else self._quantizer.pack(scaled))
-        if self._apart is not None:
-            self._apart.push_bytes(packed)
+        if self.buffer is not self._seen:
+            self.buffer.push_bytes(packed)
 
     def run(self, row: int) -> list[float]:
         """See `Engine`."""
@@ -162,42 +150,26 @@ class TFLiteEngine:
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
         return output
 
-    def undo(self) -> None:
-        """See `Engine`."""
-        self._seen.undo()
-        if self._apart:
-            self._apart.undo()
-
     def clear(self) -> None:
         """See `Engine`."""
-        self._seen.clear()
-        if self._apart:
-            self._apart.clear()
+        super().clear()
         self.model.reset()
 
     def state(self) -> dict[str, Any]:
         """See `Engine`."""
-        state: dict[str, Any] = {"count": self._seen.count, "seen": _text(self._seen.window()), "clipped": self.clipped}
-        if self._apart:
-            state["window"] = _text(self._apart.window())
-        if self._stateful:
-            state["variables"] = [_text(array) for array in self.model.variables()]
-        return state
+        kept = [_text(array) for array in self.model.variables()] if self._stateful else []
+        return {**super().state(), "clipped": self.clipped, "variables": kept}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Engine`."""
-        self._seen.restore(b64decode(state["seen"]), state["count"])
-        if self._apart:
-            self._apart.restore(b64decode(state["window"]), state["count"])
+        super().restore(state)
         if self._quantizer:
             self._quantizer.clipped = state["clipped"]
         if self._stateful:
-            blank = self.model.variables()
-            kept = [
-                np.frombuffer(b64decode(text), array.dtype)
-                for text, array in zip(state["variables"], blank, strict=True)
-            ]
-            self.model.set_variables([array.reshape(like.shape) for array, like in zip(kept, blank, strict=True)])
+            pairs = zip(state["variables"], self.model.variables(), strict=True)
+            self.model.set_variables(
+                [np.frombuffer(b64decode(text), like.dtype).reshape(like.shape) for text, like in pairs]
+            )
 
 
 def _text(array: npt.NDArray[Any]) -> str:

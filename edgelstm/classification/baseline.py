@@ -1,7 +1,5 @@
 """What an intent classifier has to beat: TF-IDF and logistic regression."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .data import Texts

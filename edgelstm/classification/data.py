@@ -1,7 +1,5 @@
 """Labelled texts and labelled windows from CSV files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

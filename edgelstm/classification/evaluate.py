@@ -1,7 +1,5 @@
 """Accuracy, macro F1 and confusion of a classifier on labelled data; the same code for Keras and TFLite."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path

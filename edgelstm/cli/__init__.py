@@ -1,7 +1,5 @@
 """The command line: imports click alone; each command lives in its own module, loaded when it is called."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

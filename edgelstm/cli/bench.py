@@ -1,7 +1,5 @@
 """edgelstm bench: measure models on this machine."""
 
-from __future__ import annotations
-
 import click
 
 

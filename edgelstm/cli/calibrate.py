@@ -1,7 +1,5 @@
 """edgelstm calibrate: a new threshold on the device."""
 
-from __future__ import annotations
-
 import click
 
 from edgelstm.cli.streams import RULE_HELP, columns_options

@@ -1,7 +1,5 @@
 """What `edgelstm train` and `edgelstm evaluate` do for classifiers."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

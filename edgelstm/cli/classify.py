@@ -1,7 +1,5 @@
 """`edgelstm classify`: the intent of texts, or the state over windows of rows, on the device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`edgelstm convert`: from Keras to TFLite, proven."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType

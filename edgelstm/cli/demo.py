@@ -1,7 +1,5 @@
 """`edgelstm demo`: the whole way once, on the embedded pump."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

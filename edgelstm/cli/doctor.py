@@ -1,7 +1,5 @@
 """edgelstm doctor: what keeps this machine from running a model."""
 
-from __future__ import annotations
-
 import click
 
 MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}

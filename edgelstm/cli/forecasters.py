@@ -1,7 +1,5 @@
 """What `edgelstm train` does for forecasters with a target."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

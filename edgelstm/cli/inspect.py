@@ -1,7 +1,5 @@
 """edgelstm inspect: what a model file holds."""
 
-from __future__ import annotations
-
 import click
 
 

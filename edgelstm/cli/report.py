@@ -1,7 +1,5 @@
 """`edgelstm report`: what every scheme costs and loses, on the user's own data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`edgelstm run`: watch streams."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

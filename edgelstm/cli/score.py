@@ -1,7 +1,5 @@
 """`edgelstm score`: score a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TextIO
 

@@ -1,7 +1,5 @@
 """`edgelstm service`: write a systemd unit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """`edgelstm train`: from CSV files to a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the kinds of `edgelstm train` have in common."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

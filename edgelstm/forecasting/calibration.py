@@ -1,7 +1,5 @@
 """Examples for the converter: from the training rows, or from a file of the user's."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

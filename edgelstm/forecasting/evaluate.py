@@ -1,7 +1,5 @@
 """Errors and coverage of a forecaster on rows that it has not seen; the same code for Keras and TFLite."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Prediction intervals from the residuals of rows that the weights never saw (split conformal prediction)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The forecasting network: a linear map of the past, and an LSTM over its patches that learns what that map cannot."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

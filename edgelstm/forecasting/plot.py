@@ -1,7 +1,5 @@
 """The picture of a forecast: what came before, what is expected, and how sure that is."""
 
-from __future__ import annotations
-
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Training a forecaster: from a series to a Keras model with all that the device needs beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Judging classifiers: every scheme and Keras on the same labelled examples."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Rows of a series depend on their neighbours, so that drawing single rows would m
 Whole stretches are drawn instead (Carlstein 1986; Künsch 1989), the same ones for both models.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Making a report: convert to every scheme, measure, judge on the same rows, and compare."""
 
-from __future__ import annotations
-
 import datetime
 import hashlib
 import tempfile

@@ -5,8 +5,6 @@ Data colours are Okabe and Ito's palette (jfly.uni-koeln.de/color), which colour
 scheme has a mark of its own beside its colour.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The report's plots: results in, SVG text out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Forecasters of targets: examples with answers, and a forecast to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Judging Keras and every scheme on the same rows: figures, and what the plots show."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

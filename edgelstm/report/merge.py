@@ -1,7 +1,5 @@
 """Measurements from other machines, merged into a report."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The figures of a report: what each is called, means, and which way is better."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

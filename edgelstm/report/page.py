@@ -1,7 +1,5 @@
 """The report as one self-contained HTML page: inline SVG and CSS, no script, nothing from a network."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a report holds: plain frozen data, from which every form of it (HTML, Markdown, CSV, terminal) is made."""
 
-from __future__ import annotations
-
 import json
 import types
 from collections.abc import Mapping

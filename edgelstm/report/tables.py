@@ -1,7 +1,5 @@
 """The report's tables as rows of text: one form for HTML, Markdown and the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

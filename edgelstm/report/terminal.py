@@ -1,7 +1,5 @@
 """The report as tables on the terminal."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable

@@ -1,7 +1,5 @@
 """The report as Markdown, as CSV and as JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

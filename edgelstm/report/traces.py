@@ -1,7 +1,5 @@
 """What the plots show, made small: thinned curves and example windows."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Which scheme for which target, in plain words, from nothing but the report's own figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from edgelstm.converters.proof import INT8_LIMIT

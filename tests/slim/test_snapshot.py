@@ -47,7 +47,7 @@ def test_a_snapshot_of_another_model_is_refused_and_the_detector_is_as_new(model
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda s: s.pop("guard"), lambda s: s.update(engine={}), lambda s: s["engine"].update(seen="AAAA")]
+    "spoil", [lambda s: s.pop("guard"), lambda s: s.update(engine={}), lambda s: s["engine"].update(windows=["AAAA"])]
 )
 def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
     detector = Detector.from_bundle(bundle)
