@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import sub, truediv
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,8 @@ class Detector:
         self._forecaster = metadata.kind == "forecaster"
         self._rows = metadata.scoring.rows
         self._warmup = warmup(metadata) if metadata.stateful else 0
-        self._forecast: list[float] | None = None
-        self._output: list[float] = []
+        self._forecast: Sequence[float] | None = None
+        self._output: Sequence[float] = ()
         self._packed = b""
         self._shape = (channels,)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
@@ -223,7 +223,7 @@ class Detector:
             error = self.error(self._expect(values, held, self._output))
         return None if error is None else list(error)
 
-    def _expect(self, values: list[float], held: tuple[int, ...], scaled: list[float]) -> list[float]:
+    def _expect(self, values: list[float], held: tuple[int, ...], scaled: Sequence[float]) -> list[float]:
         return [scaled[i] * self._scale[i] + self._offset[i] if i in held else value for i, value in enumerate(values)]
 
     def _scaled(self, values: list[float]) -> tuple[float, ...]:
@@ -294,7 +294,7 @@ class Detector:
         """Forget the samples but not the alarms: what follows warms up again, as after a gap."""
         self.engine.clear()
         self.scorer.reset()
-        self._forecast, self._output = None, []
+        self._forecast, self._output = None, ()
 
     def snapshot(self) -> dict[str, Any]:
         """All that `restore` needs to go on as if never stopped, as plain JSON types."""
@@ -327,7 +327,7 @@ class Detector:
             self.faults.open = {key: dict(fault) for key, fault in state["faults"].items()}
             self.index = int(state["index"])
             self.scorer.restore(state["smoothed"])
-            self._forecast, self._output = state["forecast"], list(state["output"])
+            self._forecast, self._output = state["forecast"], state["output"]
             if self.longterm is not None and state["longterm"]:
                 self.longterm.restore(state["longterm"])
                 if self.longterm.adaptation is not None:

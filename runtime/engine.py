@@ -10,7 +10,7 @@ import math
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from operator import add, mul, sub, truediv
+from operator import add, mul, truediv
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Engine:
         """Add the newest scaled sample, F values, also given as the bytes of a float32 array."""
         self.buffer.push_bytes(packed)
 
-    def run(self, row: int) -> list[float]:
+    def run(self, row: int) -> Sequence[float]:
         """One row of the model's output for the newest window, F values."""
         output: list[float] = self.run_rows(0)[row].tolist()
         return output
@@ -108,7 +108,7 @@ class TFLiteEngine(Engine):
         columns = self._output.shape[-1]
         single = struct.Struct(f"={columns}f")
         self._pack, self._unpack = single.pack, single.unpack
-        self._zeros, self._scales = (self._output.zero_point,) * columns, (self._output.scale,) * columns
+        self._scales = (self._output.scale,) * columns
 
     @property
     def clipped(self) -> int:
@@ -121,15 +121,15 @@ class TFLiteEngine(Engine):
         if self.buffer is not self._seen:
             self.buffer.push_bytes(packed)
 
-    def run(self, row: int) -> list[float]:
+    def run(self, row: int) -> Sequence[float]:
         """See `Engine`."""
         output, table = self._invoke()[0], self._table
         newest = output if self._flat else output[row]
         if table is not None:
             return [table[step] for step in newest.tobytes()]
         steps: list[Any] = newest.tolist()
-        if self._output.scale:  # to float32 and back, as `Tensor.dequantize` rounds
-            return list(self._unpack(self._pack(*map(mul, map(sub, steps, self._zeros), self._scales))))
+        if self._output.scale:  # 16 bits have no zero point; to float32 and back, as `Tensor.dequantize` rounds
+            return self._unpack(self._pack(*map(mul, steps, self._scales)))
         return steps
 
     def run_rows(self, rows: int) -> Floats:

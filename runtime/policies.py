@@ -32,7 +32,6 @@ import numpy.typing as npt
 
 from .errors import ConfigError, ModelError
 from .metadata import Channel, Metadata
-from .specs import unknown_keys
 
 REASONS = (
     "duplicate", "late", "early", "clock", "time", "bridged", "gap", "rate", "missing", "range", "far", "stuck",
@@ -74,7 +73,10 @@ class Policies:
         Raises:
             ConfigError: With the nearest channel's name.
         """
-        unknown_keys(self.limits, metadata.names, "--limit")
+        if self.limits:
+            from .specs import unknown_keys  # here: starting must be quick
+
+            unknown_keys(self.limits, metadata.names, "--limit")
 
 
 def parse_limit(text: str) -> tuple[str, Limits]:
