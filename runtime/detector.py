@@ -308,8 +308,8 @@ class Detector:
             "decider": self.decider.state(),
             "smoothed": self.scorer.state(),
             "longterm": self.longterm.state() if self.longterm else None,
-            "forecast": self._forecast,
-            "output": self._output,
+            "forecast": None if self._forecast is None else list(self._forecast),
+            "output": list(self._output),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

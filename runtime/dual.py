@@ -144,7 +144,7 @@ class DualScorer:
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain JSON types."""
         return {
-            "size": self._size, "lean": self._lean, "level": self._level.tolist(), "spread": self._spread.tolist(),
+            "size": self._size, "lean": [*self._lean], "level": self._level.tolist(), "spread": self._spread.tolist(),
             "rows": _text(self._rows), "apart": _text(self._apart), "troubled": self._troubled,
         }  # fmt: skip
 
