@@ -1,4 +1,4 @@
-"""The device's part of docs/benchmarks.md: endurance and drift."""
+"""The device's part of docs/benchmarks.md: what the runtime costs, endurance and drift."""
 
 from __future__ import annotations
 
@@ -13,11 +13,36 @@ CHANGES = ("as it is", "shift", "trend", "noise")
 def device_section(results: Path) -> list[str]:
     """Headings, conditions and tables of what has been measured."""
     lines: list[str] = []
-    for name, write in (("endurance", _endurance), ("drift", _drift)):
+    for name, write in (("runtime", _runtime), ("endurance", _endurance), ("drift", _drift)):
         path = results / f"{name}.json"
         if path.exists():
             lines += write(json.loads(path.read_text()))
     return lines
+
+
+def _runtime(found: dict[str, Any]) -> Iterator[str]:
+    machine, limits = found["machine"], found["limits"]
+    yield from ("## What the runtime costs", "")
+    yield (
+        f"8 channels, windows of 32 rows, everything switched on, {machine['interpreter']} on {machine['processor']}, Python "
+        f"{machine['python']}. `Detector.update` beside the bare call (set, reset, invoke, get): median of the differences of "
+        "neighbouring blocks of 100, and, where other work on the machine adds least, between the fastest tenths of both; "
+        f"aim {limits['update_us']:g} us. Start to the first score beside the imports of click, NumPy and the interpreter and one "
+        f"bare call, medians of fresh processes; aim {limits['start_ratio']:g} times and {limits['start_s']:g} s. Installed files "
+        f"of our own: {found['files_mb']:.2f} MB of {limits['files_mb']:g}."
+    )
+    yield from (
+        "",
+        "| model | score | bare call | costs more, median | fastest tenths | start | times bare | memory over bare |",
+    )
+    yield "|---" * 8 + "|"
+    for name, run in found["models"].items():
+        start = run["start"]
+        yield (
+            f"| {name} | {run['score']} | {run['bare_us']:.0f} us | {run['cost_us']:.1f} us | {run['cost_us_fast']:.1f} us | "
+            f"{start['ours_s']:.2f} s | {start['ratio']:.2f} | {start['over_mb']:.1f} MB |"
+        )
+    yield ""
 
 
 def _endurance(found: dict[str, Any]) -> Iterator[str]:

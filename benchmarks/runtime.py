@@ -142,7 +142,8 @@ def main() -> None:
         said = load_bundle(path).metadata
         offset, scale = said.scaler.arrays()
         rows = normal_rows(offset, scale)
-        models[path.name] = {"channels": len(offset), "window": said.window} | update_cost(path, rows, options.rounds)
+        what = {"channels": len(offset), "window": said.window, "score": said.scoring.method}
+        models[path.name] = what | update_cost(path, rows, options.rounds)
         models[path.name]["start"] = start_cost(path, rows[0], max(3, options.rounds // 10))
         print(path.name, json.dumps(models[path.name]))
     machine = vars(this_machine(TFLiteModel(load_bundle(path).flatbuffer), 1))
