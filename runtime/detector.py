@@ -80,21 +80,14 @@ class Detector:
         self._pack, self._unpack = single.pack, single.unpack
 
     @classmethod
-    def load(
-        cls,
-        path: Path | str,
-        threads: int = 1,
-        decision: Decision | None = None,
-        policies: Policies | None = None,
-        adapt: float | None = None,
-    ) -> Detector:
-        """Load a converted model.
+    def load(cls, path: Path | str, threads: int = 1, **options: Any) -> Detector:
+        """Load a converted model; options are `decision`, `policies` and `adapt`.
 
         Raises:
             ModelError: If the file is not a usable edgelstm model.
             InterpreterError: If no interpreter is installed or it cannot load the model.
         """
-        return cls.from_bundle(load_bundle(path), threads, decision, policies, adapt)
+        return cls.from_bundle(load_bundle(path), threads, **options)
 
     @classmethod
     def from_bundle(

@@ -3,7 +3,7 @@
 A spike or a broken pattern makes errors large; a valve that sticks or a sensor that drifts makes them lean, by too little
 to see in one sample (a multivariate EWMA chart, Lowry et al. 1992). Each is measured in deviations from what is usual, and
 what is usual is followed slowly, so that a machine that settles on another level is reported once and not for ever.
-Trouble that passes teaches nothing of what is usual.
+Errors that are large for a while only teach nothing of what is usual.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ MEMORY = 1500.0  # samples over which the usual level and spread of errors are f
 BLOCK = 32  # samples that teach at once: a fiftieth of the memory, not to be felt in a score
 GUARD = 8.0  # deviations; what is beyond adds no more to the averages: a fault must be forgotten soon
 SPIKE = 3.0  # a single error counts by a third of its deviations: single ones have long tails
-LOUD = (
-    GUARD / SPIKE / 2
-)  # what a single error counts for, above which it may be beyond: half, as the usual may lie aside
-TROUBLE = 5.0  # score above which a sample may be trouble, and teaches nothing yet
-CALM = 4.0  # score at which it is over
+LOUD = GUARD / SPIKE  # what a single error counts for when it is beyond
+TROUBLE = 5.0  # deviations of an error's size, now or lately, above which it may be trouble and teaches nothing yet
+CALM = 4.0  # deviations of it below which trouble is over
+GRACE = 10  # samples after a gap that do not end it: the average of sizes begins anew
 LASTING = 96  # samples of it that are no trouble but the new usual
 LEAST_ERROR = 0.01  # scaled units; an 8-bit input cannot resolve less
 DUAL = Scoring("dual", quick=QUICK, slow=SLOW, memory=MEMORY)
@@ -72,6 +71,8 @@ class DualScorer:
         deviation = np.sqrt(self._spread)
         narrow, reach = 1.0 / (deviation * self._ratio), GUARD * deviation
         self._usual_size, self._narrow = float(self._level[0]), float(narrow[0])
+        self._middle = self._level[1:].tolist()
+        self._aside = max(map(abs, self._middle))
         lines = (self._level * narrow, self.scoring.slow * narrow, self._level - reach, self._level + reach)
         self._usual, self._gains, self._lowest, self._highest = [line[1:].tolist() for line in lines]
         self._spikes = (1.0 / (SPIKE * deviation[1:])).tolist()
@@ -89,9 +90,10 @@ class DualScorer:
         """
         errors = heard = tuple(map(mul, error, self._inverse))
         length = math.hypot(*errors)
-        loudest = length * self._sharpest  # no single error counts for more
+        loudest = (length + self._aside) * self._sharpest  # no single error counts for more
         if loudest > LOUD:
-            loudest = max(max(errors), -min(errors)) * self._sharpest
+            off = list(map(sub, errors, self._middle))
+            loudest = max(max(off), -min(off)) * self._sharpest
         if loudest > LOUD:
             heard = tuple(map(max, map(min, errors, self._highest), self._lowest))
             length = math.hypot(*heard)
@@ -101,28 +103,39 @@ class DualScorer:
         parts = tuple(map(sub, lean, self._usual))
         score = math.hypot(*parts) * self._share
         large = (self._size - self._usual_size) * self._narrow
-        if loudest > min(score, TROUBLE):
-            large = max(large, *map(mul, map(abs, errors), self._spikes))
+        if loudest > min(score, CALM):
+            large = max(large, *map(mul, map(abs, map(sub, errors, self._middle)), self._spikes))
         if large > score:
             score, parts = large, errors
         if masked:
             size, heard = math.nan, tuple([math.nan if i in masked else value for i, value in enumerate(heard)])
+        row = self._pack(size, *heard)
         if large > TROUBLE or self._troubled:
-            self._doubt(large, self._pack(size, *heard))
+            self._doubt(large, row, bool(masked))
         else:
-            self._rows.append(self._pack(size, *heard))
+            self._rows.append(row)
         if len(self._rows) >= BLOCK:
             self._follow()
         return score, parts
 
-    def _doubt(self, large: float, row: bytes) -> None:
-        """Let a sample teach that is no trouble, or belongs to trouble that lasts; forget trouble that has passed."""
-        self._troubled = self._troubled + 1 if large > (CALM if self._troubled else TROUBLE) else 0
-        if 0 < self._troubled < LASTING:
+    def _doubt(self, large: float, row: bytes, masked: bool) -> None:
+        """Set a sample of trouble apart, teach all of them when it lasts, and forget them when it has passed.
+
+        Whether it has passed, a sample does not say in which a channel is masked, as that may be the troubled one, and none
+        of the first after a gap.
+        """
+        if large > (CALM if self._troubled else TROUBLE):
+            self._troubled += 1
             self._apart.append(row)
+            if self._troubled >= LASTING:
+                self._rows += self._apart
+                self._apart = []
             return
-        self._rows += [*self._apart, row] if self._troubled else [row]
-        self._apart = []
+        self._rows.append(row)
+        if self._unsure:
+            self._unsure -= 1
+        elif not masked:
+            self._troubled, self._apart = 0, []
 
     def _follow(self) -> None:
         """Let usual levels and spreads move towards the samples that wait."""
@@ -137,15 +150,15 @@ class DualScorer:
         self._lean = tuple(map(mul, lean, self._gains))
 
     def reset(self) -> None:
-        """Forget the recent samples; what is usual is kept, and what they taught about it."""
+        """Forget recent sizes and leans, as after a gap; what is usual is kept, and the samples that may yet teach it."""
         self._size, self._lean = self._usual_size, tuple(self._usual)
-        self._troubled, self._apart = 0, []
+        self._unsure = GRACE if self._troubled else 0
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain JSON types."""
         return {
             "size": self._size, "lean": [*self._lean], "level": self._level.tolist(), "spread": self._spread.tolist(),
-            "rows": _text(self._rows), "apart": _text(self._apart), "troubled": self._troubled,
+            "rows": _text(self._rows), "apart": _text(self._apart), "troubled": self._troubled, "unsure": self._unsure,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -157,7 +170,7 @@ class DualScorer:
         self._level, self._spread = np.asarray(level), np.asarray(spread)
         self._prepare()
         self._size, self._lean, self._troubled = float(state["size"]), tuple(lean), int(state["troubled"])
-        self._rows, self._apart = rows, apart
+        self._rows, self._apart, self._unsure = rows, apart, int(state["unsure"])
 
     def _rows_of(self, text: str) -> list[bytes]:
         """Back from `_text`."""

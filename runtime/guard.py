@@ -14,6 +14,7 @@ from .policies import REASONS, Policies, stuck_limit, warmup
 from .scaling import Scaler
 
 FAR = 1e12  # scaled units; beyond it float32 arithmetic inside a model could overflow
+NEVER = 1e300  # a time that nothing follows, and JSON can hold
 BACKWARDS = 5  # late rows in a row, themselves in order, before the clock counts as set back
 
 
@@ -82,7 +83,7 @@ class Guard:
         self.masked_for = [0] * channels
         self.lost = 0
         self.backwards = 0
-        self.late_time = math.inf
+        self.late_time = NEVER
         self.uneasy = False
         """Whether there may be a fault now: a quick look."""
         self._troubled = self._repeating = False
@@ -179,7 +180,7 @@ class Guard:
         return self._restart(values, time, arrival)
 
     def _restart(self, values: list[float], time: float | None, arrival: float | None) -> Admission:
-        self.time, self.arrival, self.backwards, self.late_time = time, arrival, 0, math.inf
+        self.time, self.arrival, self.backwards, self.late_time = time, arrival, 0, NEVER
         return self._odd_values(values, restart=True)
 
     def _odd_values(self, values: list[float], missing: int = 0, restart: bool = False) -> Admission:

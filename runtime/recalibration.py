@@ -106,7 +106,9 @@ def _scored(
             kept.append(row.values)
             truth.append(label)
     assert detector.metadata.scaler is not None
-    scaled = detector.metadata.scaler.transform(np.asarray(kept, np.float64).reshape(len(kept), -1))
+    scaled = detector.metadata.scaler.transform(
+        np.asarray(kept, np.float64).reshape(len(kept), len(detector.metadata.channels))
+    )
     return list(scores), scaled, np.asarray(truth, bool)
 
 

@@ -86,7 +86,7 @@ class Scorer:
             masked: Channels whose error is none; only `DualScorer` has to know.
 
         Returns:
-            The smoothed score, and each channel's part in it, shape (F,): their squares add up to the score's.
+            The smoothed score, and each channel's part in it, shape (F,): it grows with the square of that.
         """
         if self._centered:
             z = tuple(map(max, map(mul, map(sub, map(abs, error), self._center), self._inverse), self._zeros))

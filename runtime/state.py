@@ -50,7 +50,8 @@ class Keeper:
     ) -> None:
         self.detector, self.path, self.interval = detector, Path(path), interval
         self.rows = 0
-        """Rows of the source that the detector has seen."""
+        """Rows of the source's file that the detector has seen."""
+        self._first = ""  # that file's first row: another file is not the one whose rows have been seen
         self.written = 0
         """Bytes of state written so far."""
         self.dropped = 0
@@ -70,7 +71,7 @@ class Keeper:
             if state is None:
                 return None
             self.detector.restore(state["detector"])
-            self.rows = int(state["rows"])
+            self.rows, self._first = int(state["rows"]), str(state["first"])
             return int(state["log"])
         except (ModelError, KeyError, TypeError, ValueError) as error:
             log.warning("The state in %s is not used, the model starts afresh: %s", self.path, error)
@@ -84,7 +85,13 @@ class Keeper:
         if not replayable:
             self.rows = 0
         for sample in source:
+            if not sample.row and replayable:
+                first = repr((sample.time, sample.values))
+                if first != self._first and seen:
+                    log.warning("The file is not the one that %s knows: it is read from its beginning", self.path)
+                seen, self._first = (seen if first == self._first else 0), first
             if sample.row >= seen:
+                seen = 0
                 yield sample
 
     def event(self, event: Event) -> None:
@@ -139,7 +146,9 @@ class Keeper:
             self._write(self._log)
             os.fsync(self._log)
             length = os.fstat(self._log).st_size
-        content = write_state(self.path, {"rows": self.rows, "log": length, "detector": self.detector.snapshot()})
+        content = write_state(
+            self.path, {"rows": self.rows, "first": self._first, "log": length, "detector": self.detector.snapshot()}
+        )
         self.written += content
         if self._trouble:
             log.warning("%s: can be written again", self.path)

@@ -24,7 +24,7 @@ class FollowSource(LiveSource):
 
     def __init__(self, path: Path | str, columns: Columns) -> None:
         super().__init__(columns, str(path), clock=None)
-        self.path = Path(path)
+        self.path, self.replayable = Path(path), True
 
     def __iter__(self) -> Iterator[Sample]:
         while not self._stop.is_set():

@@ -43,7 +43,7 @@ class LiveRows:
         self.error: EdgelstmError | None = None
         """What the first line that did not fit had."""
         self._parse: Parse | None = None
-        self._refused = 0
+        self._refused = self._begin = 0
         self.header = ""
 
     def line(self, line: str) -> Sample | None:
@@ -78,7 +78,7 @@ class LiveRows:
 
     def sample(self, row: Row) -> Sample:
         """A row as the next sample."""
-        number, self.row = self.row, self.row + 1
+        number, self.row = self.row - self._begin, self.row + 1
         if self.clock is None:
             return Sample(row.values, row.time, number, row.label)
         arrival = time.monotonic()
@@ -96,8 +96,8 @@ class LiveRows:
             log.warning("%s: a line is passed over: %s", self.origin, error)
 
     def new_file(self) -> None:
-        """A rotated file may have other columns: settle the layout anew."""
-        self._parse, self._refused, self.header = None, 0, ""
+        """A rotated file may have other columns: settle the layout anew, and count its rows from 0."""
+        self._parse, self._refused, self.header, self._begin = None, 0, "", self.row
 
     def samples(self, lines: Iterable[str]) -> Iterator[Sample]:
         """The samples of all lines."""

@@ -142,3 +142,35 @@ def test_the_style_of_a_scoring_is_kept_when_it_is_fitted():
     fitted = fit_dual(NORMAL)
 
     assert (fitted.method, fitted.quick, fitted.slow, fitted.memory) == ("dual", DUAL.quick, DUAL.slow, DUAL.memory)
+
+
+SHORT = Scoring("dual", quick=0.2, slow=0.04, memory=300.0)
+
+
+def test_a_new_level_far_aside_becomes_usual_too():
+    scorer = DualScorer(fit_dual(NORMAL, SHORT))
+    settled = np.random.default_rng(3).normal(size=(6000, 3)) * [1.0, 10.0, 0.1] + [30.0, 0.0, 0.0]
+    found = scores(scorer, settled)
+
+    assert min(found[100:140]) > 4
+    assert np.mean(np.asarray(found[-500:]) > 4) < 0.05
+    assert scorer.update([60.0, 0.0, 0.0])[0] > 4
+
+
+def test_gaps_do_not_keep_a_new_level_from_becoming_usual():
+    scorer = DualScorer(fit_dual(NORMAL, SHORT))
+    for row, error in enumerate(np.random.default_rng(3).normal(size=(3000, 3)) * [1.0, 10.0, 0.1] + [9.0, 0.0, 0.0]):
+        scorer.update(error)
+        if row % 80 == 79:
+            scorer.reset()
+
+    assert scorer.state()["level"][1] == pytest.approx(9.0, abs=0.5)
+
+
+def test_a_channel_that_is_often_silent_learns_a_new_level_all_the_same():
+    scorer = DualScorer(fit_dual(NORMAL, SHORT))
+    for row, error in enumerate(np.random.default_rng(3).normal(size=(3000, 3)) * [1.0, 10.0, 0.1] + [9.0, 0.0, 0.0]):
+        silent = row % 95 < 20
+        scorer.update([0.0, *error[1:]] if silent else error, masked=(0,) if silent else ())
+
+    assert scorer.state()["level"][1] == pytest.approx(9.0, abs=0.5)

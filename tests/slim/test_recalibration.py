@@ -62,6 +62,12 @@ def test_too_few_rows_are_refused(model, stream):
         recalibrate(model, normal(stream)[:40])
 
 
+def test_no_row_at_all_and_less_than_a_window_are_refused_as_too_few(model, stream):
+    for rows in ([], normal(stream)[:14]):
+        with pytest.raises(ModelError, match="these rows give 0"):
+            recalibrate(model, rows)
+
+
 def test_there_is_no_way_back_from_nowhere(model):
     with pytest.raises(ModelError, match="never recalibrated"):
         roll_back(model)

@@ -131,6 +131,60 @@ def test_a_longer_file_goes_on_where_the_last_run_ended(model, stream, tmp_path)
     assert (tmp_path / "events.jsonl").read_bytes() == (whole / "events.jsonl").read_bytes()
 
 
+def test_another_file_is_read_from_its_beginning(model, stream, tmp_path, caplog):
+    work(model, stream, tmp_path)
+    later = stream + np.array([len(stream), 0, 0])
+    keeper = Keeper(Detector.load(model), tmp_path / "state")
+
+    assert sum(1 for _ in keeper.unseen(samples(later))) == len(stream)
+    assert "read from its beginning" in caplog.text
+
+
+def test_a_rotated_file_is_read_whole_and_known_again(model, stream, tmp_path, caplog):
+    rotated = [*samples(stream), *samples(stream[:50] + np.array([len(stream), 0, 0]))]
+    keeper = Keeper(Detector.load(model), tmp_path / "state")
+    for sample in keeper.unseen(rotated):
+        keeper.after(sample.row)
+    keeper.save()
+    again = Keeper(Detector.load(model), tmp_path / "state")
+
+    assert again.rows == 50
+    assert [sample.row for sample in again.unseen(samples(stream[:60] + np.array([len(stream), 0, 0])))] == [
+        *range(50, 60)
+    ]
+    assert not caplog.text
+
+
+def test_a_followed_file_goes_on_after_a_kill_where_the_state_was(model, stream, tmp_path):
+    data, log = tmp_path / "grows.csv", tmp_path / "torn.jsonl"
+    kept = ["--state", str(tmp_path / "torn.state"), "--event-log", str(log), "--snapshot-every", "0.02"]
+    command = [sys.executable, "-m", "edgelstm", "run", str(model), str(data)]
+    lines = [",".join(f"{value:g}" for value in row) for row in stream]
+    data.write_text("time,level_cm,flow_lpm\n")
+    for end in (200, 350, len(lines)):
+        with open(data, "a") as file:
+            file.writelines(f"{line}\n" for line in lines[(0 if end == 200 else 200 if end == 350 else 350) : end])
+        process = subprocess.Popen([*command, "--follow", *kept], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        settled, size = 0, -1
+        while settled < 5:  # until nothing is written any more
+            time.sleep(0.2)
+            now = (read_state(tmp_path / "torn.state") or {}).get("rows", 0) + (
+                log.stat().st_size if log.exists() else 0
+            )
+            settled, size = (settled + 1 if now == size and now else 0), now
+        process.kill()
+        process.wait()
+    whole = subprocess.run(
+        [*command, "--state", str(tmp_path / "whole.state"), "--event-log", str(tmp_path / "whole.jsonl")],
+        capture_output=True, check=True,
+    )  # fmt: skip
+
+    assert whole.returncode == 0
+    torn = log.read_text().splitlines()
+    assert torn == (tmp_path / "whole.jsonl").read_text().splitlines()[: len(torn)]
+    assert len(torn) >= 6
+
+
 def test_a_day_of_snapshots_spares_the_card(model, stream, tmp_path):
     keeper = work(model, stream, tmp_path)
     size = (tmp_path / "state").stat().st_size
