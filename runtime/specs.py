@@ -141,15 +141,12 @@ def _convert(value: Any, kind: str, where: str) -> Any:
             return float(value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where} must be a {base}; received {value!r}.") from error
-    if base == "str" and isinstance(value, str):
-        return value
-    if base.startswith("tuple") and isinstance(value, (list, tuple)):
+    fitting, several = (str, Mapping) if "Mapping" in base else str, "tuple" in base
+    if several and isinstance(value, (list, tuple)) and all(isinstance(one, fitting) for one in value):
         return tuple(value)
-    if base.startswith("tuple") and isinstance(value, (str, Mapping)):
-        return (value,)
-    if "|" in base or base == "Any":
-        return value
-    raise ConfigError(f"{where} must be a {base}; received {value!r}.")
+    if isinstance(value, fitting):
+        return (value,) if base.startswith("tuple") else value
+    raise ConfigError(f"{where} must be text{' or a list of it' * several}; received {value!r}.")
 
 
 def _boolean(value: Any) -> bool:

@@ -248,6 +248,9 @@ def test_several_models_run_in_one_process(tmp_path):
         ("to", ["carrier-pigeon:x"], "unknown kind"),
         ("to", [{"url": "sqlite:x", "kep": 1}], "Did you mean 'keep'?"),
         ("columns", "a,b,c", "--columns names 3"),
+        ("columns", [1], "columns must be text or a list of it"),
+        ("limit", [5], "limit must be text or a list of it"),
+        ("to", [5], "to must be text or a list of it"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_the_reason(tmp_path, key, value, said):
