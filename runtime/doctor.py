@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -178,9 +179,9 @@ def check_model(path: Path) -> list[Finding]:
         findings += _usable(bundle)
     except EdgelstmError as error:
         findings.append(Finding("model", FAIL, *_split(error)))
-        try:
+        with suppress(EdgelstmError):
             content = read_model_file(path)
-        except EdgelstmError:
+        if content[4:8] != b"TFL3":
             return findings
     try:
         findings.append(_check_ops(read_graph(content, path.name)))
