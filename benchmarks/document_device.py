@@ -26,14 +26,14 @@ def _runtime(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"8 channels, windows of 32 rows, everything switched on, {machine['interpreter']} on {machine['processor']}, Python "
         f"{machine['python']}. `Detector.update` beside the bare call (set, reset, invoke, get): median of the differences of "
-        "neighbouring blocks of 100, and, where other work on the machine adds least, between the fastest tenths of both; "
+        "neighbouring blocks of 100, and, where other work on the machine adds least, between the tenth percentiles of both; "
         f"aim {limits['update_us']:g} us. Start to the first score beside the imports of click, NumPy and the interpreter and one "
         f"bare call, medians of fresh processes; aim {limits['start_ratio']:g} times and {limits['start_s']:g} s. Installed files "
         f"of our own: {found['files_mb']:.2f} MB of {limits['files_mb']:g}."
     )
     yield from (
         "",
-        "| model | score | bare call | costs more, median | fastest tenths | start | times bare | memory over bare |",
+        "| model | score | bare call | costs more, median | tenth percentiles | start | times bare | memory over bare |",
     )
     yield "|---" * 8 + "|"
     for name, run in found["models"].items():

@@ -69,7 +69,7 @@ def normal_rows(offset: npt.NDArray[np.float64], scale: npt.NDArray[np.float64])
 def update_cost(path: Path, rows: list[list[float]], rounds: int, block: int = 100) -> dict[str, float]:
     """Microseconds that `Detector.update` takes over the bare call: median of the differences of neighbouring blocks.
 
-    `cost_us_fast` is the difference between the fastest tenths of both: what other work on the machine adds is least there.
+    `cost_us_fast` is the difference between the tenth percentiles of both: what other work on the machine adds is least there.
     """
     detector = Detector.load(path)
     call = bare_call(TFLiteModel(load_bundle(path).flatbuffer))

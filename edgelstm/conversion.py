@@ -1,7 +1,7 @@
 """From a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,24 @@ def convert_file(
 
 
 def convert_source(
-    source: Source, schemes: Sequence[str], threshold_rule: str | None = None, **options: Any
+    source: Source,
+    schemes: Sequence[str],
+    threshold_rule: str | None = None,
+    *,
+    target: str = "",
+    tell: Callable[[str], None] = lambda _: None,
+    **options: Any,
 ) -> dict[str, Converted]:
     """As `convert_file`, from a model whose representative data have been read already."""
     rule = unlabelled_rule(threshold_rule)
     check = check_representative(source.windows, source.held)
     wanted = tuple(dict.fromkeys((*schemes, "float32")))
-    conversions = convert(source.path, source.windows, source.held, wanted, starts=source.starts, **options)
-    options.get("tell", str)("thresholds")
+    conversions = convert(
+        source.path, source.windows, source.held, wanted, starts=source.starts, target=target, tell=tell, **options
+    )
+    tell("thresholds")
     exact = conversions["float32"].flatbuffer
-    return {
-        scheme: finish(source, conversions[scheme], check, options.get("target", ""), exact, rule) for scheme in schemes
-    }
+    return {scheme: finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}
 
 
 def finish(

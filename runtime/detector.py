@@ -301,7 +301,7 @@ class Detector:
             "decider": self.decider.state(),
             "smoothed": self.scorer.state(),
             "longterm": self.longterm.state() if self.longterm else None,
-            "forecast": None if self._forecast is None else list(self._forecast),
+            "forecast": self._forecast and list(self._forecast),
             "output": list(self._output),
         }
 
@@ -320,7 +320,7 @@ class Detector:
             self.faults.open = {key: dict(fault) for key, fault in state["faults"].items()}
             self.index = int(state["index"])
             self.scorer.restore(state["smoothed"])
-            self._forecast, self._output = state["forecast"], state["output"]
+            self._forecast, self._output = state["forecast"], tuple(state["output"])
             if self.longterm is not None and state["longterm"]:
                 self.longterm.restore(state["longterm"])
                 if self.longterm.adaptation is not None:

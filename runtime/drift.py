@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ModelError
+from .metadata import MOST
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -67,7 +68,7 @@ class Reference:
             sums = np.asarray([*found.limits, found.unit, found.level, found.slack, found.limit], np.float64)
             if tables.shape != (2, channels, BINS - 1) or len(found.limits) != channels or found.block % CHUNK:
                 raise ValueError(f"tables of shape {tables.shape}, blocks of {found.block}")
-            if not (np.abs(tables).max() < 1e30 and np.isfinite(sums).all() and found.block > 0 and found.unit > 0):
+            if not (np.abs(tables).max() < MOST and np.isfinite(sums).all() and found.block > 0 and found.unit > 0):
                 raise ValueError("a value that is none")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The model's drift section is damaged ({error}). Convert it again.") from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import struct
-from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from operator import add, mul, sub, truediv
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .scoring import Scorer, Scoring, fit_scoring
+from .windows import rows_from_text, rows_to_text
 
 Doubles = npt.NDArray[np.float64]
 QUICK = 0.2  # weight of the newest in the average of error sizes: five samples
@@ -62,7 +62,8 @@ class DualScorer:
         self._pack = struct.Struct(f"={1 + count}d").pack
         self._rows: list[bytes] = []  # sizes and standardized errors that wait to teach, as doubles
         self._apart: list[bytes] = []  # those of trouble that may pass
-        self._troubled, self._lean = 0, self._inverse
+        self._troubled = 0
+        self._lean: tuple[float, ...] = ()
         self._prepare()
         self.reset()
 
@@ -158,26 +159,21 @@ class DualScorer:
         """What `restore` needs, as plain JSON types."""
         return {
             "size": self._size, "lean": [*self._lean], "level": self._level.tolist(), "spread": self._spread.tolist(),
-            "rows": _text(self._rows), "apart": _text(self._apart), "troubled": self._troubled, "unsure": self._unsure,
+            "rows": rows_to_text(self._rows), "apart": rows_to_text(self._apart), "troubled": self._troubled,
+            "unsure": self._unsure,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
         lean, level, spread = (list(map(float, state[name])) for name in ("lean", "level", "spread"))
-        rows, apart = (self._rows_of(state[name]) for name in ("rows", "apart"))
+        width = 8 * (1 + len(self._keeps))
+        rows, apart = (rows_from_text(state[name], width, LASTING - 1) for name in ("rows", "apart"))
         if {len(lean), len(level) - 1, len(spread) - 1} != {len(self._keeps)}:
             raise ValueError("another number of channels")
         self._level, self._spread = np.asarray(level), np.asarray(spread)
         self._prepare()
         self._size, self._lean, self._troubled = float(state["size"]), tuple(lean), int(state["troubled"])
         self._rows, self._apart, self._unsure = rows, apart, int(state["unsure"])
-
-    def _rows_of(self, text: str) -> list[bytes]:
-        """Back from `_text`."""
-        content, width = b64decode(text), 8 * (1 + len(self._keeps))
-        if len(content) % width or len(content) >= width * LASTING:
-            raise ValueError("samples of another size")
-        return [content[at : at + width] for at in range(0, len(content), width)]
 
 
 def scorer_of(scoring: Scoring) -> Scorer | DualScorer:
@@ -212,10 +208,6 @@ def fit_dual(errors: Doubles, style: Scoring | None = None) -> Scoring:
     return replace(
         style, center=(0.0,) * len(scales), scale=scales, precision=(), level=levels, spread=spreads, ratio=ratios
     )
-
-
-def _text(rows: list[bytes]) -> str:
-    return b64encode(b"".join(rows)).decode()
 
 
 def _averages(series: Doubles, weights: Doubles, start: Doubles) -> Doubles:

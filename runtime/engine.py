@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from operator import add, mul, truediv
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .interpreter import Tensor, TFLiteModel
-from .windows import WindowBuffer
+from .windows import WindowBuffer, rows_to_text
 
 Floats = npt.NDArray[np.float32]
 Predict = Callable[[Floats], Floats]
@@ -64,7 +64,10 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain JSON types."""
-        return {"count": self.buffer.count, "windows": [_text(buffer.window()) for buffer in self._buffers]}
+        return {
+            "count": self.buffer.count,
+            "windows": [rows_to_text([buffer.window().tobytes()]) for buffer in self._buffers],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
@@ -157,7 +160,7 @@ class TFLiteEngine(Engine):
 
     def state(self) -> dict[str, Any]:
         """See `Engine`."""
-        kept = [_text(array) for array in self.model.variables()] if self._stateful else []
+        kept = [rows_to_text([array.tobytes()]) for array in self.model.variables()] if self._stateful else []
         return {**super().state(), "clipped": self.clipped, "variables": kept}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -170,10 +173,6 @@ class TFLiteEngine(Engine):
             self.model.set_variables(
                 [np.frombuffer(b64decode(text), like.dtype).reshape(like.shape) for text, like in pairs]
             )
-
-
-def _text(array: npt.NDArray[Any]) -> str:
-    return b64encode(array.tobytes()).decode()
 
 
 class Quantizer:

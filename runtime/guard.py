@@ -110,10 +110,7 @@ class Guard:
         elif time is not None and not math.isfinite(time):
             return self._drop("time")
         self.time, self.arrival = time, arrival
-        pace = self.pace
-        pace.left -= 1  # as pace.row() does
-        if not pace.left:
-            self._check_pace(time)
+        self._pace_row(time)
         near = length < self._inner or (all(map(le, self._low, values)) and all(map(le, values, self._high)))
         if self._troubled or not near:
             return self._odd_values(values)
@@ -123,11 +120,6 @@ class Guard:
             self._count_runs(values, self._never)
         self.last = values
         return None
-
-    def _check_pace(self, time: float | None) -> None:
-        self.pace.check(time)
-        self.counts["rate"] = self.pace.stretches
-        self.uneasy |= self.pace.wrong
 
     def _count_runs(self, values: list[float], last: Sequence[float]) -> None:
         self.runs = runs = [run + 1 if a == b else 0 for run, a, b in zip(self.runs, values, last, strict=True)]
@@ -166,9 +158,11 @@ class Guard:
         self.pace.restart()
         return self._restart(values, time, arrival)
 
-    def _pace_row(self, time: float) -> None:
+    def _pace_row(self, time: float | None) -> None:
         if self.pace.row():
-            self._check_pace(time)
+            self.pace.check(time)
+            self.counts["rate"] = self.pace.stretches
+            self.uneasy |= self.pace.wrong
 
     def _gap(self, values: list[float], time: float, step: float, arrival: float | None) -> Admission:
         missing = round(step / self.period) - 1 if self.period else 0

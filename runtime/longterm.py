@@ -7,7 +7,6 @@ in all.
 from __future__ import annotations
 
 import math
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
@@ -19,6 +18,7 @@ from .decider import causes, event_id
 from .drift import CHUNK, MEMORY, SECTION, Histogram, PageHinkley, Reference, count_above
 from .events import Event
 from .metadata import Metadata
+from .windows import rows_from_text, rows_to_text
 
 CLOSE = 0.5  # of the limit, below which a drift is over
 HOLD = 4  # blocks in a row beyond the limit before inputs count as drifted: a short anomaly is none
@@ -159,7 +159,7 @@ class LongTerm:
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as plain JSON types."""
         return {
-            "rows": b64encode(b"".join(self.rows)).decode(),
+            "rows": rows_to_text(self.rows),
             "scores": self.scores,
             "seen": self.seen,
             "total": self.total,
@@ -176,8 +176,7 @@ class LongTerm:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave; a drift or an adaptation that was not watched then begins afresh."""
         self.clear()
-        packed, width = b64decode(state["rows"]), 4 * len(self.names)
-        self.rows = [packed[at : at + width] for at in range(0, len(packed), width)]
+        self.rows = rows_from_text(state["rows"], 4 * len(self.names), CHUNK)
         self.scores = list(state["scores"])
         if self.reference is not None and state["above"]:
             self.seen, self.total, self.parts = int(state["seen"]), state["total"], list(state["parts"])

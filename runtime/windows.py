@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
@@ -107,3 +108,20 @@ class WindowBuffer:
         """Forget all samples."""
         self.count = 0
         self._next = 0
+
+
+def rows_to_text(rows: list[bytes]) -> str:
+    """Packed rows as text, for a snapshot."""
+    return b64encode(b"".join(rows)).decode()
+
+
+def rows_from_text(text: str, width: int, most: int) -> list[bytes]:
+    """Back from `rows_to_text`.
+
+    Raises:
+        ValueError: If they are not of this width, bytes, or too many.
+    """
+    content = b64decode(text)
+    if len(content) % width or len(content) > width * most:
+        raise ValueError("samples of another size")
+    return [content[at : at + width] for at in range(0, len(content), width)]

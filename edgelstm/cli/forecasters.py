@@ -8,6 +8,8 @@ import click
 
 from edgelstm.cli.trained import chosen_options, count, report, tell_rows
 
+UNUSED = {"cell", "bidirectional", "attention", "initializer", "clipnorm", "clipvalue", "minimum", "cooldown"}
+
 
 def train_forecaster(
     data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, given: dict[str, Any]
@@ -45,17 +47,7 @@ def _options(given: dict[str, Any], targets: int, known: int) -> Any:
     from edgelstm.forecasting.training import Options
 
     chosen = chosen_options(given)
-    unused = chosen & {
-        "cell",
-        "bidirectional",
-        "attention",
-        "initializer",
-        "clipnorm",
-        "clipvalue",
-        "minimum",
-        "cooldown",
-    }
-    if unused:
+    if unused := chosen & UNUSED:
         raise click.UsageError(f"A forecaster with a target takes no --{min(unused)}.")
     network = {name: given[name] for name in {"dropout"} & chosen}
     if "units" in chosen:
