@@ -10,7 +10,7 @@ PACKED = (
     "calibration_data/intents_grammar.txt",
     "calibration_data/intents_test.csv",
     "report/page.html.j2",
-    "runtime/live.html",
+    "runtime/service/live.html",
 )
 
 

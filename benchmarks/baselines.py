@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.scaling import fit_scaler
-from edgelstm.runtime.windows import sliding_windows
+from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.model_file.scaler import fit_scaler
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 

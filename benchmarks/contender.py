@@ -17,8 +17,8 @@ Call = Callable[[np.ndarray], np.ndarray]
 
 
 def tflite(path: Path) -> Call:
-    """Our files, by `runtime/bench.py`'s call: set, reset, invoke, get."""
-    from edgelstm.runtime.interpreter import TFLiteModel
+    """Our files, by `runtime/diagnostics/benchmark.py`'s call: set, reset, invoke, get."""
+    from edgelstm.runtime.inference.interpreter import TFLiteModel
 
     model = TFLiteModel(path.read_bytes(), target="x86" if ".x86." in path.name else "")
     stream = ".stream." in path.name
@@ -116,7 +116,7 @@ KINDS = {
     "openvino": openvino, "torch": torch,
 }  # fmt: skip
 MODULES = {
-    "tflite": "edgelstm.runtime.interpreter", "keras_function": "keras", "keras_predict": "keras",
+    "tflite": "edgelstm.runtime.inference.interpreter", "keras_function": "keras", "keras_predict": "keras",
     "onnxruntime": "onnxruntime", "openvino": "openvino", "torch": "torch",
 }  # fmt: skip
 

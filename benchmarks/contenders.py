@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from baselines import BASELINES, Doubles, run
-from edgelstm.runtime.decider import Decider
+from edgelstm.runtime.alarms.debounce import Decider
 from edgelstm.runtime.detector import Detector
-from edgelstm.runtime.scoring import Scoring
-from edgelstm.runtime.threshold import fit_threshold
+from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.threshold import fit_threshold
 from protocols import Case
 
 KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"

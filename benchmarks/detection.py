@@ -21,8 +21,8 @@ from typing import Any
 import click
 from contenders import GROUPS, Found
 from edgelstm.runtime.calibration import rule_of
-from edgelstm.runtime.dual import DUAL
-from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.scoring.ewma import DUAL
 from judging import medians, openings, summarize
 from protocols import PROTOCOLS
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.bench import resident_mb
-from edgelstm.runtime.policies import stuck_limit, warmup
+from edgelstm.runtime.diagnostics.benchmark import resident_mb
+from edgelstm.runtime.input.policies import stuck_limit, warmup
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "tests" / "slim" / "models"

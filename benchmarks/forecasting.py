@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.bundle import load_bundle
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.recipe import Recipe
-from edgelstm.runtime.scaling import fit_scaler
+from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.bundle import load_bundle
+from edgelstm.runtime.model_file.scaler import fit_scaler
 from forecast_baselines import absolute, linear, repeat, ridge, sarima, smoothing, truth
 from forecast_data import CASES, Case
 

@@ -18,17 +18,17 @@ import atheris
 
 with atheris.instrument_imports(include=["edgelstm"]):
     from edgelstm.runtime import Detector
-    from edgelstm.runtime.bundle import parse_bundle
-    from edgelstm.runtime.config import load_config
     from edgelstm.runtime.errors import EdgelstmError
-    from edgelstm.runtime.flatbuffer import read_graph
-    from edgelstm.runtime.metadata import from_json, to_json
+    from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+    from edgelstm.runtime.io.addresses import parse_spec
+    from edgelstm.runtime.model_file.bundle import parse_bundle
+    from edgelstm.runtime.model_file.metadata import from_json, to_json
+    from edgelstm.runtime.service.checkpoint import read_state
+    from edgelstm.runtime.service.config import load_config
     from edgelstm.runtime.sinks import Spool
     from edgelstm.runtime.sources import Columns, parse_lines
-    from edgelstm.runtime.sources.lines import Splitter, read_lines
+    from edgelstm.runtime.sources.line_reader import Splitter, read_lines
     from edgelstm.runtime.sources.live import LiveRows
-    from edgelstm.runtime.specs import parse_spec
-    from edgelstm.runtime.state import read_state
 
 MODELS = Path(__file__).parents[1] / "tests" / "slim" / "models"
 COLUMNS = Columns(("level_cm", "flow_lpm"))

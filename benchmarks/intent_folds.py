@@ -79,7 +79,7 @@ def _fill_held(
 
 def accuracy(train: Texts, held: Texts, seed: int) -> float:
     """Of the Keras model on a fold's held-back phrasings."""
-    from edgelstm.runtime.text import Vocabulary, encode_all
+    from edgelstm.runtime.classification.tokenizer import Vocabulary, encode_all
 
     from edgelstm.classification.evaluate import Examples
     from edgelstm.classification.training import Options, train_texts

@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
-from edgelstm.runtime.bench import bare_call, measure
-from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.diagnostics.benchmark import bare_call, measure
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from edgelstm import calibration_data
 from edgelstm.conversion import convert_file

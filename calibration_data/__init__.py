@@ -5,7 +5,7 @@ What code makes again byte for byte is not installed, and what was written by ha
 
 from pathlib import Path
 
-from edgelstm.runtime.files import read_packed, write_atomic
+from edgelstm.runtime.io.atomic_files import read_packed, write_atomic
 
 FOLDER = Path(__file__).parent
 

@@ -52,7 +52,7 @@ def convert(
         io: Input and output type of int8 and int16x8 models: int8 for integers, float32, or auto: int16 for an int8
             model with a straight path from an input to an output, which then has 16 bits, and else as int8.
         allow_drop: Accept errors above the limits.
-        target: `x86` proves the models in the form that they have there, see `runtime/unrolling.py`; `micro` in tflite-micro.
+        target: `x86` proves the models in the form that they have there, see `runtime/inference/x86/lstm_unrolling.py`; `micro` in tflite-micro.
         search: Also make models whose layers differ in precision, and refuse none for its error.
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from .flatbuffer import INT32, Graph
 from .proof import relative_rms

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.interpreter import Tensor, TFLiteModel, backend
+from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel, backend
 
 from .flatbuffer import FLOAT32, Graph
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.unrolling import unroll
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.inference.x86.lstm_unrolling import unroll
 
 from .flatbuffer import Graph
 from .micro import prove

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime import metadata as meta
-from edgelstm.runtime.bundle import load_bundle
 from edgelstm.runtime.errors import ModelError
-from edgelstm.runtime.files import replacing
+from edgelstm.runtime.io.atomic_files import replacing
+from edgelstm.runtime.model_file import metadata as meta
+from edgelstm.runtime.model_file.bundle import load_bundle
 
 from .quiet import load_tensorflow
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgelstm.runtime.bundle import Bundle
-from edgelstm.runtime.flatbuffer import read_graph
-from edgelstm.runtime.interpreter import Tensor, TFLiteModel
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.policies import warmup
-from edgelstm.runtime.scoring import Scoring
+from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
+from edgelstm.runtime.input.policies import warmup
+from edgelstm.runtime.model_file.bundle import Bundle
+from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.scoring.scorers import Scoring
 
 PER_LINE = 16  # bytes of the model
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.cells import MISSING, number
-from edgelstm.runtime.sources.columns import time_name
-from edgelstm.runtime.timeparse import is_time, is_time_of_day, month_first, parse_time, seconds
+from edgelstm.runtime.io.timestamps import is_time, is_time_of_day, month_first, parse_time, seconds
+from edgelstm.runtime.sources.column_mapping import time_name
+from edgelstm.runtime.sources.csv_cells import MISSING, number
 
 Doubles = npt.NDArray[np.float64]
 COUNTER = 50  # rows from which a column that goes up by one a row counts rows and measures nothing

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import Conversion, RepresentativeCheck, check_representative, convert
-from edgelstm.runtime.bundle import Bundle
 from edgelstm.runtime.calibration import fit_detector
-from edgelstm.runtime.engine import TFLiteEngine
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.recipe import SECTION as FORECAST
-from edgelstm.runtime.rules import Rule, unlabelled_rule
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
+from edgelstm.runtime.inference.engine import TFLiteEngine
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.bundle import Bundle
+from edgelstm.runtime.scoring.threshold_rules import Rule, unlabelled_rule
 
 from .forecasting.intervals import refit_intervals
 from .source import Source, read_source

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.dialect import BLANK
-from edgelstm.runtime.timeparse import LABEL_NAMES
+from edgelstm.runtime.io.timestamps import LABEL_NAMES
+from edgelstm.runtime.sources.csv_dialect import BLANK
 
 from .columns import NumberColumn, TimeColumn, counts_rows, find_time
 from .csvformat import Format, open_text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.dialect import MOST_LINES, Dialect, sniff
+from edgelstm.runtime.sources.csv_dialect import MOST_LINES, Dialect, sniff
 
 PEEK = 1 << 16  # characters that the format is guessed from
 

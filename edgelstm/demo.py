@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from edgelstm import calibration_data
-from edgelstm.runtime.bundle import load_bundle
-from edgelstm.runtime.events import Event
-from edgelstm.runtime.files import replacing, write_atomic
+from edgelstm.runtime.alarms.events import Event
+from edgelstm.runtime.io.atomic_files import replacing, write_atomic
+from edgelstm.runtime.model_file.bundle import load_bundle
 
 from .conversion import Converted, convert_file
 from .evaluation import Evaluation, Replay, load_detector, measure, replay

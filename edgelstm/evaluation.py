@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ModelError, SeriesError
-from edgelstm.runtime.events import Event
-from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.model_file.bundle import load_bundle
+from edgelstm.runtime.model_file.metadata import Metadata
 
 from .archive import load_keras, read_extras
 from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .archive import read_extras
-from .runtime import metadata as meta
-from .runtime.bundle import load_bundle, read_model_file
 from .runtime.errors import ModelError
-from .runtime.flatbuffer import read_graph
+from .runtime.inference.flatbuffer_reader import read_graph
+from .runtime.model_file import metadata as meta
+from .runtime.model_file.bundle import load_bundle, read_model_file
 
 
 def inspect_model(path: Path | str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 
-from edgelstm.runtime.quiet import silent_stderr
+from edgelstm.runtime.io.native_stderr import silent_stderr
 
 
 def load_tensorflow() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.engine import Predict
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.windows import sliding_windows
+from edgelstm.runtime.inference.engine import Predict
+from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.model_file.metadata import Metadata
 
 from .splitting import usable
 

@@ -9,7 +9,7 @@ from typing import Any
 from edgelstm.converters import SCHEMES, check_representative, convert
 from edgelstm.converters.proof import INT8_LIMIT
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.rules import unlabelled_rule
+from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from .conversion import Converted, finish
 from .evaluation import evaluate

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from edgelstm.converters.proof import STRETCH
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.recipe import SECTION as FORECAST
-from edgelstm.runtime.scaling import fit_scaler
-from edgelstm.runtime.windows import sliding_windows
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
+from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import fit_scaler
 
 from .archive import Representative, load_keras, read_extras
 from .forecasting.calibration import examples_of

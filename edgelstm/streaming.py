@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from edgelstm.converters import Conversion
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.recipe import SECTION as FORECAST
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.metadata import Metadata
 
 from .source import Source
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.calibration import fit_detector, newest_rows
-from edgelstm.runtime.dual import DUAL
 from edgelstm.runtime.errors import TrainingError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.policies import longest_run
-from edgelstm.runtime.rules import unlabelled_rule
-from edgelstm.runtime.scaling import fit_scaler
-from edgelstm.runtime.scoring import Scoring
+from edgelstm.runtime.input.policies import longest_run
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import fit_scaler
+from edgelstm.runtime.scoring.ewma import DUAL
+from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from .archive import Representative, save_keras
 from .contamination import Contamination, leave_out, sentences
@@ -65,11 +65,11 @@ class Options:
     leave_out: bool = True
     """Whether rows unlike all others are kept from training."""
     score: str | None = None
-    """How errors become a score, one of `edgelstm.runtime.scoring.METHODS`; None for dual for forecasters, else mean."""
+    """How errors become a score, one of `edgelstm.runtime.scoring.scorers.METHODS`; None for dual for forecasters, else mean."""
     smoothing: float = 1.0
     """Weight of the newest score in an exponential average, 1 for none; not for dual, which averages by itself."""
     threshold_rule: str | None = None
-    """How the threshold is set, see `edgelstm.runtime.rules`; None for the score's usual rule."""
+    """How the threshold is set, see `edgelstm.runtime.scoring.threshold_rules`; None for the score's usual rule."""
     decision: Mapping[str, Any] = field(default_factory=dict)
     """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
 

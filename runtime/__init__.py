@@ -6,10 +6,10 @@ for time, sample in stream:                     # sample: (F,) in sensor units
     result = detector.update(sample, time)
 """
 
-from .bundle import Bundle, load_bundle
+from .alarms.events import Event, Result
 from .detector import Detector
 from .errors import EdgelstmError
-from .events import Event, Result
-from .metadata import Metadata
+from .model_file.bundle import Bundle, load_bundle
+from .model_file.metadata import Metadata
 
 __all__ = ["Bundle", "Detector", "EdgelstmError", "Event", "Metadata", "Result", "load_bundle"]

@@ -8,16 +8,16 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 
-from .decider import Decision
+from .alarms.debounce import Decision
 from .detector import Detector
-from .drift import SECTION, fit_reference
-from .dual import fit_style, scorer_of
-from .engine import Engine, Predict
+from .drift.statistics import SECTION, fit_reference
 from .errors import ModelError
-from .metadata import Metadata
-from .rules import Rule, Setting, parse_rule, set_threshold
-from .scaling import Scaler
-from .scoring import Scoring
+from .inference.engine import Engine, Predict
+from .model_file.metadata import Metadata
+from .model_file.scaler import Scaler
+from .scoring.ewma import fit_style, scorer_of
+from .scoring.scorers import Scoring
+from .scoring.threshold_rules import Rule, Setting, parse_rule, set_threshold
 
 Doubles = npt.NDArray[np.float64]
 Segments = Sequence[npt.NDArray[np.float32]]

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bundle import Bundle, load_bundle
-from .decider import Decider, Decision
-from .dual import scorer_of
-from .engine import Engine, PlainEngine, Predict, TFLiteEngine
+from .alarms.debounce import Decider, Decision
+from .alarms.events import Event, Result
+from .drift.monitor import LongTerm
 from .errors import ModelError, ShapeError
-from .events import Event, Result
-from .faults import Faults
-from .guard import Admission, Guard
-from .interpreter import TFLiteModel
-from .longterm import LongTerm
-from .metadata import Metadata
-from .policies import Policies, warmup
-from .scoring import mean_error
+from .inference.engine import Engine, PlainEngine, Predict, TFLiteEngine
+from .inference.interpreter import TFLiteModel
+from .input.policies import Policies, warmup
+from .input.sensor_faults import Faults
+from .input.validator import Admission, Guard
+from .model_file.bundle import Bundle, load_bundle
+from .model_file.metadata import Metadata
+from .scoring.ewma import scorer_of
+from .scoring.scorers import mean_error
 
 SNAPSHOT_SCHEMA = 3
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bundle import load_bundle
 from .calibration import rule_of, setting_of
 from .detector import Detector
-from .drift import SECTION, Floats, fit_reference
+from .drift.statistics import SECTION, Floats, fit_reference
 from .errors import ModelError
-from .metadata import Metadata
-from .rules import Rule, set_threshold
+from .model_file.bundle import load_bundle
+from .model_file.metadata import Metadata
+from .scoring.threshold import Threshold
+from .scoring.threshold_rules import Rule, set_threshold
 from .sources import Sample
-from .threshold import Threshold
 
 MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory
 LEAST = 100  # scores; fewer say nothing about a rare one

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edgelstm import calibration_data
 from edgelstm.csvfile import read_frame
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.windows import sliding_windows
+from edgelstm.runtime.inference.windows import sliding_windows
 from edgelstm.series import Series
 
 Floats = npt.NDArray[np.float32]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from edgelstm.runtime.text import Vocabulary
+from edgelstm.runtime.classification.tokenizer import Vocabulary
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.archive import Representative
-from edgelstm.runtime.classify import SECTION, WORDS
+from edgelstm.runtime.classification.classifier import SECTION, WORDS
+from edgelstm.runtime.classification.tokenizer import encode_all, fit_vocabulary
 from edgelstm.runtime.errors import TrainingError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.scaling import fit_scaler
-from edgelstm.runtime.text import encode_all, fit_vocabulary
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import fit_scaler
 from edgelstm.series import Series
 from edgelstm.training import Trained
 from edgelstm.versions import tool_versions

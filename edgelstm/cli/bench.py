@@ -15,7 +15,7 @@ def command(models: tuple[str, ...], threads: int, seconds: float, as_json: bool
 
     A call is what a device does for each window: set the input, reset the state, invoke, get the output.
     """
-    from edgelstm.runtime.bench import benchmark, dumps
+    from edgelstm.runtime.diagnostics.benchmark import benchmark, dumps
 
     results = [benchmark(model, threads, seconds) for model in models]
     if as_json:

@@ -33,7 +33,7 @@ def command(
 
     from edgelstm.runtime import load_bundle
     from edgelstm.runtime.recalibration import recalibrate, roll_back
-    from edgelstm.runtime.rules import parse_rule
+    from edgelstm.runtime.scoring.threshold_rules import parse_rule
     from edgelstm.runtime.sources import Columns, TextSource
 
     if rollback == (recent is not None):

@@ -108,7 +108,7 @@ def _against_baseline(model: Path) -> dict[str, Any]:
 def evaluate_classifier(model: Path, data: Path, label_column: str | None, target: Path, as_json: bool) -> bool:
     """Evaluate, store and print when the model is a classifier; else say so."""
     from edgelstm.classification.evaluate import evaluate, is_classifier
-    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.io.atomic_files import write_atomic
 
     if not is_classifier(model):
         return False

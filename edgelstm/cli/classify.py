@@ -25,7 +25,7 @@ def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int,
     """
     import json
 
-    from edgelstm.runtime.classify import Classifier
+    from edgelstm.runtime.classification.classifier import Classifier
 
     classifier = Classifier.load(model)
     if texts and rows:

@@ -86,7 +86,7 @@ def command(
     """
     from edgelstm.cli.progress import steps
     from edgelstm.conversion import convert_file
-    from edgelstm.runtime.files import check_writable
+    from edgelstm.runtime.io.atomic_files import check_writable
 
     if max_drop is not None:
         if schemes or int8 or target or streaming or c_array:
@@ -128,7 +128,7 @@ def command(
 
 def _write_header(converted: Any, target: Path) -> None:
     from edgelstm.carray import c_header
-    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.io.atomic_files import write_atomic
 
     name = target.name.removesuffix(".tflite")
     write_atomic(target.with_name(f"{name}.h"), c_header(converted.bundle, name).encode())
@@ -146,7 +146,7 @@ def _search(
     """Write the smallest model within the budget, or say why there is none."""
     from edgelstm.cli.progress import steps
     from edgelstm.runtime.errors import ConversionError
-    from edgelstm.runtime.files import check_writable
+    from edgelstm.runtime.io.atomic_files import check_writable
     from edgelstm.searching import lines, reason, record, search
     from edgelstm.source import read_source
 
@@ -169,8 +169,8 @@ def _search(
 
 def _times(made: dict[str, Any]) -> dict[str, float]:
     """Microseconds a window on this machine, by scheme, and of the plain float form as `float`."""
-    from edgelstm.runtime.bench import bare_call, compare
-    from edgelstm.runtime.interpreter import TFLiteModel
+    from edgelstm.runtime.diagnostics.benchmark import bare_call, compare
+    from edgelstm.runtime.inference.interpreter import TFLiteModel
 
     models = {
         scheme: TFLiteModel(item.bundle.flatbuffer, target=item.bundle.metadata.target) for scheme, item in made.items()

@@ -19,7 +19,7 @@ def command(model: str | None, folder: str, as_json: bool) -> None:
     import json
     import sys
 
-    from edgelstm.runtime.doctor import examine
+    from edgelstm.runtime.diagnostics.doctor import examine
 
     findings = examine(model, folder)
     if as_json:

@@ -39,7 +39,7 @@ def command(
     from edgelstm.cli.forecasters import evaluate_forecaster
     from edgelstm.cli.progress import steps
     from edgelstm.evaluation import evaluate
-    from edgelstm.runtime.files import check_writable, write_atomic
+    from edgelstm.runtime.io.atomic_files import check_writable, write_atomic
 
     target = output or model.with_suffix(".evaluation.json")
     if output or model.is_file():  # else the error is the missing model's

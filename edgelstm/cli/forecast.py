@@ -10,7 +10,7 @@ import click
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 if TYPE_CHECKING:
-    from edgelstm.runtime.forecast import Forecast
+    from edgelstm.runtime.forecasting.forecaster import Forecast
 
 
 @click.command(
@@ -43,8 +43,8 @@ def command(
     import sys
 
     from edgelstm.cli.streams import parse_columns
-    from edgelstm.runtime.recent import read_recent
-    from edgelstm.runtime.sources.lines import read_lines
+    from edgelstm.runtime.forecasting.time_grid import read_recent
+    from edgelstm.runtime.sources.line_reader import read_lines
 
     forecaster = _load(model)
     wanted = parse_columns(forecaster.metadata.names, columns, time_column)
@@ -64,7 +64,7 @@ def command(
 
 def _load(model: Path) -> Any:
     """A forecaster over a `.tflite` file, or over a `.keras` file where TensorFlow is installed."""
-    from edgelstm.runtime.forecast import Forecaster
+    from edgelstm.runtime.forecasting.forecaster import Forecaster
 
     if model.suffix != ".keras":
         return Forecaster.load(model)

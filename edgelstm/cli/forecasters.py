@@ -82,7 +82,7 @@ def _report(trained: Any, output: Path, as_json: bool) -> None:
 def evaluate_forecaster(model: Path, data: Path, output: Path, as_json: bool) -> bool:
     """Evaluate, print and store when the model is a forecaster with a target; else say so."""
     from edgelstm.forecasting.evaluate import evaluate, is_forecaster
-    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.io.atomic_files import write_atomic
 
     if not is_forecaster(model):
         return False

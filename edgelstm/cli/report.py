@@ -9,7 +9,7 @@ FILES = ("report.html", "report.json", "report.md", "report.csv")
 
 
 def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
-    from edgelstm.runtime.metadata import SCHEMES
+    from edgelstm.runtime.model_file.metadata import SCHEMES
 
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if text != "all" and (not names or (unknown := set(names) - set(SCHEMES))):
@@ -43,7 +43,7 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
     Writes report.html (one page, no network), report.json, report.md, report.csv and the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
     """
-    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.io.atomic_files import write_atomic
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
@@ -69,7 +69,7 @@ def _made(
         if not path.is_file():
             raise OutputError(f"There is no {path} to merge into. Name the model to make a report first.")
         return merge(read_report(path.read_text(), str(path)), benches), {}
-    from edgelstm.runtime.files import check_writable
+    from edgelstm.runtime.io.atomic_files import check_writable
 
     try:
         output.mkdir(parents=True, exist_ok=True)

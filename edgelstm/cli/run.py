@@ -40,10 +40,10 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     """  # noqa: D301
     import logging
 
-    from edgelstm.runtime.assemble import assemble, describe
-    from edgelstm.runtime.config import load_config, make_config
-    from edgelstm.runtime.runner import run_all, stopping
-    from edgelstm.runtime.service import serving
+    from edgelstm.runtime.service.assembly import assemble, describe
+    from edgelstm.runtime.service.config import load_config, make_config
+    from edgelstm.runtime.service.runner import run_all, stopping
+    from edgelstm.runtime.service.systemd import serving
 
     given = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
     chosen = load_config(config, given) if config else make_config(given)

@@ -26,11 +26,11 @@ def command(model: Path, data: Path, output: Path | None, columns: str | None, t
     from edgelstm.cli.streams import parse_columns
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import SeriesError
-    from edgelstm.runtime.files import replacing
-    from edgelstm.runtime.runner import Runner
+    from edgelstm.runtime.io.atomic_files import replacing
+    from edgelstm.runtime.service.runner import Runner
+    from edgelstm.runtime.service.status import Status
     from edgelstm.runtime.sinks import ScoreTable
     from edgelstm.runtime.sources import TextSource
-    from edgelstm.runtime.status import Status
 
     detector = Detector.load(model)
     source = TextSource(data, parse_columns(detector.metadata.names, columns, time_column))

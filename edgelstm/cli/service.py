@@ -18,11 +18,11 @@ def command(config: Path, output: Path | None, program: str | None) -> None:
     import shutil
     import sys
 
-    from edgelstm.runtime.bundle import load_bundle
-    from edgelstm.runtime.config import load_config
     from edgelstm.runtime.errors import ConfigError
-    from edgelstm.runtime.files import write_atomic
-    from edgelstm.runtime.unit import unit
+    from edgelstm.runtime.io.atomic_files import write_atomic
+    from edgelstm.runtime.model_file.bundle import load_bundle
+    from edgelstm.runtime.service.config import load_config
+    from edgelstm.runtime.service.systemd_unit import unit
 
     loaded = load_config(config)
     found = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")

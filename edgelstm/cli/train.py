@@ -91,7 +91,7 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     label column, of texts or of rows; without DATA it learns the intents of the data set that comes along.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.runtime.files import check_writable
+    from edgelstm.runtime.io.atomic_files import check_writable
     from edgelstm.series import read_series, without_labelled
     from edgelstm.training import train
 

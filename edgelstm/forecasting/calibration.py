@@ -6,8 +6,8 @@ import numpy as np
 
 from edgelstm.archive import Representative
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.recipe import Recipe
+from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.series import read_series
 
 from .data import Pairs, origins, pairs, thin

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.recipe import Recipe, examples
-from edgelstm.runtime.scaling import Scaler
+from edgelstm.runtime.forecasting.features import Recipe, examples
+from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.series import Series
 
 Array = npt.NDArray[Any]

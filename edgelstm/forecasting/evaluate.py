@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from edgelstm.archive import load_keras, model_parts
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.recipe import SECTION, Recipe
+from edgelstm.runtime.forecasting.features import SECTION, Recipe
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.series import read_series
 
 from .data import Pairs, origins, pairs, thin

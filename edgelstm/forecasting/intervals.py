@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.archive import Representative
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.recipe import SECTION, Recipe
+from edgelstm.runtime.forecasting.features import SECTION, Recipe
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.metadata import Metadata
 
 LEVELS = (80, 95)  # percent
 

@@ -7,9 +7,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from edgelstm.plots import BLUE, INK
-from edgelstm.runtime.files import replacing
-from edgelstm.runtime.forecast import Forecast
-from edgelstm.runtime.recent import Recent
+from edgelstm.runtime.forecasting.forecaster import Forecast
+from edgelstm.runtime.forecasting.time_grid import Recent
+from edgelstm.runtime.io.atomic_files import replacing
 
 
 def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.archive import load_keras, model_parts
-from edgelstm.runtime.calendar import DAY, YEAR, find_zone
 from edgelstm.runtime.errors import TrainingError
-from edgelstm.runtime.forecast import Forecaster
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.recipe import NORMALIZATIONS, SECTION, Recipe
-from edgelstm.runtime.scaling import Scaler, fit_scaler
+from edgelstm.runtime.forecasting.calendar import DAY, YEAR, find_zone
+from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, Recipe
+from edgelstm.runtime.forecasting.forecaster import Forecaster
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
 from edgelstm.series import Series
 from edgelstm.training import Trained
 from edgelstm.versions import tool_versions

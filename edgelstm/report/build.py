@@ -13,7 +13,7 @@ from edgelstm.conversion import Converted, convert_source
 from edgelstm.converters import SCHEMES
 from edgelstm.converters.proof import INT8_LIMIT
 from edgelstm.inspection import inspect_model
-from edgelstm.runtime.bench import Benchmark, benchmark
+from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.source import Source, read_source
 from edgelstm.streaming import streamed

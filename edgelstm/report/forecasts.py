@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from edgelstm.forecasting.data import Rows, origins, pairs, thin
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.forecast import Forecaster
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.recipe import FAR, Recipe
+from edgelstm.runtime.forecasting.features import FAR, Recipe
+from edgelstm.runtime.forecasting.forecaster import Forecaster
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.series import Series
 from edgelstm.source import Source
 

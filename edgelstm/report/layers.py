@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.proof import relative_rms
-from edgelstm.runtime.interpreter import Tensor, backend
+from edgelstm.runtime.inference.interpreter import Tensor, backend
 
 from .results import Histogram, TensorError
 

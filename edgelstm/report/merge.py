@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgelstm.runtime.bench import Benchmark
+from edgelstm.runtime.diagnostics.benchmark import Benchmark
 from edgelstm.runtime.errors import ModelError
 
 from .results import Measured, Report, build_value

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from edgelstm.runtime.files import read_packed
+from edgelstm.runtime.io.atomic_files import read_packed
 
 from . import figures as draw
 from .judging import shown_scheme

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgelstm.classification.evaluate import Quality
-from edgelstm.runtime.bench import Benchmark, Machine
+from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
 from edgelstm.runtime.errors import ModelError
 
 SCHEMA = 1

@@ -12,9 +12,9 @@ from edgelstm.classification.evaluate import read_examples
 from edgelstm.conversion import DETECTORS
 from edgelstm.csvfile import read_frame
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.metadata import Metadata
-from edgelstm.runtime.recipe import SECTION as FORECAST
-from edgelstm.runtime.timeparse import LABEL_NAMES
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
+from edgelstm.runtime.io.timestamps import LABEL_NAMES
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.series import Series, read_labels, read_series
 from edgelstm.source import Source
 

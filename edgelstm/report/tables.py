@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgelstm.runtime.bench import Benchmark
+from edgelstm.runtime.diagnostics.benchmark import Benchmark
 
 from .metrics import METRICS, Metric, written
 from .results import Drop, Report, Scheme

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.evaluation import Replay
-from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.series import Series
 
 from .results import Curve, Example, Scores, Span

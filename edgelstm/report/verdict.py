@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from edgelstm.converters.proof import INT8_LIMIT
-from edgelstm.runtime.bench import Benchmark, Machine
+from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
 
 from .figures import headline
 from .metrics import METRICS, Metric, written

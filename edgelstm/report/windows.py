@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.metadata import Metadata
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.source import spread_windows
 from edgelstm.splitting import usable
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..alarms.events import Event, Result
 from ..errors import ConfigError
-from ..events import Event, Result
+from ..io.addresses import Spec, build
 from ..sources.sample import Sample
-from ..specs import Spec, build
-from .forward import Delivery, DeliveryError, Forwarder
-from .lines import EventLines, ScoreLines
+from .jsonl import EventLines, ScoreLines
+from .score_csv import ScoreTable
 from .spool import Spool
-from .table import ScoreTable
+from .store_and_forward import Delivery, DeliveryError, Forwarder
 
 __all__ = [
     "Delivery",
@@ -53,7 +53,7 @@ def plan_delivery(spec: Spec, model: str, scores: bool) -> Callable[[], Delivery
     """
     where = f"The sink {spec.name}"
     if spec.scheme in ("mqtt", "mqtts"):
-        from ..mqtt import load
+        from ..io.mqtt import load
         from .mqtt import MqttDelivery, MqttSinkOptions
 
         load()
@@ -70,7 +70,7 @@ def plan_delivery(spec: Spec, model: str, scores: bool) -> Callable[[], Delivery
         sqlite = build(SqliteOptions, spec.options, where)
         return lambda: SqliteDelivery(spec, sqlite)
     if spec.scheme == "file":
-        from .rotating import FileDelivery, FileOptions
+        from .jsonl_file import FileDelivery, FileOptions
 
         file = build(FileOptions, spec.options, where)
         return lambda: FileDelivery(spec, file)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ConfigError
-from ..specs import Spec
-from .forward import LONGEST_WAIT, DeliveryError
-from .lines import compact
+from ..io.addresses import Spec
+from .jsonl import compact
+from .store_and_forward import LONGEST_WAIT, DeliveryError
 
 PATIENCE = 60.0  # seconds after which a command is stopped and counts as failed
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..mqtt import Access, connect, failure
-from ..specs import Spec
-from .forward import DeliveryError
-from .lines import compact
+from ..io.addresses import Spec
+from ..io.mqtt import Access, connect, failure
+from .jsonl import compact
+from .store_and_forward import DeliveryError
 
 IN_FLIGHT = 20  # messages sent before the first must be acknowledged; what paho and most brokers take
 ANSWER = 5.0  # seconds without any acknowledgement after which the broker counts as gone

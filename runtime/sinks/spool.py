@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, OutputError
-from .lines import compact
+from .jsonl import compact
 
 SEGMENT = 1 << 18  # bytes a file
 DONE = 1 << 16  # bytes delivered after which a segment is left behind

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import OutputError
-from ..specs import Spec
-from .forward import LONGEST_WAIT, DeliveryError
+from ..io.addresses import Spec
+from .store_and_forward import LONGEST_WAIT, DeliveryError
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS event (

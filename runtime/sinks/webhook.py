@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError
-from ..specs import Spec, read_secret
-from .forward import LONGEST_WAIT, DeliveryError
-from .lines import compact
+from ..io.addresses import Spec, read_secret
+from .jsonl import compact
+from .store_and_forward import LONGEST_WAIT, DeliveryError
 
 SENSELESS = frozenset({400, 413, 422})  # the receiver will never take this record: it must not block the others
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..errors import ConfigError
-from ..specs import Spec, build
-from .columns import Columns
-from .follow import FollowSource
+from ..io.addresses import Spec, build
+from .column_mapping import Columns
+from .csv_file import PipeSource, TextSource, is_regular, parse_file, parse_lines
 from .iterable import IterableSource
 from .sample import Sample
-from .text import PipeSource, TextSource, is_regular, parse_file, parse_lines
+from .tail import FollowSource
 
 __all__ = [
     "Columns",
@@ -65,7 +65,7 @@ def open_source(spec: Spec, columns: Columns, follow: bool = False, period: floa
 
         return MqttSource(spec, build(MqttSourceOptions, spec.options, where), columns)
     if spec.scheme == "serial":
-        from .serial_line import SerialOptions, SerialSource
+        from .serial import SerialOptions, SerialSource
 
         return SerialSource(spec.target, build(SerialOptions, spec.options, where), columns)
     if spec.scheme == "iio":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, SeriesError
-from .columns import Columns, Row
+from .column_mapping import Columns, Row
 from .live import LiveSource
 from .sample import Sample
 

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from threading import Event as Flag
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
-from .columns import Columns, Parse, Row
-from .rows import layout, width
+from .column_mapping import Columns, Parse, Row
+from .csv_rows import layout, width
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError
-from ..mqtt import Access, connect, failure
-from ..specs import Spec
-from .cells import number
-from .columns import Columns, Row
-from .lines import LONGEST, WAIT
+from ..io.addresses import Spec
+from ..io.mqtt import Access, connect, failure
+from .column_mapping import Columns, Row
+from .csv_cells import number
+from .line_reader import LONGEST, WAIT
 from .live import Grid, LiveSource, Rounds, stamp
 from .sample import Sample
 

@@ -1,7 +1,7 @@
 """A Keras model fed in batches says what it would say one window at a time."""
 
 import numpy as np
-from edgelstm.runtime.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
 
 from edgelstm.replay import BATCH, batched_predict
 

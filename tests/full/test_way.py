@@ -107,10 +107,10 @@ def test_an_evaluation_is_stored_beside_the_model_unless_told_otherwise(way):
 def test_rows_out_of_order_are_judged_by_their_own_rows():
     """The first row arrives last: the detector drops it as late, and every alarm keeps its own rows."""
     from edgelstm.runtime.detector import Detector
-    from edgelstm.runtime.metadata import Channel, Metadata
-    from edgelstm.runtime.scaling import Scaler
-    from edgelstm.runtime.scoring import Scoring
-    from edgelstm.runtime.threshold import Threshold
+    from edgelstm.runtime.model_file.metadata import Channel, Metadata
+    from edgelstm.runtime.model_file.scaler import Scaler
+    from edgelstm.runtime.scoring.scorers import Scoring
+    from edgelstm.runtime.scoring.threshold import Threshold
 
     from edgelstm.evaluation import replay
 
@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_nothing_half_written(way, tmp_path, command):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_no_permission_is_a_clear_error(tmp_path):
     from edgelstm.runtime.errors import OutputError
-    from edgelstm.runtime.files import write_atomic
+    from edgelstm.runtime.io.atomic_files import write_atomic
 
     child = os.fork()
     if child == 0:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from edgelstm.runtime.bench import benchmark
-from edgelstm.runtime.bundle import load_bundle
+from edgelstm.runtime.diagnostics.benchmark import benchmark
+from edgelstm.runtime.model_file.bundle import load_bundle
 
 MODEL = Path(__file__).parent / "models" / "cast.int8.tflite"
 

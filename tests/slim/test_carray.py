@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from edgelstm.runtime import load_bundle
-from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from edgelstm.carray import c_header
 

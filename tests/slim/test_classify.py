@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from edgelstm.runtime.classify import Classifier
+from edgelstm.runtime.classification.classifier import Classifier
+from edgelstm.runtime.classification.tokenizer import Vocabulary
 from edgelstm.runtime.errors import ModelError, ShapeError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.scaling import Scaler
-from edgelstm.runtime.text import Vocabulary
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
 
 from edgelstm.cli.classify import command
 

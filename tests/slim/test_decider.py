@@ -1,7 +1,7 @@
 """When scores become events."""
 
 import pytest
-from edgelstm.runtime.decider import Decider, Decision
+from edgelstm.runtime.alarms.debounce import Decider, Decision
 from edgelstm.runtime.errors import ConfigError
 
 EVEN = (0.5, 0.5)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.dual import scorer_of
 from edgelstm.runtime.errors import ModelError, ShapeError
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.windows import sliding_windows
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.scoring.ewma import scorer_of
 
 
 def plain_scores(bundle, values):

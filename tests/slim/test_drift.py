@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.adapting import FIRST, Adaptation, tail_excess
-from edgelstm.runtime.drift import SECTION, Reference, fit_reference
+from edgelstm.runtime.alarms.events import Event
+from edgelstm.runtime.drift.dspot import FIRST, Adaptation, tail_excess
+from edgelstm.runtime.drift.statistics import SECTION, Reference, fit_reference
 from edgelstm.runtime.errors import ConfigError, ModelError
-from edgelstm.runtime.events import Event
 
 ROWS = 2500
 

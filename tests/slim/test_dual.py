@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from edgelstm.runtime.dual import DUAL, GUARD, DualScorer, fit_dual, scorer_of
-from edgelstm.runtime.scoring import Scoring
+from edgelstm.runtime.scoring.ewma import DUAL, GUARD, DualScorer, fit_dual, scorer_of
+from edgelstm.runtime.scoring.scorers import Scoring
 
 NORMAL = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 10.0, 0.1]
 

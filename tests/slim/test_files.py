@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from edgelstm.runtime.errors import OutputError
-from edgelstm.runtime.files import check_writable, replacing, write_atomic
+from edgelstm.runtime.io.atomic_files import check_writable, replacing, write_atomic
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_file_that_grows_too_large_leaves_the_old_one(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
     code = (
-        "import sys; from edgelstm.runtime.errors import OutputError; from edgelstm.runtime.files import write_atomic\n"
+        "import sys; from edgelstm.runtime.errors import OutputError; from edgelstm.runtime.io.atomic_files import write_atomic\n"
         "try: write_atomic(sys.argv[1], bytes(5000))\nexcept OutputError as error: print(error)"
     )
     command = [sys.executable, "-B", "-c", code, str(tmp_path / "kept")]

@@ -6,13 +6,13 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from edgelstm.runtime.calendar import calendar_features, local_seconds
 from edgelstm.runtime.errors import ConfigError, ModelError, SeriesError, ShapeError
-from edgelstm.runtime.forecast import Forecaster
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.recent import bridged, on_grid, read_recent
-from edgelstm.runtime.recipe import Recipe, context_size, examples
-from edgelstm.runtime.scaling import Scaler
+from edgelstm.runtime.forecasting.calendar import calendar_features, local_seconds
+from edgelstm.runtime.forecasting.features import Recipe, context_size, examples
+from edgelstm.runtime.forecasting.forecaster import Forecaster
+from edgelstm.runtime.forecasting.time_grid import bridged, on_grid, read_recent
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.sources import Columns
 
 from edgelstm.cli.forecast import command

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from edgelstm.runtime import Detector
-from edgelstm.runtime.bundle import LARGEST_METADATA, Bundle, parse_bundle
-from edgelstm.runtime.config import load_config, make_config
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
-from edgelstm.runtime.flatbuffer import read_graph
-from edgelstm.runtime.metadata import from_json, to_json
+from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+from edgelstm.runtime.io.addresses import parse_spec
+from edgelstm.runtime.model_file.bundle import LARGEST_METADATA, Bundle, parse_bundle
+from edgelstm.runtime.model_file.metadata import from_json, to_json
+from edgelstm.runtime.service.checkpoint import read_state
+from edgelstm.runtime.service.config import load_config, make_config
 from edgelstm.runtime.sources import Columns
 from edgelstm.runtime.sources.live import LiveRows
-from edgelstm.runtime.specs import parse_spec
-from edgelstm.runtime.state import read_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,11 +11,11 @@ import threading
 import time
 
 import pytest
+from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.events import Event, Result
+from edgelstm.runtime.io.addresses import parse_spec
 from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
 from edgelstm.runtime.sources import Columns, Sample, open_source
-from edgelstm.runtime.specs import parse_spec
 
 mqtt = pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -157,7 +157,7 @@ def test_discovery_is_as_home_assistants_schema_wants_it(broker, listener, tmp_p
 def test_a_killed_process_is_offline_by_its_last_will(broker, listener, tmp_path):
     code = (
         "import sys, time\nfrom edgelstm.runtime.sinks import plan_delivery\n"
-        "from edgelstm.runtime.specs import parse_spec\n"
+        "from edgelstm.runtime.io.addresses import parse_spec\n"
         "plan_delivery(parse_spec(sys.argv[1]), 'pump', False)(); print('up', flush=True); time.sleep(60)"
     )
     url = f"mqtt://127.0.0.1:{broker.port}/plant/pump"

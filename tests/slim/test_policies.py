@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.policies import Policies, parse_limit
-from edgelstm.runtime.timeparse import parse_time
+from edgelstm.runtime.input.policies import Policies, parse_limit
+from edgelstm.runtime.io.timestamps import parse_time
 
 NAN = math.nan
 

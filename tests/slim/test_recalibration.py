@@ -11,7 +11,7 @@ from edgelstm.runtime import load_bundle
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConfigError, ModelError
 from edgelstm.runtime.recalibration import recalibrate, roll_back
-from edgelstm.runtime.rules import parse_rule
+from edgelstm.runtime.scoring.threshold_rules import parse_rule
 from edgelstm.runtime.sources import Sample
 
 

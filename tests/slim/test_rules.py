@@ -7,8 +7,11 @@ import pytest
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.rules import (
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.threshold import fit_threshold
+from edgelstm.runtime.scoring.threshold_rules import (
     Rule,
     Setting,
     best_fbeta,
@@ -19,9 +22,6 @@ from edgelstm.runtime.rules import (
     peaks_over_threshold,
     set_threshold,
 )
-from edgelstm.runtime.scaling import Scaler
-from edgelstm.runtime.scoring import Scoring
-from edgelstm.runtime.threshold import fit_threshold
 
 
 @pytest.mark.parametrize("text", ["median", "quantile:1", "quantile:-1", "pot:2", "fbeta:0", "alarms:often", "dynamo"])

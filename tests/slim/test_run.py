@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 from edgelstm.runtime import Detector
-from edgelstm.runtime.config import Settings, load_config, make_config
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.runner import Runner
-from edgelstm.runtime.service import Watchdog
+from edgelstm.runtime.service.config import Settings, load_config, make_config
+from edgelstm.runtime.service.live_page import LivePage
+from edgelstm.runtime.service.runner import Runner
+from edgelstm.runtime.service.systemd import Watchdog
+from edgelstm.runtime.service.systemd_unit import unit
 from edgelstm.runtime.sources import IterableSource
-from edgelstm.runtime.unit import unit
-from edgelstm.runtime.web import LivePage
 
 MODELS = Path(__file__).parent / "models"
 MODEL, DATA = MODELS / "auto.int8.tflite", MODELS / "stream.csv"
@@ -276,8 +276,8 @@ def test_a_dry_run_checks_all_and_writes_nothing(tmp_path):
 
 
 def test_the_keys_of_a_configuration_are_the_flags_of_run():
-    from edgelstm.runtime.config import StreamConfig
-    from edgelstm.runtime.config import _keys as keys
+    from edgelstm.runtime.service.config import StreamConfig
+    from edgelstm.runtime.service.config import _keys as keys
 
     from edgelstm.cli.run import command
 

@@ -5,10 +5,10 @@ import pytest
 from edgelstm.runtime.calibration import fit_detector, newest_rows
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConfigError, ModelError
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.scaling import Scaler
-from edgelstm.runtime.scoring import Scorer, Scoring, fit_scoring
-from edgelstm.runtime.threshold import fit_threshold
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring.scorers import Scorer, Scoring, fit_scoring
+from edgelstm.runtime.scoring.threshold import fit_threshold
 
 RANDOM = np.random.default_rng(0)
 

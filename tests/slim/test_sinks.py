@@ -9,13 +9,13 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.errors import ConfigError, OutputError
-from edgelstm.runtime.events import Event, Result
+from edgelstm.runtime.io.addresses import parse_spec
 from edgelstm.runtime.sinks import DeliveryError, Forwarder, Spool, plan_delivery
-from edgelstm.runtime.sinks import forward as forward_module
-from edgelstm.runtime.sinks.lines import compact
+from edgelstm.runtime.sinks import store_and_forward as forward_module
+from edgelstm.runtime.sinks.jsonl import compact
 from edgelstm.runtime.sources import Sample
-from edgelstm.runtime.specs import parse_spec
 
 RESULT = Result(1.0, 2.5, 1.0, True, (3.0, 1.0))
 NAMES = ("flow", "motor")

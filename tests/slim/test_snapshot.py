@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.errors import ModelError
-from edgelstm.runtime.policies import warmup
+from edgelstm.runtime.input.policies import warmup
 
 
 def troubled(stream):
@@ -61,8 +61,8 @@ def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
 
 def test_state_tensors_survive_in_a_streaming_engine(models, stream):
     """A streaming model keeps its LSTM state inside the interpreter."""
-    from edgelstm.runtime.engine import TFLiteEngine
-    from edgelstm.runtime.interpreter import TFLiteModel
+    from edgelstm.runtime.inference.engine import TFLiteEngine
+    from edgelstm.runtime.inference.interpreter import TFLiteModel
 
     bundle = load_bundle(models / "flow.stream.int8.tflite")
     engines = [TFLiteEngine(TFLiteModel(bundle.flatbuffer), stateful=True) for _ in range(2)]

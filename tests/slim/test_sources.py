@@ -11,10 +11,10 @@ import tty
 
 import pytest
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError, ShapeError
+from edgelstm.runtime.io.addresses import parse_spec
 from edgelstm.runtime.sources import Columns, FollowSource, IterableSource, TextSource, open_source, parse_lines
-from edgelstm.runtime.sources.lines import Splitter
+from edgelstm.runtime.sources.line_reader import Splitter
 from edgelstm.runtime.sources.live import Grid, LiveRows
-from edgelstm.runtime.specs import parse_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

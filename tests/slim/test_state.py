@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import OutputError
+from edgelstm.runtime.service.checkpoint import Keeper, read_state
+from edgelstm.runtime.service.model_reload import ModelWatch
 from edgelstm.runtime.sources import Sample
-from edgelstm.runtime.state import Keeper, read_state
-from edgelstm.runtime.swap import ModelWatch
 
 
 def samples(stream):
@@ -197,7 +197,7 @@ def test_a_day_of_snapshots_spares_the_card(model, stream, tmp_path):
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
 def test_a_snapshot_is_written_synced_renamed_and_the_folder_synced(model, tmp_path):
     program = (
-        "import sys; from pathlib import Path; from edgelstm.runtime.state import write_state; "
+        "import sys; from pathlib import Path; from edgelstm.runtime.service.checkpoint import write_state; "
         "write_state(Path(sys.argv[1]), {'rows': 1})"
     )
     trace = tmp_path / "trace"
@@ -243,7 +243,7 @@ def test_a_run_takes_a_replaced_model_over(models, stream, tmp_path):
     """End to end: rows come through a pipe, the file is replaced in between."""
     path = tmp_path / "model.tflite"
     shutil.copy(models / "cast.int8.tflite", path)
-    program = "import edgelstm.runtime.swap as swap; swap.EVERY = 0.0; swap.ModelWatch.__init__.__defaults__ = (*swap.ModelWatch.__init__.__defaults__[:1], 0.0); "
+    program = "import edgelstm.runtime.service.model_reload as swap; swap.EVERY = 0.0; swap.ModelWatch.__init__.__defaults__ = (*swap.ModelWatch.__init__.__defaults__[:1], 0.0); "
     program += "from edgelstm.cli import main; import sys; sys.argv = ['edgelstm', 'run', sys.argv[1], '-', '--scores']; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(path)],
@@ -280,7 +280,9 @@ def test_a_full_disk_does_not_end_the_watch_and_nothing_is_lost(model, stream, t
     keeper = Keeper(Detector.load(model), tmp_path / "state", tmp_path / "events.jsonl", 0.0)
     write, full = os.write, False
     monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:7] if full else content))
-    monkeypatch.setattr("edgelstm.runtime.state.write_atomic", lambda *given: None if not full else no_space())
+    monkeypatch.setattr(
+        "edgelstm.runtime.service.checkpoint.write_atomic", lambda *given: None if not full else no_space()
+    )
     for sample in samples(stream):
         full = 140 < sample.row < 400
         for event in keeper.detector.update(sample.values, sample.time).events:

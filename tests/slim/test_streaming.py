@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 
 @pytest.fixture

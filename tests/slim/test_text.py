@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from edgelstm.runtime.errors import ModelError
-from edgelstm.runtime.text import (
+from edgelstm.runtime.classification.tokenizer import (
     FIRST_WORD,
     PAD,
     UNKNOWN,
@@ -15,6 +14,7 @@ from edgelstm.runtime.text import (
     fit_vocabulary,
     split_words,
 )
+from edgelstm.runtime.errors import ModelError
 
 TEXTS = ["turn on the light", "turn off the light", "Turn on the pump", "stop the pump"]
 

@@ -1,7 +1,7 @@
 """Times as sensors write them."""
 
 import pytest
-from edgelstm.runtime.timeparse import is_time, parse_time
+from edgelstm.runtime.io.timestamps import is_time, parse_time
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from edgelstm.runtime.bundle import load_bundle
-from edgelstm.runtime.classify import Classifier
+from edgelstm.runtime.classification.classifier import Classifier
+from edgelstm.runtime.model_file.bundle import load_bundle
 
 from edgelstm.cli import group
 from edgelstm.conversion import convert_file

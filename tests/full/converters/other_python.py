@@ -3,7 +3,7 @@
 import sys
 
 import numpy as np
-from edgelstm.runtime.interpreter import TFLiteModel, backend
+from edgelstm.runtime.inference.interpreter import TFLiteModel, backend
 
 if __name__ == "__main__":
     model, windows, outputs, *stream = sys.argv[1:]

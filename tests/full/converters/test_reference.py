@@ -9,7 +9,7 @@ from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import observe, run
 from edgelstm.converters.plan import Plan
 from edgelstm.converters.quantize import quantize
-from edgelstm.runtime.interpreter import TFLiteModel
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from old_runtime import run_on_tflite_runtime

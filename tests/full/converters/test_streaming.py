@@ -131,7 +131,7 @@ def test_the_old_interpreter_streams_alike(tmp_path):
 
 
 def test_state_tensors_can_be_read_and_put_back():
-    from edgelstm.runtime.interpreter import TFLiteModel
+    from edgelstm.runtime.inference.interpreter import TFLiteModel
 
     first, second = (TFLiteModel(streamed("wide").flatbuffer) for _ in range(2))
     for row in rows()[:50]:

@@ -9,9 +9,9 @@ from edgelstm.converters.lowering import lower
 from edgelstm.converters.observe import run
 from edgelstm.converters.proof import relative_rms, spread
 from edgelstm.converters.schemes import Job, convert_all
-from edgelstm.runtime.bundle import Bundle
-from edgelstm.runtime.metadata import Channel, Metadata
-from edgelstm.runtime.scaling import Scaler
+from edgelstm.runtime.model_file.bundle import Bundle
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
 from old_runtime import run_on_tflite_runtime
 from zoo import FEW, LOOPED, ZOO, F, T, specimen
 

@@ -11,8 +11,8 @@ from conftest import F, T, functional, waves
 from edgelstm.converters import convert
 from edgelstm.converters.lowering import lower
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.unrolling import unroll
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.inference.x86.lstm_unrolling import unroll
 from keras import layers as L  # noqa: N812
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="unrolled on x86-64 alone")
@@ -97,7 +97,7 @@ def test_what_cannot_be_unrolled_is_refused_with_a_remedy():
 def test_the_compiled_runtime_keeps_both_streams_clean(tmp_path):
     (tmp_path / "m.tflite").write_bytes(lower(functional(stack(6, 4), (T, F))))
     code = (
-        "from edgelstm.runtime.interpreter import TFLiteModel; import json, sys;"
+        "from edgelstm.runtime.inference.interpreter import TFLiteModel; import json, sys;"
         "m = TFLiteModel(open(sys.argv[1], 'rb').read(), target='x86');"
         f"print(json.dumps([m.unrolled, m([[0.0] * {F}] * {T})[0].size]))"
     )

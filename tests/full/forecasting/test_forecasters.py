@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from edgelstm.runtime.bundle import load_bundle
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConversionError, ModelError, TrainingError
-from edgelstm.runtime.forecast import Forecaster
-from edgelstm.runtime.interpreter import TFLiteModel
-from edgelstm.runtime.recipe import Recipe
+from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.forecasting.forecaster import Forecaster
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.bundle import load_bundle
 
 from edgelstm.archive import load_keras, read_extras
 from edgelstm.cli import group

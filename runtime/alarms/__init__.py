@@ -1,0 +1,1 @@
+"""Scores to alarms: de-bounce, and events with a start and an end."""

@@ -1,0 +1,1 @@
+"""Classification on the device: texts and windows of samples."""

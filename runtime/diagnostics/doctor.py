@@ -1,0 +1,239 @@
+"""What may keep a machine from running a model, each finding with the line that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import EdgelstmError
+from ..inference.flatbuffer_reader import Graph, read_graph
+from ..inference.interpreter import BACKENDS, backend, install_hint, is_arm32
+from ..model_file.bundle import Bundle, load_bundle, read_model_file
+from .benchmark import start_up
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+YEAR_MADE = 2025  # no true clock shows an earlier year; a Pi without a clock chip boots in 1970
+LEAST_FREE_MB = 50
+# Newest op versions that tflite-runtime 2.14 knows, where converters write newer ones ("Didn't find op for builtin opcode")
+OLD_RUNTIME = {"FULLY_CONNECTED": 11}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    """What was looked at."""
+    status: str
+    """ok, warn or fail."""
+    detail: str
+    """What was found."""
+    remedy: str = ""
+    """The line that mends it; empty when nothing is wrong."""
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+def examine(model: Path | str | None = None, folder: Path | str = ".") -> list[Finding]:
+    """Look at this machine, and at a model when one is named.
+
+    Args:
+        model: A `.tflite` file.
+        folder: Where outputs will be written.
+    """
+    findings = [check_python(), check_platform(), check_libc(), check_numpy(), check_interpreter()]
+    findings += [check_folder(Path(folder)), check_space(Path(folder)), check_clock(time.time())]
+    return findings + (check_model(Path(model)) if model is not None else [])
+
+
+def check_python() -> Finding:
+    """The interpreters have wheels for certain versions only."""
+    version = platform.python_version()
+    if not (3, 10) <= sys.version_info[:2] < (3, 14):
+        return Finding("python", FAIL, version, "Use Python 3.10 to 3.13: python3.11 -m venv venv")
+    if is_arm32() and sys.version_info >= (3, 12):
+        return Finding("python", FAIL, f"{version} on 32-bit Arm", install_hint())
+    return Finding("python", OK, version)
+
+
+def check_platform() -> Finding:
+    """A 32-bit userland on a 64-bit kernel calls itself aarch64 and takes no aarch64 wheel."""
+    machine, bits = platform.machine(), 64 if sys.maxsize > 2**32 else 32
+    detail = f"{platform.system()} {machine}, {bits}-bit Python"
+    if machine == "armv6l":
+        return Finding(
+            "platform", FAIL, detail, "The Pi Zero and Pi 1 have no interpreter wheel; use a Pi Zero 2, 3 or later."
+        )
+    if machine == "aarch64" and bits == 32:
+        return Finding("platform", WARN, detail, "The 64-bit Raspberry Pi OS gives you the maintained interpreter.")
+    return Finding("platform", OK, detail)
+
+
+def check_libc(found: tuple[str, str] | None = None) -> Finding:
+    """Wheels name the glibc they were linked against."""
+    name, version = found or platform.libc_ver()
+    needed = (2, 34) if platform.machine().startswith(("arm", "aarch64")) else (2, 27)
+    if name != "glibc":
+        return Finding(
+            "libc",
+            WARN,
+            f"{name or 'unknown'} {version}".strip(),
+            "Interpreter wheels want glibc (Debian, Raspberry Pi OS).",
+        )
+    if tuple(int(part) for part in version.split(".")[:2]) < needed:
+        least = ".".join(map(str, needed))
+        return Finding("libc", FAIL, f"glibc {version}, {least} needed", "Update to Raspberry Pi OS bookworm or later.")
+    return Finding("libc", OK, f"glibc {version}")
+
+
+def check_numpy() -> Finding:
+    """tflite-runtime was built against NumPy 1 and does not say so."""
+    major = int(np.__version__.split(".")[0])
+    if major >= 2 and _installed("tflite-runtime") and not _installed("ai-edge-litert"):
+        return Finding("numpy", FAIL, f"{np.__version__} beside tflite-runtime", "pip install 'numpy<2'")
+    return Finding("numpy", OK, np.__version__)
+
+
+def check_interpreter() -> Finding:
+    """The interpreter imports."""
+    installed = [f"{name} {_installed(name)}" for name in BACKENDS.values() if _installed(name)]
+    if _installed("ai-edge-litert") == "2.0.3":
+        return Finding(
+            "interpreter", WARN, "ai-edge-litert 2.0.3 weighs 289 MB", "pip install -U 'ai-edge-litert>=2.1'"
+        )
+    try:
+        found = backend()
+    except EdgelstmError as error:
+        return Finding("interpreter", FAIL, str(error).removesuffix(install_hint()).strip(), install_hint())
+    others = [name for name in installed if not name.startswith(found.name)]
+    return Finding(
+        "interpreter", OK, f"{found.name} {found.version}" + (f" (also {', '.join(others)})" if others else "")
+    )
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def check_folder(folder: Path) -> Finding:
+    """Outputs and state are written beside a temporary name: the folder itself must be writable."""
+    probe = folder / f".edgelstm-{os.getpid()}.probe"
+    try:
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "folder", FAIL, f"{folder.absolute()}: {error.strerror}", f'sudo chown "$USER" {folder.absolute()}'
+        )
+    return Finding("folder", OK, f"{folder.absolute()} is writable")
+
+
+def check_space(folder: Path) -> Finding:
+    """A full SD card ends every log."""
+    try:
+        free = shutil.disk_usage(folder).free / 1e6
+    except OSError as error:
+        return Finding("space", WARN, f"{folder}: {error.strerror}", "df -h")
+    if free < LEAST_FREE_MB:
+        return Finding("space", FAIL, f"{free:.0f} MB free", "sudo apt-get clean && sudo journalctl --vacuum-size=20M")
+    return Finding("space", OK, f"{free:.0f} MB free")
+
+
+def check_clock(now: float) -> Finding:
+    """Events carry wall-clock times."""
+    year = time.gmtime(now).tm_year
+    shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+    if year < YEAR_MADE:
+        return Finding(
+            "clock", FAIL, f"it shows {shown}", "sudo timedatectl set-ntp true   (or: sudo date -s '2026-01-31 12:00')"
+        )
+    synchronized = Path("/run/systemd/timesync/synchronized")
+    if synchronized.parent.exists() and not synchronized.exists():
+        return Finding("clock", WARN, f"{shown}, not synchronized", "sudo timedatectl set-ntp true")
+    return Finding("clock", OK, shown)
+
+
+def check_model(path: Path) -> list[Finding]:
+    """The file, its ops, what it needs, and whether it runs here."""
+    findings = []
+    content = b""
+    try:
+        bundle = load_bundle(path)
+        content = bundle.flatbuffer
+        findings.append(Finding("model", OK, _describe(bundle)))
+        findings += _usable(bundle)
+    except EdgelstmError as error:
+        findings.append(Finding("model", FAIL, *_split(error)))
+        with suppress(EdgelstmError):
+            content = read_model_file(path)
+        if content[4:8] != b"TFL3":
+            return findings
+    try:
+        findings.append(_check_ops(read_graph(content, path.name)))
+        start = start_up(path, repeats=1)  # in a process of its own: an interpreter may crash
+        findings.append(
+            Finding("runs here", OK, f"first output after {start.seconds:.2f} s, {start.resident_mb:.0f} MB resident")
+        )
+    except EdgelstmError as error:
+        findings.append(Finding("runs here", FAIL, *_split(error)))
+    return findings
+
+
+def _split(error: EdgelstmError) -> tuple[str, str]:
+    """An error's first sentence, and the remedy that follows it."""
+    rule, _, remedy = str(error).partition(". ")
+    return rule, remedy
+
+
+def _describe(bundle: Bundle) -> str:
+    said = bundle.metadata
+    return f"{said.scheme} {said.kind}, window {said.window}, channels {', '.join(said.names) or 'none named'}"
+
+
+def _usable(bundle: Bundle) -> list[Finding]:
+    said = bundle.metadata
+    if "forecast" in said.sections:
+        return [Finding("forecast", OK, f"{said.horizon} rows ahead, from {said.window} rows; no anomaly scores")]
+    if said.kind not in ("autoencoder", "forecaster"):
+        return [
+            Finding(
+                "alarms", WARN, f"a {said.kind} gives no anomaly scores", "Train with --kind autoencoder or forecaster."
+            )
+        ]
+    if said.scoring is None or said.threshold is None:
+        missing = "score statistics" if said.scoring is None else "threshold"
+        return [
+            Finding(
+                "alarms", FAIL, f"the file has no {missing}", "edgelstm convert MODEL.keras --calibration normal.csv"
+            )
+        ]
+    return [Finding("alarms", OK, f"threshold {said.threshold.value:.4g} ({said.threshold.method})")]
+
+
+def _check_ops(graph: Graph) -> Finding:
+    flex = [op.name for op in graph.ops if op.name.startswith("Flex")]
+    if flex:
+        return Finding("ops", FAIL, f"needs TensorFlow ops: {', '.join(flex)}", "edgelstm convert MODEL.keras --int8")
+    new = [f"{op.name} version {op.version}" for op in graph.ops if op.version > OLD_RUNTIME.get(op.name, op.version)]
+    if new:
+        old = backend().name == "tflite-runtime"
+        return Finding(
+            "ops", FAIL if old else WARN, f"{', '.join(new)} is newer than tflite-runtime 2.14 knows",
+            "edgelstm convert MODEL.keras --int8   (or install ai-edge-litert)",
+        )  # fmt: skip
+    return Finding("ops", OK, ", ".join(f"{op.count} {op.name} v{op.version}" for op in graph.ops))

@@ -1,0 +1,109 @@
+"""A threshold that follows slow changes: DSPOT (Siffer et al., KDD 2017), within bounds.
+
+Extreme value theory: what is above a high level of the normal scores has a generalized Pareto tail, and the threshold is
+where that tail leaves a given risk. The scores' slow mean is taken off first. Scores of an alarm are never learnt from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import ConfigError
+
+RISK = 1e-4  # probability that a normal score is above the threshold
+LEVEL = 0.98  # quantile of the first scores beyond which a score belongs to the tail
+FIRST = 1024  # scores before the first estimate
+PEAKS = 100  # newest tail scores kept
+LEAST_PEAKS = 10
+MEMORY = 4096  # scores over which the mean and the share of tail scores are forgotten
+
+
+class Adaptation:
+    """DSPOT on one stream.
+
+    Args:
+        base: The model's own threshold.
+        factor: How far the threshold may go from it, times up and down.
+
+    Raises:
+        ConfigError: If the factor allows no change.
+    """
+
+    def __init__(self, base: float, factor: float) -> None:
+        if not 1 < factor <= 100:
+            raise ConfigError(f"--adapt is a factor above 1 (and at most 100); received {factor:g}.")
+        self.base, self.factor = base, factor
+        self.threshold = base
+        """The threshold in force."""
+        self.first: list[float] = []
+        self.peaks: list[float] = []
+        self.mean = self.level = 0.0
+        self.share = 1 - LEVEL
+
+    def update(self, scores: Sequence[float]) -> None:
+        """Learn from consecutive normal scores; none is nothing to learn from."""
+        if not scores:
+            return
+        if self.first or not self.peaks:
+            self._begin(scores)
+            return
+        weight = len(scores) / MEMORY
+        self.mean += weight * (math.fsum(scores) / len(scores) - self.mean)
+        tail = [score - self.mean - self.level for score in scores if score - self.mean > self.level]
+        self.share += weight * (len(tail) / len(scores) - self.share)
+        self.peaks = (self.peaks + tail)[-PEAKS:]
+        self._set()
+
+    def _begin(self, scores: Sequence[float]) -> None:
+        """Gather the first scores; what they say is the start of mean, level and tail."""
+        self.first = [*self.first, *scores]
+        if len(self.first) < FIRST:
+            return
+        self.mean = math.fsum(self.first) / len(self.first)
+        order = sorted(score - self.mean for score in self.first)
+        self.level = order[int(LEVEL * len(order))]
+        self.peaks = [score - self.level for score in order if score > self.level][-PEAKS:]
+        self.first = []
+        self._set()
+
+    def _set(self) -> None:
+        if len(self.peaks) < LEAST_PEAKS:
+            return
+        found = self.mean + self.level + tail_excess(self.peaks, self.share, RISK)
+        # six digits: platforms whose logarithms differ in the last bit agree
+        self.threshold = float(f"{min(max(found, self.base / self.factor), self.base * self.factor):.6g}")
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as plain JSON types."""
+        return {name: value for name, value in vars(self).items() if name not in ("base", "factor")}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` gave; the bounds stay as told."""
+        vars(self).update({name: state[name] for name in self.state()})
+        self.threshold = min(max(self.threshold, self.base / self.factor), self.base * self.factor)
+
+
+def tail_excess(peaks: Sequence[float], share: float, risk: float) -> float:
+    """How far above the tail's beginning the probability of a score falls to the risk.
+
+    Moments instead of maximum likelihood: no iteration, and the same result on every platform.
+
+    Args:
+        peaks: Excesses above the tail's beginning.
+        share: Share of all scores that belong to the tail.
+        risk: Probability asked for, below the share.
+
+    >>> round(tail_excess([0.5, 1.0, 1.5, 3.0, 0.2, 0.8], 0.02, 1e-4), 1)
+    4.5
+    """
+    mean = math.fsum(peaks) / len(peaks)
+    variance = math.fsum((peak - mean) ** 2 for peak in peaks) / len(peaks)
+    if variance <= 0 or share <= risk:
+        return max(peaks)
+    ratio = mean * mean / variance
+    shape, scale = 0.5 * (1 - ratio), 0.5 * mean * (1 + ratio)
+    if abs(shape) < 1e-6:
+        return scale * math.log(share / risk)
+    return scale / shape * (math.pow(risk / share, -shape) - 1)

@@ -1,0 +1,1 @@
+"""Forecasts on the device: input features, calendar, time grid."""

@@ -1,0 +1,167 @@
+"""What a forecaster eats is made here, in training and on the device.
+
+A model sees one target at a time: its past in patches (a day each, where rows have times), relative to a level, and a
+context of what is known about the hours to come. What it gives is relative to that level, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ModelError
+from ..model_file.metadata import Metadata
+from .calendar import calendar_features, calendar_size
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+SECTION = "forecast"
+NORMALIZATIONS = ("none", "last", "window")
+SAMPLES = 24  # values of a covariate that the context holds, at most, before and after the origin each
+FAR = (
+    4.0  # deviations that are 1 in the context: it shares an 8-bit scale with states within -1 and 1, and is cut there
+)
+FLAT = 1e-2  # least deviation of a window that it is divided by, in scaled units
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How rows become what a model eats. Channels come in this order: targets, known ones, others."""
+
+    patch: int
+    """Rows a patch, P; the model reads window / P of them."""
+    targets: int
+    """Channels that are forecast, C."""
+    known: int = 0
+    """Further channels whose values are also known for the hours to come (a weather forecast, holidays)."""
+    calendar: bool = False
+    """Whether hour and weekday of the hours to come are inputs."""
+    yearly: bool = False
+    """Whether their day of the year is, too: training rows of less than two years cannot teach a season."""
+    zone: str = ""
+    """IANA time zone of the calendar; empty takes times as they are written."""
+    normalize: str = "last"
+    """Level and unit of a window: `last` (its last value, 1), `window` (its mean and deviation) or `none` (0, 1)."""
+    intervals: Mapping[str, Any] | None = None
+    """Residuals by coverage in percent: `lower` and `upper` of shape (H, C), in the model's unit; see `Intervals`."""
+
+    @classmethod
+    def of(cls, metadata: Metadata) -> Recipe:
+        """From a model's metadata.
+
+        Raises:
+            ModelError: If the model was not trained for this.
+        """
+        section = metadata.sections.get(SECTION)
+        if metadata.kind != "forecaster" or not section:
+            raise ModelError(
+                f"Forecasting needs a model that was trained for it; received a {metadata.kind} that is not. "
+                "Train one with `edgelstm train --kind forecaster --target COLUMN --horizon ROWS`."
+            )
+        names = {item.name for item in fields(cls)}
+        return cls(**{name: value for name, value in section.items() if name in names})
+
+    def record(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a model eats for N origins and C targets, and what its answer is relative to."""
+
+    history: Floats
+    """Shape (N, C, W / P, P)."""
+    context: Floats
+    """Shape (N, C, K)."""
+    level: Floats
+    """Scaled units, shape (N, C, 1)."""
+    unit: Floats
+    """Scaled units per unit of the model's answer, shape (N, C, 1)."""
+
+    def answers(self, values: Floats) -> Floats:
+        """Scaled values (N, C, H) as the model should give them."""
+        return np.asarray((values - self.level) / self.unit, np.float32)
+
+
+def examples(recipe: Recipe, window: int, horizon: int, values: Floats, times: Doubles, origins: Rows) -> Examples:
+    """What the model eats at some origins.
+
+    Args:
+        recipe: How.
+        window: Rows looked back, W, a multiple of the patch.
+        horizon: Rows forecast, H.
+        values: Scaled rows, shape (T, F); from an origin on only the known channels count.
+        times: Seconds since 1970, shape (T,); any numbers without a calendar.
+        origins: First row to forecast, shape (N,), each with W rows before it and H from it on.
+    """
+    before = origins[:, None] + np.arange(-window, 0)
+    past = np.moveaxis(values[before][..., : recipe.targets], -1, 1)
+    level, unit = _level(past, recipe.normalize)
+    history = ((past - level) / unit).reshape(*past.shape[:2], -1, recipe.patch)
+    shared = np.concatenate(_shared(recipe, horizon, values, times, origins), axis=1)
+    context = np.concatenate(
+        [
+            np.clip(level / FAR, -1, 1),
+            np.clip(unit / FAR, 0, 1),
+            np.repeat(shared[:, None], recipe.targets, axis=1),
+            np.broadcast_to(_which(recipe.targets), (len(origins), recipe.targets, _which(recipe.targets).shape[1])),
+        ],
+        axis=-1,
+    )
+    return Examples(history.astype(np.float32), context.astype(np.float32), level, unit)
+
+
+def _level(past: Floats, normalize: str) -> tuple[Floats, Floats]:
+    """Level and unit of each window, shapes (N, C, 1)."""
+    if normalize == "window":
+        return past.mean(axis=-1, keepdims=True), np.maximum(past.std(axis=-1, keepdims=True), np.float32(FLAT))
+    level = past[..., -1:] if normalize == "last" else np.zeros_like(past[..., -1:])
+    return level, np.ones_like(level)
+
+
+def _which(targets: int) -> Floats:
+    """Which target is asked for, one of C; nothing when there is but one."""
+    return np.eye(targets, dtype=np.float32) if targets > 1 else np.zeros((1, 0), np.float32)
+
+
+def _shared(recipe: Recipe, horizon: int, values: Floats, times: Doubles, origins: Rows) -> list[Floats]:
+    """What all targets of an origin have in common, each (N, ...)."""
+    count = len(origins)
+    parts = [np.zeros((count, 0), np.float32)]
+    if recipe.calendar:
+        moments = times[origins[:, None] + calendar_steps(horizon, recipe.patch)]
+        parts.append(calendar_features(moments, recipe.zone, recipe.yearly).reshape(count, -1))
+    others = np.clip(values[:, recipe.targets :] / np.float32(FAR), -1, 1)
+    if others.shape[1]:
+        parts.append(others[origins[:, None] - 1 - _steps(recipe.patch)].reshape(count, -1))
+    if recipe.known:
+        parts.append(others[:, : recipe.known][origins[:, None] + _steps(horizon)].reshape(count, -1))
+    return parts
+
+
+def calendar_steps(horizon: int, patch: int) -> Rows:
+    """Steps of the horizon at which the context holds the calendar: each half patch, and the last.
+
+    >>> calendar_steps(48, 48).tolist()
+    [0, 24, 47]
+    """
+    return np.unique(np.r_[0 : horizon : max(1, patch // 2), horizon - 1])
+
+
+def _steps(rows: int) -> Rows:
+    """At most 24 of some rows, evenly spread."""
+    return np.arange(0, rows, -(-rows // SAMPLES))
+
+
+def context_size(recipe: Recipe, horizon: int, channels: int) -> int:
+    """Numbers in a context, K."""
+    others = channels - recipe.targets
+    calendar = calendar_size(recipe.yearly) * len(calendar_steps(horizon, recipe.patch)) if recipe.calendar else 0
+    which = recipe.targets if recipe.targets > 1 else 0
+    return 2 + calendar + which + others * len(_steps(recipe.patch)) + recipe.known * len(_steps(horizon))

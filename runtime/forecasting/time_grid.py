@@ -1,0 +1,92 @@
+"""Recent rows of a file on the model's time grid: sorted, doubles dropped, short gaps bridged, as in training."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SeriesError
+from ..io.timestamps import is_time
+from ..sources import Columns, Sample, parse_file
+
+Doubles = npt.NDArray[np.float64]
+FILL = 3  # missing samples in a row that a straight line may bridge, as in training
+
+
+@dataclass(frozen=True)
+class Recent:
+    """Rows on a regular time grid."""
+
+    values: Doubles
+    """Sensor units, shape (T, F); NaN where more than 3 samples are missing, and where cells are empty at the end."""
+    times: Doubles
+    """Seconds since 1970 or the row number, shape (T,)."""
+    dated: bool
+    """Whether the times are dates."""
+
+
+def read_recent(lines: Iterable[str], columns: Columns, period: float | None, origin: str = "the input") -> Recent:
+    """Read rows of text, CSV of any separator or JSON lines.
+
+    Args:
+        lines: The rows.
+        columns: The model's channels and what the source calls them.
+        period: Seconds between the model's samples; None when it was trained on rows without times.
+        origin: Name of the source, for errors.
+
+    Raises:
+        SeriesError: If there is no row, a cell is no number, or rows have no time where the model needs one.
+        ShapeError: If a channel is missing.
+    """
+    rows = list(parse_file(lines, columns, origin))
+    if not rows:
+        raise SeriesError(f"{origin} holds no rows. Give the most recent ones, oldest first.")
+    values = np.array([row.values for row in rows], np.float64)
+    values[~np.isfinite(values)] = np.nan
+    if period is None:
+        return Recent(bridged(values), np.arange(len(rows), dtype=np.float64), False)
+    values, times = on_grid(values, _times(rows, origin), period)
+    return Recent(bridged(values), times, is_time(rows[0].label))
+
+
+def _times(rows: list[Sample], origin: str) -> Doubles:
+    if any(row.time is None for row in rows):
+        raise SeriesError(
+            f"{origin} has rows without a time, which this model needs. Give a time column, or name it with --time-column."
+        )
+    return np.array([row.time for row in rows], np.float64)
+
+
+def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Doubles]:
+    """Rows sorted by time, the first of doubled ones, with an empty row for each that is missing.
+
+    >>> on_grid(np.array([[3.0], [1.0]]), np.array([20.0, 0.0]), 10.0)[0].ravel().tolist()
+    [1.0, nan, 3.0]
+    """
+    order = np.argsort(times, kind="stable")
+    steps = np.rint((times[order] - times[order[0]]) / period).astype(np.int64)
+    if steps[-1] >= 1_000_000 + 10 * len(times):
+        raise SeriesError(
+            f"The rows span {steps[-1]} steps of {period:g} s, but there are {len(times)}. "
+            "The model was trained on other distances; check the time column."
+        )
+    steps, first = np.unique(steps, return_index=True)
+    grid = np.full((int(steps[-1]) + 1, values.shape[1]), np.nan)
+    grid[steps] = values[order[first]]
+    return grid, times[order[0]] + period * np.arange(len(grid))
+
+
+def bridged(values: Doubles) -> Doubles:
+    """Up to 3 missing samples of a channel bridged by a straight line; longer gaps, and those at the ends, stay."""
+    filled = values.copy()
+    for column in filled.T:
+        known = np.flatnonzero(~np.isnan(column))
+        for left, right in itertools.pairwise(known):
+            if 1 < right - left <= FILL + 1:
+                inside = np.arange(left + 1, right)
+                column[inside] = np.interp(inside, [left, right], [column[left], column[right]])
+    return filled

@@ -1,0 +1,1 @@
+"""Windows, the model's engine, and the one import shim of the TFLite interpreter."""

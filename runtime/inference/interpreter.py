@@ -1,0 +1,273 @@
+"""The one import shim for a TFLite interpreter, and a small model object around it."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InterpreterError, ModelError, ShapeError
+from .flatbuffer_reader import Graph, read_graph
+
+Floats = npt.NDArray[np.float32]
+
+# LiteRT first: it is maintained; tflite-runtime stopped at 2.14 but is the only one for 32-bit Arm.
+# TensorFlow is left out on purpose: it would hide a slimness break.
+BACKENDS = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An importable TFLite interpreter."""
+
+    name: str
+    """Distribution name, `ai-edge-litert` or `tflite-runtime`."""
+    interpreter: Any
+    """The `Interpreter` class."""
+    plain_kernels: Any
+    """Op resolver with the built-in kernels and no delegate."""
+    reference_kernels: Any
+    """Op resolver with the portable kernels."""
+
+    @property
+    def version(self) -> str:
+        """Version of the distribution."""
+        from importlib import metadata  # here: it costs a fifth of the start
+
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:
+            return "unknown"
+
+
+@cache
+def backend(name: str | None = None) -> Backend:
+    """Import the interpreter: LiteRT when it is there, tflite-runtime otherwise.
+
+    Args:
+        name: Module to insist on (`ai_edge_litert` or `tflite_runtime`), or None for the first that imports.
+
+    Raises:
+        InterpreterError: If none can be imported; the message names the line that installs one here.
+    """
+    reasons = []
+    for module in [name] if name else BACKENDS:
+        try:
+            found = importlib.import_module(f"{module}.interpreter")
+        except Exception as error:  # a NumPy 2 beside tflite-runtime raises AttributeError, a glibc too old OSError
+            reasons.append(f"{BACKENDS.get(module, module)}: {str(error).splitlines()[0] if str(error) else error!r}")
+            continue
+        resolvers = found.OpResolverType
+        return Backend(
+            BACKENDS.get(module, module), found.Interpreter,
+            resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES, resolvers.BUILTIN_REF,
+        )  # fmt: skip
+    raise InterpreterError(f"No TFLite interpreter can be imported ({'; '.join(reasons)}). {install_hint()}")
+
+
+def is_arm32() -> bool:
+    """Whether this is a 32-bit Arm userland (its kernel may be a 64-bit one)."""
+    return platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32)
+
+
+def install_hint() -> str:
+    """The line that installs an interpreter on this machine."""
+    if is_arm32():
+        if sys.version_info >= (3, 12):
+            return "32-bit Arm needs Raspberry Pi OS bookworm (Python 3.11): pip install 'tflite-runtime==2.14.0' 'numpy<2'"
+        return "Install one: pip install 'tflite-runtime==2.14.0' 'numpy<2'"
+    return "Install one: pip install 'ai-edge-litert>=2.1'"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model."""
+
+    index: int
+    """Tensor index in the interpreter."""
+    name: str
+    """Name in the file."""
+    shape: tuple[int, ...]
+    """Shape, batch axis (1) first."""
+    dtype: np.dtype[Any]
+    """Element type in the file."""
+    scale: float
+    """Quantization step, 0 for a float tensor."""
+    zero_point: int
+    """Integer that stands for 0."""
+
+    @classmethod
+    def of(cls, detail: dict[str, Any]) -> Tensor:
+        """From the record that an interpreter gives of a tensor."""
+        scale, zero_point = detail["quantization"]
+        shape = tuple(int(size) for size in detail["shape"])
+        return cls(
+            int(detail["index"]), detail["name"], shape, np.dtype(detail["dtype"]), float(scale), int(zero_point)
+        )
+
+    def quantize(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Real values to the tensor's type: clip(rint(x / scale) + zero_point); never wraps."""
+        if not self.scale:
+            return np.asarray(values, dtype=self.dtype)
+        limits = np.iinfo(self.dtype)
+        # float32 values, divided in double precision: what plain Python floats give, see `engine`
+        steps = np.rint(np.asarray(values, dtype=np.float32).astype(np.float64) / self.scale) + self.zero_point
+        quantized: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self.dtype)
+        return quantized
+
+    def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The tensor's type to real values."""
+        if not self.scale:
+            return values
+        return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
+
+class TFLiteModel:
+    """A `.tflite` model that takes and gives real values, whatever types it has inside.
+
+    Args:
+        content: The flatbuffer (bytes behind it, such as appended metadata, are ignored).
+        threads: Interpreter threads.
+        delegate: Whether default delegates (XNNPACK) may take ops over. Off, integer models give the same
+            bits on every platform (on portable kernels), and small models are usually faster.
+        module: Interpreter module to insist on, see `backend`.
+        target: The file's target; `x86` unrolls fused LSTMs here and now, where processor and interpreter are right for
+            it, and else runs them as they are.
+
+    Raises:
+        InterpreterError: If no interpreter is installed or it cannot load the model.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        threads: int = 1,
+        *,
+        delegate: bool = False,
+        module: str | None = None,
+        target: str = "",
+    ) -> None:
+        self.backend = backend(module)
+        graph = _graph(content)
+        fast = _unrolled(content, threads) if target == "x86" and self.backend.name == "ai-edge-litert" else None
+        integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
+        try:
+            right = self.backend.name == "ai-edge-litert" or (graph is not None and not graph.channel_scales)
+            portable = integer and not delegate and right
+            exact = self._reference(content, threads) if portable and fast is None else None
+            options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
+            self.interpreter: Any = fast or exact or self._load(content, threads, **options)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            raise InterpreterError(
+                f"{self.backend.name} {self.backend.version} cannot load this model: {reason.rstrip('.')}. "
+                "Convert it again for this interpreter, or update the interpreter."
+            ) from error
+        self.unrolled = fast is not None
+        self._variables = graph.variables if graph and not fast else ()
+        self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
+        self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
+
+    def _load(self, content: bytes, threads: int, **options: Any) -> Any:
+        interpreter = self.backend.interpreter(model_content=content, num_threads=threads, **options)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    def _reference(self, content: bytes, threads: int) -> Any:
+        """An integer model on portable kernels, None where one of its ops has none.
+
+        The fast kernels round ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The portable
+        ones do not, and the LSTM op, where the time goes, is the same code under both. Our own int8 files hold no
+        FULLY_CONNECTED; in others' files tflite-runtime 2.14's portable one is wrong without a word for per-channel
+        weights over more than one row: not used for these.
+        """
+        try:
+            return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)
+        except (RuntimeError, ValueError):
+            return None
+
+    def reset(self) -> None:
+        """Set the model's state tensors (LSTM hidden and cell state) to zero."""
+        self.interpreter.reset_all_variables()
+
+    def variables(self) -> list[npt.NDArray[Any]]:
+        """Copies of the state tensors (LSTM hidden and cell state)."""
+        return [self.interpreter.get_tensor(index) for index in self._variables]
+
+    def set_variables(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        """Put the state tensors back."""
+        for index, array in zip(self._variables, arrays, strict=True):
+            self.interpreter.set_tensor(index, array)
+
+    def __call__(self, *arrays: npt.ArrayLike) -> tuple[npt.NDArray[Any], ...]:
+        """Run once from a zero state.
+
+        Args:
+            arrays: One real-valued array an input, with or without the batch axis of 1.
+
+        Returns:
+            One real-valued array an output, batch axis first.
+
+        Raises:
+            ShapeError: If the number or the shape of the arrays is wrong.
+        """
+        self.reset()
+        return self.step(*arrays)
+
+    def step(self, *arrays: npt.ArrayLike) -> tuple[npt.NDArray[Any], ...]:
+        """Run once and keep the state: a streaming model's next sample. Arguments as in a call."""
+        if len(arrays) != len(self.inputs):
+            raise ShapeError(f"The model has {len(self.inputs)} inputs; received {len(arrays)} arrays.")
+        for tensor, array in zip(self.inputs, arrays, strict=True):
+            values = np.asarray(array)
+            if values.shape not in (tensor.shape, tensor.shape[1:]):
+                raise ShapeError(f"Input {tensor.name} has shape {tensor.shape}; received {values.shape}.")
+            self.interpreter.set_tensor(tensor.index, tensor.quantize(values).reshape(tensor.shape))
+        self.interpreter.invoke()
+        return tuple(tensor.dequantize(self.interpreter.get_tensor(tensor.index)) for tensor in self.outputs)
+
+    def predict(self, windows: npt.ArrayLike) -> Floats:
+        """Run a single-input, single-output model over many windows, each from a zero state.
+
+        Args:
+            windows: Scaled windows, shape (N, W, F).
+
+        Returns:
+            The outputs stacked, shape (N, ...).
+        """
+        batch: Sequence[Any] = np.asarray(windows)  # type: ignore[assignment]
+        if not len(batch):
+            return np.empty((0, *self.outputs[0].shape[1:]), np.float32)
+        return np.concatenate([self(window)[0] for window in batch]).astype(np.float32, copy=False)
+
+
+def _graph(content: bytes) -> Graph | None:
+    """What the flatbuffer says of itself; None for a damaged one, of which the interpreter will say it better."""
+    try:
+        return read_graph(content)
+    except ModelError:
+        return None
+
+
+def _unrolled(content: bytes, threads: int) -> Any:
+    """A model on XNNPACK with its LSTMs unrolled; None on other processors, without such LSTMs, or on an older LiteRT."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return None
+    from .x86.lstm_unrolling import unroll
+
+    larger = unroll(content)
+    if larger is None:
+        return None
+    from .x86.compiled_model import CompiledModel
+
+    try:
+        return CompiledModel(larger, read_graph(larger), threads)
+    except (ImportError, RuntimeError, TypeError, ValueError):
+        return None

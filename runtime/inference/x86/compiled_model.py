@@ -1,0 +1,94 @@
+"""LiteRT's compiled runtime with the methods of an interpreter: XNNPACK, its packed weights shared between ops.
+
+The interpreter gives every op a packed copy of its weights; of an unrolled LSTM that would be one a step, megabytes that
+no cache holds. LiteRT's compiled runtime (2.2 or later) can share them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...io.native_stderr import silent_stderr
+from ..flatbuffer_reader import Graph
+
+IN_MEMORY = ":memory:"  # XNNPACK's name for a weight cache without a file
+
+
+class CompiledModel:
+    """A model with float inputs and outputs on LiteRT's compiled runtime.
+
+    Args:
+        content: A TFLite flatbuffer.
+        graph: What `read_graph` says of it.
+        threads: Threads of XNNPACK.
+
+    Raises:
+        ImportError: If this LiteRT has no such runtime.
+        RuntimeError: If it cannot take the model.
+    """
+
+    def __init__(self, content: bytes, graph: Graph, threads: int = 1) -> None:
+        from ai_edge_litert.compiled_model import CompiledModel as Compiled
+        from ai_edge_litert.options import CpuOptions, Options
+
+        options = Options(cpu_options=CpuOptions(num_threads=threads, xnnpack_weight_cache_path=IN_MEMORY))
+        with silent_stderr():
+            self._model = Compiled.from_buffer(content, environment=_environment(), options=options)
+        self._ports = (*graph.inputs, *graph.outputs)
+        self._inputs, self._outputs = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+        self._buffers = (*self._inputs, *self._outputs)
+        self._sizes = [int(np.prod(port.shape)) for port in self._ports]
+        with silent_stderr():
+            self.invoke()  # the first run makes another environment
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        """Inputs as an interpreter describes them."""
+        return [self._detail(index) for index in range(len(self._inputs))]
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        """Outputs as an interpreter describes them."""
+        return [self._detail(index) for index in range(len(self._inputs), len(self._ports))]
+
+    def _detail(self, index: int) -> dict[str, Any]:
+        port = self._ports[index]
+        return {
+            "index": index, "name": port.name, "shape": port.shape, "dtype": np.dtype(port.type),
+            "quantization": (0.0, 0),
+        }  # fmt: skip
+
+    def set_tensor(self, index: int, values: npt.NDArray[Any]) -> None:
+        """Fill an input."""
+        self._buffers[index].write(values)
+
+    def get_tensor(self, index: int) -> npt.NDArray[Any]:
+        """A copy of an output."""
+        port = self._ports[index]
+        values: npt.NDArray[Any] = self._buffers[index].read(self._sizes[index], port.type)
+        return values.reshape(port.shape)
+
+    def invoke(self) -> None:
+        """Run once."""
+        self._model.run_by_index(0, self._inputs, self._outputs)
+
+    def reset_all_variables(self) -> None:
+        """Nothing: an unrolled model keeps no state."""
+
+
+@cache
+def _environment() -> Any:
+    """LiteRT's environment, one for the whole process: making and ending it is what it reports about.
+
+    Native code reports the end after Python's own, so standard error is closed as the last thing before that.
+    """
+    from ai_edge_litert import environment
+
+    atexit.register(os.dup2, os.open(os.devnull, os.O_WRONLY), 2)
+    here = os.path.dirname(environment.__file__)  # it would look for vendors' accelerators elsewhere, and complain
+    found = environment.EnvironmentOptions(here, compiler_plugin_path=here, dispatch_library_path=here)
+    return environment.Environment.create(options=found)

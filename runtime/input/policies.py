@@ -1,0 +1,128 @@
+"""What to do with real input: rows that are late, doubled or missing, and values that cannot be true.
+
+Every trouble has a rule with a default, is counted by name, and, where it lasts, raises a `sensor_fault` event, so that
+an anomaly of the machine and a fault of its sensors are told apart.
+
+    duplicate   same time as the row before                        dropped
+    late        older than the row before                          dropped
+    early       under half a period after the row before (burst)   dropped: the model knows one rate only
+    clock       the clock was set back, or its jump is not real    taken on with the new time, after a warm-up
+    time        a time that is no number                           dropped
+    bridged     rows missing, fewer than `bridge`                  filled in on a straight line
+    gap         more rows missing than that                        warm-up from the start; an open event is closed
+    rate        rows that keep coming faster or slower than in     scored as they are, thinned or bridged; a fault
+                training, by more than a fifth
+    missing     a value that is not a number, or no value          what the model expects, else the last good value; its
+                                                                   channel does not count in the score, and no anomaly
+                                                                   event opens while the fault lasts
+    range       a value that is physically impossible              as missing
+    far         a value further outside the training range than    scored against its true value; limited only where no
+                that is wide                                       arithmetic could bear it, which still shows
+    stuck       one value for longer than ever in training         scored as it is
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError, ModelError
+from ..model_file.metadata import Channel, Metadata
+
+REASONS = (
+    "duplicate", "late", "early", "clock", "time", "bridged", "gap", "rate", "missing", "range", "far", "stuck",
+)  # fmt: skip
+STUCK_FACTOR = 2  # times the longest run of equal values in training
+Limits = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The limits of the rules, in samples; None is a default from the model's window."""
+
+    bridge: int | None = None
+    """Missing rows that are filled in; default: an eighth of the window, 2 at least."""
+    hold: int | None = None
+    """Samples in a row for which a channel may be missing or impossible before it is a fault; default: as `bridge`."""
+    stuck: int | None = None
+    """Samples of one value before a channel is stuck; default: twice the longest run in training and a window at
+    least, never where training does not say."""
+    recover: int | None = None
+    """Good samples before a fault is over; default: the window."""
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    """Lowest and highest physically possible value of channels, sensor units, by name; over what the model says."""
+
+    def __post_init__(self) -> None:
+        for name in ("bridge", "hold", "stuck", "recover"):
+            value = getattr(self, name)
+            if value is not None and value < (name != "bridge"):
+                raise ConfigError(f"The {name} limit is a positive number of samples; received {value}.")
+
+    def physical(self, channel: Channel) -> tuple[float, float]:
+        """Lowest and highest possible value of a channel."""
+        low, high = self.limits.get(channel.name, (channel.low, channel.high))
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    def check(self, metadata: Metadata) -> None:
+        """Refuse limits of channels that the model does not have.
+
+        Raises:
+            ConfigError: With the nearest channel's name.
+        """
+        if self.limits:
+            from ..io.addresses import unknown_keys  # here: starting must be quick
+
+            unknown_keys(self.limits, metadata.names, "--limit")
+
+
+def parse_limit(text: str) -> tuple[str, Limits]:
+    """A channel's physical limits as written.
+
+    Raises:
+        ConfigError: If it is not CHANNEL=LOW:HIGH with LOW below HIGH.
+
+    >>> parse_limit("flow_lpm=0:40"), parse_limit("flow_lpm=0:")
+    (('flow_lpm', (0.0, 40.0)), ('flow_lpm', (0.0, None)))
+    """
+    name, _, ends = text.rpartition("=")
+    low, mark, high = ends.partition(":")
+    try:
+        found = (float(low) if low.strip() else None, float(high) if high.strip() else None)
+    except ValueError:
+        mark = ""
+    if not name or not mark or (None not in found and not found[0] < found[1]):  # type: ignore[operator]
+        raise ConfigError(f"--limit wants CHANNEL=LOW:HIGH, such as flow_lpm=0:40; received {text!r}.")
+    return name, found
+
+
+def warmup(metadata: Metadata) -> int:
+    """Samples that a streaming model needs before its output counts, the window for others."""
+    if not metadata.stateful:
+        return metadata.window
+    try:
+        return max(1, int(metadata.sections.get("streaming", {}).get("warmup", 1)))
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelError(f"The model's streaming section is damaged ({error}). Convert it again.") from error
+
+
+def longest_run(values: npt.ArrayLike) -> int:
+    """Longest run of equal neighbours in one channel's rows of normal operation, counted as repeats.
+
+    >>> longest_run([1.0, 2.0, 2.0, 2.0, 3.0])
+    2
+    """
+    data = np.asarray(values, np.float64)
+    changes = np.flatnonzero(data[1:] != data[:-1])
+    edges = np.concatenate([[-1], changes, [len(data) - 1]])
+    return int(np.diff(edges).max(initial=1)) - 1
+
+
+def stuck_limit(longest: int | None, policy: int | None, window: int) -> float:
+    """Samples of one value before a channel is stuck, infinite for never."""
+    if policy is not None:
+        return policy
+    return math.inf if longest is None else max(window, STUCK_FACTOR * longest)

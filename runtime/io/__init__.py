@@ -1,0 +1,1 @@
+"""Files, addresses, times and connections shared by sources, sinks and service."""

@@ -1,0 +1,1 @@
+"""The `.tflite` file with its metadata: reading, writing, checking."""

@@ -1,0 +1,193 @@
+"""What a model file says about itself: the only module that reads or writes model metadata.
+
+A file of schema 1 loads for ever. Nothing that varies from run to run (date, path, latency) goes in, so that
+converting twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from ..errors import ModelError
+from ..scoring.scorers import Scoring
+from ..scoring.threshold import Threshold
+from .scaler import Scaler
+from .validation import check_fields
+
+SCHEMA = 1
+KINDS = ("autoencoder", "forecaster", "classifier", "generic")
+TARGETS = ("", "x86", "micro")
+MOST = 1e30  # scaled units; single precision ends at 3e38
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One sensor channel, in the order in which the model eats them."""
+
+    name: str
+    """Column name in the training data."""
+    unit: str = ""
+    """Physical unit, empty when unknown."""
+    low: float | None = None
+    """Lowest physically possible value, in its unit; None when not stated."""
+    high: float | None = None
+    """Highest physically possible value, in its unit; None when not stated."""
+    train_low: float | None = None
+    """Lowest value in the training rows, in its unit."""
+    train_high: float | None = None
+    """Highest value in the training rows, in its unit."""
+    longest_run: int | None = None
+    """Longest run of equal values in the training rows, counted as repeats; None when not known."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Everything beside the weights that a device needs."""
+
+    kind: str
+    """autoencoder, forecaster, classifier or generic."""
+    window: int
+    """Samples that go in, W (look-back); 1 for a streaming model."""
+    horizon: int = 0
+    """Samples that are forecast, H; 0 for an autoencoder."""
+    channels: tuple[Channel, ...] = ()
+    """Input channels, F of them, in order."""
+    period: float | None = None
+    """Seconds between samples; None for an index."""
+    scaler: Scaler | None = None
+    """Scaling of the input channels; None when the model eats raw values."""
+    scheme: str = "float32"
+    """Quantization scheme: float32, float16, dynamic, int8 or int16x8."""
+    target: str = ""
+    """What it was made for: empty for anything, x86 for LSTMs that are unrolled when the model is loaded, micro for
+    TensorFlow Lite Micro."""
+    stateful: bool = False
+    """Whether the interpreter keeps the LSTM state from one sample to the next."""
+    source: str = ""
+    """SHA-256 of the Keras model file this was converted from, hex; empty in a `.keras` file."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Versions of the tools that made the file."""
+    scoring: Scoring | None = None
+    """How an output becomes an anomaly score, fitted on this very model's outputs."""
+    threshold: Threshold | None = None
+    """The alarm threshold, fitted on this very model's scores."""
+    accuracy: Mapping[str, Any] | None = None
+    """What the conversion cost, as measured on held-back windows."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Further sections by name (forecast, vocabulary, training, …); unknown ones are kept and ignored."""
+    schema: int = SCHEMA
+    """Schema version of this record."""
+
+    def with_(self, **changes: Any) -> Metadata:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Channel names, in order."""
+        return tuple(channel.name for channel in self.channels)
+
+
+_NESTED = {"scaler": Scaler, "scoring": Scoring, "threshold": Threshold}
+_CORE = {item.name for item in fields(Metadata)} - {"sections"}
+
+
+def to_json(metadata: Metadata) -> bytes:
+    """Metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
+    record = {name: value for name, value in asdict(metadata).items() if name != "sections"}
+    record.update(metadata.sections)
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
+    """Read metadata; unknown sections are kept.
+
+    Args:
+        text: What `to_json` wrote.
+        origin: Name of the file it came from, for errors.
+
+    Raises:
+        ModelError: If it is not valid metadata, or of a schema that this version does not know.
+    """
+    try:
+        record = json.loads(text)
+        schema = record.get("schema")
+        if schema != SCHEMA:
+            raise ModelError(
+                f"{origin} has metadata schema {schema!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
+            )
+        core: dict[str, Any] = {name: value for name, value in record.items() if name in _CORE}
+        for name, kind in _NESTED.items():
+            if core.get(name) is not None:
+                core[name] = _build(kind, core[name])
+        core["channels"] = tuple(_build(Channel, channel) for channel in core.get("channels", ()))
+        core["sections"] = {name: value for name, value in record.items() if name not in _CORE}
+        metadata = Metadata(**core)
+        _check(metadata)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        raise ModelError(f"{origin} has damaged metadata ({error}). Convert the model again.") from error
+    return metadata
+
+
+def _build(kind: Any, record: Mapping[str, Any]) -> Any:
+    """A dataclass from its record; keys of a later minor version are ignored, lists become tuples."""
+    known = {item.name for item in fields(kind)}
+    built = kind(**{name: _frozen(value) for name, value in record.items() if name in known})
+    check_fields(built)
+    return built
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _check(metadata: Metadata) -> None:
+    check_fields(metadata)
+    if metadata.kind not in KINDS:
+        raise ValueError(f"kind {metadata.kind!r} is none of {', '.join(KINDS)}")
+    if metadata.scheme not in SCHEMES:
+        raise ValueError(f"scheme {metadata.scheme!r} is none of {', '.join(SCHEMES)}")
+    if metadata.target not in TARGETS:
+        raise ValueError(f"target {metadata.target!r} is none of {', '.join(TARGETS[1:])}")
+    if not 0 < metadata.window <= 1_000_000 or not 0 <= metadata.horizon <= 1_000_000:
+        raise ValueError(f"window {metadata.window!r} and horizon {metadata.horizon!r} are not sensible counts")
+    if metadata.period is not None and metadata.period <= 0:
+        raise ValueError(f"period {metadata.period!r} is not a time")
+    if len(set(metadata.names)) < len(metadata.channels):
+        raise ValueError("two channels have the same name")
+    _check_numbers(metadata)
+
+
+def _check_numbers(metadata: Metadata) -> None:
+    """Scaler, scoring and threshold must be of use for this number of channels."""
+    channels, scaler, scoring = len(metadata.channels), metadata.scaler, metadata.scoring
+    if scaler and (len(scaler.offset), len(scaler.scale)) != (channels, channels):
+        raise ValueError(f"{len(scaler.offset)} scalings for {channels} channels")
+    if scaler and not all(scale > 0 for scale in scaler.scale):
+        raise ValueError("a scale that is not above 0")
+    for channel, offset, scale in zip(metadata.channels, scaler.offset, scaler.scale, strict=True) if scaler else ():
+        if not all(abs((end or 0.0) - offset) < MOST * scale for end in (channel.train_low, channel.train_high)):
+            raise ValueError(f"a scaling of {channel.name} beyond all numbers")
+    fitted = (len(scoring.center), len(scoring.scale)) if scoring else (0, 0)
+    if fitted not in ((channels, channels), (0, 0)):  # a style that is not fitted yet has none
+        raise ValueError(f"{fitted[1]} error scales for {channels} channels")
+    if scoring and not (all(scale > 0 for scale in scoring.scale) and scoring.rows > 0 and 0 < scoring.smoothing <= 1):
+        raise ValueError("score statistics that are none")
+    if scoring and scoring.scale and scoring.method == "dual":
+        kept = (scoring.level, scoring.spread, scoring.ratio)
+        shares = (
+            0 < scoring.quick <= 1
+            and 0 < scoring.slow <= 1 <= scoring.memory
+            and max(map(abs, kept[0]), default=0) < MOST
+        )
+        if {len(part) for part in kept} != {channels + 1} or not min(*kept[1], *kept[2]) > 1e-9 or not shares:
+            raise ValueError("dual score statistics that are none")
+    wide = channels if scoring and scoring.method == "mahalanobis" else 0
+    if scoring and [len(row) for row in scoring.precision] != [channels] * (wide or len(scoring.precision)):
+        raise ValueError("a covariance of another shape")
+    if metadata.threshold and metadata.threshold.value < 0:
+        raise ValueError(f"threshold {metadata.threshold.value!r}")

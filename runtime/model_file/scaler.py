@@ -1,0 +1,75 @@
+"""Scaling of sensor values, fitted in training and applied, from this same code, on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+SCALERS = ("minmax", "standard", "robust", "none")
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """An affine scaling a channel: scaled = (value - offset) / scale."""
+
+    kind: str
+    """How it was fitted: minmax, standard, robust or none."""
+    offset: tuple[float, ...]
+    """Sensor units, one a channel."""
+    scale: tuple[float, ...]
+    """Sensor units per scaled unit, one a channel, never 0."""
+
+    def transform(self, values: npt.ArrayLike) -> Floats:
+        """Sensor units to scaled values, shape (..., F) to (..., F).
+
+        The subtraction is done in double precision: float32 would lose a large offset's small changes.
+        """
+        offset, scale = self.arrays()
+        return ((np.asarray(values, dtype=np.float64) - offset) / scale).astype(np.float32)
+
+    def inverse(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Scaled values back to sensor units, shape (..., F) to (..., F)."""
+        offset, scale = self.arrays()
+        return np.asarray(values, dtype=np.float64) * scale + offset
+
+    def arrays(self) -> tuple[Doubles, Doubles]:
+        """Offset and scale, each of shape (F,)."""
+        return np.asarray(self.offset, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
+
+
+def fit_scaler(values: npt.ArrayLike, kind: str = "standard") -> Scaler:
+    """Fit a scaler on rows of normal operation; NaN are left out, a constant channel gets scale 1.
+
+    Args:
+        values: Samples, shape (T, F), sensor units.
+        kind: `minmax` (to 0..1), `standard` (mean 0, deviation 1), `robust` (median 0, interquartile
+            range 1.349, so that a normal distribution gets deviation 1) or `none`.
+
+    Raises:
+        ConfigError: If the kind is unknown.
+
+    >>> fit_scaler([[0.0, 5.0], [10.0, 5.0]], "minmax").transform([[5.0, 6.0]])
+    array([[0.5, 1. ]], dtype=float32)
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if kind == "minmax":
+        offset, scale = np.nanmin(data, axis=0), np.nanmax(data, axis=0) - np.nanmin(data, axis=0)
+    elif kind == "standard":
+        offset, scale = np.nanmean(data, axis=0), np.nanstd(data, axis=0)
+    elif kind == "robust":
+        low, offset, high = np.nanpercentile(data, [25, 50, 75], axis=0)
+        spread = (high - low) / 1.349
+        scale = np.where(spread > 0, spread, np.nanstd(data, axis=0))
+    elif kind == "none":
+        offset, scale = np.zeros(data.shape[1]), np.ones(data.shape[1])
+    else:
+        raise ConfigError(f"A scaler is one of {', '.join(SCALERS)}; received {kind!r}.")
+    # rounding noise of a constant channel is not a spread: below 1e-9 of its level counts as none
+    scale = np.where(scale > 1e-9 * np.maximum(1e-3, np.abs(offset)), scale, 1.0)
+    return Scaler(kind, tuple(map(float, offset)), tuple(map(float, scale)))

@@ -1,0 +1,1 @@
+"""Anomaly scores, alarm thresholds and the rules that set them."""

@@ -1,0 +1,181 @@
+"""What `edgelstm run` is told: flags, or one TOML file whose keys are the flags' names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..io.addresses import build, unknown_keys
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+LARGEST = 1 << 20  # bytes of a configuration file
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """One model at work."""
+
+    model: str = ""
+    """The converted model's file."""
+    source: str | Mapping[str, Any] = "-"
+    """Where its samples come from."""
+    name: str = ""
+    """What it is called in topics, metrics and records; empty for the file's name up to the first dot."""
+    columns: str | tuple[str, ...] = ""
+    """The source's columns in the model's order, where they are called differently."""
+    time_column: str = ""
+    """The source's time column; empty to look for one."""
+    follow: bool = False
+    """Whether a file is read on as it grows, through rotation."""
+    to: tuple[str | Mapping[str, Any], ...] = ()
+    """Sinks of events."""
+    scores_to: tuple[str | Mapping[str, Any], ...] = ()
+    """Sinks of events and of every sample's score."""
+    state: str = ""
+    """File that keeps the detector's state over restarts and power cuts; empty for none."""
+    event_log: str = ""
+    """File of events, one JSON line each; with `state`, no event is lost or doubled by a crash."""
+    snapshot_every: float = 300.0
+    """Seconds between snapshots of the state."""
+    threshold: float | None = None
+    """Score above which an alarm begins; None for the model's."""
+    off: float | None = None
+    """Fraction of it below which an alarm ends; None for the model's, as for the next two."""
+    minimum: int | None = None
+    """Samples above the threshold before an event opens."""
+    cooldown: int | None = None
+    """Quiet samples before an event closes."""
+    adapt: float | None = None
+    """Times up and down that the threshold may follow the scores; None leaves it alone."""
+    limit: tuple[str, ...] = ()
+    """Physical limits of channels, CHANNEL=LOW:HIGH."""
+    bridge: int | None = None
+    """Missing rows that are filled in; None for the default, as for the next three."""
+    hold: int | None = None
+    """Samples for which a channel may be missing or impossible before it is a fault."""
+    stuck: int | None = None
+    """Samples of one value before a channel is stuck."""
+    recover: int | None = None
+    """Good samples before a fault is over."""
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+        return self.name or Path(self.model).name.partition(".")[0]
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The source's columns as names."""
+        parts = self.columns.split(",") if isinstance(self.columns, str) else self.columns
+        return tuple(part.strip() for part in parts if part.strip())
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is common to all models of a process."""
+
+    scores: bool = False
+    """Whether standard output gets one line a sample instead of one an event."""
+    state_dir: str = ""
+    """Folder for what must outlive the process; empty for systemd's, or the user's own."""
+    spool_limit: int = 16 << 20
+    """Bytes that may wait on disk for each sink."""
+    listen: str = ""
+    """Address of the live page, /metrics and /healthz, HOST:PORT; empty for none."""
+    token_file: str = ""
+    """File with the page's token; without one it is made when the address is not loopback."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of it."""
+
+    settings: Settings
+    """What is common."""
+    streams: tuple[StreamConfig, ...]
+    """The models."""
+
+
+def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Config:
+    """Read a TOML file.
+
+    At its top level stand the settings and one model's keys; or several models in `[[stream]]` tables, for which the
+    model keys at the top level are the defaults.
+
+    Args:
+        path: The file.
+        flags: What the command line says, by flag name; it wins.
+
+    Raises:
+        ConfigError: If the file cannot be read, or has an unknown key or a value of the wrong type.
+    """
+    return make_config({**_read(Path(path)), **(flags or {})}, str(path))
+
+
+def make_config(record: Mapping[str, Any], where: str = "The command line") -> Config:
+    """Check keys and values, and give every model its own configuration.
+
+    Raises:
+        ConfigError: As `load_config`.
+
+    >>> config = make_config({"stream": [{"model": "a.tflite"}, {"model": "b.tflite"}], "source": "pump.csv"})
+    >>> [(stream.label, stream.source) for stream in config.streams]
+    [('a', 'pump.csv'), ('b', 'pump.csv')]
+    """
+    for_all, for_one = _keys(Settings), _keys(StreamConfig)
+    unknown_keys(record, [*for_all, *for_one, "stream"], where)
+    settings = build(Settings, {key: record[key] for key in for_all if key in record}, where)
+    common = {key: record[key] for key in for_one if key in record}
+    tables = record.get("stream", [{}])
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise ConfigError(f"{where}: several models are written as [[stream]] tables.")
+    streams = tuple(build(StreamConfig, {**common, **table}, where) for table in tables)
+    _check(streams, where)
+    return Config(settings, _numbered(streams))
+
+
+def _check(streams: tuple[StreamConfig, ...], where: str) -> None:
+    if not streams or not all(stream.model for stream in streams):
+        raise ConfigError(f"{where} names no model. Give the .tflite file that `edgelstm convert` wrote.")
+    if sum(stream.source == "-" for stream in streams) > 1:
+        raise ConfigError(f"{where}: only one model can read standard input. Give each a source.")
+    named = [stream.name for stream in streams if stream.name]
+    if len(set(named)) < len(named):
+        raise ConfigError(f"{where}: two models have the same name. Names must differ.")
+
+
+def _numbered(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
+    """Models from equal file names are told apart by a number."""
+    seen: dict[str, int] = {}
+    found = []
+    for stream in streams:
+        count = seen[stream.label] = seen.get(stream.label, 0) + 1
+        found.append(replace(stream, name=f"{stream.label}-{count}" if count > 1 else stream.label))
+    return tuple(found)
+
+
+def _keys(kind: type) -> list[str]:
+    return [item.name.replace("_", "-") for item in fields(kind)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ConfigError(f"{path} is too large for a configuration file.")
+        return tomllib.loads(text.decode("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration {path}. Check the name.") from error
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error

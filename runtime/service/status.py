@@ -1,0 +1,107 @@
+"""What a stream is doing right now: for the live page, the metrics, and the watchdog."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from typing import Any
+
+from ..alarms.events import Event, Result
+from ..sinks.jsonl import event_record
+from ..sources.sample import Sample
+
+SHOWN = 600  # newest scores kept for the page
+EVENTS = 50  # newest events kept for the page
+
+
+class Status:
+    """Counters and the newest results of one stream; a sink like any other, of constant size.
+
+    Args:
+        name: The stream's name.
+        names: Channel names, F of them.
+        period: The model's seconds between samples, None when unknown.
+    """
+
+    def __init__(self, name: str, names: tuple[str, ...], period: float | None) -> None:
+        self.name, self.names, self.period = name, names, period
+        self.state = "starting"
+        self._begin = time.monotonic()
+        self.error = ""
+        self.samples = self.scored = self.anomalies = 0
+        self.seconds = 0.0
+        self.statuses: Counter[str] = Counter()
+        self.opened: Counter[str] = Counter()
+        self.last: Result | None = None
+        self.last_at: float | None = None
+        self._open: dict[str, Event] = {}
+        self._scores: deque[tuple[int, str, float | None, bool]] = deque(maxlen=SHOWN)
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        self._guard = threading.Lock()
+
+    def take(self, sample: Sample, result: Result) -> None:
+        """Count a sample."""
+        with self._guard:
+            self.samples += 1
+            self.scored += result.score is not None
+            self.anomalies += result.anomaly
+            self.statuses[result.status] += 1
+            self.last, self.last_at = result, time.monotonic()
+            self._scores.append((self.samples, sample.label, result.score, result.anomaly))
+
+    def event(self, event: Event) -> None:
+        """Count an event."""
+        with self._guard:
+            if event.state == "open":
+                self.opened[event.kind] += 1
+                self._open[event.id] = event
+            else:
+                self._open.pop(event.id, None)
+            self._events.append(event_record(event))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last sample, None before the first."""
+        return None if self.last_at is None else time.monotonic() - self.last_at
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._begin
+
+    @property
+    def alarms(self) -> int:
+        """Events that are open now."""
+        return len(self._open)
+
+    @property
+    def running(self) -> bool:
+        """Whether samples are expected."""
+        return self.state == "running"
+
+    def page(self, since: int = 0) -> dict[str, Any]:
+        """What the live page shows, with the scores of samples after number `since`."""
+        with self._guard:
+            last = self.last
+            share = last.contribution if last else None
+            return {
+                "name": self.name,
+                "state": self.state,
+                "error": self.error,
+                "age": self.age,
+                "samples": self.samples,
+                "scored": self.scored,
+                "anomalies": self.anomalies,
+                "threshold": last.threshold if last else None,
+                "status": last.status if last else "",
+                "statuses": dict(self.statuses),
+                "alarms": [event_record(event) for event in self._open.values()],
+                "channels": list(self.names),
+                "contribution": share,
+                "scores": [row for row in self._scores if row[0] > since],
+                "events": list(self._events)[::-1],
+            }

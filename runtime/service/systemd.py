@@ -1,0 +1,89 @@
+"""A process that systemd looks after: readiness and a watchdog, by the standard library."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+from .config import Settings
+from .runner import Runner
+
+
+def notify(message: str) -> bool:
+    """Tell systemd something (sd_notify(3)); False when nobody asked for it."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return False
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.connect("\0" + address[1:] if address.startswith("@") else address)
+        channel.sendall(message.encode())
+        return True
+    return False
+
+
+def watchdog_seconds() -> float | None:
+    """What systemd has set as the watchdog's limit for this process."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    text = os.environ.get("WATCHDOG_USEC", "")
+    return int(text) / 1e6 if text.isdigit() and int(text) else None
+
+
+class Watchdog:
+    """Tells systemd that all is well only while every running stream takes samples.
+
+    Args:
+        runners: The streams.
+        limit: Seconds after which systemd restarts a silent process.
+    """
+
+    def __init__(self, runners: Sequence[Runner], limit: float) -> None:
+        self._runners, self._every = runners, limit / 4
+        self._seen = [0] * len(runners)
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="watchdog", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while not self._end.wait(self._every):
+            if self.fed():
+                notify("WATCHDOG=1")
+
+    def fed(self) -> bool:
+        """Whether every running stream has taken samples since the last time that all had."""
+        counts = [runner.status.samples for runner in self._runners]
+        if not all(
+            count > seen or runner.status.state == "ended"
+            for runner, count, seen in zip(self._runners, counts, self._seen, strict=True)
+        ):
+            return False
+        self._seen = counts
+        return True
+
+    def close(self) -> None:
+        """Stop."""
+        self._end.set()
+        self._thread.join()
+
+
+@contextmanager
+def serving(runners: Sequence[Runner], settings: Settings) -> Iterator[None]:
+    """While the block runs: the live page where asked for, systemd told of start and end, the watchdog fed.
+
+    Raises:
+        ConfigError: If the address cannot be used.
+    """
+    with ExitStack() as ends:
+        if settings.listen:
+            from .live_page import LivePage
+
+            ends.callback(LivePage(runners, settings).close)
+        limit = watchdog_seconds()
+        if limit:
+            ends.callback(Watchdog(runners, limit).close)
+        notify(f"READY=1\nSTATUS=Watching {', '.join(runner.name for runner in runners)}")
+        ends.callback(notify, "STOPPING=1")
+        yield

@@ -1,0 +1,206 @@
+"""The systemd unit of a configuration: allowed as little as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..io.addresses import Spec, parse_spec
+from .config import Config
+
+LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
+HOMES = ("/home", "/root", "/run/user")
+SECRETS = ("password-file", "token-file", "key")
+LOCAL = ("localhost", "127.0.0.1", "::1")
+NETWORK = ("mqtt", "mqtts", "http", "https")
+
+UNIT = """\
+# Written by `edgelstm service`. Put it into /etc/systemd/system, then:
+#   systemctl daemon-reload && systemctl enable --now {file}
+[Unit]
+Description=edgelstm watching {names}
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={program} run --config ${{CREDENTIALS_DIRECTORY}}/{config_name}
+{credentials}
+# The watchdog is fed only while samples are scored: a silent sensor restarts the service.
+WatchdogSec={watchdog:g}
+Restart=on-failure
+RestartSec=5
+TimeoutStopSec=90
+
+# Who it is and what it may write: a user of its own, and one folder
+DynamicUser=yes
+StateDirectory={identity}
+WorkingDirectory=%S/{identity}
+UMask=0077
+
+# What it may see
+ProtectSystem=strict
+ProtectHome={homes}
+PrivateTmp=yes
+{devices}
+ProtectProc=invisible
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+
+# What it may do
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+MemoryDenyWriteExecute=yes
+LockPersonality=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+TasksMax=64
+
+# Whom it may talk to
+{network}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass
+class _Needs:
+    """What sources and sinks ask of the system."""
+
+    devices: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    anywhere: bool = False
+    secrets: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+def unit(config: Config, path: Path, program: str, periods: Iterable[float | None] = ()) -> str:
+    """Write the unit.
+
+    Args:
+        config: What it runs.
+        path: The configuration's absolute path.
+        program: Absolute path of the `edgelstm` command.
+        periods: Each model's seconds between samples, None when unknown.
+
+    Raises:
+        ConfigError: If a path is relative, or a sink writes where a service may not.
+    """
+    needs = _needs(config)
+    identity = f"edgelstm-{path.stem}" if path.stem != "edgelstm" else "edgelstm"
+    longest = max((period for period in periods if period), default=0.0)
+    secrets = dict.fromkeys([str(path), *needs.secrets])
+    if len({Path(name).name for name in secrets}) < len(secrets):
+        raise ConfigError("Two secret files have the same name. Rename one: a service sees them in one folder.")
+    return UNIT.format(
+        file=f"{identity}.service",
+        identity=identity,
+        names=", ".join(stream.label for stream in config.streams),
+        program=program,
+        config_name=path.name,
+        credentials="\n".join(f"LoadCredential={Path(name).name}:{name}" for name in secrets),
+        watchdog=max(LEAST_WATCHDOG, 10 * longest),
+        homes="read-only" if any(_in_home(name) for name in [program, *needs.files]) else "yes",
+        devices="\n".join(_devices(needs.devices)),
+        network="\n".join(_network(needs)),
+    )
+
+
+def _needs(config: Config) -> _Needs:
+    needs = _Needs()
+    for stream in config.streams:
+        needs.files.append(_absolute(stream.model, "The model"))
+        _add_source(needs, parse_spec(stream.source))
+        for given in (*stream.to, *stream.scores_to):
+            _add_sink(needs, parse_spec(given))
+        for name in filter(None, (stream.state, stream.event_log)):
+            _own_folder(name, name)
+    if config.settings.token_file:
+        needs.secrets.append(_absolute(config.settings.token_file, "The token file"))
+    if config.settings.listen:
+        host = config.settings.listen.rpartition(":")[0].strip("[]")
+        _add_host(needs, host)
+    return needs
+
+
+def _add_source(needs: _Needs, spec: Spec) -> None:
+    if spec.scheme == "serial":
+        needs.devices.append(_absolute(spec.target, "The serial device"))
+    elif not spec.scheme and spec.target == "-":
+        raise ConfigError("A service has no standard input. Give the stream another source.")
+    elif not spec.scheme:
+        needs.files.append(_absolute(spec.target, "The source"))
+    _add_network(needs, spec)
+
+
+def _add_sink(needs: _Needs, spec: Spec) -> None:
+    if spec.scheme in ("sqlite", "file"):
+        _own_folder(spec.target, spec.name)
+    needs.anywhere |= spec.scheme == "command"
+    _add_network(needs, spec)
+
+
+def _own_folder(path: str, what: str) -> None:
+    if Path(path).is_absolute():
+        raise ConfigError(
+            f"{what}: a service writes in its own folder only. Give a name without a path; it is found below "
+            "/var/lib/private."
+        )
+
+
+def _add_network(needs: _Needs, spec: Spec) -> None:
+    needs.secrets += [_absolute(str(spec.options[name]), name) for name in SECRETS if spec.options.get(name)]
+    if spec.scheme in NETWORK:
+        from urllib.parse import urlsplit
+
+        _add_host(needs, spec.host or urlsplit(spec.target).hostname or "")
+
+
+def _add_host(needs: _Needs, host: str) -> None:
+    needs.hosts.add(host)
+    needs.anywhere |= host not in LOCAL
+
+
+def _devices(devices: list[str]) -> Iterator[str]:
+    if not devices:
+        yield from ("PrivateDevices=yes", "PrivateUsers=yes")
+        return
+    yield "DevicePolicy=closed"
+    for device in devices:
+        yield f"DeviceAllow={device} rw"
+    yield "SupplementaryGroups=dialout"
+
+
+def _network(needs: _Needs) -> Iterator[str]:
+    if needs.anywhere:
+        yield "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"
+    elif needs.hosts:
+        yield from ("RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressDeny=any", "IPAddressAllow=localhost")
+    else:
+        yield from ("RestrictAddressFamilies=AF_UNIX", "PrivateNetwork=yes", "IPAddressDeny=any")
+
+
+def _absolute(path: str, what: str) -> str:
+    if not Path(path).is_absolute():
+        raise ConfigError(f"{what} {path!r} is relative; a service has another working directory. Write its full path.")
+    if any(letter.isspace() or letter in '"%$\\:' for letter in path):
+        raise ConfigError(f"{what} {path!r} has a character that units take for something else. Rename it.")
+    return path
+
+
+def _in_home(path: str) -> bool:
+    return any(path.startswith(f"{home}/") for home in HOMES)

@@ -1,0 +1,33 @@
+"""A CSV of scores: one row per input row, in the input's order."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+from ..alarms.events import Event, Result
+from ..sources.sample import Sample
+
+
+class ScoreTable:
+    """Columns time (or row, for a source without times), score, anomaly; the score is empty where there is none."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._write = csv.writer(stream, lineterminator="\n").writerow
+        self._timed: bool | None = None
+
+    def take(self, sample: Sample, result: Result) -> None:
+        """Write the sample's row."""
+        if self._timed is None:
+            self._timed = bool(sample.label)
+            self._write(("time" if self._timed else "row", "score", "anomaly"))
+        key = sample.label if self._timed else sample.row
+        self._write((key, "" if result.score is None else repr(result.score), int(result.anomaly)))
+
+    def event(self, event: Event) -> None:
+        """Events are not written."""
+
+    def close(self) -> None:
+        """Write out what is still held."""
+        self._stream.flush()

@@ -1,0 +1,167 @@
+"""A sink that may be slow or gone: records wait on disk, and a thread delivers them in order, at least once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..alarms.events import Event, Result
+from ..errors import EdgelstmError
+from ..sources.sample import Sample
+from .jsonl import event_record, score_record
+from .spool import Spool
+
+log = logging.getLogger("edgelstm")
+BATCH = 64  # records offered at once
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds between attempts
+GRACE = 20.0  # seconds that `close` goes on delivering, as long as it succeeds
+
+
+class DeliveryError(EdgelstmError):
+    """A delivery failed; the records stay and are tried again."""
+
+
+class Delivery(Protocol):
+    """What carries records away; called from one thread only, and allowed to be slow."""
+
+    name: str
+    """What to call it in messages, without secrets."""
+    longest_wait: float
+    """Seconds between attempts at most, doubling up to it; 0 for one that does its own waiting."""
+
+    def deliver(self, records: Sequence[dict[str, Any]]) -> int:
+        """Deliver records, oldest first; give how many of the first ones are safely there.
+
+        Raises:
+            DeliveryError: If none is; any other exception counts as the same.
+        """
+
+    def hurry(self) -> None:
+        """Stop waiting for what has not answered so far: the process ends."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Forwarder:
+    """A sink in front of a delivery.
+
+    Args:
+        delivery: What carries records away.
+        spool: Where they wait.
+        model: Name of the model, part of every record.
+        names: Channel names, F of them.
+        scores: Whether samples are sent too, not events alone.
+    """
+
+    def __init__(
+        self, delivery: Delivery, spool: Spool, model: str, names: tuple[str, ...], scores: bool = False
+    ) -> None:
+        self.delivery, self.spool, self.model, self.names, self.scores = delivery, spool, model, names, scores
+        self.name = delivery.name
+        self.delivered = self.dropped = self.failures = 0
+        self.trouble = ""
+        self.report: Callable[[Event], None] | None = None
+        self._overflow: Event | None = None
+        self._lost = 0
+        self._work_left, self._closing = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"to {self.name}", daemon=True)
+        self._thread.start()
+
+    def take(self, sample: Sample, result: Result) -> None:
+        """Queue the sample's score, where asked for."""
+        if self.scores:
+            self._put({"type": "score", "model": self.model, **score_record(sample, result, self.names)})
+
+    def event(self, event: Event) -> None:
+        """Queue the event."""
+        self._put({"type": "event", "model": self.model, **event_record(event)})
+
+    def _put(self, record: Mapping[str, Any]) -> None:
+        if self._overflow is not None and self.spool.roomy:
+            self._end_overflow(self._overflow)
+        if self._overflow is None and self.spool.put(record):
+            self._work_left.set()
+            return
+        self.dropped += 1
+        self._lost += 1
+        if self._overflow is None:
+            self._begin_overflow()
+
+    def _begin_overflow(self) -> None:
+        """Say once that the newest records are being dropped."""
+        now = time.time()
+        self._overflow = Event(f"overflow-{self.spool.seq}", "overflow", "open", now, None, None, (), self.name)
+        log.warning(
+            "%s: %d bytes wait, there is room for no more; newer records are dropped", self.name, self.spool.backlog
+        )
+        self._say(self._overflow)
+
+    def _end_overflow(self, begun: Event) -> None:
+        """There is room again: say how many were lost."""
+        reason = f"{self.name}: {self._lost} records dropped"
+        log.warning("%s", reason)
+        self._overflow, self._lost = None, 0
+        self._say(Event(begun.id, "overflow", "closed", begun.start, time.time(), None, (), reason))
+
+    def _say(self, event: Event) -> None:
+        """To this sink in its turn, using the room kept for it; to the others at once."""
+        self.spool.put({"type": "event", "model": self.model, **event_record(event)}, spare=True)
+        if self.report is not None:
+            self.report(event)
+
+    def _work(self) -> None:
+        wait = FIRST_WAIT
+        while True:
+            self._work_left.clear()
+            held = self.spool.peek(BATCH)
+            if not held:
+                if self._closing.is_set():
+                    return
+                self._work_left.wait()
+                continue
+            try:
+                count = self.delivery.deliver([item.record for item in held])
+            except Exception as error:  # whatever a library raises: the records are kept and the thread lives on
+                count, reason = 0, str(error) or type(error).__name__
+            else:
+                reason = "no answer"
+            if count:
+                self._delivered(held[:count])
+                wait = FIRST_WAIT
+                continue
+            self._failed(reason)
+            if self._closing.wait(min(wait, self.delivery.longest_wait)):
+                return
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    def _delivered(self, held: list[Any]) -> None:
+        self.spool.drop(held)
+        self.delivered += len(held)
+        if self.trouble:
+            log.warning("%s: works again", self.name)
+            self.trouble = ""
+
+    def _failed(self, reason: str) -> None:
+        self.failures += 1
+        if not self.trouble:
+            log.warning("%s: %s; records wait on disk", self.name, reason)
+        self.trouble = reason
+
+    def close(self) -> None:
+        """Deliver what is left while that succeeds, for some seconds; the rest stays on disk for the next start."""
+        if self._overflow is not None:
+            self._end_overflow(self._overflow)
+        self._closing.set()
+        self._work_left.set()
+        if self.trouble:
+            self.delivery.hurry()
+        self._thread.join(GRACE)
+        if self.spool.backlog:
+            log.warning("%s: %d bytes of records wait on disk for the next start", self.name, self.spool.backlog)
+        if not self._thread.is_alive():
+            self.delivery.close()
+            self.spool.close()

@@ -1,0 +1,147 @@
+"""How a CSV file is written: separator, decimal mark, and where its rows begin; for training and the device alike."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..io.timestamps import is_time
+from .csv_cells import is_number
+
+MOST_LINES = 200  # from which the dialect is guessed
+SEPARATORS = "\t;|,"  # the comma last: in files with another separator it is a decimal mark
+BLANK = " "  # any number of them, or of tabs
+_POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][+-]?\d+)?$")
+_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?$")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+(?:[.,]\d+)?$")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a reader has to know of one file of text."""
+
+    separator: str
+    """One character; a blank stands for any number of them."""
+    decimal: str
+    """Point or comma."""
+    thousands: str
+    """What groups thousands; empty where nothing does."""
+    names: tuple[str, ...]
+    """Name of each column, made up where there is no header."""
+    first: tuple[str, ...]
+    """Cells of the first row that could be a header."""
+    header: bool
+    """Whether it is one."""
+    skip: int
+    """Lines before the first row of data: preamble, header, units."""
+    preamble: int
+    """Lines among them that are neither blank nor header."""
+
+
+def sniff(lines: Sequence[str]) -> Dialect | None:
+    """Find out how a file is written, from its first lines; None if they are blank.
+
+    >>> found = sniff(["# Logger 5", "Zeit;Druck", "0;1,5", "1;1.234,5"])
+    >>> found.separator, found.decimal, found.thousands, found.names, found.skip
+    (';', ',', '.', ('Zeit', 'Druck'), 2)
+    """
+    if not any(line.strip() for line in lines):
+        return None
+    separator = _separator(lines)
+    rows = _rows(lines, separator)
+    if not rows:
+        return None
+    width = _width(rows)
+    first = _first(rows, width)
+    header = not any(map(_is_value, rows[first][1]))
+    begin = first + header
+    while header and begin + 1 < len(rows) and not any(map(_is_value, rows[begin][1])) and _has_values(rows[begin + 1]):
+        begin += 1  # a row of units below the header
+    decimal, thousands = _marks([cell for _, cells in rows[begin:] for cell in cells], separator)
+    names = column_names(rows[first][1] if header else [], max(width, len(rows[first][1]) if header else 0))
+    skip = rows[begin - 1][0] if begin else 0
+    return Dialect(separator, decimal, thousands, names, tuple(rows[first][1]), header, skip, begin - header)
+
+
+def _rows(lines: Sequence[str], separator: str) -> list[tuple[int, list[str]]]:
+    """Cells of each row that is not blank, with the number of lines read until its end."""
+    if separator == BLANK:
+        found = [(at, line.split()) for at, line in enumerate(lines, 1)]
+    else:
+        reader = csv.reader((line + "\n" for line in lines), delimiter=separator, skipinitialspace=True)
+        found = []
+        with suppress(csv.Error):
+            for cells in reader:
+                found.append((reader.line_num, cells))
+    return [(at, [cell.strip() for cell in cells]) for at, cells in found if any(cell.strip() for cell in cells)]
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The separator that splits most rows into the same number of cells, two at least."""
+    for mark in SEPARATORS:
+        rows = _rows(lines, mark)
+        if rows and _width(rows) > 1:
+            return mark
+    last = [line for line in lines if line.strip()][-1]
+    return BLANK if len(last.split()) > 1 and not is_time(last) and any(map(_is_value, last.split())) else ","
+
+
+def _width(rows: Sequence[tuple[int, list[str]]]) -> int:
+    """Cells that most rows have; 1 when fewer than half of them agree."""
+    later = rows[len(rows) // 4 :]
+    width, count = Counter(len(cells) for _, cells in later).most_common(1)[0]
+    return width if 2 * count > len(later) else 1
+
+
+def _first(rows: Sequence[tuple[int, list[str]]], width: int) -> int:
+    """The first row as wide as most: the header, or data. A separator too many at the end of rows widens none."""
+    ended = all(cells[-1] == "" for _, cells in rows if len(cells) == width)
+    widths = {width, width - ended}
+    return next((at for at, (_, cells) in enumerate(rows) if {len(cells), _filled(cells)} & widths), 0)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """Cells up to the last one that is not empty."""
+    return max((at for at, cell in enumerate(cells, 1) if cell), default=0)
+
+
+def column_names(header: Sequence[str], width: int) -> tuple[str, ...]:
+    """Unique names, `column_3` where there is none."""
+    seen: Counter[str] = Counter()
+    names = []
+    for at in range(width):
+        name = (header[at].lstrip("#").strip() if at < len(header) else "") or f"column_{at + 1}"
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}.{seen[name] - 1}")
+    return tuple(names)
+
+
+def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:
+    """Decimal mark, and what groups thousands."""
+    points = sum(bool(_POINT.match(cell)) for cell in cells)
+    commas = [cell for cell in cells if _COMMA.match(cell)]
+    if separator == "," and not points and commas and all(map(_THOUSANDS.match, commas)):
+        return ".", ","  # "1,234" in an English file
+    decimal = "," if len(commas) > points else "."
+    other = "." if decimal == "," else ","
+    grouped = any(other in cell and _THOUSANDS.match(cell) for cell in cells)
+    return decimal, other if grouped and not _contradicts(cells, decimal, other) else ""
+
+
+def _contradicts(cells: Sequence[str], decimal: str, other: str) -> bool:
+    """Whether the supposed thousands mark stands where it groups nothing."""
+    marked = [cell for cell in cells if other in cell and re.match(r"[+-]?[\d.,]+$", cell)]
+    return not all(_THOUSANDS.match(cell) for cell in marked)
+
+
+def _is_value(cell: str) -> bool:
+    """Whether a cell is a number or a date, as a header's is not."""
+    return bool(cell) and (is_number(cell) or is_time(cell) or bool(_COMMA.match(cell)))
+
+
+def _has_values(row: tuple[int, list[str]]) -> bool:
+    return any(map(_is_value, row[1]))

@@ -1,0 +1,104 @@
+"""A serial line as a source (`pip install edgelstm[serial]`): one row of CSV or JSON a line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigError, SeriesError
+from .column_mapping import Columns
+from .line_reader import BLOCK, WAIT, Splitter
+from .live import LiveSource
+from .sample import Sample
+
+log = logging.getLogger("edgelstm")
+RETRY = 2.0  # seconds between attempts to open a line that is gone
+
+
+@dataclass(frozen=True)
+class SerialOptions:
+    """How a serial line is set."""
+
+    baud: int = 115200
+    """Symbols a second."""
+
+
+class SerialSource(LiveSource):
+    """Samples from a serial line; a line that is unplugged is opened again when it is back.
+
+    Args:
+        port: Device, such as /dev/ttyUSB0.
+        options: Speed.
+        columns: Which columns feed the model.
+
+    Raises:
+        ConfigError: If pyserial is missing.
+        SeriesError: If the line cannot be opened at the start.
+    """
+
+    def __init__(self, port: str, options: SerialOptions, columns: Columns) -> None:
+        super().__init__(columns, f"serial:{port}")
+        self.port, self.options = port, options
+        try:
+            import serial
+        except ImportError as error:
+            raise ConfigError("A serial source needs pyserial. Install it: pip install 'edgelstm[serial]'") from error
+        self._library: Any = serial
+        self._line: Any = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        self._line = self._opened()
+        try:
+            while not self._stop.is_set():
+                yield from self._until_lost()
+                self._reopen()
+        finally:
+            self._line.close()
+
+    def _opened(self) -> Any:
+        try:
+            return self._library.Serial(self.port, self.options.baud, timeout=WAIT)
+        except (self._library.SerialException, OSError, ValueError) as error:
+            raise SeriesError(f"Cannot open {self.port}: {error}. Check the device and its permissions.") from error
+
+    def _until_lost(self) -> Iterator[Sample]:
+        splitter = Splitter(self.name)
+        fresh = not self.rows.row  # the first line may have begun before us
+        while not self._stop.is_set():
+            try:
+                block = self._line.read(max(1, min(BLOCK, self._line.in_waiting)))
+            except (self._library.SerialException, OSError) as error:
+                log.warning("%s: lost (%s); waiting for it to come back", self.name, error)
+                return
+            try:
+                lines = splitter.feed(block)
+            except SeriesError as error:
+                log.warning("%s", error)
+                continue
+            if lines and fresh:
+                fresh = False
+                lines = self._first(lines)
+            yield from self.rows.samples(lines)
+
+    def _first(self, lines: list[str]) -> list[str]:
+        """A first line that is whole only by luck is left out, unless it is a header."""
+        try:
+            self.rows.line(lines[0])
+        finally:
+            self.rows.bad = self.rows.row = 0
+        if not self.rows.header:
+            self.rows.new_file()
+        return lines[1:]
+
+    def _reopen(self) -> None:
+        while not self._stop.is_set():
+            self._line.close()
+            try:
+                self._line = self._opened()
+            except SeriesError:
+                self._stop.wait(RETRY)
+                continue
+            log.warning("%s: back again", self.name)
+            return
