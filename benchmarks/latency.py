@@ -61,10 +61,10 @@ def series(steps: int, channels: int) -> np.ndarray:
 
 def prepare(name: str, folder: Path) -> tuple[dict[str, tuple[str, Path]], np.ndarray]:
     """All files of a model: contenders by name, and Keras' outputs on the windows."""
-    from edgelstm.converters.lowering import lower
-    from edgelstm.converters.observe import run
-    from edgelstm.converters.schemes import Job, convert_all
-    from edgelstm.converters.streaming import over_rows
+    from edgelstm.converters.lowering.keras_to_tflite import lower
+    from edgelstm.converters.lowering.streaming import over_rows
+    from edgelstm.converters.pipeline import Job, convert_all
+    from edgelstm.converters.quantization.calibrator import run
     from onnx_graph import export
 
     steps, channels, _ = MODELS[name]

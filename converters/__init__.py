@@ -5,7 +5,7 @@ conversions = convert("pump.keras", windows, held, schemes=("int8",))
 """
 
 from .convert import convert
-from .proof import Proof, RepresentativeCheck, check_representative
-from .schemes import SCHEMES, Conversion
+from .pipeline import SCHEMES, Conversion
+from .validation.report import Proof, RepresentativeCheck, check_representative
 
 __all__ = ["SCHEMES", "Conversion", "Proof", "RepresentativeCheck", "check_representative", "convert"]

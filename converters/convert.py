@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
-from .micro import check_target
-from .proof import Proof
-from .schemes import SCHEMES, Conversion
+from .pipeline import SCHEMES, Conversion
+from .validation.report import Proof
+from .validation.tflite_micro import check_target
 
 Array = npt.NDArray[Any]
 Tell = Callable[[str], None]

@@ -41,8 +41,8 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
     _tell("loading TensorFlow")
     import keras
 
-    from .lowering import in_float32
-    from .schemes import convert_all
+    from .lowering.keras_to_tflite import in_float32
+    from .pipeline import convert_all
 
     model = in_float32(keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True))
     make = _stream_job if job["starts"] is not None else _window_job
@@ -57,8 +57,8 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     import keras
     from edgelstm.runtime.errors import ConversionError
 
-    from .lowering import check, lower, structured
-    from .schemes import Job
+    from .lowering.keras_to_tflite import check, lower, structured
+    from .pipeline import Job
 
     check(model)
     try:
@@ -77,16 +77,16 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
 
 
 def _for_target(content: bytes, target: str) -> bytes:
-    from .micro import portable
+    from .validation.tflite_micro import portable
 
     return portable(content) if target == "micro" else content
 
 
 def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
     """What is to be converted: the model over one row, its state kept."""
-    from .lowering import check, lower
-    from .schemes import Job
-    from .streaming import check_causal, compare, endless, keras_stream, over_rows
+    from .lowering.keras_to_tflite import check, lower
+    from .lowering.streaming import check_causal, compare, endless, keras_stream, over_rows
+    from .pipeline import Job
 
     check(model, streaming=True)
     check_causal(model)

@@ -11,7 +11,7 @@ from typing import Any
 from edgelstm.archive import load_keras
 from edgelstm.conversion import Converted, convert_source
 from edgelstm.converters import SCHEMES
-from edgelstm.converters.proof import INT8_LIMIT
+from edgelstm.converters.validation.report import INT8_LIMIT
 from edgelstm.inspection import inspect_model
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.conversion import Converted
-from edgelstm.converters.observe import run
-from edgelstm.converters.proof import relative_rms
+from edgelstm.converters.quantization.calibrator import run
+from edgelstm.converters.validation.report import relative_rms
 from edgelstm.evaluation import Replay, replay
 from edgelstm.replay import batched_predict
 from edgelstm.runtime.calibration import fit_detector

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.proof import relative_rms
+from edgelstm.converters.validation.report import relative_rms
 from edgelstm.runtime.inference.interpreter import Tensor, backend
 
 from .results import Histogram, TensorError

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from edgelstm.converters.proof import INT8_LIMIT
+from edgelstm.converters.validation.report import INT8_LIMIT
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
 
 from .figures import headline

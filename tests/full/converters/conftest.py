@@ -12,8 +12,8 @@ load_tensorflow()
 
 import keras  # noqa: E402
 from edgelstm.converters.flatbuffer import Graph  # noqa: E402
-from edgelstm.converters.lowering import lower  # noqa: E402
-from edgelstm.converters.observe import Observations, observe  # noqa: E402
+from edgelstm.converters.lowering.keras_to_tflite import lower  # noqa: E402
+from edgelstm.converters.quantization.calibrator import Observations, observe  # noqa: E402
 from keras import layers as L  # noqa: E402, N812
 
 T, F = 16, 3

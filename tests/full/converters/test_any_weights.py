@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import F, L, keras, waves
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import run
-from edgelstm.converters.proof import relative_rms
-from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.quantization.calibrator import run
+from edgelstm.converters.validation.report import relative_rms
 from edgelstm.runtime.errors import ConversionError
 
 STEPS = 8

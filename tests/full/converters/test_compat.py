@@ -5,8 +5,8 @@ import pytest
 from conftest import NOT_LSTM, specimen
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.observe import run
-from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.quantization.calibrator import run
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 SUBSET = (

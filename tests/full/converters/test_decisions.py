@@ -2,10 +2,10 @@
 
 import numpy as np
 from conftest import F, L, T, keras, stack
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.quantize import quantize
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
 
 
 def agree(model, data):

@@ -7,10 +7,10 @@ import pytest
 from conftest import specimen
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.micro import portable, prove
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.quantize import quantize
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.validation.tflite_micro import portable, prove
 from edgelstm.runtime.errors import ConversionError
 
 needs_micro = pytest.mark.skipif(

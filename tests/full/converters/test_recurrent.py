@@ -5,13 +5,13 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import F, L, T, functional, keras, stack, waves
-from edgelstm.converters import loops
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.lowering import in_float32, lower
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.proof import relative_rms
-from edgelstm.converters.quantize import quantize
+from edgelstm.converters.lowering.keras_to_tflite import in_float32, lower
+from edgelstm.converters.lowering.keras_to_tflite import rnn_ops as loops
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.validation.report import relative_rms
 from edgelstm.runtime.errors import ConversionError
 
 LSTM, RNN = "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import reference
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.quantize import quantize
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from hypothesis import given, settings
 from hypothesis import strategies as st

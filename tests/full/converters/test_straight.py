@@ -7,10 +7,10 @@ import pytest
 from conftest import F, L, T, functional, keras, stack, waves
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import INT8, INT16, Graph
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.quantize import quantize
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
 from old_runtime import run_on_tflite_runtime
 
 

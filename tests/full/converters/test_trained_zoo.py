@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import run
-from edgelstm.converters.proof import relative_rms, spread
-from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.quantization.calibrator import run
+from edgelstm.converters.validation.report import relative_rms, spread
 from edgelstm.runtime.model_file.bundle import Bundle
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler

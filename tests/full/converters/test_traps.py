@@ -5,11 +5,11 @@ import pytest
 from conftest import F, L, T, functional, keras, stack, waves
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import INT16, Graph
-from edgelstm.converters.lowering import lower
-from edgelstm.converters.observe import observe, run
-from edgelstm.converters.plan import Plan
-from edgelstm.converters.quantize import quantize
-from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.converters.lowering.keras_to_tflite import lower
+from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.quantizer import quantize
+from edgelstm.converters.quantization.scheme import Plan
 from edgelstm.runtime.errors import ConversionError
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"

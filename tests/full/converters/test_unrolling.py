@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import F, T, functional, waves
 from edgelstm.converters import convert
-from edgelstm.converters.lowering import lower
+from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.inference.x86.lstm_unrolling import unroll

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from conftest import NOT_LSTM, specimen
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.observe import run
-from edgelstm.converters.proof import relative_rms
-from edgelstm.converters.schemes import Job, convert_all
+from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.quantization.calibrator import run
+from edgelstm.converters.validation.report import relative_rms
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 

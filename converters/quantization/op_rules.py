@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from . import broad
-from .flatbuffer import FLOAT32, INT8, Quantization
-from .twins import BIAS_LIMIT, UNIT, Twins
+from ..flatbuffer import FLOAT32, INT8, Quantization
+from . import int16_rules as broad
+from .quantized_graph import BIAS_LIMIT, UNIT, Twins
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 # Ops that only move values: the output keeps the input's scale.

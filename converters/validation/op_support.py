@@ -1,6 +1,6 @@
 """Which operators the oldest interpreter has: tflite-runtime 2.14, the only one for 32-bit Arm."""
 
-from .flatbuffer import Graph
+from ..flatbuffer import Graph
 
 LAST_CODE = 161  # RIGHT_SHIFT; what came later has no kernel there
 # Last version of the operators that have a later one in LiteRT 2.3; found by asking both interpreters for each version.

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from .flatbuffer import FLOAT16, FLOAT32, Graph
-from .observe import Observations
-from .plan import Plan
-from .quantize import quantize
-from .rules import LSTM
+from .quantization.calibrator import Observations
+from .quantization.op_rules import LSTM
+from .quantization.quantizer import quantize
+from .quantization.scheme import Plan
 
 MOST_LAYERS = 6  # the heaviest are tried one by one: at most 6 + 4 models a base
 NAMES = {LSTM: "LSTM", "FULLY_CONNECTED": "dense"}

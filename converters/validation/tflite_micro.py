@@ -19,8 +19,8 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from .flatbuffer import INT32, Graph
-from .proof import relative_rms
+from ..flatbuffer import INT32, Graph
+from .report import relative_rms
 
 Array = npt.NDArray[Any]
 SCHEMES = ("int8", "float32")
@@ -105,7 +105,7 @@ def prove(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroProo
         command = [
             sys.executable,
             "-m",
-            "edgelstm.converters.micro_worker",
+            "edgelstm.converters.validation.micro_worker",
             str(folder),
             "stream" if stream else "windows",
         ]

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .flatbuffer import FLOAT32, INT8, INT16, Graph, Quantization
-from .integers import hybrid_weights
-from .observe import Observations
-from .plan import Plan
-from .rules import LSTM, MOVES, is_integer, rule_of
-from .twins import Twins
+from ..flatbuffer import FLOAT32, INT8, INT16, Graph, Quantization
+from .calibrator import Observations
+from .op_rules import LSTM, MOVES, is_integer, rule_of
+from .params import hybrid_weights
+from .quantized_graph import Twins
+from .scheme import Plan
 
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
 DECISIONS = {

@@ -12,12 +12,13 @@ from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.inference.x86.lstm_unrolling import unroll
 
 from .flatbuffer import Graph
-from .micro import prove
-from .mixing import half_weights, mixtures
-from .observe import METHODS, Observations, observe, run
-from .oldest import missing
-from .plan import Plan
-from .proof import (
+from .mixed_precision import half_weights, mixtures
+from .quantization.calibrator import METHODS, Observations, observe, run
+from .quantization.op_rules import LSTM
+from .quantization.quantizer import quantize
+from .quantization.scheme import Plan
+from .validation.op_support import missing
+from .validation.report import (  # fmt: skip
     FLOAT_LIMIT,
     INT8_LIMIT,
     STRETCH,
@@ -27,9 +28,8 @@ from .proof import (
     relative_largest,
     relative_rms,
     spread,
-)  # fmt: skip
-from .quantize import quantize
-from .rules import LSTM
+)
+from .validation.tflite_micro import prove
 
 Array = npt.NDArray[Any]
 Windows = tuple[Array, ...]

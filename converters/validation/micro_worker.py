@@ -1,4 +1,4 @@
-"""The child process that runs a model in tflite-micro: `python -m edgelstm.converters.micro_worker FOLDER windows|stream`.
+"""The child process that runs a model in tflite-micro: `python -m edgelstm.converters.validation.micro_worker FOLDER windows|stream`.
 
 The folder holds model.tflite and inputs.npz (N calls, one array an input), and receives outputs.npz and result.json.
 """

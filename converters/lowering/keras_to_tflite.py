@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
-from .culprit import find
-from .flatbuffer import Graph
-from .loops import is_marked, write_out
-from .recurrent import marked
+from ..flatbuffer import Graph
+from .bisect import find
+from .rnn_ops import is_marked, write_out
+from .rnn_tracing import marked
 
 OTHER_PRECISIONS = {"float16", "bfloat16", "float64"}
 FORBIDDEN = ("WHILE", "IF", "CALL_ONCE")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel, backend
 
-from .flatbuffer import FLOAT32, Graph
+from ..flatbuffer import FLOAT32, Graph
 
 Floats = npt.NDArray[np.float32]
 METHODS = ("minmax", "headroom", "mse", "percentile")

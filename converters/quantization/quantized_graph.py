@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
-from .integers import asymmetric, symmetric, to_integers, wide
-from .observe import Observations
-from .plan import Plan
-from .straight import REACH, straight_path
+from ..flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
+from .calibrator import Observations
+from .linear_path import REACH, straight_path
+from .params import asymmetric, symmetric, to_integers, wide
+from .scheme import Plan
 
 UNIT = Quantization((1 / 32768,))  # 16 bits within -1 and 1
 BIAS_LIMIT = 1 << 30  # an int32 accumulator keeps half its range for the products

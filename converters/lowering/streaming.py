@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
-from .observe import run
-from .proof import INT8_LIMIT, relative_rms, spread
-from .recurrent import is_fused
+from ..quantization.calibrator import run
+from ..validation.report import INT8_LIMIT, relative_rms, spread
+from .rnn_tracing import is_fused
 
 Array = npt.NDArray[Any]
 STEPS = 10_000  # consecutive samples of a proof

@@ -11,8 +11,8 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from edgelstm.runtime.errors import ConversionError
 
-from .flatbuffer import BOOL, FLOAT32, Graph
-from .recurrent import FUSED_LSTM, FUSED_RNN, GELU, LOOP, PREFIX, Loop
+from ..flatbuffer import BOOL, FLOAT32, Graph
+from .rnn_tracing import FUSED_LSTM, FUSED_RNN, GELU, LOOP, PREFIX, Loop
 
 MAX_OPS = 5000  # ops of one model: half a megabyte of IFs, and seconds to start
 WRITTEN_OUT = 2  # steps up to which a body is written out instead of called
@@ -132,7 +132,7 @@ def _body(loop: Loop) -> bytes:
     """A step as a float flatbuffer with inputs (row, states) and outputs (states)."""
     import keras
 
-    from .lowering import convert_function
+    from .keras_to_tflite import convert_function
 
     specs = [
         tf.TensorSpec((1, size), tf.float32, name=f"input_{i:02}") for i, size in enumerate((loop.width, *loop.sizes))

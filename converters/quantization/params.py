@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .flatbuffer import DTYPES, INT8, Graph, Quantization
+from ..flatbuffer import DTYPES, INT8, Graph, Quantization
 
 # Where ops keep the weights that may be int8 beside float activations.
 HYBRID = {

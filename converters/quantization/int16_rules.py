@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from .flatbuffer import INT8, INT16, INT64, Quantization
-from .integers import halves, to_integers, wide
-from .straight import REACH
-from .twins import Twins
+from ..flatbuffer import INT8, INT16, INT64, Quantization
+from .linear_path import REACH
+from .params import halves, to_integers, wide
+from .quantized_graph import Twins
 
 
 def dense(t: Twins, operator: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Keras models to float32 TFLite graphs with fused recurrent layers."""

@@ -1,0 +1,1 @@
+"""Float graphs to integer graphs: ranges, rules for each op, quantized tensors."""

@@ -1,0 +1,1 @@
+"""Measurements of a converted model against the float one, on every interpreter it is for."""
