@@ -11,7 +11,7 @@ from edgelstm.runtime.model_file.scaler import fit_scaler
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
-from edgelstm.lookback import choose_lookback
+from edgelstm.training.lookback import choose_lookback
 
 Doubles = npt.NDArray[np.float64]
 Baseline = Callable[[Doubles, Doubles, int], tuple[Doubles, Doubles]]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from edgelstm.calibration_data.simulator import CHANNELS, FAULTS, Fault, simulate
 
-from edgelstm.quiet import load_tensorflow
+from edgelstm.tensorflow import load_tensorflow
 
 TRAIN_RUNS = tuple(zip(range(100, 108), (0.7, 1.0, 1.4, 0.8, 1.2, 1.0, 1.5, 0.9), strict=True))  # seed, severity
 TEST_RUNS = tuple(zip(range(200, 204), (0.75, 1.1, 1.3, 0.95), strict=True))
@@ -53,7 +53,7 @@ def intents(folder: Path, seed: int) -> dict[str, Any]:
     from edgelstm import calibration_data
     from edgelstm.classification.baseline import BASELINES, fit_baseline
     from edgelstm.classification.data import INTENTS, INTENTS_TEST, embedded_texts
-    from edgelstm.classification.training import Options, train_texts
+    from edgelstm.classification.train import Options, train_texts
 
     texts, test = embedded_texts(INTENTS), embedded_texts(INTENTS_TEST)
     found = _both(
@@ -67,8 +67,8 @@ def intents(folder: Path, seed: int) -> dict[str, Any]:
 
 def states(folder: Path, seed: int) -> dict[str, Any]:
     """Accuracy of Keras and int8 on the windows of unseen runs."""
-    from edgelstm.classification.training import Options, train_windows
-    from edgelstm.series import read_series
+    from edgelstm.classification.train import Options, train_windows
+    from edgelstm.data.series import read_series
 
     for name, runs in (("train", TRAIN_RUNS), ("test", TEST_RUNS)):
         write_runs(folder / f"{name}.csv", runs)
@@ -78,7 +78,7 @@ def states(folder: Path, seed: int) -> dict[str, Any]:
 
 def _both(trained: Any, folder: Path, test: Path) -> dict[str, Any]:
     from edgelstm.classification.evaluate import evaluate
-    from edgelstm.conversion import convert_file
+    from edgelstm.deployment.convert import convert_file
 
     keras, int8 = folder / "model.keras", folder / "model.int8.tflite"
     trained.save(keras)

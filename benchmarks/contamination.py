@@ -21,10 +21,10 @@ import numpy as np
 from edgelstm.calibration_data.simulator import CHANNELS, Fault, simulate
 from protocols import PROTOCOLS
 
-from edgelstm.evaluation import load_detector, measure, replay
-from edgelstm.models import Architecture
-from edgelstm.series import Series
-from edgelstm.training import Options, train
+from edgelstm.data.series import Series
+from edgelstm.evaluation.evaluate import load_detector, measure, replay
+from edgelstm.training.architectures import Architecture
+from edgelstm.training.train import Options, train
 
 KINDS = ("bearing_wear", "cavitation", "closing_valve", "leak", "stuck_sensor")
 PUMP = Options(Architecture("autoencoder", units=(16,)), lookback=10, epochs=12, batch_size=64, learning_rate=8e-3)

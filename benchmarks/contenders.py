@@ -62,9 +62,9 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
     """What `edgelstm train` makes of the case's training rows with no option; `plain` is LSTMAD's stack instead."""
     import keras
 
-    from edgelstm.models import Architecture
-    from edgelstm.series import Series
-    from edgelstm.training import Options, train
+    from edgelstm.data.series import Series
+    from edgelstm.training.architectures import Architecture
+    from edgelstm.training.train import Options, train
 
     keras.backend.clear_session()
     rows = case.train
@@ -75,7 +75,7 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
 
 def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
     """A detector's own scores, threshold and alarms on the test rows."""
-    from edgelstm.evaluation import replay
+    from edgelstm.evaluation.evaluate import replay
 
     found = replay(detector, case.test, np.arange(float(len(case.test))) * (case.period or 1.0))
     return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size)
@@ -83,8 +83,8 @@ def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
 
 def ours(case: Case, seed: int) -> dict[str, Found]:
     """Train, convert, replay both through the runtime's own code."""
-    from edgelstm.conversion import convert_file
-    from edgelstm.replay import batched_predict
+    from edgelstm.deployment.convert import convert_file
+    from edgelstm.evaluation.batched_predict import batched_predict
 
     made = trained(case, seed, plain=False)
     scaled = made.metadata.scaler.transform(case.test)
@@ -100,7 +100,7 @@ def lstmad(case: Case, seed: int) -> dict[str, Found]:
     """A stacked LSTM forecaster (Malhotra et al. 2015), scored by single errors, its threshold by the quantile rule."""
     from edgelstm.runtime.calibration import fit_detector
 
-    from edgelstm.replay import batched_predict
+    from edgelstm.evaluation.batched_predict import batched_predict
 
     made = trained(case, seed, plain=True)
     scaler = made.metadata.scaler

@@ -26,7 +26,7 @@ from edgelstm.runtime.scoring.ewma import DUAL
 from judging import medians, openings, summarize
 from protocols import PROTOCOLS
 
-from edgelstm.training import Options
+from edgelstm.training.train import Options
 
 METHODS_THRESHOLD = "99.5 % quantile of training scores, times 1 + 8 / sqrt(N), at most 2"
 

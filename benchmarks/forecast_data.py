@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.csvfile import read_frame
-from edgelstm.series import Series, read_series
+from edgelstm.data.csv_reader import read_frame
+from edgelstm.data.series import Series, read_series
 
 DAY = 86_400.0
 ETT_ENDS = (8640, 11520, 14400)  # 12, 4 and 4 months of 30 days: the convention of arXiv 2012.07436

@@ -29,7 +29,7 @@ from forecast_data import CASES, Case
 
 from edgelstm.forecasting.data import pairs
 from edgelstm.forecasting.evaluate import coverage
-from edgelstm.quiet import load_tensorflow
+from edgelstm.tensorflow import load_tensorflow
 
 Doubles = npt.NDArray[np.float64]
 
@@ -76,8 +76,8 @@ def baselines(case: Case, values: Doubles, slow: bool) -> dict[str, Any]:
 
 def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | None, zone: str) -> dict[str, Any]:
     """Train, convert and measure one seed."""
-    from edgelstm.conversion import convert_file
-    from edgelstm.forecasting.training import Options, predict, train_forecaster
+    from edgelstm.deployment.convert import convert_file
+    from edgelstm.forecasting.train import Options, predict, train_forecaster
 
     start = time.time()
     options = Options(case.horizon, case.targets, case.known, calendar=case.calendar, zone=zone, seed=seed)

@@ -16,7 +16,7 @@ from edgelstm.calibration_data.intents import PER_INTENT, draw, read_grammar
 
 from edgelstm.classification.baseline import fit_baseline
 from edgelstm.classification.data import Texts
-from edgelstm.quiet import load_tensorflow
+from edgelstm.tensorflow import load_tensorflow
 
 FOLDS, HELD_WORDS, NEW_WORDS, PER_PATTERN, TRIES = 4, 0.35, 0.6, 3, 30
 Slots = dict[str, list[str]]
@@ -82,7 +82,7 @@ def accuracy(train: Texts, held: Texts, seed: int) -> float:
     from edgelstm.runtime.classification.tokenizer import Vocabulary, encode_all
 
     from edgelstm.classification.evaluate import Examples
-    from edgelstm.classification.training import Options, train_texts
+    from edgelstm.classification.train import Options, train_texts
 
     made = train_texts(train, replace(Options(), seed=seed))
     vocabulary = Vocabulary.of(made.metadata.sections["vocabulary"])

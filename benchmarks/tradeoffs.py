@@ -21,12 +21,12 @@ from edgelstm.runtime.diagnostics.benchmark import bare_call, measure
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from edgelstm import calibration_data
-from edgelstm.conversion import convert_file
+from edgelstm.data.series import read_series
 from edgelstm.demo import FAULTY, NORMAL, OPTIONS
-from edgelstm.evaluation import evaluate
-from edgelstm.quiet import load_tensorflow
-from edgelstm.series import read_series
-from edgelstm.training import train
+from edgelstm.deployment.convert import convert_file
+from edgelstm.evaluation.evaluate import evaluate
+from edgelstm.tensorflow import load_tensorflow
+from edgelstm.training.train import train
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "lstm.md"

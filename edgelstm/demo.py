@@ -14,12 +14,12 @@ from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.io.atomic_files import replacing, write_atomic
 from edgelstm.runtime.model_file.bundle import load_bundle
 
-from .conversion import Converted, convert_file
-from .evaluation import Evaluation, Replay, load_detector, measure, replay
-from .metrics import ranges
-from .models import Architecture
-from .series import Series, read_labels, read_series
-from .training import Options, train
+from .data.series import Series, read_labels, read_series
+from .deployment.convert import Converted, convert_file
+from .evaluation.evaluate import Evaluation, Replay, load_detector, measure, replay
+from .evaluation.metrics import ranges
+from .training.architectures import Architecture
+from .training.train import Options, train
 
 NORMAL, FAULTY = "pump_normal.csv", "pump_faults.csv"
 # the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores
@@ -172,7 +172,7 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
 
 def _write(demo: Demo, keras: Replay, quantized: Replay, series: Series) -> None:
     """Scores, alarms, figures and the summary, beside the models."""
-    from .plots import alarm_picture
+    from .evaluation.plots import alarm_picture
 
     folder = demo.folder
     lines = ["time,keras,int8,anomaly"]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .archive import read_extras
+from .keras_file import read_extras
 from .runtime.errors import ModelError
 from .runtime.inference.flatbuffer_reader import read_graph
 from .runtime.model_file import metadata as meta

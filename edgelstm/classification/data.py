@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm import calibration_data
-from edgelstm.csvfile import read_frame
+from edgelstm.data.csv_reader import read_frame
+from edgelstm.data.series import Series
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.inference.windows import sliding_windows
-from edgelstm.series import Series
 
 Floats = npt.NDArray[np.float32]
 INTENTS, INTENTS_TEST = "intents_train.csv", "intents_test.csv"

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import load_keras, model_parts
+from edgelstm.data.series import read_series
+from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.classification.classifier import Classifier
 from edgelstm.runtime.classification.tokenizer import encode_all
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata
-from edgelstm.series import read_series
 
 from .data import labelled_windows, read_texts, segment_states
 

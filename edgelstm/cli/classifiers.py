@@ -16,10 +16,10 @@ def train_classifier(
 ) -> None:
     """Train on texts when the data have a text column, else on windows of rows."""
     from edgelstm.classification.data import INTENTS, embedded_texts, read_texts
-    from edgelstm.classification.training import train_texts, train_windows
+    from edgelstm.classification.train import train_texts, train_windows
     from edgelstm.cli.progress import epochs
-    from edgelstm.quiet import load_tensorflow
-    from edgelstm.series import read_series
+    from edgelstm.data.series import read_series
+    from edgelstm.tensorflow import load_tensorflow
 
     text_column = given["text_column"] or _find_text(data)
     label_column = given["label_column"] or ("intent" if text_column else "state")
@@ -43,7 +43,7 @@ def train_classifier(
 
 def _find_text(data: tuple[Path, ...]) -> str | None:
     """`text` when the data set that comes along is taken, or the first file has such a column."""
-    from edgelstm.csvfile import read_frame
+    from edgelstm.data.csv_reader import read_frame
 
     return "text" if not data or "text" in read_frame(data[0]).columns else None
 
@@ -52,7 +52,7 @@ def _options(given: dict[str, Any], window: bool) -> Any:
     """Options that the user gave; a classifier's own defaults for the rest."""
     from dataclasses import replace
 
-    from edgelstm.classification.training import Options
+    from edgelstm.classification.train import Options
 
     chosen = chosen_options(given)
     if unused := chosen & UNUSED:

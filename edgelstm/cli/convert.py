@@ -85,7 +85,7 @@ def command(
     that loses no more than this. The loss is the output's error, or with --data the VUS-PR below the Keras model's.
     """
     from edgelstm.cli.progress import steps
-    from edgelstm.conversion import convert_file
+    from edgelstm.deployment.convert import convert_file
     from edgelstm.runtime.io.atomic_files import check_writable
 
     if max_drop is not None:
@@ -127,7 +127,7 @@ def command(
 
 
 def _write_header(converted: Any, target: Path) -> None:
-    from edgelstm.carray import c_header
+    from edgelstm.deployment.c_header import c_header
     from edgelstm.runtime.io.atomic_files import write_atomic
 
     name = target.name.removesuffix(".tflite")
@@ -145,10 +145,10 @@ def _search(
 ) -> None:
     """Write the smallest model within the budget, or say why there is none."""
     from edgelstm.cli.progress import steps
+    from edgelstm.deployment.representative_data import read_source
+    from edgelstm.deployment.scheme_search import lines, reason, record, search
     from edgelstm.runtime.errors import ConversionError
     from edgelstm.runtime.io.atomic_files import check_writable
-    from edgelstm.searching import lines, reason, record, search
-    from edgelstm.source import read_source
 
     check_writable(output or model.with_suffix(".int8.tflite"))
     with steps(f"searching {model.name}") as tell:

@@ -20,8 +20,8 @@ def command(output: Path, seed: int, as_json: bool) -> None:
     import json
 
     from edgelstm.cli.progress import epochs, steps
-    from edgelstm.quiet import load_tensorflow
     from edgelstm.runtime.errors import OutputError
+    from edgelstm.tensorflow import load_tensorflow
 
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edgelstm.evaluation import Evaluation
+    from edgelstm.evaluation.evaluate import Evaluation
 
 
 @click.command(
@@ -38,7 +38,7 @@ def command(
     from edgelstm.cli.classifiers import evaluate_classifier
     from edgelstm.cli.forecasters import evaluate_forecaster
     from edgelstm.cli.progress import steps
-    from edgelstm.evaluation import evaluate
+    from edgelstm.evaluation.evaluate import evaluate
     from edgelstm.runtime.io.atomic_files import check_writable, write_atomic
 
     target = output or model.with_suffix(".evaluation.json")
@@ -58,7 +58,7 @@ def command(
 
 def _table(found: Evaluation) -> str:
     """A line a metric, with what it means."""
-    from edgelstm.evaluation import MEANING
+    from edgelstm.evaluation.evaluate import MEANING
 
     lines = [
         f"{found.model} ({found.scheme}): {found.rows} rows scored, {found.anomalous_rows} anomalous, "

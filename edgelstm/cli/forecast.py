@@ -68,7 +68,7 @@ def _load(model: Path) -> Any:
 
     if model.suffix != ".keras":
         return Forecaster.load(model)
-    from edgelstm.forecasting.training import keras_forecaster
+    from edgelstm.forecasting.train import keras_forecaster
 
     return keras_forecaster(model)
 

@@ -16,8 +16,8 @@ def train_forecaster(
 ) -> None:
     """Train, save and report."""
     from edgelstm.cli.progress import epochs
-    from edgelstm.quiet import load_tensorflow
-    from edgelstm.series import read_series
+    from edgelstm.data.series import read_series
+    from edgelstm.tensorflow import load_tensorflow
 
     if given["kind"] != "forecaster":
         raise click.UsageError("--target goes with --kind forecaster.")
@@ -29,7 +29,7 @@ def train_forecaster(
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
     series = read_series(data, names, time_column)
     tell_rows(series)
-    from edgelstm.forecasting.training import train_forecaster as fit
+    from edgelstm.forecasting.train import train_forecaster as fit
 
     with epochs(options.epochs) as callbacks:
         trained = fit(series, options, callbacks)
@@ -43,8 +43,8 @@ def _names(text: str | None) -> list[str]:
 
 def _options(given: dict[str, Any], targets: int, known: int) -> Any:
     """Options that the user gave; a forecaster's own defaults for the rest."""
-    from edgelstm.forecasting.models import Network
-    from edgelstm.forecasting.training import Options
+    from edgelstm.forecasting.architecture import Network
+    from edgelstm.forecasting.train import Options
 
     chosen = chosen_options(given)
     if unused := chosen & UNUSED:

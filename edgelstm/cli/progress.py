@@ -26,7 +26,7 @@ def epochs(total: int | None) -> Iterator[list[Any]]:
     if not sys.stderr.isatty():
         yield []
         return
-    from edgelstm.quiet import load_tensorflow
+    from edgelstm.tensorflow import load_tensorflow
 
     load_tensorflow()
     import keras

@@ -63,7 +63,7 @@ def _made(
 
     if model is None:
         from edgelstm.report.merge import merge
-        from edgelstm.report.results import read_report
+        from edgelstm.report.schema import read_report
 
         path = output / "report.json"
         if not path.is_file():
@@ -80,25 +80,25 @@ def _made(
 
 
 def _build(model: Path, benches: tuple[Path, ...], given: dict[str, Any]) -> tuple[Any, dict[str, bytes]]:
-    from edgelstm.archive import read_extras
     from edgelstm.cli.progress import steps
-    from edgelstm.quiet import load_tensorflow
+    from edgelstm.keras_file import read_extras
+    from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)  # before the long work: is it a model at all?
     with steps(f"report on {model.name}") as tell:
         tell("loading TensorFlow")
         load_tensorflow()
         from edgelstm.converters import SCHEMES
-        from edgelstm.report.build import Request, build
         from edgelstm.report.merge import merge
+        from edgelstm.report.pipeline import Request, build
 
         built = build(Request(model, **{**given, "schemes": given["schemes"] or SCHEMES}), tell)
         return merge(built.report, benches), dict(built.models)
 
 
 def _forms(report: Any) -> dict[str, bytes]:
-    from edgelstm.report.page import render
-    from edgelstm.report.text import to_csv, to_json, to_markdown
+    from edgelstm.report.render_html import render
+    from edgelstm.report.render_text import to_csv, to_json, to_markdown
 
     texts = (render(report), to_json(report), to_markdown(report), to_csv(report))
     return {name: text.encode() for name, text in zip(FILES, texts, strict=True)}
@@ -107,8 +107,8 @@ def _forms(report: Any) -> dict[str, bytes]:
 def _show(report: Any, output: Path, as_json: bool) -> None:
     from rich.console import Console
 
-    from edgelstm.report.terminal import show
-    from edgelstm.report.text import to_json
+    from edgelstm.report.render_terminal import show
+    from edgelstm.report.render_text import to_json
 
     if as_json:
         click.echo(to_json(report), nl=False)

@@ -91,9 +91,9 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
     label column, of texts or of rows; without DATA it learns the intents of the data set that comes along.
     """
     from edgelstm.cli.progress import epochs
+    from edgelstm.data.series import read_series, without_labelled
     from edgelstm.runtime.io.atomic_files import check_writable
-    from edgelstm.series import read_series, without_labelled
-    from edgelstm.training import train
+    from edgelstm.training.train import train
 
     if output.suffix != ".keras":
         raise click.BadParameter(f"{output.name!r} does not end in .keras, as Keras wants it", param_hint="--output")
@@ -125,8 +125,8 @@ def command(data: tuple[Path, ...], output: Path, columns: str | None, time_colu
 
 
 def _options(given: dict[str, Any]) -> Any:
-    from edgelstm.models import Architecture
-    from edgelstm.training import Options
+    from edgelstm.training.architectures import Architecture
+    from edgelstm.training.train import Options
 
     taken = {
         name: given[name]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.data.series import Series
 from edgelstm.runtime.forecasting.features import Recipe, examples
 from edgelstm.runtime.model_file.scaler import Scaler
-from edgelstm.series import Series
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import load_keras, model_parts
+from edgelstm.data.series import read_series
+from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecasting.features import SECTION, Recipe
 from edgelstm.runtime.inference.interpreter import TFLiteModel
-from edgelstm.series import read_series
 
 from .data import Pairs, origins, pairs, thin
 

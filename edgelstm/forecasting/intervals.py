@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.archive import Representative
+from edgelstm.keras_file import Representative
 from edgelstm.runtime.forecasting.features import SECTION, Recipe
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from edgelstm.plots import BLUE, INK
+from edgelstm.evaluation.plots import BLUE, INK
 from edgelstm.runtime.forecasting.forecaster import Forecast
 from edgelstm.runtime.forecasting.time_grid import Recent
 from edgelstm.runtime.io.atomic_files import replacing

@@ -9,7 +9,7 @@ from typing import Any
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
 from edgelstm.runtime.errors import ModelError
 
-from .results import Measured, Report, build_value
+from .schema import Measured, Report, build_value
 from .verdict import bench_command
 
 

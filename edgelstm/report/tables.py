@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
 
 from .metrics import METRICS, Metric, written
-from .results import Drop, Report, Scheme
+from .schema import Drop, Report, Scheme
 
 WORSE, BETTER, NOISE = "worse", "better", "within noise"
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from edgelstm.converters.validation.report import INT8_LIMIT
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
 
-from .figures import headline
 from .metrics import METRICS, Metric, written
-from .results import Drop, Report, Scheme, Verdict
+from .plots import headline
+from .schema import Drop, Report, Scheme, Verdict
 from .tables import difference
 
 ARM, X86 = ("aarch64", "arm64", "armv7l", "armv6l"), ("x86_64", "AMD64")

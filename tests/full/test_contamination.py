@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from edgelstm.calibration_data.simulator import CHANNELS, Fault, simulate
 
-from edgelstm.contamination import find_contamination, leave_out, sentences
-from edgelstm.series import Series
+from edgelstm.data.outlier_rows import find_contamination, leave_out, sentences
+from edgelstm.data.series import Series
 
 KINDS = ("bearing_wear", "cavitation", "closing_valve", "leak", "stuck_sensor")
 

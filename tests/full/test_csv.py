@@ -6,8 +6,8 @@ from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.sources import Columns, TextSource
 from forms import CONTENTS, MOMENTS, TIMES, VALUES, as_bytes
 
-from edgelstm.csvformat import Format
-from edgelstm.series import read_series, without_labelled
+from edgelstm.data.csv_encoding import Format
+from edgelstm.data.series import read_series, without_labelled
 
 
 def read(folder, content, **options):

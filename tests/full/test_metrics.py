@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgelstm.metrics import match, points, pr_auc, ranges, roc_auc, vus_pr
+from edgelstm.evaluation.metrics import match, points, pr_auc, ranges, roc_auc, vus_pr
 
 
 def literal_vus_pr(labels, scores, largest):

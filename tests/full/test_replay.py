@@ -3,7 +3,7 @@
 import numpy as np
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 
-from edgelstm.replay import BATCH, batched_predict
+from edgelstm.evaluation.batched_predict import BATCH, batched_predict
 
 
 class Doubling:

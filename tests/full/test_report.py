@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 from commands import edgelstm, here
 
+from edgelstm.data.series import Series
 from edgelstm.report.bootstrap import concatenated, cut_blocks, draws, interval, resample
-from edgelstm.report.page import render
-from edgelstm.report.results import Drop, Scheme, read_report
-from edgelstm.report.subject import MOST_ROWS, part_of, stretch
+from edgelstm.report.data import MOST_ROWS, part_of, stretch
+from edgelstm.report.judge_outputs import Windows, figures
+from edgelstm.report.render_html import render
+from edgelstm.report.schema import Drop, Scheme, read_report
 from edgelstm.report.tables import costs, losses
 from edgelstm.report.verdict import keeps_quality, remarks, verdicts
-from edgelstm.report.windows import Windows, figures
-from edgelstm.series import Series
 
 PUMP = Path(__file__).parents[2] / "calibration_data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,9 +31,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A quickly trained model, labelled rows, and the report on both."""
-    from edgelstm.models import Architecture
-    from edgelstm.series import read_series
-    from edgelstm.training import Options, train
+    from edgelstm.data.series import read_series
+    from edgelstm.training.architectures import Architecture
+    from edgelstm.training.train import Options, train
 
     folder = tmp_path_factory.mktemp("report")
     for name, rows in (("normal", 1500), ("faults", 2400)):

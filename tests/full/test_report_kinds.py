@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 
-from edgelstm.archive import load_keras
-from edgelstm.report.build import Request, build
-from edgelstm.report.page import render
-from edgelstm.report.results import read_report
-from edgelstm.report.subject import Subject
-from edgelstm.report.text import to_csv, to_json, to_markdown
+from edgelstm.deployment.representative_data import read_source
+from edgelstm.keras_file import load_keras
+from edgelstm.report.data import Subject
+from edgelstm.report.judge_outputs import figures
+from edgelstm.report.pipeline import Request, build
+from edgelstm.report.render_html import render
+from edgelstm.report.render_text import to_csv, to_json, to_markdown
+from edgelstm.report.schema import read_report
 from edgelstm.report.verdict import verdicts
-from edgelstm.report.windows import figures
-from edgelstm.source import read_source
 
 PUMP = Path(__file__).parents[2] / "calibration_data"
 SCHEMES = ("float32", "int8")
@@ -39,9 +39,9 @@ def pump(path, rows, name="normal"):
 
 
 def test_a_forecaster_without_labels_is_judged_on_its_own_rows(tmp_path):
-    from edgelstm.models import Architecture
-    from edgelstm.series import read_series
-    from edgelstm.training import Options, train
+    from edgelstm.data.series import read_series
+    from edgelstm.training.architectures import Architecture
+    from edgelstm.training.train import Options, train
 
     options = Options(Architecture(kind="forecaster", units=(6,)), lookback=10, epochs=1)
     train(read_series([pump(tmp_path / "n.csv", 2200)]), options).save(tmp_path / "m.keras")
@@ -57,9 +57,9 @@ def test_a_forecaster_without_labels_is_judged_on_its_own_rows(tmp_path):
 
 
 def test_a_forecaster_of_targets_is_judged_by_its_errors(tmp_path):
-    from edgelstm.forecasting.models import Network
-    from edgelstm.forecasting.training import Options, train_forecaster
-    from edgelstm.series import read_series
+    from edgelstm.data.series import read_series
+    from edgelstm.forecasting.architecture import Network
+    from edgelstm.forecasting.train import Options, train_forecaster
 
     random = np.random.default_rng(0)
     hours = np.arange(24 * 60)
@@ -81,8 +81,8 @@ def test_a_forecaster_of_targets_is_judged_by_its_errors(tmp_path):
 
 
 def test_a_classifier_gets_accuracy_macro_f1_and_confusion(tmp_path):
-    from edgelstm.classification.training import Options, train_windows
-    from edgelstm.series import read_series
+    from edgelstm.classification.train import Options, train_windows
+    from edgelstm.data.series import read_series
 
     lines = ["a,state"]
     for run in range(40):

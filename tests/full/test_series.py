@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 
-from edgelstm.series import FILL, read_labels, read_series
+from edgelstm.data.series import FILL, read_labels, read_series
 
 
 def write(folder, text, name="a.csv"):

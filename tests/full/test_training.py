@@ -8,13 +8,13 @@ import pytest
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import TrainingError
 
-from edgelstm.batches import Batches, automatic_batch_size
 from edgelstm.cli.train import _options, command
-from edgelstm.lookback import choose_lookback
-from edgelstm.models import Architecture, build
-from edgelstm.series import Series
-from edgelstm.splitting import split
-from edgelstm.training import Options, train
+from edgelstm.data.series import Series
+from edgelstm.data.split import split
+from edgelstm.training.architectures import Architecture, build
+from edgelstm.training.batches import Batches, automatic_batch_size
+from edgelstm.training.lookback import choose_lookback
+from edgelstm.training.train import Options, train
 
 SMALL = Options(Architecture("autoencoder", units=(4,)), lookback=4, epochs=2, batch_size=32)
 
@@ -224,7 +224,7 @@ def test_too_little_is_said_before_tensorflow_is_loaded():
     import sys
 
     code = (
-        "import sys, numpy as np; from edgelstm.series import Series; from edgelstm.training import Options, train\n"
+        "import sys, numpy as np; from edgelstm.data.series import Series; from edgelstm.training.train import Options, train\n"
         "try: train(Series(np.zeros((30, 1)), np.arange(30.0), ('a',), 1.0, ((0, 30),)), Options(lookback=10))\n"
         "except Exception as error: print(type(error).__name__, 'tensorflow' in sys.modules)"
     )

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from commands import edgelstm, here
 
-from edgelstm.quiet import load_tensorflow
-from edgelstm.searching import Found, Tried, reason
+from edgelstm.deployment.scheme_search import Found, Tried, reason
+from edgelstm.tensorflow import load_tensorflow
 
 load_tensorflow()
 
@@ -112,7 +112,7 @@ def test_rows_out_of_order_are_judged_by_their_own_rows():
     from edgelstm.runtime.scoring.scorers import Scoring
     from edgelstm.runtime.scoring.threshold import Threshold
 
-    from edgelstm.evaluation import replay
+    from edgelstm.evaluation.evaluate import replay
 
     metadata = Metadata(
         "autoencoder", 2, channels=(Channel("a"),), period=1.0, scaler=Scaler("none", (0.0,), (1.0,)),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import ConversionError, ModelError
 
-from edgelstm.archive import read_extras
-from edgelstm.windowfile import read_windows
+from edgelstm.data.npz_windows import read_windows
+from edgelstm.keras_file import read_extras
 
 INPUTS = [("flow", (4, 2)), ("context", (3,))]
 FLOW, CONTEXT = np.ones((5, 4, 2), np.float32), np.zeros((5, 3), np.float32)

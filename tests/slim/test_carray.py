@@ -8,7 +8,7 @@ import pytest
 from edgelstm.runtime import load_bundle
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from edgelstm.carray import c_header
+from edgelstm.deployment.c_header import c_header
 
 PROGRAM = r"""
 #include "pump.h"

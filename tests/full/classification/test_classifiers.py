@@ -9,7 +9,7 @@ from edgelstm.runtime.classification.classifier import Classifier
 from edgelstm.runtime.model_file.bundle import load_bundle
 
 from edgelstm.cli import group
-from edgelstm.conversion import convert_file
+from edgelstm.deployment.convert import convert_file
 
 pytestmark = pytest.mark.full
 

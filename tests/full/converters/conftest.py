@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from edgelstm.quiet import load_tensorflow
+from edgelstm.tensorflow import load_tensorflow
 
 load_tensorflow()
 

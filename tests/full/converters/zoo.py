@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from edgelstm.calibration_data.simulator import content
 
-from edgelstm.quiet import load_tensorflow
+from edgelstm.tensorflow import load_tensorflow
 
 load_tensorflow()
 

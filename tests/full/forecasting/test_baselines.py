@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from forecast_data import Case
 
-from edgelstm.series import Series
+from edgelstm.data.series import Series
 
 pytestmark = [pytest.mark.full, pytest.mark.filterwarnings("ignore::UserWarning")]
 DAY, HORIZON = 6, 6

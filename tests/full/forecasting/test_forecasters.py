@@ -12,12 +12,12 @@ from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 
-from edgelstm.archive import load_keras, read_extras
 from edgelstm.cli import group
+from edgelstm.data.series import read_series
 from edgelstm.forecasting.data import origins, pairs
 from edgelstm.forecasting.intervals import fit_intervals
-from edgelstm.forecasting.training import keras_forecaster
-from edgelstm.series import read_series
+from edgelstm.forecasting.train import keras_forecaster
+from edgelstm.keras_file import load_keras, read_extras
 
 pytestmark = pytest.mark.full
 

@@ -1,0 +1,1 @@
+"""From a `.keras` file to finished model files for devices."""

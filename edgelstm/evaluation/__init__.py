@@ -1,0 +1,1 @@
+"""Detection quality on labelled rows, the same for Keras and TFLite."""

@@ -1,0 +1,188 @@
+"""Judging Keras and every scheme on the same rows: figures, and what the plots show."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.converters.quantization.calibrator import run
+from edgelstm.converters.validation.report import relative_rms
+from edgelstm.deployment.convert import Converted
+from edgelstm.evaluation.batched_predict import batched_predict
+from edgelstm.evaluation.evaluate import Replay, replay
+from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.detector import Detector
+
+from . import plot_data as traces
+from .data import Subject
+from .judge_detector import Judge, agreement
+from .judge_forecaster import forecast_example
+from .judge_outputs import Windows, figures
+from .schema import KERAS, Data, Drop, Figures, Resampling, Scheme
+
+Array = npt.NDArray[Any]
+Tell = Callable[[str], None]
+Metrics = dict[str, float | None]
+Predicts = dict[str, traces.Predict]
+
+
+@dataclass
+class Judged:
+    """What was found, by scheme; `keras` is the reference."""
+
+    metrics: dict[str, Metrics]
+    drops: dict[str, dict[str, Drop]]
+    confusions: dict[str, Any] = field(default_factory=dict)
+    figures: Figures = field(default_factory=Figures)
+    data: Data = field(default_factory=lambda: Data("", 0, False, 0, None))
+
+
+def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tell) -> Judged:
+    """Judge Keras and every conversion.
+
+    Args:
+        subject: What on.
+        keras: The Keras model.
+        made: Conversions by scheme.
+        tell: Called with the name of each step.
+    """
+    names = (KERAS, *made)
+    found = Judged({name: {} for name in names}, {name: {} for name in made})
+    expected = _outputs(keras, subject.source.held)
+    for scheme, converted in made.items():
+        found.metrics[scheme]["output_error"] = _output_error(converted, subject, expected)
+    predicts: Predicts = {KERAS: lambda given: _outputs(keras, given)[0]}
+    windowed = {scheme: converted for scheme, converted in made.items() if not converted.bundle.metadata.stateful}
+    predicts |= {scheme: _predict(converted.conversion.flatbuffer) for scheme, converted in windowed.items()}
+    if subject.windows is not None:
+        _explained(found, subject.windows, predicts)
+    if subject.judge is not None:
+        _detect(found, subject, subject.judge, keras, made, predicts, tell)
+    elif subject.metadata.kind == "classifier":
+        _classify(found, subject, predicts, tell)
+    elif subject.series is not None and subject.windows is not None:
+        models = {KERAS: subject.metadata, shown_scheme(made): made[shown_scheme(made)].bundle.metadata}
+        example = forecast_example(subject.series, subject.windows, models, predicts)
+        found.figures = Figures(examples=(example,))
+        found.data = Data(subject.description, len(subject.series.values), False, 0, _resampling(subject))
+    if not found.data.rows:
+        found.data = Data(subject.description, len(subject.source.held[0]), False, 0, _resampling(subject))
+    return found
+
+
+def _output_error(converted: Converted, subject: Subject, expected: tuple[Array, ...]) -> float:
+    """RMS difference from Keras on held-back windows; of a streaming form that from its float form, over a sequence."""
+    if converted.bundle.metadata.stateful:
+        return converted.conversion.proof.error
+    ours = run(converted.conversion.flatbuffer, subject.source.held)
+    return max(relative_rms(mine, theirs) for mine, theirs in zip(ours, expected, strict=True))
+
+
+def _predict(flatbuffer: bytes) -> traces.Predict:
+    return lambda given: run(flatbuffer, given)[0]
+
+
+def _outputs(keras: Any, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    given = list(inputs) if len(inputs) > 1 else inputs[0]
+    outputs = keras.predict(given, batch_size=256, verbose=0)
+    parts = (
+        outputs.values() if isinstance(outputs, dict) else outputs if isinstance(outputs, list | tuple) else (outputs,)
+    )
+    return tuple(np.asarray(part) for part in parts)
+
+
+def _explained(found: Judged, windows: Windows, predicts: Predicts) -> None:
+    parts = {name: windows.errors(predict(windows.inputs)) for name, predict in predicts.items()}
+    for name, part in parts.items():
+        found.metrics[name] |= figures(part)
+        if name != KERAS:
+            found.drops[name] |= windows.drops(part, parts[KERAS])
+
+
+def _detect(
+    found: Judged, subject: Subject, rows: Judge, keras: Any, made: Mapping[str, Converted],
+    predicts: Predicts, tell: Tell,
+) -> None:  # fmt: skip
+    count = len(rows.series.values)
+    replays = {}
+    for name in (KERAS, *made):
+        tell(f"scoring {count:,} rows with {name}")
+        detector = keras_detector(subject, keras) if name == KERAS else Detector.from_bundle(made[name].bundle)
+        replays[name] = replay(detector, rows.series.values, rows.series.time)
+        if name != KERAS:
+            found.metrics[name]["clipped"] = detector.engine.clipped / rows.series.values.size
+    for name, said in replays.items():
+        found.metrics[name] |= {**rows.figures(name, said), **agreement(said, replays[KERAS])}
+    known = rows.resampled(replays[KERAS])
+    for name in made:
+        tell(f"how sure the differences of {name} are")
+        found.drops[name] |= rows.drops(
+            replays[name], replays[KERAS], rows.figures(name, replays[name]), rows.figures(KERAS, replays[KERAS]), known
+        )
+    found.data = Data(subject.description, count, rows.labels is not None, len(rows.anomalies), _resampling(subject))
+    found.figures = _pictures(subject, rows, replays, predicts)
+
+
+def keras_detector(subject: Subject, keras: Any) -> Detector:
+    """A detector over the Keras model; the score of a foreign one is fitted on its representative rows."""
+    metadata, representative = subject.metadata, subject.source.representative
+    assert metadata.scaler is not None
+    assert subject.judge is not None
+    predict = batched_predict(keras, metadata, [metadata.scaler.transform(subject.judge.series.values)])
+    if metadata.scoring is None and representative is not None:
+        normal = [*representative.segments, *representative.held]
+        metadata = fit_detector(metadata, batched_predict(keras, metadata, normal), normal)
+    return Detector(metadata, predict)
+
+
+def shown_scheme(names: Mapping[str, Any]) -> str:
+    """The scheme that pictures show beside Keras: int8 where there is one."""
+    return "int8" if "int8" in names else list(names)[-1]
+
+
+def _pictures(subject: Subject, rows: Judge, replays: Mapping[str, Replay], predicts: Predicts) -> Figures:
+    pair = (KERAS, shown_scheme(replays))
+    both = {name: predicts[name] for name in pair if name in predicts}
+    examples = []
+    if subject.windows is not None:
+        examples.append(traces.normal_example(subject.metadata, subject.windows, both))
+    if rows.labels is not None:
+        anomalous = traces.anomalous_example(subject.metadata, rows.series, replays[KERAS], rows.labels, both)
+        examples += [anomalous] if anomalous else []
+    scores = traces.scores(rows.series, {name: replays[name] for name in pair}, rows.anomalies)
+    return Figures(scores=scores, examples=tuple(examples))
+
+
+def _classify(
+    found: Judged, subject: Subject, predicts: Predicts, tell: Tell
+) -> None:  # fmt: skip
+    answers = subject.answers
+    inputs = (answers.examples.inputs,) if answers else subject.source.held
+    shares = {}
+    for name, predict in predicts.items():
+        tell(f"asking {name}")
+        shares[name] = predict(inputs)
+        same = shares[name].argmax(axis=1) == shares[KERAS].argmax(axis=1)
+        found.metrics[name] |= {} if name == KERAS else {"answers_flipped": float(np.mean(~same))}
+    if answers is None:
+        return
+    for name, part in shares.items():
+        quality = found.confusions[name] = answers.quality(name, name, part)
+        found.metrics[name] |= {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
+        if name != KERAS:
+            found.drops[name] |= answers.drops(part, shares[KERAS])
+    found.data = Data(subject.description, len(inputs[0]), True, 0, _resampling(subject))
+
+
+def _resampling(subject: Subject) -> Resampling | None:
+    for part in (subject.judge, subject.answers, subject.windows):
+        if part is not None and not (part is subject.judge and subject.judge.labels is None):
+            return part.resampling
+    return None
+
+
+def reference(found: Judged, parameters: int) -> Scheme:
+    """The row of Keras."""
+    return Scheme(KERAS, parameters=parameters, metrics=found.metrics[KERAS], confusion=found.confusions.get(KERAS))

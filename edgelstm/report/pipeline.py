@@ -1,0 +1,221 @@
+"""Making a report: convert to every scheme, measure, judge on the same rows, and compare."""
+
+import datetime
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgelstm.converters import SCHEMES
+from edgelstm.converters.validation.report import INT8_LIMIT
+from edgelstm.deployment.convert import Converted, convert_source
+from edgelstm.deployment.representative_data import Source, read_source
+from edgelstm.deployment.streaming import streamed
+from edgelstm.inspection import inspect_model
+from edgelstm.keras_file import load_keras
+from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
+from edgelstm.runtime.errors import ConversionError
+from edgelstm.versions import tool_versions
+
+from .data import Subject
+from .judge import Judged, judge, reference
+from .layer_errors import compare
+from .plot_data import channel_name
+from .schema import Figures, Model, Report, Scheme
+
+Tell = Callable[[str], None]
+SECONDS = 1.0  # of timing a scheme
+EXACT = "float32"  # what other schemes are compared with, tensor by tensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked for."""
+
+    model: Path
+    """A `.keras` file."""
+    data: Path | None = None
+    """CSV to judge on; None for the model's own held-back rows."""
+    schemes: tuple[str, ...] = SCHEMES
+    """Which to convert to."""
+    label_column: str | None = None
+    """Its name; None looks for a usual one."""
+    time_column: str | None = None
+    """Its name; None looks for one."""
+    calibration: Path | None = None
+    """Normal rows or windows for a foreign model."""
+    scaler: str | None = None
+    """Fitted on a calibration CSV."""
+    kind: str | None = None
+    """Of a foreign model."""
+    lookback: int | None = None
+    """Rows for an open time axis."""
+    streaming: bool = False
+    """Whether to convert to the form that eats one row a call; Keras stays windowed."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A report and the files it speaks of."""
+
+    report: Report
+    models: Mapping[str, bytes]
+    """Content of each `.tflite` file by name."""
+
+
+def build(request: Request, tell: Tell = lambda _: None) -> Built:
+    """Make a report.
+
+    Raises:
+        ModelError: If the file is no Keras model.
+        ConversionError: If it has no TFLite form at all.
+        SeriesError: If the data cannot be used.
+    """
+    tell("reading")
+    source = read_source(request.model, request.calibration, request.scaler, request.kind, request.lookback)
+    subject = Subject.read(source, request.data, request.label_column, request.time_column)
+    converted = streamed(source) if request.streaming else source
+    made, refused = _convert(converted, request, tell)
+    keras = load_keras(request.model)
+    tell("Keras")
+    judged = judge(subject, keras, made, tell)
+    tell("errors by layer")
+    figures = _tensors(judged.figures, made, converted)
+    benches, models = _measure(made, request, tell)
+    schemes = tuple(_scheme(name, made, refused, judged, benches, keras) for name in request.schemes)
+    report = Report(
+        made=datetime.date.today().isoformat(),
+        tools=tool_versions(),
+        model=_model(source, keras),
+        data=judged.data,
+        machine=next((bench.machine for bench in benches.values()), None),
+        keras=reference(judged, int(keras.count_params())),
+        schemes=schemes,
+        figures=_training(figures, source),
+        warnings=next(iter(made.values())).check.warnings,
+    )
+    return Built(report, models)
+
+
+def _convert(source: Source, request: Request, tell: Tell) -> tuple[dict[str, Converted], dict[str, str]]:
+    """All schemes at once; one by one where one of them cannot be made."""
+    wanted = tuple(dict.fromkeys((EXACT, *request.schemes)))
+    said: Tell = lambda step: tell(f"converting, {step}")  # noqa: E731
+    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": said}
+    try:
+        return convert_source(source, wanted, **options), {}
+    except ConversionError:
+        made = convert_source(source, (EXACT,), **options)  # without it there is no other
+    refused = {}
+    for scheme in wanted[1:]:
+        try:
+            made |= convert_source(source, (scheme,), **options)
+        except ConversionError as error:
+            refused[scheme] = str(error)
+    return made, refused
+
+
+def _measure(
+    made: Mapping[str, Converted], request: Request, tell: Tell
+) -> tuple[dict[str, Benchmark], dict[str, bytes]]:
+    """Times and memory of each file that was asked for, from a scratch folder."""
+    found, models = {}, {}
+    with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
+        for scheme in request.schemes:
+            if scheme not in made:
+                continue
+            tell(f"timing {scheme}")
+            file = Path(folder) / made[scheme].bundle.origin
+            file.write_bytes(made[scheme].bundle.to_bytes())
+            found[scheme] = benchmark(file, seconds=SECONDS)
+            models[file.name] = file.read_bytes()
+    return found, models
+
+
+def _scheme(
+    name: str, made: Mapping[str, Converted], refused: Mapping[str, str], judged: Judged,
+    benches: Mapping[str, Benchmark], keras: Any,
+) -> Scheme:  # fmt: skip
+    if name in refused:
+        return Scheme(name, refused=refused[name])
+    proof = made[name].conversion.proof
+    return Scheme(
+        name,
+        file=made[name].bundle.origin,
+        size=benches[name].size,
+        parameters=int(keras.count_params()),
+        proof=proof.record(),
+        bench=benches[name],
+        metrics=judged.metrics[name],
+        drops=judged.drops[name],
+        confusion=judged.confusions.get(name),
+        notes=tuple(_notes(made[name])),
+    )
+
+
+def _notes(converted: Converted) -> list[str]:
+    proof, notes = converted.conversion.proof, []
+    if converted.bundle.metadata.stateful:
+        notes.append("one row a call, state kept between calls; the output error is that against its own float form")
+    if proof.error > INT8_LIMIT:
+        notes.append(
+            f"its output differs from float by {proof.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "
+            "`edgelstm convert` writes it with --allow-drop only"
+        )
+    if proof.newer_ops:
+        notes.append(f"tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(proof.newer_ops)}")
+    if proof.scheme.startswith("int") and proof.depth not in ("full", ""):
+        notes.append("part of it stays in float, because an all-integer form loses more")
+    return notes
+
+
+def _model(source: Source, keras: Any) -> Model:
+    metadata = source.metadata
+    layers = inspect_model(source.path)["layers"]
+    return Model(
+        name=source.path.name,
+        source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
+        kind=metadata.kind,
+        parameters=int(keras.count_params()),
+        window=metadata.window,
+        horizon=metadata.horizon,
+        channels=tuple(channel_name(metadata, index) for index in range(len(metadata.channels))),
+        period=metadata.period,
+        layers=", ".join(
+            f"{layer['class']} {layer['units']}" if layer["units"] else layer["class"]
+            for layer in layers
+            if layer["class"] not in ("InputLayer", "Dropout")
+        ),
+    )
+
+
+def _tensors(figures: Figures, made: Mapping[str, Converted], source: Source) -> Figures:
+    """Errors of layers and weights of every scheme, and the int8 scheme's ranges."""
+    exact = made[EXACT].conversion.flatbuffer
+    found = {
+        scheme: compare(exact, converted.conversion.flatbuffer, source.held, converted.bundle.metadata.stateful)
+        for scheme, converted in made.items()
+        if scheme != EXACT
+    }
+    integer = found.get("int8")
+    return replace(
+        figures,
+        layers={scheme: part.layers for scheme, part in found.items() if part.layers},
+        weights={scheme: part.weights for scheme, part in found.items() if part.weights},
+        histograms=integer.histograms if integer else (),
+    )
+
+
+def _training(figures: Figures, source: Source) -> Figures:
+    """What the trainer wrote down; nothing for a foreign model."""
+    said = source.metadata.sections.get("training", {})
+    lookback: Mapping[str, Any] = said.get("lookback", {})
+    history: Mapping[str, Sequence[float]] = said.get("history", {})
+    return replace(
+        figures,
+        autocorrelation=tuple(lookback.get("autocorrelation", ())),
+        rule=lookback.get("rule", ""),
+        history={name: tuple(values) for name, values in history.items()},
+    )

@@ -1,0 +1,1 @@
+"""Training of detectors: architectures, look-back, batches."""

@@ -1,0 +1,280 @@
+"""Training: from a series to a Keras model with all that the converter and the device need beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.calibration import fit_detector, newest_rows
+from edgelstm.runtime.errors import TrainingError
+from edgelstm.runtime.input.policies import longest_run
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import fit_scaler
+from edgelstm.runtime.scoring.ewma import DUAL
+from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
+
+from ..data.outlier_rows import Contamination, leave_out, sentences
+from ..data.series import Series
+from ..data.split import split, usable
+from ..evaluation.batched_predict import batched_predict
+from ..keras_file import Representative, save_keras
+from ..tensorflow import load_tensorflow
+from ..versions import tool_versions
+from .architectures import PER_ROW, Architecture, build, build_learner
+from .lookback import Lookback, choose_lookback
+
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+VALIDATION = 0.15  # newest share of the rows, held back from the weights
+LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
+MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
+EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows: what rides along in the .keras file
+STEPS = 40  # batches an epoch that an automatic batch size aims at
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything about training that is not the data."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    """Shape of the network."""
+    lookback: int | None = None
+    """Rows a window, W; None chooses from the autocorrelation."""
+    horizon: int = 1
+    """Rows a forecaster gives, H."""
+    scaler: str = "standard"
+    """minmax, standard, robust or none."""
+    epochs: int = 60
+    """Most passes over the windows; early stopping ends sooner."""
+    patience: int = 8
+    """Epochs without a better validation loss before it stops."""
+    batch_size: int | None = None
+    """Windows a step; None aims at 40 steps an epoch, between 16 and 256."""
+    learning_rate: float = 3e-3
+    """Start value of Adam's; halved when the validation loss stalls."""
+    clipnorm: float | None = 1.0
+    """Largest norm of a gradient."""
+    clipvalue: float | None = None
+    """Largest element of a gradient; instead of clipnorm."""
+    seed: int = 0
+    """Of weights and shuffling."""
+    leave_out: bool = True
+    """Whether rows unlike all others are kept from training."""
+    score: str | None = None
+    """How errors become a score, one of `edgelstm.runtime.scoring.scorers.METHODS`; None for dual for forecasters, else mean."""
+    smoothing: float = 1.0
+    """Weight of the newest score in an exponential average, 1 for none; not for dual, which averages by itself."""
+    threshold_rule: str | None = None
+    """How the threshold is set, see `edgelstm.runtime.scoring.threshold_rules`; None for the score's usual rule."""
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and what belongs to it."""
+
+    model: Any
+    """The Keras model."""
+    metadata: Metadata
+    """What rides along, score statistics and threshold of the float model included."""
+    representative: Representative
+    """Scaled rows for the converter."""
+    history: dict[str, list[float]]
+    """Training and validation loss by epoch."""
+
+    def save(self, path: Path | str, embed: bool = True) -> None:
+        """Write one `.keras` file that stock Keras loads too.
+
+        Args:
+            path: Output file.
+            embed: Whether representative rows go in; off keeps customers' data out.
+        """
+        save_keras(self.model, path, self.metadata, self.representative if embed else None)
+
+
+def train(
+    series: Series,
+    options: Options | None = None,
+    callbacks: Sequence[Any] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train an autoencoder or a forecaster on rows of normal operation.
+
+    Args:
+        series: The rows; the newest 15 % choose when to stop.
+        options: How; None for the defaults.
+        callbacks: Keras callbacks, such as a progress display.
+        tell: Called with a sentence for what the user should know before the training.
+
+    Raises:
+        TrainingError: If there is too little data; said before training starts.
+    """
+    options = options or Options()
+    rule = unlabelled_rule(options.threshold_rule)
+    lookback = _lookback(series, options)
+    reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
+    found = None
+    if options.leave_out:
+        series, found = leave_out(series, reach)
+        for sentence in sentences(found, series):
+            tell(sentence)
+    early, late = split(series.parts(), VALIDATION, reach)
+    _check_amount(early, late, reach, len(series.values))
+    load_tensorflow()
+    scaler = fit_scaler(np.concatenate(early), options.scaler)
+    scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
+    model, history, batch = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
+    metadata = Metadata(
+        kind=options.architecture.kind,
+        window=lookback.rows,
+        horizon=options.horizon if options.architecture.kind == "forecaster" else 0,
+        channels=_channels(series),
+        period=series.period,
+        scaler=scaler,
+        tools=tool_versions(),
+        scoring=_style(options, lookback.rows, len(series.channels)),
+        sections={
+            "decision": {
+                **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
+                **options.decision,
+            },
+            "training": _record(options, lookback, history, batch, series, found),
+        },
+    )
+    kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
+    normal = [part for side in kept for part in side]
+    metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal, rule)
+    return Trained(model, metadata, Representative(*map(tuple, kept)), history)
+
+
+def _style(options: Options, window: int, channels: int) -> Scoring:
+    """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
+    forecaster = options.architecture.kind == "forecaster"
+    method = options.score or ("dual" if forecaster else "mean")
+    if method == "dual":
+        return DUAL
+    rows = 1 if forecaster or channels >= PER_ROW else max(1, window // 2)
+    return Scoring(method, rows, smoothing=options.smoothing)
+
+
+def _patience(kind: str, window: int, channels: int) -> dict[str, int]:
+    """De-bounce in samples, by the reach of a score.
+
+    Where a whole window is squeezed, a score moves with half a window of samples: an alarm is believed after a quarter of
+    a window, and what returns within four windows is the same event. Elsewhere the runtime's defaults hold.
+    """
+    squeezed = kind == "autoencoder" and channels < PER_ROW
+    return {"minimum": max(1, window // 4), "cooldown": 4 * window} if squeezed else {}
+
+
+def _lookback(series: Series, options: Options) -> Lookback:
+    parts = usable(series.parts(), 8)
+    if not parts:
+        raise TrainingError(
+            f"Training needs stretches of at least 8 complete rows; these {len(series.values)} rows hold none. "
+            "Give more rows, or leave out columns full of holes with --columns."
+        )
+    chosen = choose_lookback(parts, options.architecture.kind == "forecaster" and options.horizon == 1)
+    if options.lookback is None:
+        return chosen
+    if options.lookback < 2:
+        raise TrainingError(f"A look-back is at least 2 rows; received {options.lookback}.")
+    return Lookback(options.lookback, "given", chosen.autocorrelation)
+
+
+def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: int) -> None:
+    windows = sum(len(part) - reach + 1 for part in early)
+    if windows < LEAST_WINDOWS or not late:
+        raise TrainingError(
+            f"Training needs at least {LEAST_WINDOWS} windows of {reach} rows without a gap, and a later part to stop "
+            f"by; these {rows} rows give {windows}. Give more rows, or a shorter --lookback."
+        )
+
+
+def _fit(
+    options: Options, window: int, channels: Sequence[str], early: list[Floats], late: list[Floats], callbacks: Any
+) -> tuple[Any, dict[str, list[float]], dict[str, Any]]:
+    """Fit the weights: the model, its losses, and how the batch size came about."""
+    import keras
+
+    from .batches import Batches, stretches
+    from .linear_init import set_linear
+
+    keras.utils.set_random_seed(options.seed)
+    horizon = options.horizon if options.architecture.kind == "forecaster" else 0
+    if options.architecture.streaming:
+        model = build_learner(options.architecture, len(channels), horizon)
+        training, validation = (
+            stretches(parts, window, horizon, options.batch_size, seed)
+            for parts, seed in ((early, options.seed), (late, None))
+        )
+    else:
+        model = build(options.architecture, window, len(channels), options.horizon)
+        training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
+        validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    if horizon and options.architecture.linear:
+        set_linear(model, training)
+    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
+    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
+    history = model.fit(
+        training,
+        validation_data=validation,
+        epochs=options.epochs,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
+            keras.callbacks.TerminateOnNaN(),
+            *callbacks,
+        ],
+    ).history
+    if not np.isfinite(history["loss"][-1]):
+        raise TrainingError("The loss is no longer finite. Lower --learning-rate or set --clipnorm.")
+    if options.architecture.streaming:
+        learner, model = model, build(options.architecture, window, len(channels), options.horizon)
+        for layer in learner.layers:
+            if layer.weights:
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+    batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
+    return model, {name: [float(value) for value in values] for name, values in history.items()}, batch
+
+
+def _channels(series: Series) -> tuple[Channel, ...]:
+    parts = series.parts()
+    low = np.min([part.min(axis=0) for part in parts], axis=0)
+    high = np.max([part.max(axis=0) for part in parts], axis=0)
+    return tuple(
+        Channel(
+            name,
+            train_low=float(low[at]),
+            train_high=float(high[at]),
+            longest_run=max(longest_run(part[:, at]) for part in parts),
+        )
+        for at, name in enumerate(series.channels)
+    )
+
+
+def _record(
+    options: Options,
+    lookback: Lookback,
+    history: dict[str, list[float]],
+    batch: dict[str, Any],
+    series: Series,
+    found: Contamination | None,
+) -> dict[str, Any]:
+    record = asdict(options)
+    record["architecture"]["units"] = list(options.architecture.units)
+    return {
+        "options": record,
+        "lookback": {"rows": lookback.rows, "rule": lookback.rule, "autocorrelation": list(lookback.autocorrelation)},
+        "batch": batch,
+        "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
+        "rows": len(series.values),
+        "repairs": series.repairs.record(),
+        "contamination": None if found is None else found.record(),
+    }
