@@ -1,11 +1,11 @@
 """Small data sets of our own; README.md beside this file gives origin, units, rate and licence.
 
-What code makes again byte for byte is not installed, and what was written by hand is gzipped: a Pi's card is small.
+What code makes again byte for byte is not installed.
 """
 
 from pathlib import Path
 
-from edgelstm.runtime.io.atomic_files import read_packed, write_atomic
+from edgelstm.runtime.io.atomic_files import write_atomic
 
 FOLDER = Path(__file__).parent
 
@@ -19,6 +19,6 @@ def write(name: str, folder: Path) -> Path:
     return path
 
 
-def packed_text(name: str) -> str:
-    """The text of a file beside this one."""
-    return read_packed(FOLDER / name).decode()
+def read_text(name: str) -> str:
+    """Text of an installed file beside this module, such as `intents_test.csv`."""
+    return (FOLDER / name).read_text(encoding="utf-8")

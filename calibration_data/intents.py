@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from . import packed_text
+from . import read_text
 
 GRAMMAR, TRAIN, TEST = "intents_grammar.txt", "intents_train.csv", "intents_test.csv"
 PER_INTENT = 240
@@ -24,7 +24,7 @@ def read_grammar() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     slots: dict[str, list[str]] = {}
     patterns: dict[str, list[str]] = {}
     intent = ""
-    for line in packed_text(GRAMMAR).splitlines():
+    for line in read_text(GRAMMAR).splitlines():
         if line.startswith("["):
             intent = line.strip("[]")
             patterns[intent] = []
@@ -54,7 +54,7 @@ def phrases(per_intent: int = PER_INTENT, seed: int = SEED) -> list[tuple[str, s
     """(text, intent) pairs: patterns in turn, so that each is drawn about as often, no phrase twice, none of the test."""
     slots, patterns = read_grammar()
     choose = random.Random(seed)
-    held = {row["text"] for row in csv.DictReader(io.StringIO(packed_text(TEST)))}
+    held = {row["text"] for row in csv.DictReader(io.StringIO(read_text(TEST)))}
     found: dict[str, str] = {}
     for intent, lines in patterns.items():
         done = 0
@@ -71,7 +71,7 @@ def phrases(per_intent: int = PER_INTENT, seed: int = SEED) -> list[tuple[str, s
 def content(name: str) -> str:
     """What is in intents_train.csv or intents_test.csv."""
     if name != TRAIN:
-        return packed_text(name)
+        return read_text(name)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["text", "intent"])

@@ -8,8 +8,6 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from edgelstm.runtime.io.atomic_files import read_packed
-
 from . import plots as draw
 from .judge import shown_scheme
 from .schema import Report
@@ -37,7 +35,7 @@ def render(report: Report) -> str:
         undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["marked"] = _marked
-    return environment.from_string(read_packed(PAGE).decode()).render(
+    return environment.from_string(PAGE.read_text(encoding="utf-8")).render(
         report=report,
         subtitle=subtitle(report),
         verdicts=verdicts(report),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -77,11 +76,6 @@ def write_atomic(path: Path | str, content: bytes) -> None:
     """
     with replacing(path) as beside:
         beside.write_bytes(content)
-
-
-def read_packed(path: Path) -> bytes:
-    """A file that comes along with the package, gzipped where it was installed."""
-    return path.read_bytes() if path.exists() else zlib.decompress(Path(f"{path}.gz").read_bytes(), wbits=31)
 
 
 def check_writable(path: Path | str) -> None:

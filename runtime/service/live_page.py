@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, OutputError
 from ..io.addresses import read_secret
-from ..io.atomic_files import read_packed, write_atomic
+from ..io.atomic_files import write_atomic
 from .config import Settings
 from .prometheus import exposition
 from .runner import Runner
@@ -69,7 +69,7 @@ class _Site:
 
     def __init__(self, runners: Sequence[Runner], token: str, local: bool) -> None:
         self.runners, self.token, self.local = runners, token, local
-        self.html = read_packed(PAGE)
+        self.html = PAGE.read_bytes()
         inline = [_hash(self.html, tag) for tag in (b"style", b"script")]
         self.policy = (
             f"default-src 'none'; style-src {inline[0]}; script-src {inline[1]}; connect-src 'self'; img-src data:; "

@@ -1,6 +1,7 @@
 """runtime ◀── converters ◀── edgelstm: read from the sources, so that an import inside a function counts too."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 
 import edgelstm
 
-PACKAGE = Path(edgelstm.__file__).parent
 RUNTIME = Path(edgelstm.runtime.__file__).parent
 SLIM = {"numpy", "click", "tomli", "ai_edge_litert", "tflite_runtime"}
 EXTRAS = {"paho": "mqtt", "serial": "serial"}  # modules of one file each, behind an extra
@@ -62,9 +62,18 @@ def test_converters_never_reach_into_the_trainer():
     assert reached == set()
 
 
-def test_our_own_files_take_less_than_a_megabyte():
-    """What `pip install edgelstm` puts on a Pi's card beside its dependencies; bytecode is Python's own affair."""
-    sizes = [path.stat().st_size for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+def test_run_loads_at_most_600_kb_of_our_sources(tmp_path):
+    """The budget of the device: what `edgelstm run` has in `sys.modules` after scoring a file."""
+    model, data = Path(__file__).parent / "models" / "auto.int8.tflite", Path(__file__).parent / "models" / "stream.csv"
+    code = (
+        "import sys, edgelstm.cli\n"
+        f"sys.argv = ['edgelstm', 'run', {str(model)!r}, {str(data)!r}, '--sink', {str(tmp_path / 'events.jsonl')!r}]\n"
+        "try: edgelstm.cli.main()\n"
+        "except SystemExit: pass\n"
+        "print(*(m.__file__ for n, m in sorted(sys.modules.items()) if n.startswith('edgelstm') and m.__file__))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    files = result.stdout.split("\n")[-2].split()
 
-    assert len(sizes) > 100
-    assert sum(sizes) < 1_000_000
+    assert len(files) > 30
+    assert sum(Path(name).stat().st_size for name in files) <= 600_000
