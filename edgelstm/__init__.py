@@ -4,4 +4,6 @@ Importing this package loads nothing heavy; `edgelstm.runtime` needs NumPy and a
 `edgelstm.converters` and the trainer need the `train` extra.
 """
 
-__version__ = "0.1.0"
+from edgelstm.runtime.version import __version__
+
+__all__ = ["__version__"]

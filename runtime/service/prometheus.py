@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..version import __version__
 from .runner import Runner
 
 
@@ -23,8 +24,6 @@ def exposition(runners: Sequence[Runner]) -> str:
 
 
 def _families(runners: Sequence[Runner]) -> Iterator[_Family]:
-    from edgelstm import __version__
-
     yield _Family("edgelstm_info", "gauge", "Version of edgelstm", [({"version": __version__}, 1.0)])
     yield from _stream_families(runners)
     yield from _sink_families(runners)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..io.addresses import Spec
 from ..io.mqtt import Access, connect, failure
+from ..version import __version__
 from .jsonl import compact
 from .store_and_forward import DeliveryError
 
@@ -164,8 +165,6 @@ def discovery(prefix: str, topics: Topics, model: str, scores: bool) -> tuple[st
 
     Schema: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (2024.11 and later).
     """
-    from edgelstm import __version__
-
     identity = "edgelstm_" + re.sub(r"[^a-zA-Z0-9_-]", "_", topics.base)
     components: dict[str, Any] = {
         "anomaly": {
