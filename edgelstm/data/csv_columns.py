@@ -1,5 +1,6 @@
 """Columns of a CSV file as numbers and times, by the same rules as on the device."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,9 @@ class TimeColumn:
         self.rows += len(cells)
 
     def _read(self, cells: Any) -> Doubles:
-        if cells.dtype.kind in "iuf":
-            return np.asarray([seconds(cell) for cell in cells.to_numpy(np.float64).tolist()])
-        fast = _iso(cells)
-        if fast is not None:
+        if cells.dtype.kind in "iuf" and (fast := _counted(cells.to_numpy(np.float64))) is not None:
+            return fast
+        if (fast := _iso(cells)) is not None:
             return fast
         codes, different = cells.factorize(use_na_sentinel=True)
         if self.month_first is None:
@@ -139,6 +139,14 @@ class TimeColumn:
     def finish(self) -> Doubles:
         """Seconds, (T,)."""
         return np.concatenate(self.blocks)
+
+
+def _counted(numbers: Doubles) -> Doubles | None:
+    """Seconds of numbers that count from 1970; None where one is no time."""
+    try:
+        return np.asarray([number if math.isnan(number) else seconds(number) for number in numbers.tolist()])
+    except ValueError:
+        return None
 
 
 def _iso(cells: Any) -> Doubles | None:

@@ -15,6 +15,7 @@ from .csv_reader import Table
 
 Doubles = npt.NDArray[np.float64]
 FILL = 3  # missing samples in a row that a straight line may bridge
+LONG = 1e9  # samples; a gap counts as no longer than that
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _repair(table: Table) -> Series:
     doubled = rows - len(values) - untimed
     period = _period(table.time)
     step = period or 1.0
-    missing = np.rint(np.diff(time) / step).astype(np.int64) - 1
+    missing = np.rint(np.minimum(np.diff(time), LONG * step) / step).astype(np.int64) - 1
     inserted = int(missing[(missing > 0) & (missing <= FILL)].sum())
     values, time, labels, cuts = _on_grid(values, time, labels, missing, step)
     values, filled = _fill(values, cuts)

@@ -72,7 +72,8 @@ def find_zone(name: str) -> tzinfo:
 
 
 def _offset(seconds: float, place: tzinfo) -> float:
-    shift = place.utcoffset(datetime.fromtimestamp(seconds, timezone.utc).astimezone(place))
+    moment = datetime.fromtimestamp(min(max(seconds, -1e10), 1e11), timezone.utc)  # years 1653 to 5138
+    shift = place.utcoffset(moment.astimezone(place))
     return shift.total_seconds() if shift else 0.0
 
 

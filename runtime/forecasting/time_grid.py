@@ -15,6 +15,7 @@ from ..sources import Columns, Sample, parse_file
 
 Doubles = npt.NDArray[np.float64]
 FILL = 3  # missing samples in a row that a straight line may bridge, as in training
+MOST_EMPTY = 1_000_000  # rows that a grid may have beyond ten for each row read: a wrong time must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,14 @@ def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Do
     [1.0, nan, 3.0]
     """
     order = np.argsort(times, kind="stable")
-    steps = np.rint((times[order] - times[order[0]]) / period).astype(np.int64)
-    if steps[-1] >= 1_000_000 + 10 * len(times):
+    with np.errstate(over="ignore"):  # an infinite number of steps is refused like any other
+        positions = np.rint((times[order] - times[order[0]]) / period)
+    if not positions[-1] < MOST_EMPTY + 10 * len(times):
         raise SeriesError(
-            f"The rows span {steps[-1]} steps of {period:g} s, but there are {len(times)}. "
+            f"The rows span {positions[-1]:.0f} steps of {period:g} s, but there are {len(times)}. "
             "The model was trained on other distances; check the time column."
         )
-    steps, first = np.unique(steps, return_index=True)
+    steps, first = np.unique(positions.astype(np.int64), return_index=True)
     grid = np.full((int(steps[-1]) + 1, values.shape[1]), np.nan)
     grid[steps] = values[order[first]]
     return grid, times[order[0]] + period * np.arange(len(grid))

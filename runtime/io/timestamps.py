@@ -11,13 +11,17 @@ TIME_NAMES = ("time", "timestamp", "datetime", "date", "ts", "time_s", "date_tim
 LABEL_NAMES = (
     "anomaly", "is_anomaly", "label", "labels", "fault", "changepoint", "outlier", "is_outlier", "attack", "normal/attack",
 )  # fmt: skip
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 _FRACTION = re.compile(r"\.(\d+)")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./])(\d{1,2})[./](\d{4})(.*)$")
 _CLOCK = re.compile(r"[ T](\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(.*)$")
 SLASHED = re.compile(r"(?<![\d/])(\d{1,2})/(\d{1,2})/\d{4}")
-_TIME_OF_DAY = re.compile(r"\s*\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?\s*([AaPp][Mm])?\s*$")
-MILLISECONDS = 1e11  # seconds since 1970 stay below it until the year 5138, milliseconds above it since 1973
+_TIME_OF_DAY = re.compile(r"\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?(\s*[AaPp][Mm])?$")
+LONGEST = 64  # characters of a time; a longer cell is none, and is not searched
+UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
+"""Numbers below the first count as the second a second: seconds until the year 5138, milliseconds from 1973 on, and so on."""
+FILETIME_ZERO, FILETIME_LEAST, FILETIME_MOST = 116_444_736_000_000_000, 1.18e17, 1.6e17
+"""Windows counts 100 ns since 1601: the number for 1970, and those for 1974 and 2108; nanoseconds of 1973 and 1974 are lost."""
 
 
 def parse_time(text: str, month_first: bool = False) -> float:
@@ -43,6 +47,8 @@ def parse_time(text: str, month_first: bool = False) -> float:
     (0.0, 12.5, 90000.0)
     """
     stripped = text.strip().strip('"')
+    if len(stripped) > LONGEST:
+        raise ValueError(f"{stripped[:LONGEST]!r} is longer than any time")
     if _NUMBER.match(stripped):
         return seconds(float(stripped))
     moment = datetime.fromisoformat(_iso(stripped, month_first))
@@ -50,14 +56,20 @@ def parse_time(text: str, month_first: bool = False) -> float:
 
 
 def seconds(number: float) -> float:
-    """A number as seconds: too large for seconds since 1970 it counts milli-, micro- or nanoseconds.
+    """A number as seconds: what is too large for seconds since 1970 counts milli-, micro-, nanoseconds or FILETIME.
 
-    >>> seconds(1.7e9), seconds(1.7e12), seconds(1.7e18)
-    (1700000000.0, 1700000000.0, 1700000000.0)
+    Raises:
+        ValueError: If it is too large for any of them.
+
+    >>> seconds(1.7e9), seconds(1.7e12), seconds(1.7e18), seconds(133_444_736_000_000_000)
+    (1700000000.0, 1700000000.0, 1700000000.0, 1700000000.0)
     """
-    while abs(number) > MILLISECONDS:
-        number /= 1000
-    return number
+    if FILETIME_LEAST <= number <= FILETIME_MOST:
+        return (number - FILETIME_ZERO) / 1e7
+    for limit, a_second in UNITS:
+        if abs(number) < limit:
+            return number / a_second
+    raise ValueError(f"{number:g} is too large for a time")
 
 
 def _iso(text: str, month_first: bool) -> str:
@@ -93,7 +105,8 @@ def is_time(text: str) -> bool:
     >>> is_time("2020-03-09 10:14:33"), is_time("3/25/2020 9:15"), is_time("33.5")
     (True, True, False)
     """
-    if _NUMBER.match(text.strip()):
+    text = text.strip()
+    if len(text) > LONGEST or _NUMBER.match(text):
         return False
     try:
         parse_time(text, month_first=bool(month_first([text])))
@@ -108,7 +121,7 @@ def is_time_of_day(text: str) -> bool:
     >>> is_time_of_day("17:24:00"), is_time_of_day("5:24 PM"), is_time_of_day("17")
     (True, True, False)
     """
-    return bool(_TIME_OF_DAY.match(text))
+    return bool(_TIME_OF_DAY.match(text.strip()[: LONGEST + 1]))
 
 
 class DateOrder:

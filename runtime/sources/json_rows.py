@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from typing import Any
 
 from ..errors import SeriesError, ShapeError
+from ..io.timestamps import seconds
 from .column_mapping import Columns, Row, read_time, time_name
 from .csv_cells import number
 
@@ -72,6 +74,7 @@ def _timed(values: list[float], time: Any, name: str) -> Row:
         return Row(values, None, "")
     if isinstance(time, str):
         return Row(values, read_time(time, name), time)
-    if isinstance(time, float) and math.isfinite(time):
-        return Row(values, time, repr(int(time) if time.is_integer() else time))
+    if isinstance(time, float):
+        with suppress(ValueError):
+            return Row(values, seconds(time), repr(int(time) if time.is_integer() else time))
     raise SeriesError(f"{name}: {str(time)[:40]!r} is not a time")
