@@ -81,7 +81,7 @@ lint: .venv/.installed
 .venv-oldest/.installed: $(SOURCES)
 	$(call environment,.venv-oldest,$(PYTHON))
 	rm -rf build
-	$(call install,.venv-oldest,".[train$(comma)test]" "tensorflow==2.18.*" "keras==3.6.*")
+	$(call install,.venv-oldest,".[train$(comma)test]" "tensorflow==2.18.*" "keras==3.12.*")
 	touch $@
 
 # tflite-runtime 2.14, the interpreter of 32-bit Arm, is there for Python 3.8 to 3.11

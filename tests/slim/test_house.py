@@ -1,0 +1,158 @@
+"""House rules that no linter knows: language, size of files, public names, declared imports, installed files."""
+
+import ast
+import importlib
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import edgelstm.runtime
+import pytest
+
+import edgelstm
+
+RUNTIME = Path(edgelstm.runtime.__file__).parent
+TREE = Path(__file__).parents[2]
+PACKAGES = {"edgelstm": "edgelstm", "edgelstm.runtime": "runtime", "edgelstm.converters": "converters"}
+RIDDLES = ("What", "How", "Whether", "Which", "Where", "Who", "Whom", "Whose", "Why")
+FOGGY_NAMES = {"found", "given", "said"}
+# Module name of each distribution that is called differently.
+DISTRIBUTIONS = {
+    "ai_edge_litert": "ai-edge-litert",
+    "tflite_runtime": "tflite-runtime",
+    "tflite_micro": "tflite-micro",
+    "sklearn": "scikit-learn",
+    "paho": "paho-mqtt",
+    "serial": "pyserial",
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    """Python files of the project's own tree below some folders."""
+    return [path for folder in folders for path in sorted((TREE / folder).rglob("*.py"))]
+
+
+OURS = sources("edgelstm", "converters", "runtime", "calibration_data")
+ALL = [*OURS, *sources("tests", "benchmarks", "docs")]
+
+
+def name_of(path: Path) -> str:
+    """Path inside the tree, for the test's name."""
+    return str(path.relative_to(TREE))
+
+
+def documented(tree: ast.Module) -> list[tuple[ast.AST, str]]:
+    """Modules, classes and functions with their docstrings."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    pairs = [(node, ast.get_docstring(node)) for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [(node, text) for node, text in pairs if text]
+
+
+def public_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    """Functions of a module and methods of its classes without a leading underscore."""
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]
+    return [
+        node
+        for body in bodies
+        for node in body
+        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not is_command(node)
+    ]
+
+
+def is_command(function: ast.FunctionDef) -> bool:
+    """Tell a click command, whose parameters are explained by its options."""
+    return any("click" in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def parameters(function: ast.FunctionDef) -> list[str]:
+    """Names of a function's parameters but `self` and `cls`."""
+    arguments = function.args
+    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return [name for name in names if name not in ("self", "cls")]
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_no_docstring_opens_with_a_question(path):
+    opening = [text.split()[0].strip(".,:`") for _, text in documented(ast.parse(path.read_text(encoding="utf-8")))]
+
+    assert not set(opening) & set(RIDDLES)
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_files_have_at_most_300_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", OURS, ids=name_of)
+def test_public_functions_with_two_parameters_explain_them(path):
+    lacking = [
+        function.name
+        for function in public_functions(ast.parse(path.read_text(encoding="utf-8")))
+        if len(parameters(function)) >= 2 and "Args:" not in (ast.get_docstring(function) or "")
+    ]
+
+    assert lacking == []
+
+
+@pytest.mark.parametrize("path", OURS, ids=name_of)
+def test_variables_are_named_after_what_they_hold(path):
+    names = {
+        node.id
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+    assert not names & FOGGY_NAMES
+
+
+@pytest.mark.parametrize("package", ["edgelstm", "edgelstm.runtime", "edgelstm.converters"])
+def test_every_public_name_can_be_imported(package):
+    if package == "edgelstm.converters":
+        pytest.importorskip("tensorflow", reason="needs the train extra")
+    module = importlib.import_module(package)
+
+    assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), name))
+    assert all(getattr(module, name) is not None for name in module.__all__)
+
+
+def requirement_names() -> set[str]:
+    """Distributions that pyproject.toml declares, extras included."""
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in metadata.requires("edgelstm") or []}
+
+
+def test_every_import_is_declared():
+    own = {"edgelstm", "calibration_data", "converters", "runtime"}
+    third = {
+        name.split(".")[0]
+        for path in OURS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom) and not node.level and node.module
+            else []
+        )
+        if name.split(".")[0] not in sys.stdlib_module_names | own
+    }
+
+    assert {DISTRIBUTIONS.get(name, name) for name in third} <= requirement_names()
+
+
+def test_the_wheel_holds_every_file_of_the_tree_and_no_other():
+    installed = {str(path) for path in metadata.files("edgelstm") or []}
+    if "edgelstm/runtime/detector.py" not in installed:
+        pytest.skip("an editable install has no files of its own")
+    homes = {"edgelstm": "edgelstm", "converters": "edgelstm/converters", "runtime": "edgelstm/runtime"}
+    homes["calibration_data"] = "edgelstm/calibration_data"
+    endings = {".py", ".html", ".j2", ".typed"}
+    tree = {
+        f"{home}/{path.relative_to(TREE / folder).as_posix()}"
+        for folder, home in homes.items()
+        for path in (TREE / folder).rglob("*")
+        if path.suffix in endings
+    } | {f"edgelstm/calibration_data/{name}" for name in ("intents_grammar.txt", "intents_test.csv")}
+    packaged = {name for name in installed if name.startswith("edgelstm/") and not name.endswith(".pyc")}
+
+    assert packaged == tree
