@@ -103,7 +103,7 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
         "seed": seed, "validation_mae": trained.history["kept_val_loss"][0], "normalize": recipe.normalize,
         "lookback": metadata.window, "epochs": len(trained.history["loss"]), "linear_validation_mae": trained.history["linear_val_loss"][0],
         "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
-        "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.proof.error,
+        "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.validation.error,
     }  # fmt: skip
     record["keras"] = judged(predict(trained.model, given), given, recipe, case, values, True)
     daily = given.take(np.arange(len(given)).reshape(-1, case.targets)[:: case.day].ravel())

@@ -6,6 +6,6 @@ conversions = convert("pump.keras", windows, held, schemes=("int8",))
 
 from .convert import convert
 from .pipeline import SCHEMES, Conversion
-from .validation.report import Proof, RepresentativeCheck, check_representative
+from .validation.report import RepresentativeCheck, Validation, check_representative
 
-__all__ = ["SCHEMES", "Conversion", "Proof", "RepresentativeCheck", "check_representative", "convert"]
+__all__ = ["SCHEMES", "Conversion", "RepresentativeCheck", "Validation", "check_representative", "convert"]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
 from .pipeline import SCHEMES, Conversion
-from .validation.report import Proof
+from .validation.report import Validation
 from .validation.tflite_micro import check_target
 
 Array = npt.NDArray[Any]
@@ -44,13 +44,13 @@ def convert(
     Args:
         model: A `.keras` file, or a Keras model in memory.
         windows: Representative windows as the model eats them, (N, ...); a tuple for several inputs.
-        held: Later windows of the same shapes, for the proof.
+        held: Later windows of the same shapes, for the validation.
         schemes: Any of float32, float16, dynamic, int8, int16x8.
         lookback: Rows for a model with an open time axis.
         starts: For the streaming form: `windows` are single rows (N, 1, F) then, and a sequence begins at each of these;
             `held` is one sequence. None converts the windowed form.
         io: Input and output type of int8 and int16x8 models: int8 for integers, float32, or auto: int16 for an int8
-            model with a straight path from an input to an output, which then has 16 bits, and else as int8.
+            model with a linear skip path from an input to an output, which then has 16 bits, and else as int8.
         allow_drop: Accept errors above the limits.
         target: `x86` proves the models in the form that they have there, see `runtime/inference/x86/lstm_unrolling.py`; `micro` in tflite-micro.
         search: Also make models whose layers differ in precision, and refuse none for its error.
@@ -87,10 +87,10 @@ def convert(
             "search": search,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        proofs = _run(folder, tell) if apart else _here(folder, job, inputs, later)
+        validations = _run(folder, tell) if apart else _here(folder, job, inputs, later)
         return {
-            name: Conversion((folder / f"{number}.tflite").read_bytes(), Proof(**record))
-            for number, (name, record) in enumerate(proofs.items())
+            name: Conversion((folder / f"{number}.tflite").read_bytes(), Validation(**record))
+            for number, (name, record) in enumerate(validations.items())
         }
 
 
@@ -98,8 +98,8 @@ def _here(folder: Path, job: dict[str, Any], windows: tuple[Array, ...], held: t
     from .worker import work
 
     with contextlib.redirect_stdout(io_module.StringIO()):  # the worker tells its steps there
-        proofs: dict[str, Any] = work(folder, job, windows, held)["proofs"]
-    return proofs
+        validations: dict[str, Any] = work(folder, job, windows, held)["validations"]
+    return validations
 
 
 def _clean(part: Array) -> Array:
@@ -146,8 +146,8 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
         outcome: dict[str, Any] = json.loads(result.read_text())
         if "error" in outcome:
             raise ConversionError(outcome["error"])
-        proofs: dict[str, Any] = outcome["proofs"]
-        return proofs
+        validations: dict[str, Any] = outcome["validations"]
+        return validations
     raise ConversionError(_crash(code, (folder / "log.txt").read_text(errors="replace")))
 
 

@@ -25,7 +25,7 @@ NAMES: dict[int, str] = {code: name for name, code in OPS.items()}
 
 @dataclass(frozen=True)
 class Quantization:
-    """How integers stand for real values: real = (integer - zero_point) * scale."""
+    """Affine map from integers to real values: real = (integer - zero_point) * scale."""
 
     scale: tuple[float, ...]
     """Step; one value, or one a channel along `axis`."""
@@ -99,7 +99,7 @@ class Graph:
     def add_tensor(
         self, shape: Any, kind: int, values: Array | None = None, quantization: Quantization | None = None
     ) -> int:
-        """Append a tensor, with constant values if given; returns its index."""
+        """Append a tensor, with constant values unless None; returns its index."""
         tensor = schema.TensorT()
         tensor.shape, tensor.type, tensor.name = np.asarray(shape, np.int32), kind, b""
         tensor.buffer = 0
@@ -159,7 +159,7 @@ class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
         self.written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, values: Array) -> int:  # noqa: N802
-        """Where a vector with these values lies."""
+        """Offset of a vector with these values; equal vectors share one."""
         key = (values.dtype.str, values.tobytes())
         if key not in self.written:
             self.written[key] = super().CreateNumpyVector(values)

@@ -9,7 +9,7 @@ from .flatbuffer import FLOAT16, FLOAT32, Graph
 from .quantization.calibrator import Observations
 from .quantization.op_rules import LSTM
 from .quantization.quantizer import quantize
-from .quantization.scheme import Plan
+from .quantization.scheme import QuantizationScheme
 
 MOST_LAYERS = 6  # the heaviest are tried one by one: at most 6 + 4 models a base
 NAMES = {LSTM: "LSTM", "FULLY_CONNECTED": "dense"}
@@ -29,7 +29,7 @@ def mixtures(
         seen: Its observed ranges.
         io: Input and output type of int8 models.
         whole: Conversions that are there already, for the best way to choose ranges.
-        finish: Proves a flatbuffer, see `schemes`.
+        finish: Validates a flatbuffer, see `pipeline`.
 
     Returns:
         Conversions by a name that says which layers were lifted.
@@ -40,16 +40,18 @@ def mixtures(
 
     def lift(base: str, chosen: tuple[str, ...]) -> Any:
         depth, gain = BASES[base]
-        ranges = whole["int8"].proof.ranges if base == "int8" else "minmax"
+        ranges = whole["int8"].validation.ranges if base == "int8" else "minmax"
         numbers = tuple(layers[name] for name in chosen)
-        mixed = quantize(content, seen, Plan(depth, ranges, io if base == "int8" else "float32", lifted=numbers))
+        mixed = quantize(
+            content, seen, QuantizationScheme(depth, ranges, io if base == "int8" else "float32", lifted=numbers)
+        )
         mixed = half_weights(mixed) if base == "dynamic" else mixed
         return finish(base, mixed, f"mixed ({' and '.join(chosen)} with {gain})", ranges if base == "int8" else "")
 
     made: dict[str, Any] = {}
     for base in BASES:
         single = {(layer,): lift(base, (layer,)) for layer in layers}
-        order = tuple(layer for (layer,) in sorted(single, key=lambda chosen: single[chosen].proof.error))
+        order = tuple(layer for (layer,) in sorted(single, key=lambda chosen: single[chosen].validation.error))
         together = {order[:count]: lift(base, order[:count]) for count in range(2, len(order))}
         made |= {f"{base}, {' and '.join(c)} with {BASES[base][1]}": m for c, m in (single | together).items()}
     return made
@@ -57,7 +59,7 @@ def mixtures(
 
 def heavy_layers(graph: Graph) -> dict[str, int]:
     """Operator numbers of the heaviest layers by a name such as `LSTM 2`, in the order of execution."""
-    found: dict[str, tuple[int, int]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     counts = dict.fromkeys(NAMES, 0)
     for number, operator in enumerate(graph.operators):
         kind = graph.name_of(operator)
@@ -65,9 +67,9 @@ def heavy_layers(graph: Graph) -> dict[str, int]:
         if any(part is not None for part in weights):
             counts[kind] += 1
             size = sum(part.size for part in weights if part is not None)
-            found[f"{NAMES[kind]} {counts[kind]}"] = (number, size)
-    heaviest = sorted(found, key=lambda name: -found[name][1])[:MOST_LAYERS]
-    return {name: number for name, (number, _) in found.items() if name in heaviest}
+            sizes[f"{NAMES[kind]} {counts[kind]}"] = (number, size)
+    heaviest = sorted(sizes, key=lambda name: -sizes[name][1])[:MOST_LAYERS]
+    return {name: number for name, (number, _) in sizes.items() if name in heaviest}
 
 
 def half_weights(content: bytes) -> bytes:

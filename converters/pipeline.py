@@ -1,4 +1,4 @@
-"""From a float flatbuffer to every scheme, each with its proof; the best of several quantization plans is kept."""
+"""From a float flatbuffer to every scheme, each with its validation; the best of several quantization plans is kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ from .mixed_precision import half_weights, mixtures
 from .quantization.calibrator import METHODS, Observations, observe, run
 from .quantization.op_rules import LSTM
 from .quantization.quantizer import quantize
-from .quantization.scheme import Plan
+from .quantization.scheme import QuantizationScheme
 from .validation.op_support import missing
 from .validation.report import (  # fmt: skip
     FLOAT_LIMIT,
     INT8_LIMIT,
     STRETCH,
-    Proof,
+    Validation,
     channel_errors,
     lowering_limit,
     relative_largest,
     relative_rms,
     spread,
 )
-from .validation.tflite_micro import prove
+from .validation.tflite_micro import validate
 
 Array = npt.NDArray[Any]
 Windows = tuple[Array, ...]
@@ -46,7 +46,7 @@ class Conversion:
 
     flatbuffer: bytes
     """The file's content, without metadata."""
-    proof: Proof
+    validation: Validation
     """What it costs."""
 
 
@@ -59,7 +59,7 @@ class Job:
     windows: Windows
     """Representative windows, (N, ...) an input."""
     held: Windows
-    """Later windows, for the proof."""
+    """Later windows, for the validation."""
     keras_outputs: Windows
     """Keras' outputs on the held-back windows."""
     parameters: int
@@ -73,9 +73,9 @@ class Job:
     starts: tuple[int, ...] | None = None
     """Of a streaming model, the representative rows at which a sequence begins; the held-back rows are one sequence."""
     history: float = 0.0
-    """See `Proof`."""
+    """See `Validation`."""
     warmup: int = 0
-    """See `Proof`."""
+    """See `Validation`."""
     written_out: bytes = b""
     """Float flatbuffer with its recurrent layers step by step, for int16x8."""
 
@@ -115,7 +115,7 @@ def convert_all(
         results[scheme] = _MAKERS[scheme](context)
         if job.target == "micro" and (scheme != "float32" or len(schemes) == 1):
             results[scheme] = _on_micro(results[scheme], job)
-        _refuse(results[scheme].proof, job.allow_drop or search)
+        _refuse(results[scheme].validation, job.allow_drop or search)
         if scheme != "float32":
             results[scheme] = context.stretched(results[scheme])
     if search:
@@ -125,16 +125,16 @@ def convert_all(
 
 def _on_micro(conversion: Conversion, job: Job) -> Conversion:
     """The same, seen to run on tflite-micro with LiteRT's outputs."""
-    seen = prove(conversion.flatbuffer, job.held, job.streaming)
+    seen = validate(conversion.flatbuffer, job.held, job.streaming)
     if not seen.difference <= INT8_LIMIT and not job.allow_drop:
         raise ConversionError(
             f"tflite-micro's outputs differ from LiteRT's by {seen.difference:.1%} of the output's deviation (RMS); the limit "
             f"is {INT8_LIMIT:.0%}. Use --scheme float32, or accept it with --allow-drop."
         )
-    proof = replace(
-        conversion.proof, arena=seen.arena, micro_error=seen.difference, micro_largest=seen.largest
+    validation = replace(
+        conversion.validation, arena=seen.arena, micro_error=seen.difference, micro_largest=seen.largest
     )  # fmt: skip
-    return replace(conversion, proof=proof)
+    return replace(conversion, validation=validation)
 
 
 @dataclass
@@ -161,7 +161,7 @@ class _Context:
         larger, exact = self.larger
         outputs = run(conversion.flatbuffer, larger, self.job.streaming, self.job.target)
         error = max(relative_rms(ours, theirs) for ours, theirs in zip(outputs, exact, strict=True))
-        return replace(conversion, proof=replace(conversion.proof, stretched=error))
+        return replace(conversion, validation=replace(conversion.validation, stretched=error))
 
     def finish(self, scheme: str, flatbuffer: bytes, depth: str = "", ranges: str = "") -> Conversion:
         model, graph = TFLiteModel(flatbuffer, target=self.job.target), Graph.parse(flatbuffer)
@@ -176,7 +176,7 @@ class _Context:
         ]
         return Conversion(
             flatbuffer,
-            Proof(
+            Validation(
                 scheme=scheme,
                 size=len(flatbuffer),
                 parameters=self.job.parameters,
@@ -197,7 +197,7 @@ class _Context:
         )
 
     def _stream(self, pairs: list[tuple[Array, Array]]) -> dict[str, Any]:
-        """What a proof says of a streaming model."""
+        """What a validation says of a streaming model."""
         if not self.job.streaming:
             return {}
         steps = len(self.job.held[0])
@@ -229,11 +229,11 @@ def _clipped(model: TFLiteModel, held: Windows) -> float:
     return max(shares)
 
 
-def _refuse(proof: Proof, allow_drop: bool) -> None:
-    if allow_drop or proof.error <= INT8_LIMIT:
+def _refuse(validation: Validation, allow_drop: bool) -> None:
+    if allow_drop or validation.error <= INT8_LIMIT:
         return
     raise ConversionError(
-        f"Scheme {proof.scheme} differs from float by {proof.error:.1%} of the output's deviation (RMS); the limit is "
+        f"Scheme {validation.scheme} differs from float by {validation.error:.1%} of the output's deviation (RMS); the limit is "
         f"{INT8_LIMIT:.0%}. Give more representative windows, try --scheme dynamic, or accept it with --allow-drop."
     )
 
@@ -247,21 +247,21 @@ def _float16(context: _Context) -> Conversion:
 
 
 def _dynamic(context: _Context) -> Conversion:
-    plan = Plan("hybrid", "minmax", "float32")
-    return context.finish("dynamic", quantize(context.content, context.observations, plan), plan.depth)
+    scheme = QuantizationScheme("hybrid", "minmax", "float32")
+    return context.finish("dynamic", quantize(context.content, context.observations, scheme), scheme.depth)
 
 
 def _int8(context: _Context) -> Conversion:
-    """The best plan: all-integer where that is accurate enough, else the most accurate mixture."""
+    """The best scheme: all-integer where that is accurate enough, else the most accurate mixture."""
     full = _best(context, "full")
-    if full.proof.error <= GOOD_ENOUGH:
+    if full.validation.error <= GOOD_ENOUGH:
         return full
     # tflite-micro has no op with float values and int8 weights
     mixed = [
         _best(context, depth) for depth in ("weights", "hybrid") if context.job.target != "micro" or depth != "hybrid"
     ]
-    best = min([full, *mixed], key=lambda conversion: conversion.proof.error)
-    return full if full.proof.error <= PREFERENCE * best.proof.error else best
+    best = min([full, *mixed], key=lambda conversion: conversion.validation.error)
+    return full if full.validation.error <= PREFERENCE * best.validation.error else best
 
 
 def _int16x8(context: _Context) -> Conversion:
@@ -271,17 +271,17 @@ def _int16x8(context: _Context) -> Conversion:
         raise ConversionError(
             "Scheme int16x8 has no streaming form: the op that keeps its state has no 16-bit kernel. Use int8 or dynamic."
         )
-    plan = Plan("full", "headroom", context.job.io, wide=True)
-    flatbuffer = quantize(content, observe(content, context.job.windows), plan)
-    return context.finish("int16x8", flatbuffer, plan.depth, plan.method)
+    scheme = QuantizationScheme("full", "headroom", context.job.io, wide=True)
+    flatbuffer = quantize(content, observe(content, context.job.windows), scheme)
+    return context.finish("int16x8", flatbuffer, scheme.depth, scheme.method)
 
 
 def _best(context: _Context, depth: str) -> Conversion:
     tried = []
     for method in METHODS:
-        plan = Plan(depth, method, context.job.io, context.job.target != "micro")
-        tried.append(context.finish("int8", quantize(context.content, context.observations, plan), depth, method))
-    return min(tried, key=lambda conversion: conversion.proof.error)
+        scheme = QuantizationScheme(depth, method, context.job.io, context.job.target != "micro")
+        tried.append(context.finish("int8", quantize(context.content, context.observations, scheme), depth, method))
+    return min(tried, key=lambda conversion: conversion.validation.error)
 
 
 _MAKERS = {"float32": _float32, "float16": _float16, "dynamic": _dynamic, "int8": _int8, "int16x8": _int16x8}

@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
 
 
 def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
-    """Convert a folder's model; its schemes are written there, the proofs returned."""
+    """Convert a folder's model; its schemes are written there, the validations returned."""
     _tell("loading TensorFlow")
     import keras
 
@@ -49,7 +49,7 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
     results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell, job["search"])
     for number, conversion in enumerate(results.values()):
         (folder / f"{number}.tflite").write_bytes(conversion.flatbuffer)
-    return {"proofs": {scheme: conversion.proof.record() for scheme, conversion in results.items()}}
+    return {"validations": {scheme: conversion.validation.record() for scheme, conversion in results.items()}}
 
 
 def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:

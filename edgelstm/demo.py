@@ -53,7 +53,7 @@ class Demo:
     int8: Evaluation
     """The int8 TFLite model on the same rows."""
     converted: Converted
-    """The conversion with its proof."""
+    """The conversion with its validation."""
     alarms: tuple[Alarm, ...]
     """The int8 model's alarms, in order."""
     missed: tuple[str, ...]
@@ -74,7 +74,7 @@ class Demo:
         return {
             "keras": self.keras.record(),
             "int8": self.int8.record(),
-            "conversion": self.converted.conversion.proof.record(),
+            "conversion": self.converted.conversion.validation.record(),
             "alarms": [asdict(alarm) for alarm in self.alarms],
             "missed": list(self.missed),
             "faults": self.faults,

@@ -57,9 +57,9 @@ def in_float32(model: Any) -> Any:
     """
     if all(layer.dtype_policy.name == "float32" for layer in model._flatten_layers()):
         return model
-    twin = model.__class__.from_config(_single(model.get_config()))
-    twin.set_weights([np.asarray(weight).astype(np.float32) for weight in model.get_weights()])
-    return twin
+    copy = model.__class__.from_config(_single(model.get_config()))
+    copy.set_weights([np.asarray(weight).astype(np.float32) for weight in model.get_weights()])
+    return copy
 
 
 def _single(part: Any) -> Any:

@@ -18,7 +18,7 @@ from ..validation.report import INT8_LIMIT, relative_rms, spread
 from .rnn_tracing import is_fused
 
 Array = npt.NDArray[Any]
-STEPS = 10_000  # consecutive samples of a proof
+STEPS = 10_000  # consecutive samples of a validation
 RESTARTS = 16  # fresh streams that the warm-up is found with
 COMPARED = 128  # windows that the streamed form is compared with
 
@@ -148,9 +148,9 @@ def over_rows(model: Any, rows: int, stateful: bool = False) -> Any:
         rows: Length of its time axis.
         stateful: Whether Keras itself keeps the states from call to call; batch 1 then.
     """
-    twin = model.__class__.from_config(_resized(model.get_config(), rows, stateful))
-    twin.set_weights(model.get_weights())
-    return twin
+    copy = model.__class__.from_config(_resized(model.get_config(), rows, stateful))
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _resized(part: Any, rows: int, stateful: bool) -> Any:
@@ -173,13 +173,13 @@ def keras_stream(model: Any, rows: Array) -> tuple[Array, ...]:
     """Keras' own outputs over consecutive rows (N, 1, F), the states kept; (N, ...) an output."""
     import tensorflow as tf
 
-    twin = over_rows(model, 1, stateful=True)
-    shapes = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in twin.outputs]
+    copy = over_rows(model, 1, stateful=True)
+    shapes = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in copy.outputs]
 
     def play(rows: Any) -> Any:
         # one row after the other: the states are variables of the model
         return tf.map_fn(
-            lambda row: keras.tree.flatten(twin(row[None], training=False)),
+            lambda row: keras.tree.flatten(copy(row[None], training=False)),
             rows, parallel_iterations=1, fn_output_signature=shapes,
         )  # fmt: skip
 

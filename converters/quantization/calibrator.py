@@ -1,4 +1,4 @@
-"""What the float model's tensors hold on representative windows, and the ranges chosen from that."""
+"""Calibration: values of the float model's tensors on representative windows, and the ranges chosen from them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +84,7 @@ def observe(
 
 
 def _sequences(inputs: Floats, starts: tuple[int, ...] | None) -> list[Floats]:
-    """What an LSTM saw, as sequences (N, T, F) that each begin with a zero state."""
+    """The inputs of an LSTM as sequences (N, T, F) that each begin with a zero state."""
     if starts is None:
         return [inputs]
     cuts = [start for start in starts if 0 < start < len(inputs)]
@@ -92,11 +92,11 @@ def _sequences(inputs: Floats, starts: tuple[int, ...] | None) -> list[Floats]:
 
 
 def _preserving(content: bytes) -> Any:
-    found = backend("ai_edge_litert")
-    interpreter = found.interpreter(
+    litert = backend("ai_edge_litert")
+    interpreter = litert.interpreter(
         model_content=content,
         experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=found.plain_kernels,
+        experimental_op_resolver_type=litert.plain_kernels,
     )
     interpreter.allocate_tensors()
     return interpreter
@@ -104,21 +104,21 @@ def _preserving(content: bytes) -> Any:
 
 def _activations(graph: Graph) -> list[int]:
     made = {int(index) for operator in graph.operators for index in operator.outputs}
-    given = {int(index) for index in graph.sub.inputs}
+    entries = {int(index) for index in graph.sub.inputs}
     tensors = graph.tensors
-    return sorted(index for index in made | given if tensors[index].type == FLOAT32 and not tensors[index].isVariable)
+    return sorted(index for index in made | entries if tensors[index].type == FLOAT32 and not tensors[index].isVariable)
 
 
 def _initial_states(graph: Graph, seen: dict[int, Floats]) -> dict[int, Floats]:
-    """What the states begin with, (N, U) or (1, U), by state tensor; those that begin at 0 are left out."""
-    found = {}
+    """Initial states, (N, U) or (1, U), by state tensor; those that begin at 0 are left out."""
+    initial = {}
     for operator in graph.operators:
         target = int(operator.outputs[0])
         if graph.tensors[target].isVariable:
             source = int(operator.inputs[0])
             constant = graph.constant(source)
-            found[target] = seen[source] if constant is None else constant
-    return found
+            initial[target] = seen[source] if constant is None else constant
+    return initial
 
 
 def largest_cell(
@@ -138,7 +138,7 @@ def largest_cell(
     recurrent = np.concatenate([np.asarray(part) for part in parts[5:9]]).T
     bias = np.concatenate([np.asarray(part) for part in parts[12:16]])
     zeros = np.zeros((len(inputs), recurrent.shape[0]), np.float32)
-    hidden, cell = (zeros if given is None else zeros + given for given in (hidden, cell))
+    hidden, cell = (zeros if state is None else zeros + state for state in (hidden, cell))
     largest = float(np.abs(cell).max())
     for step in range(inputs.shape[1]):
         # TFLite's gate order: input, forget, cell, output

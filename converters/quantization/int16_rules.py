@@ -1,4 +1,4 @@
-"""Rules for the straight path: 16 bits on it, from the input to the output, see `straight`."""
+"""Rules for the linear skip path: 16 bits on it, from the input to the output, see `on_skip_path`."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ..flatbuffer import INT8, INT16, INT64, Quantization
 from .linear_path import REACH
 from .params import halves, to_integers, wide
-from .quantized_graph import Twins
+from .quantized_graph import QuantizedGraph
 
 
-def dense(t: Twins, operator: Any) -> bool:
+def dense(t: QuantizedGraph, operator: Any) -> bool:
     """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits.
 
     As a convolution over single rows: FULLY_CONNECTED rounds 16-bit outputs another way in tflite-runtime 2.14.
@@ -21,14 +21,14 @@ def dense(t: Twins, operator: Any) -> bool:
     channels, width = weights.shape
     shape = t.graph.tensors[source].shape
     rows = int(np.prod(shape)) // width
-    twin, given = t.twins[source]
-    flat = t.reshaped(twin, [1, rows, 1, width], given, kind=INT16)
+    integer, source_scale = t.quantized[source]
+    flat = t.reshaped(integer, [1, rows, 1, width], source_scale, kind=INT16)
     bias = t.bias_values(operator.inputs, channels)
     made = t.parameters(output)
     parts = []
     for values, kernel in halves(weights.reshape(channels, 1, 1, width)):
         index = t.graph.add_tensor(values.shape, INT8, values, kernel)
-        offsets, bias = t.bias(bias, given.scale[0], kernel, INT64), np.zeros_like(bias)  # once is enough
+        offsets, bias = t.bias(bias, source_scale.scale[0], kernel, INT64), np.zeros_like(bias)  # once is enough
         product = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
         t.done.append(t.graph.operator("CONV_2D", [flat, index, offsets], [product], 3, pointwise()))
         parts.append(product)
@@ -38,35 +38,35 @@ def dense(t: Twins, operator: Any) -> bool:
     return True
 
 
-def add(t: Twins, operator: Any) -> bool:
+def add(t: QuantizedGraph, operator: Any) -> bool:
     """A sum in 16 bits."""
     output = int(operator.outputs[0])
-    inputs = [_broad(t, int(index)) for index in operator.inputs]
-    made = t.new_twin(output, t.parameters(output))
+    inputs = [_in_int16(t, int(index)) for index in operator.inputs]
+    made = t.new_quantized(output, t.parameters(output))
     t.done.append(t.graph.operator("ADD", inputs, [made], 2, _addition()))
     return True
 
 
-def _broad(t: Twins, index: int) -> int:
-    """A tensor in 16 bits, beside the straight path."""
-    if index in t.straight:
-        return t.twins[index][0]
+def _in_int16(t: QuantizedGraph, index: int) -> int:
+    """A tensor in 16 bits, beside the linear skip path."""
+    if index in t.skip_path:
+        return t.quantized[index][0]
     constant = t.graph.constant(index)
     if constant is not None:
         quantization = wide(float(constant.min()), float(constant.max()))
         return t.graph.add_tensor(constant.shape, INT16, to_integers(constant, quantization, INT16), quantization)
-    if index in t.twins:
+    if index in t.quantized:
         # by way of floats: tflite-runtime 2.14 has no kernel from 8 to 16 bits. A power of two between the scales
         # makes the result exact, so the same everywhere
-        given = t.twins[index][1]
+        source_scale = t.quantized[index][1]
         t.as_float(index)
-        quantization = Quantization((given.scale[0] / 128,))
+        quantization = Quantization((source_scale.scale[0] / 128,))
     else:
         low, high = t.seen.range(index, "minmax")
         quantization = wide(REACH * low, REACH * high)
-    twin = t.graph.add_tensor(t.graph.tensors[index].shape, INT16, None, quantization)
-    t.done.append(t.graph.operator("QUANTIZE", [index], [twin], 2))
-    return twin
+    integer = t.graph.add_tensor(t.graph.tensors[index].shape, INT16, None, quantization)
+    t.done.append(t.graph.operator("QUANTIZE", [index], [integer], 2))
+    return integer
 
 
 def pointwise(activation: int = schema.ActivationFunctionType.NONE) -> Any:

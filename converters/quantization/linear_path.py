@@ -1,4 +1,4 @@
-"""The straight path of a forecaster: a linear map of the window that leads past the recurrent layers to the output.
+"""The linear skip path of a forecaster: a linear map of the window that leads past the recurrent layers to the output.
 
 It carries most of the forecast and, unlike a recurrent layer, goes on beyond the range that training saw. In 8 bits it would
 be clipped there, and its rounding would be of the size of the errors that a detector looks at; in 16 bits it is neither.
@@ -14,7 +14,7 @@ MOVED = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE", "SLICE", "TRANSPO
 REACH = 16.0  # how many times further than the representative values the path's 16 bits reach
 
 
-def straight_path(graph: Graph) -> frozenset[int]:
+def linear_skip_path(graph: Graph) -> frozenset[int]:
     """Float tensors on dense layers' ways from an input to an output, past everything that is not linear.
 
     Args:
@@ -48,14 +48,14 @@ def _plain(operator: Any) -> bool:
 
 def _spread(graph: Graph, start: Any, forward: bool) -> set[int]:
     """Float tensors that moving and adding lead to, or that they came from."""
-    found = {index for index in start if graph.tensors[index].type == FLOAT32}
+    reached = {index for index in start if graph.tensors[index].type == FLOAT32}
     for operator in graph.operators if forward else reversed(graph.operators):
         name = graph.name_of(operator)
         if name not in MOVED and not (name == "ADD" and _plain(operator)):
             continue
-        given = [int(index) for index in operator.inputs if index >= 0]
+        sources = [int(index) for index in operator.inputs if index >= 0]
         made = [int(index) for index in operator.outputs]
-        ends, others = (given, made) if forward else (made, given)
-        if any(index in found for index in ends):
-            found.update(i for i in others if graph.tensors[i].type == FLOAT32 and graph.constant(i) is None)
-    return found
+        ends, others = (sources, made) if forward else (made, sources)
+        if any(index in reached for index in ends):
+            reached.update(i for i in others if graph.tensors[i].type == FLOAT32 and graph.constant(i) is None)
+    return reached

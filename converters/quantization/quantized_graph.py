@@ -1,4 +1,4 @@
-"""Integer twins of a float graph's tensors, and the ops that lead from one to the other."""
+"""Quantized tensors of a float graph, and the ops that convert between the two."""
 
 from typing import Any
 
@@ -7,52 +7,52 @@ import numpy.typing as npt
 
 from ..flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
 from .calibrator import Observations
-from .linear_path import REACH, straight_path
+from .linear_path import REACH, linear_skip_path
 from .params import asymmetric, symmetric, to_integers, wide
-from .scheme import Plan
+from .scheme import QuantizationScheme
 
 UNIT = Quantization((1 / 32768,))  # 16 bits within -1 and 1
 BIAS_LIMIT = 1 << 30  # an int32 accumulator keeps half its range for the products
 
 
-class Twins:
-    """The graph under work: each float tensor gets an integer twin when somebody asks for it.
+class QuantizedGraph:
+    """A graph while it is quantized: each float tensor gets a quantized tensor when a rule asks for it.
 
     Rules append their operators to `done`, in execution order.
     """
 
-    def __init__(self, graph: Graph, observations: Observations, plan: Plan) -> None:
-        self.graph, self.seen, self.plan = graph, observations, plan
-        self.twins: dict[int, tuple[int, Quantization]] = {}
+    def __init__(self, graph: Graph, observations: Observations, scheme: QuantizationScheme) -> None:
+        self.graph, self.seen, self.scheme = graph, observations, scheme
+        self.quantized: dict[int, tuple[int, Quantization]] = {}
         self.floats: set[int] = {int(index) for index in graph.sub.inputs}
         self.done: list[Any] = []
         self.states: dict[int, int] = {}
-        self.rows = _loop_rows(graph)
-        self.kind = INT16 if plan.wide else INT8
-        self.straight = straight_path(graph) if plan.io == "auto" and not plan.wide else frozenset()
+        self.loop_rows = _loop_rows(graph)
+        self.kind = INT16 if scheme.wide else INT8
+        self.skip_path = linear_skip_path(graph) if scheme.io == "auto" and not scheme.wide else frozenset()
         self.narrowed: dict[int, tuple[int, Quantization]] = {}
 
     def parameters(self, index: int) -> Quantization:
-        """Parameters of a float tensor in integers, by the plan's method."""
-        if index in self.straight:
+        """Parameters of a float tensor in integers, by the scheme's method."""
+        if index in self.skip_path:
             low, high = self.seen.range(index, "minmax")
             return wide(REACH * low, REACH * high)
-        return self.fit(*self.seen.range(index, self.plan.method))
+        return self.fit(*self.seen.range(index, self.scheme.method))
 
     def fit(self, low: float, high: float) -> Quantization:
-        """Parameters for a range in the plan's width."""
-        return wide(low, high) if self.plan.wide else asymmetric(low, high)
+        """Parameters for a range in the scheme's width."""
+        return wide(low, high) if self.scheme.wide else asymmetric(low, high)
 
-    def new_twin(self, index: int, quantization: Quantization) -> int:
+    def new_quantized(self, index: int, quantization: Quantization) -> int:
         """An integer tensor that stands for a float activation, to be filled by the caller's operator."""
-        kind = INT16 if index in self.straight else self.kind
-        twin = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
-        self.twins[index] = (twin, quantization)
-        return twin
+        kind = INT16 if index in self.skip_path else self.kind
+        integer = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
+        self.quantized[index] = (integer, quantization)
+        return integer
 
     def integer(self, index: int, wanted: Quantization | None = None) -> tuple[int, Quantization]:
-        """The integer twin of a float tensor, made when it is not there; requantized when another scale is wanted."""
-        if index not in self.twins:
+        """The quantized tensor of a float tensor, made on first use; requantized for another scale."""
+        if index not in self.quantized:
             constant = self.graph.constant(index)
             if constant is not None:
                 quantization = wanted or self.fit(min(0.0, float(constant.min())), max(0.0, float(constant.max())))
@@ -60,46 +60,46 @@ class Twins:
                     # zeros; a large step would drown what they are added to
                     quantization = UNIT
                 values = to_integers(constant, quantization, self.kind)
-                twin = self.graph.add_tensor(constant.shape, self.kind, values, quantization)
-                return twin, quantization
+                integer = self.graph.add_tensor(constant.shape, self.kind, values, quantization)
+                return integer, quantization
             quantization = self.parameters(index)
-            self.done.append(self.graph.operator("QUANTIZE", [index], [self.new_twin(index, quantization)], 2))
-        twin, quantization = self.twins[index]
-        if index in self.straight:
-            return self._narrowed(index, twin, wanted)
+            self.done.append(self.graph.operator("QUANTIZE", [index], [self.new_quantized(index, quantization)], 2))
+        integer, quantization = self.quantized[index]
+        if index in self.skip_path:
+            return self._narrowed(index, integer, wanted)
         if wanted is not None and wanted != quantization:
             again = self.graph.add_tensor(self.graph.tensors[index].shape, self.kind, None, wanted)
-            self.done.append(self.graph.operator("QUANTIZE", [twin], [again], 2))
+            self.done.append(self.graph.operator("QUANTIZE", [integer], [again], 2))
             return again, wanted
-        return twin, quantization
+        return integer, quantization
 
-    def _narrowed(self, index: int, twin: int, wanted: Quantization | None) -> tuple[int, Quantization]:
-        """What the other ops see of a tensor on the straight path: 8 bits of the range that the plan chooses."""
+    def _narrowed(self, index: int, integer: int, wanted: Quantization | None) -> tuple[int, Quantization]:
+        """The int8 form of a tensor on the linear skip path, for ops beside the path; its range is the scheme's."""
         if wanted is None and index in self.narrowed:
             return self.narrowed[index]
-        quantization = wanted or self.fit(*self.seen.range(index, self.plan.method))
+        quantization = wanted or self.fit(*self.seen.range(index, self.scheme.method))
         narrow = self.graph.add_tensor(self.graph.tensors[index].shape, INT8, None, quantization)
-        self.done.append(self.graph.operator("QUANTIZE", [twin], [narrow], 2))
+        self.done.append(self.graph.operator("QUANTIZE", [integer], [narrow], 2))
         if wanted is None:
             self.narrowed[index] = (narrow, quantization)
         return narrow, quantization
 
     def as_float(self, index: int) -> None:
         """Make sure that a float tensor is computed."""
-        if index in self.twins and index not in self.floats:
-            self.done.append(self.graph.operator("DEQUANTIZE", [self.twins[index][0]], [index], 3))
+        if index in self.quantized and index not in self.floats:
+            self.done.append(self.graph.operator("DEQUANTIZE", [self.quantized[index][0]], [index], 3))
             self.floats.add(index)
 
     def is_activation(self, index: int) -> bool:
-        """Whether a tensor is a float one that an op computes or the model is given."""
+        """Test whether a tensor is a float activation: an input of the model or the output of an op."""
         return (
             index >= 0 and self.graph.tensors[index].type == FLOAT32 and self.graph.constant(index) is None
         ) and not self.graph.tensors[index].isVariable
 
     def quantized_inputs(self, operator: Any) -> bool:
-        """Whether an op's activations are at hand in int8: ops without weights follow their inputs."""
+        """Test whether all activations that an op reads are quantized: ops without weights follow their inputs."""
         activations = [int(index) for index in operator.inputs if self.is_activation(int(index))]
-        return bool(activations) and all(index in self.twins for index in activations)
+        return bool(activations) and all(index in self.quantized for index in activations)
 
     def new_state(self, index: int, kind: int, quantization: Quantization) -> None:
         """An integer state tensor in place of a float one."""
@@ -115,23 +115,23 @@ class Twins:
     def reshaped(
         self, index: int, shape: Any, quantization: Quantization, stands_for: int | None = None, kind: int = INT8
     ) -> int:
-        """An integer tensor in another shape; as the twin of a float tensor if that is named."""
+        """An integer tensor in another shape; it stands for a float tensor if that is named."""
         sizes = self.graph.add_tensor([len(shape)], INT32, np.asarray(shape, np.int32))
         if stands_for is None:
             target = self.graph.add_tensor(shape, kind, None, quantization)
         else:
-            target = self.new_twin(stands_for, quantization)
+            target = self.new_quantized(stands_for, quantization)
         self.done.append(self.graph.operator("RESHAPE", [index, sizes], [target]))
         return target
 
-    def weighted(self, inputs: list[Any], given: Quantization, axis: int | None) -> list[int]:
+    def weighted(self, inputs: list[Any], source_scale: Quantization, axis: int | None) -> list[int]:
         """Inputs (activation, kernel, bias) with kernel and bias in integers, a scale a channel."""
         channels = self.constant(inputs[1]).shape[axis or 0]
         # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernels
         bias = self.bias_values(inputs, channels)
-        least = 0.0 if self.plan.wide or axis is None else np.abs(bias) / (given.scale[0] * BIAS_LIMIT)
+        least = 0.0 if self.scheme.wide or axis is None else np.abs(bias) / (source_scale.scale[0] * BIAS_LIMIT)
         index, kernel = self.weights(inputs[1], axis, least)
-        return [int(inputs[0]), index, self.bias(bias, given.scale[0], kernel)]
+        return [int(inputs[0]), index, self.bias(bias, source_scale.scale[0], kernel)]
 
     def bias_values(self, inputs: Any, channels: int) -> npt.NDArray[Any]:
         """A layer's bias, zeros where it has none."""
@@ -153,15 +153,15 @@ class Twins:
     def bias(self, bias: npt.NDArray[Any], scale: float, kernel: Quantization, kind: int | None = None) -> int:
         """A bias in steps of input times weight: its new tensor."""
         product = Quantization(tuple(scale * step for step in kernel.scale))
-        kind = kind or (INT64 if self.plan.wide else INT32)
+        kind = kind or (INT64 if self.scheme.wide else INT32)
         return self.graph.add_tensor(bias.shape, kind, to_integers(bias, product, kind), product)
 
 
 def _loop_rows(graph: Graph) -> set[int]:
-    """What goes into loops, back to the layer that made it: their bodies take floats, so 8 bits would only lose."""
-    found: set[int] = set()
+    """Tensors that feed loops, back to the layer that made them: loop bodies take floats, so 8 bits would only lose."""
+    rows: set[int] = set()
     for operator in reversed(graph.operators):
         name = graph.name_of(operator)
-        if name == "IF" or (name in ("UNPACK", "RESHAPE") and any(int(index) in found for index in operator.outputs)):
-            found.update(map(int, operator.inputs))
-    return found
+        if name == "IF" or (name in ("UNPACK", "RESHAPE") and any(int(index) in rows for index in operator.outputs)):
+            rows.update(map(int, operator.inputs))
+    return rows

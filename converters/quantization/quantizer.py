@@ -1,7 +1,7 @@
 """Integer quantization of a float flatbuffer, op by op.
 
 Our own, because TensorFlow's goes silently wrong on recurrent models (cell scales below 2^-15, outputs that part from
-their hidden state, windows of ops it rescales): here an op is either quantized by a rule (`rules`) or stays float between
+their hidden state, windows of ops it rescales): here an op is either quantized by a rule (`op_rules`) or stays float between
 DEQUANTIZE and QUANTIZE, so nothing is quantized by accident.
 """
 
@@ -13,8 +13,8 @@ from ..flatbuffer import FLOAT32, INT8, INT16, Graph, Quantization
 from .calibrator import Observations
 from .op_rules import LSTM, MOVES, is_integer, rule_of
 from .params import hybrid_weights
-from .quantized_graph import Twins
-from .scheme import Plan
+from .quantized_graph import QuantizedGraph
+from .scheme import QuantizationScheme
 
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
 DECISIONS = {
@@ -24,69 +24,71 @@ DECISIONS = {
 CELL_EXPONENTS = (-15, -9)  # of two: what the integer kernel's tanh has a case for
 
 
-def quantize(content: bytes, observations: Observations, plan: Plan) -> bytes:
-    """Quantize a float model by a plan.
+def quantize(content: bytes, observations: Observations, scheme: QuantizationScheme) -> bytes:
+    """Quantize a float model by a scheme.
 
     Args:
         content: Float flatbuffer with one subgraph.
         observations: From `observe` on the same flatbuffer.
-        plan: What to quantize, and the ranges.
+        scheme: What to quantize, and the ranges.
 
     Returns:
         The quantized flatbuffer.
     """
-    t = Twins(Graph.parse(content), observations, plan)
+    t = QuantizedGraph(Graph.parse(content), observations, scheme)
     _open_inputs(t)
     _open_states(t)
     for number, operator in enumerate(list(t.graph.operators)):
-        _place(t, operator, number in t.plan.lifted)
+        _place(t, operator, number in t.scheme.lifted)
     _close_outputs(t)
     t.graph.sub.operators = t.done
-    for body in t.graph.bodies() if t.plan.narrow else ():
+    for body in t.graph.bodies() if t.scheme.narrow else ():
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
         for operator in body.operators:
             hybrid_weights(body, operator)
     return t.graph.serialize()
 
 
-def _place(t: Twins, operator: Any, lifted: bool) -> None:
+def _place(t: QuantizedGraph, operator: Any, lifted: bool) -> None:
     name = t.graph.name_of(operator)
-    lifted = lifted and not any(int(index) in t.straight for index in operator.outputs)
+    lifted = lifted and not any(int(index) in t.skip_path for index in operator.outputs)
     rule = None if lifted else rule_of(t, name, operator)
     if rule is None or not rule(t, operator):
-        _keep_float(t, name, operator, hybrid=not (lifted and t.plan.depth == "hybrid"))
+        _keep_float(t, name, operator, hybrid=not (lifted and t.scheme.depth == "hybrid"))
 
 
-def _open_inputs(t: Twins) -> None:
-    if t.plan.io == "float32":
+def _open_inputs(t: QuantizedGraph) -> None:
+    if t.scheme.io == "float32":
         return
     inputs = []
     for index in map(int, t.graph.sub.inputs):
         if t.graph.tensors[index].type == FLOAT32 and not _decides(t, index):
             # data is never clipped harder than its own extremes
-            straight = index in t.straight
-            twin = t.new_twin(index, t.parameters(index) if straight else t.fit(*t.seen.range(index, "minmax")))
+            on_skip_path = index in t.skip_path
+            integer = t.new_quantized(
+                index, t.parameters(index) if on_skip_path else t.fit(*t.seen.range(index, "minmax"))
+            )
             t.floats.discard(index)
-            inputs.append(twin)
+            inputs.append(integer)
         else:
             inputs.append(index)
     t.graph.sub.inputs = np.asarray(inputs, np.int32)
 
 
-def _decides(t: Twins, index: int) -> bool:
-    """Whether an op decides by a tensor's values, as they are or moved about."""
+def _decides(t: QuantizedGraph, index: int) -> bool:
+    """Test whether an op decides by a tensor's values, directly or after ops that only move them."""
     readers = [operator for operator in t.graph.operators if index in map(int, operator.inputs)]
     names = [t.graph.name_of(operator) for operator in readers]
     moved = [int(out) for reader, name in zip(readers, names, strict=True) if name in MOVES for out in reader.outputs]
     return any(name in DECISIONS for name in names) or any(_decides(t, item) for item in moved)
 
 
-def _close_outputs(t: Twins) -> None:
+def _close_outputs(t: QuantizedGraph) -> None:
     outputs = []
     for index in map(int, t.graph.sub.outputs):
-        if index in t.straight:
-            outputs.append(t.twins[index][0])
-        elif t.graph.tensors[index].type == FLOAT32 and t.plan.io != "float32":
+        if index in t.skip_path:
+            outputs.append(t.quantized[index][0])
+        elif t.graph.tensors[index].type == FLOAT32 and t.scheme.io != "float32":
             outputs.append(t.integer(index)[0])
         else:
             t.as_float(index)
@@ -94,12 +96,12 @@ def _close_outputs(t: Twins) -> None:
     t.graph.sub.outputs = np.asarray(outputs, np.int32)
 
 
-def _open_states(t: Twins) -> None:
+def _open_states(t: QuantizedGraph) -> None:
     """Integer states for the LSTMs that get the integer kernel; their hidden state has their output's scale."""
-    if t.plan.depth == "hybrid":
+    if t.scheme.depth == "hybrid":
         return
     for number, operator in enumerate(t.graph.operators):
-        if t.graph.name_of(operator) != LSTM or not is_integer(operator) or number in t.plan.lifted:
+        if t.graph.name_of(operator) != LSTM or not is_integer(operator) or number in t.scheme.lifted:
             continue
         output, (hidden, cell) = int(operator.outputs[0]), map(int, operator.inputs[18:20])
         exponent = int(np.clip(np.ceil(np.log2(max(t.seen.cells[output], 1e-9) / 32767)), *CELL_EXPONENTS))
@@ -107,11 +109,11 @@ def _open_states(t: Twins) -> None:
         t.new_state(cell, INT16, Quantization((2.0**exponent,)))
 
 
-def _keep_float(t: Twins, name: str, operator: Any, hybrid: bool) -> None:
+def _keep_float(t: QuantizedGraph, name: str, operator: Any, hybrid: bool) -> None:
     for index in map(int, operator.inputs):
         if index >= 0:
             t.as_float(index)
-    if hybrid and t.plan.narrow:
+    if hybrid and t.scheme.narrow:
         hybrid_weights(t.graph, operator)
     t.floats.update(map(int, operator.outputs))
     t.done.append(operator)

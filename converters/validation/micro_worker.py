@@ -20,8 +20,8 @@ def main(folder: Path, stream: bool) -> None:
     """Run the calls, then look for the smallest arena."""
     content = (folder / "model.tflite").read_bytes()
     interpreter = _interpreter(content, LARGEST)
-    with np.load(folder / "inputs.npz") as given:
-        inputs = [given[name] for name in sorted(given.files)]
+    with np.load(folder / "inputs.npz") as arrays:
+        inputs = [arrays[name] for name in sorted(arrays.files)]
     outputs = range(len(read_graph(content).outputs))
     rows = []
     for row in zip(*inputs, strict=True):
@@ -56,7 +56,7 @@ def _smallest_arena(content: bytes, inputs: list[Any]) -> int:
 
 
 def _works(content: bytes, arena: int, inputs: list[Any]) -> bool:
-    """Whether the model runs in so much memory; tried in a process of its own, which kernels may abort."""
+    """Test whether the model runs in so much memory, tried in a process of its own, which kernels may abort."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

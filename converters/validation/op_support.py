@@ -1,4 +1,4 @@
-"""Which operators the oldest interpreter has: tflite-runtime 2.14, the only one for 32-bit Arm."""
+"""Operators of the oldest supported interpreter: tflite-runtime 2.14, the only one for 32-bit Arm."""
 
 from ..flatbuffer import Graph
 
@@ -20,10 +20,10 @@ def missing(graph: Graph) -> tuple[str, ...]:
         graph: Any converted model.
     """
     codes = (graph.model.operatorCodes[operator.opcodeIndex] for operator in graph.operators)
-    found = {
+    absent = {
         f"{name} version {code.version}"
         for name, code in zip(graph.op_names(), codes, strict=True)
         if max(code.builtinCode, code.deprecatedBuiltinCode) > LAST_CODE
         or code.version > LAST_VERSIONS.get(name, code.version)
     }
-    return tuple(sorted(found))
+    return tuple(sorted(absent))

@@ -10,7 +10,7 @@ Array = npt.NDArray[Any]
 FLOAT_LIMIT = 1e-4
 INT8_LIMIT = 0.05
 ROUNDING = 1e-6  # of the largest output: what two orders of adding in single precision differ by
-STRETCH = 1.5  # times normal values: what a fault may reach, in the proof and in detectors' integer ranges
+STRETCH = 1.5  # times normal values: what a fault may reach, in the validation and in detectors' integer ranges
 ALIVE = 1e-3  # of the whole output's deviation: a channel that varies less is constant
 FEW_WINDOWS = 32
 OUTSIDE_LIMIT = 0.01
@@ -23,7 +23,7 @@ class RepresentativeCheck:
     windows: int
     """Windows that ranges were chosen on."""
     held: int
-    """Later windows that the proof was made on."""
+    """Later windows that the validation was made on."""
     outside: float
     """Share of held-back input values outside the representative windows' range."""
     constant: tuple[int, ...]
@@ -33,7 +33,7 @@ class RepresentativeCheck:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Validation:
     """Errors of one converted model; relative ones are shares of the float output's standard deviation."""
 
     scheme: str

@@ -1,4 +1,4 @@
-"""Models for microcontrollers: what TensorFlow Lite Micro runs, seen to run in its own interpreter.
+"""Validation for microcontrollers: a model runs in TensorFlow Lite Micro's own interpreter.
 
 The PyPI package `tflite-micro` is that interpreter for a workstation, with the portable kernels of the C++ library. It
 may end a process, and it says why on the standard error output alone: so it gets a process of its own.
@@ -30,8 +30,8 @@ FAILED_OP = re.compile(r"Node (\w+) \(number \d+\w*\) failed to (\w+)")
 
 
 @dataclass(frozen=True)
-class MicroProof:
-    """A model seen to run in tflite-micro."""
+class MicroValidation:
+    """Result of a run in tflite-micro."""
 
     arena: int
     """Bytes of working memory it needs, found by trying, on a 64-bit machine: a 32-bit one needs less."""
@@ -57,7 +57,7 @@ def check_target(schemes: tuple[str, ...]) -> None:
         )
     if importlib.util.find_spec("tflite_micro") is None:
         raise ConversionError(
-            "A model for microcontrollers is proven in tflite-micro's interpreter, which is not installed. "
+            "A model for microcontrollers is validated in tflite-micro's interpreter, which is not installed. "
             "Install it: pip install 'edgelstm[micro]' (2.6 MB, x86-64 Linux)."
         )
 
@@ -79,7 +79,7 @@ def _spreads(source: Any, output: Any) -> bool:
     return all(a in (1, b) for a, b in zip(source, output, strict=True))
 
 
-def prove(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroProof:
+def validate(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroValidation:
     """Run a converted model in tflite-micro and in LiteRT on the same inputs.
 
     Args:
@@ -91,7 +91,7 @@ def prove(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroProo
         ConversionError: If it does not run there; the message names the op.
     """
     model = TFLiteModel(flatbuffer)
-    given = [
+    inputs = [
         tensor.quantize(part[:MOST]).reshape(-1, *tensor.shape) for tensor, part in zip(model.inputs, held, strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as name:
@@ -100,7 +100,7 @@ def prove(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroProo
         np.savez(
             folder / "inputs.npz",
             allow_pickle=False,
-            **{f"input{number:02}": part for number, part in enumerate(given)},
+            **{f"input{number:02}": part for number, part in enumerate(inputs)},
         )
         command = [
             sys.executable,
@@ -115,16 +115,16 @@ def prove(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroProo
         arena = int(json.loads((folder / "result.json").read_text())["arena"])
         with np.load(folder / "outputs.npz") as arrays:
             theirs = [arrays[key] for key in sorted(arrays.files)]
-    pairs = list(zip(theirs, _litert(model, given, stream), strict=True))
+    pairs = list(zip(theirs, _litert(model, inputs, stream), strict=True))
     largest = max(float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max()) for a, b in pairs)
-    return MicroProof(arena, max(relative_rms(a, b) for a, b in pairs), largest, len(given[0]))
+    return MicroValidation(arena, max(relative_rms(a, b) for a, b in pairs), largest, len(inputs[0]))
 
 
-def _litert(model: TFLiteModel, given: list[Array], stream: bool) -> list[Array]:
+def _litert(model: TFLiteModel, inputs: list[Array], stream: bool) -> list[Array]:
     """LiteRT's raw outputs; (N, ...) an output."""
     rows = []
     model.reset()
-    for row in zip(*given, strict=True):
+    for row in zip(*inputs, strict=True):
         if not stream:
             model.reset()
         for tensor, values in zip(model.inputs, row, strict=True):
@@ -134,14 +134,14 @@ def _litert(model: TFLiteModel, given: list[Array], stream: bool) -> list[Array]
     return [np.stack(parts) for parts in zip(*rows, strict=True)]
 
 
-def _refusal(said: str, code: int) -> str:
-    """What tflite-micro could not do, from what it wrote."""
-    missing, failed = MISSING_OP.search(said), FAILED_OP.search(said)
+def _refusal(log: str, code: int) -> str:
+    """One sentence for a failed run, from tflite-micro's log."""
+    missing, failed = MISSING_OP.search(log), FAILED_OP.search(log)
     if missing:
         return (
             f"tflite-micro has no op {missing[1]}. Replace the layer that needs it, or convert without --target micro."
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
     if failed:
         reason = lines[0].rstrip(".") if not lines[0].startswith("Node") else f"it fails to {failed[2]}"
         return f"tflite-micro cannot run the op {failed[1]} here: {reason}. Convert it without --target micro."

@@ -160,7 +160,7 @@ def _search(
             click.echo(line, err=True)
     if found.chosen is None:
         raise ConversionError(reason(found))
-    scheme = found.chosen.conversion.proof.scheme
+    scheme = found.chosen.conversion.validation.scheme
     target = output or model.with_suffix(f".{scheme}.tflite")
     found.chosen.bundle.save(target)
     made = {scheme: found.chosen}
@@ -217,11 +217,11 @@ def cost(converted: Any, time: float, exact: float) -> list[str]:
     """Time and size beside float's, and where the quantized form loses."""
     metadata = converted.bundle.metadata
     call = "a row here   " if metadata.stateful else "a window here"
-    if converted.conversion.proof.scheme == "float32" and not metadata.target:
+    if converted.conversion.validation.scheme == "float32" and not metadata.target:
         return [f"  {call}          {time:.0f} us, on one thread"]
     size, full = len(converted.bundle.flatbuffer), len(converted.float32)
     lines = [f"  {call}          {time:.0f} us, on one thread; float {exact:.0f} us, {full / 1024:.1f} KiB"]
-    scheme = converted.conversion.proof.scheme
+    scheme = converted.conversion.validation.scheme
     if time > NOTICEABLE * exact:
         hint = "; try --target x86" if _x86() and not (metadata.target or metadata.stateful) else ""
         lines.append(f"  Warning: {scheme} is {time / exact:.1f} times slower than float on this machine{hint}")
@@ -238,44 +238,44 @@ def _x86() -> bool:
 
 def summary(converted: Any, target: Path) -> list[str]:
     """What a conversion cost, in a few lines."""
-    proof, metadata = converted.conversion.proof, converted.bundle.metadata
+    validation, metadata = converted.conversion.validation, converted.bundle.metadata
     size = target.stat().st_size
     lines = [
-        f"{target}  {size / 1024:.1f} KiB, {size / max(1, proof.parameters):.2f} bytes a parameter, "
-        f"{proof.recurrent_ops} fused recurrent ops of {proof.ops}",
-        f"  Keras → float TFLite   {proof.lowering_error:.1e} of the output's deviation (largest)",
+        f"{target}  {size / 1024:.1f} KiB, {size / max(1, validation.parameters):.2f} bytes a parameter, "
+        f"{validation.recurrent_ops} fused recurrent ops of {validation.ops}",
+        f"  Keras → float TFLite   {validation.lowering_error:.1e} of the output's deviation (largest)",
     ]
-    if proof.scheme != "float32":
-        how = f"; {proof.depth} quantization, {proof.ranges or 'weights'} ranges" if proof.depth else ""
-        floor = f", of which {proof.floor:.2%} is the rounding of the output alone" if proof.floor else ""
-        lines.append(f"  float → {proof.scheme:14} {proof.error:.2%} (RMS){floor}{how}")
-    if proof.stretched > BEYOND * proof.error:
+    if validation.scheme != "float32":
+        how = f"; {validation.depth} quantization, {validation.ranges or 'weights'} ranges" if validation.depth else ""
+        floor = f", of which {validation.floor:.2%} is the rounding of the output alone" if validation.floor else ""
+        lines.append(f"  float → {validation.scheme:14} {validation.error:.2%} (RMS){floor}{how}")
+    if validation.stretched > BEYOND * validation.error:
         lines.append(
-            f"  … on larger inputs     {proof.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back ones: "
+            f"  … on larger inputs     {validation.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back ones: "
             "8 bits end there; --scheme dynamic does not"
         )
-    if proof.channel_error > CHANNEL_LIMIT:
+    if validation.channel_error > CHANNEL_LIMIT:
         lines.append(
-            f"  Warning: output channel {proof.channel} differs by {proof.channel_error:.1%} of its own deviation, which is "
+            f"  Warning: output channel {validation.channel} differs by {validation.channel_error:.1%} of its own deviation, which is "
             "small beside the others'; --scheme float16 keeps it"
         )
-    if proof.steps:
+    if validation.steps:
         lines.append(
-            f"  one row a call         over {proof.steps:,} samples without a reset; {proof.late_error:.2%} in the last tenth; "
-            f"warm-up {proof.warmup} samples"
+            f"  one row a call         over {validation.steps:,} samples without a reset; {validation.late_error:.2%} in the last tenth; "
+            f"warm-up {validation.warmup} samples"
         )
         lines.append(
-            f"  streamed → windowed    {proof.history:.2%} (RMS): what the rows before the window add, in float"
+            f"  streamed → windowed    {validation.history:.2%} (RMS): what the rows before the window add, in float"
         )
-    if proof.arena:
-        unit = " steps" if proof.scheme == "int8" else ""
+    if validation.arena:
+        unit = " steps" if validation.scheme == "int8" else ""
         lines.append(
-            f"  LiteRT → tflite-micro  {proof.micro_error:.2%} (RMS), {proof.micro_largest:.3g}{unit} at most; "
-            f"arena {proof.arena / 1024:.1f} KiB"
+            f"  LiteRT → tflite-micro  {validation.micro_error:.2%} (RMS), {validation.micro_largest:.3g}{unit} at most; "
+            f"arena {validation.arena / 1024:.1f} KiB"
         )
-    if proof.newer_ops:
+    if validation.newer_ops:
         lines.append(
-            f"  Warning: tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(proof.newer_ops)}: "
+            f"  Warning: tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(validation.newer_ops)}: "
             "this file needs LiteRT"
         )
     if metadata.threshold and converted.keras_threshold:

@@ -29,7 +29,7 @@ class Converted:
     bundle: Bundle
     """The `.tflite` file with its metadata."""
     conversion: Conversion
-    """The flatbuffer's proof."""
+    """The flatbuffer's validation."""
     check: RepresentativeCheck
     """What was found about the representative windows."""
     keras_threshold: float | None
@@ -101,11 +101,11 @@ def finish(
 ) -> Converted:
     """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""
     metadata = source.metadata.with_(
-        scheme=conversion.proof.scheme,
+        scheme=conversion.validation.scheme,
         target=target,
         source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
         tools=tool_versions(),
-        accuracy={**conversion.proof.record(), "representative": _check_record(check)},
+        accuracy={**conversion.validation.record(), "representative": _check_record(check)},
         sections={name: part for name, part in source.metadata.sections.items() if name != "training"},
     )
     if metadata.stateful:
@@ -116,7 +116,7 @@ def finish(
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
         metadata = fit_detector(metadata, engine, normal, rule)
-    name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.proof.scheme}.tflite"
+    name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.validation.scheme}.tflite"
     threshold = source.metadata.threshold.value if source.metadata.threshold else None
     return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold, exact)
 

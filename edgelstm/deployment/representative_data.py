@@ -23,7 +23,7 @@ from ..keras_file import Representative, load_keras, read_extras
 
 Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
-HELD = 128  # held-back windows for the proof
+HELD = 128  # held-back windows for the validation
 HELD_SHARE = 0.25
 
 

@@ -84,21 +84,21 @@ def search(
     check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer
     judge = _output_error if data is None else _detection(source.path, data, label_column)
     chosen, tried = None, []
-    for name, conversion in sorted(made.items(), key=lambda item: item[1].proof.size):
-        error, drop, fits = conversion.proof.error, None, False
+    for name, conversion in sorted(made.items(), key=lambda item: item[1].validation.size):
+        error, drop, fits = conversion.validation.error, None, False
         if chosen is None:
             tell(f"judging {name}")
             converted = finish(source, conversion, check, "", exact, rule)
             drop = judge(converted)
             fits = drop <= budget and (allow_drop or error <= INT8_LIMIT)
             chosen = converted if fits else None
-        tried.append(Tried(name, conversion.proof.size, error, drop, fits))
+        tried.append(Tried(name, conversion.validation.size, error, drop, fits))
     measure = "output error" if data is None else "VUS-PR below Keras float"
     return Found(measure, budget, tuple(tried), chosen)
 
 
 def _output_error(converted: Converted) -> float:
-    return converted.conversion.proof.error
+    return converted.conversion.validation.error
 
 
 def _detection(path: Path, data: Path, label_column: str) -> Judge:

@@ -63,7 +63,7 @@ def described(metadata: Metadata, conversion: Conversion) -> Metadata:
     output = TFLiteModel(conversion.flatbuffer).outputs[0].shape
     forecasts = len(output) in (2, 3) and output[-1] == len(metadata.channels)
     rows = output[1] if len(output) == 3 else 1
-    streaming = {**metadata.sections[SECTION], "warmup": conversion.proof.warmup}
+    streaming = {**metadata.sections[SECTION], "warmup": conversion.validation.warmup}
     return metadata.with_(
         kind=metadata.kind if forecasts else "generic",
         horizon=int(rows) if forecasts else 0,

@@ -75,7 +75,7 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
 def _output_error(converted: Converted, subject: Subject, expected: tuple[Array, ...]) -> float:
     """RMS difference from Keras on held-back windows; of a streaming form that from its float form, over a sequence."""
     if converted.bundle.metadata.stateful:
-        return converted.conversion.proof.error
+        return converted.conversion.validation.error
     ours = run(converted.conversion.flatbuffer, subject.source.held)
     return max(relative_rms(mine, theirs) for mine, theirs in zip(ours, expected, strict=True))
 

@@ -140,13 +140,13 @@ def _scheme(
 ) -> Scheme:  # fmt: skip
     if name in refused:
         return Scheme(name, refused=refused[name])
-    proof = made[name].conversion.proof
+    validation = made[name].conversion.validation
     return Scheme(
         name,
         file=made[name].bundle.origin,
         size=benches[name].size,
         parameters=int(keras.count_params()),
-        proof=proof.record(),
+        validation=validation.record(),
         bench=benches[name],
         metrics=judged.metrics[name],
         drops=judged.drops[name],
@@ -156,17 +156,17 @@ def _scheme(
 
 
 def _notes(converted: Converted) -> list[str]:
-    proof, notes = converted.conversion.proof, []
+    validation, notes = converted.conversion.validation, []
     if converted.bundle.metadata.stateful:
         notes.append("one row a call, state kept between calls; the output error is that against its own float form")
-    if proof.error > INT8_LIMIT:
+    if validation.error > INT8_LIMIT:
         notes.append(
-            f"its output differs from float by {proof.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "
+            f"its output differs from float by {validation.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "
             "`edgelstm convert` writes it with --allow-drop only"
         )
-    if proof.newer_ops:
-        notes.append(f"tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(proof.newer_ops)}")
-    if proof.scheme.startswith("int") and proof.depth not in ("full", ""):
+    if validation.newer_ops:
+        notes.append(f"tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(validation.newer_ops)}")
+    if validation.scheme.startswith("int") and validation.depth not in ("full", ""):
         notes.append("part of it stays in float, because an all-integer form loses more")
     return notes
 

@@ -62,7 +62,7 @@ class Scheme:
     """File size, bytes, with metadata."""
     parameters: int | None = None
     """Weights of the Keras model."""
-    proof: Mapping[str, Any] | None = None
+    validation: Mapping[str, Any] | None = None
     """What the converter found on held-back windows."""
     bench: Benchmark | None = None
     """Measured on this machine."""

@@ -72,7 +72,7 @@ def _microcontroller(report: Report) -> Verdict:
     if scheme is None:
         refused = next((item.refused for item in report.schemes if item.scheme == "int8"), "it was not asked for")
         return Verdict(target, "", f"It takes an all-integer file, and there is no int8 one: {refused}", False)
-    if (scheme.proof or {}).get("depth") != "full":
+    if (scheme.validation or {}).get("depth") != "full":
         return Verdict(target, "", "It takes an all-integer file; this model's int8 form keeps parts in float, because "
                        "all integers would lose more.", False)  # fmt: skip
     reason = f"The only all-integer scheme: {_kib(scheme)} of flash for the model."

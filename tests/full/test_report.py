@@ -162,7 +162,7 @@ def test_every_layer_of_int8_has_an_error_and_a_range(report):
     layers = {error.name: error.error for error in report.figures.layers["int8"]}
     ranges = {panel.name: panel for panel in report.figures.histograms}
     int8 = next(scheme for scheme in report.schemes if scheme.scheme == "int8")
-    integer = {"input", "LSTM 1"} if int8.proof["depth"] == "full" else {"input"}  # a layer in float has no range
+    integer = {"input", "LSTM 1"} if int8.validation["depth"] == "full" else {"input"}  # a layer in float has no range
 
     assert {"LSTM 1", "LSTM 2", "Dense 2"} <= set(layers)
     assert all(0 < error < 0.5 for error in layers.values())

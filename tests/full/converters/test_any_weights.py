@@ -40,14 +40,14 @@ def job(name, weights, inputs):
 
 
 def check(case, scheme):
-    """Convert, and measure again without the proof: from Keras to the quantized file."""
+    """Convert, and measure again without the validation: from Keras to the quantized file."""
     made = convert_all(case, (scheme,))[scheme]
     ours, exact = run(made.flatbuffer, case.held)[0], case.keras_outputs[0]
     error = relative_rms(ours, exact)
 
     assert np.isfinite(ours).all()
     assert error <= 0.05 + 1e-4
-    assert error == pytest.approx(made.proof.error, abs=1e-3)
+    assert error == pytest.approx(made.validation.error, abs=1e-3)
 
 
 @pytest.mark.parametrize(("weights", "inputs"), TAME + WILD)

@@ -24,9 +24,9 @@ def test_a_subset_of_the_zoo_converts_on_this_tensorflow(name):
     made = convert_all(job, ("float32", "dynamic", "int8"))
 
     assert (FUSED in Graph.parse(made["int8"].flatbuffer).op_names()) == (name not in NOT_LSTM)
-    assert made["int8"].proof.lowering_error <= 1e-4
-    assert made["int8"].proof.error <= 0.03
-    assert made["dynamic"].proof.error <= 0.02
+    assert made["int8"].validation.lowering_error <= 1e-4
+    assert made["int8"].validation.error <= 0.03
+    assert made["dynamic"].validation.error <= 0.02
 
 
 def test_a_saved_model_converts_in_a_child_process(tmp_path):

@@ -5,14 +5,14 @@ from conftest import F, L, T, keras, stack
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.quantization.scheme import QuantizationScheme
 
 
 def agree(model, data):
     """Share of the output's deviation by which an int8 model differs from Keras, RMS."""
     expected = model.predict(data, verbose=0)
     content = lower(model)
-    ours = run(quantize(content, observe(content, (data,)), Plan("full")), (data,))[0]
+    ours = run(quantize(content, observe(content, (data,)), QuantizationScheme("full")), (data,))[0]
     return np.sqrt(np.mean((ours - expected) ** 2)) / expected.std()
 
 

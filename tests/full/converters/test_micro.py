@@ -9,8 +9,8 @@ from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
-from edgelstm.converters.validation.tflite_micro import portable, prove
+from edgelstm.converters.quantization.scheme import QuantizationScheme
+from edgelstm.converters.validation.tflite_micro import portable, validate
 from edgelstm.runtime.errors import ConversionError
 
 needs_micro = pytest.mark.skipif(
@@ -23,18 +23,18 @@ def int8(name):
     animal = specimen(name)
     content = portable(animal.content)
     return quantize(
-        content, observe(content, animal.windows), Plan("full", "minmax", "int8", narrow=False)
+        content, observe(content, animal.windows), QuantizationScheme("full", "minmax", "int8", narrow=False)
     ), animal.held
 
 
 @needs_micro
 @pytest.mark.parametrize("name", ["dense_head", "autoencoder", "row_autoencoder", "bidirectional_concat", "gru"])
 def test_outputs_in_tflite_micro_are_those_of_litert(name):
-    proof = prove(*int8(name), stream=False)
+    validation = validate(*int8(name), stream=False)
 
-    assert proof.calls == 40
-    assert proof.difference <= 0.03
-    assert 1000 < proof.arena < 200_000
+    assert validation.calls == 40
+    assert validation.difference <= 0.03
+    assert 1000 < validation.arena < 200_000
 
 
 @needs_micro
@@ -42,7 +42,7 @@ def test_an_autoencoder_fails_without_the_replaced_op_and_the_op_is_named():
     animal = specimen("autoencoder")
 
     with pytest.raises(ConversionError, match="tflite-micro has no op TILE"):
-        prove(animal.content, animal.held, stream=False)
+        validate(animal.content, animal.held, stream=False)
 
 
 def test_the_replaced_op_changes_no_output():
@@ -57,11 +57,11 @@ def test_the_replaced_op_changes_no_output():
 def test_what_cannot_run_there_is_refused_with_its_op():
     animal = specimen("masked")
     with pytest.raises(ConversionError, match="no op REDUCE_ANY"):
-        prove(animal.content, animal.held, stream=False)
+        validate(animal.content, animal.held, stream=False)
 
-    narrow = quantize(specimen("gru").content, specimen("gru").seen, Plan("full", "minmax", "int8"))
+    narrow = quantize(specimen("gru").content, specimen("gru").seen, QuantizationScheme("full", "minmax", "int8"))
     with pytest.raises(ConversionError, match="cannot run the op FULLY_CONNECTED"):
-        prove(narrow, specimen("gru").held, stream=False)
+        validate(narrow, specimen("gru").held, stream=False)
 
 
 @needs_micro

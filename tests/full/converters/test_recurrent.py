@@ -10,7 +10,7 @@ from edgelstm.converters.lowering.keras_to_tflite import in_float32, lower
 from edgelstm.converters.lowering.keras_to_tflite import rnn_ops as loops
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.quantization.scheme import QuantizationScheme
 from edgelstm.converters.validation.report import relative_rms
 from edgelstm.runtime.errors import ConversionError
 
@@ -127,7 +127,7 @@ def test_its_weights_take_eight_bits(name):
     assert max(errors) <= 0.03
 
 
-PLANS = (Plan("full", "headroom"), Plan("hybrid"))
+PLANS = (QuantizationScheme("full", "headroom"), QuantizationScheme("hybrid"))
 
 
 @pytest.mark.parametrize("name", ["gru", "gru_reset_before", "rnn_both_ways", "masked", "both_ways"])
@@ -135,7 +135,7 @@ def test_sixteen_bit_activations_lose_little_where_the_layers_are_written_out(na
     """A zero initial state once got a step of 1, and drowned what was subtracted from it."""
     model, data, _, expected = lowered(name)
     content = lower(model, calls=False)
-    wide = quantize(content, observe(content, (data,)), Plan("full", "headroom", wide=True))
+    wide = quantize(content, observe(content, (data,)), QuantizationScheme("full", "headroom", wide=True))
 
     assert not {LSTM, RNN, "IF"} & set(Graph.parse(wide).op_names())
     assert max(map(relative_rms, run(wide, (data,)), expected)) <= 0.02
@@ -185,5 +185,5 @@ def test_a_pooled_mean_keeps_its_scale():
     data = np.random.default_rng(8).normal(size=(60, T, F)).astype(np.float32)
     content = lower(model)
 
-    ours = run(quantize(content, observe(content, (data,)), Plan("full")), (data,))[0]
+    ours = run(quantize(content, observe(content, (data,)), QuantizationScheme("full")), (data,))[0]
     assert relative_rms(ours, model.predict(data, verbose=0)) <= 0.03

@@ -8,7 +8,7 @@ from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.quantization.scheme import QuantizationScheme
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +62,7 @@ def test_the_float_kernel_and_keras_follow_the_equations(seed):
 def test_the_integer_kernel_follows_the_reference_to_the_bit(seed, weight_scale, input_scale):
     data = windows(seed, input_scale)
     content = lower(lstm(seed, weight_scale))
-    quantized = quantize(content, observe(content, (data,)), Plan("full"))
+    quantized = quantize(content, observe(content, (data,)), QuantizationScheme("full"))
     model, cell = TFLiteModel(quantized), integer_lstm(quantized)
     for window in data[:3]:
         expected = cell(model.inputs[0].quantize(window))
@@ -84,7 +84,7 @@ def test_fixed_point_functions_are_right_to_the_twelfth_bit():
 def test_the_integer_kernel_of_the_oldest_interpreter_does_too(tmp_path):
     data = windows(5)
     content = lower(lstm(5))
-    quantized = quantize(content, observe(content, (data,)), Plan("full"))
+    quantized = quantize(content, observe(content, (data,)), QuantizationScheme("full"))
     model, cell = TFLiteModel(quantized), integer_lstm(quantized)
     older = run_on_tflite_runtime(quantized, (data,), tmp_path)[0]
     codes = model.outputs[0].quantize(older)

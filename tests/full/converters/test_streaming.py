@@ -37,17 +37,17 @@ CAUSAL = {
     "simple": lambda: stack(L.SimpleRNN(6, return_sequences=True), L.LSTM(4, activation="relu"), L.Dense(F)),
 }
 NOT_CAUSAL = {
-    "reads the window backwards, too": lambda: stack(L.Bidirectional(L.LSTM(4), name="culprit")),
-    "reads the window backwards": lambda: stack(L.LSTM(4, go_backwards=True, name="culprit")),
-    "lays the rows": lambda: stack(L.LSTM(4, return_sequences=True), L.Flatten(name="culprit"), L.Dense(F)),
-    "looks over several rows": lambda: stack(L.Conv1D(4, 3, padding="same", name="culprit"), L.LSTM(4)),
-    "looks over several": lambda: stack(L.LSTM(4, return_sequences=True), L.GlobalAveragePooling1D(name="culprit")),
-    "looks over": lambda: functional(lambda x: L.LSTM(4)(L.Attention(name="culprit")([x, x])), (T, F)),
-    "works along the window": lambda: stack(L.BatchNormalization(axis=1, name="culprit"), L.LSTM(4)),
-    "makes a window": lambda: stack(L.LSTM(4), L.RepeatVector(T, name="culprit"), L.LSTM(4)),
-    "leaves rows out": lambda: stack(L.Masking(name="culprit"), L.LSTM(4)),
-    "has no TFLite op that": lambda: stack(L.LSTM(4, activation="elu", name="culprit"), L.Dense(F)),
-    "has no TFLite op": lambda: stack(L.GRU(4, name="culprit"), L.Dense(F)),
+    "reads the window backwards, too": lambda: stack(L.Bidirectional(L.LSTM(4), name="offending")),
+    "reads the window backwards": lambda: stack(L.LSTM(4, go_backwards=True, name="offending")),
+    "lays the rows": lambda: stack(L.LSTM(4, return_sequences=True), L.Flatten(name="offending"), L.Dense(F)),
+    "looks over several rows": lambda: stack(L.Conv1D(4, 3, padding="same", name="offending"), L.LSTM(4)),
+    "looks over several": lambda: stack(L.LSTM(4, return_sequences=True), L.GlobalAveragePooling1D(name="offending")),
+    "looks over": lambda: functional(lambda x: L.LSTM(4)(L.Attention(name="offending")([x, x])), (T, F)),
+    "works along the window": lambda: stack(L.BatchNormalization(axis=1, name="offending"), L.LSTM(4)),
+    "makes a window": lambda: stack(L.LSTM(4), L.RepeatVector(T, name="offending"), L.LSTM(4)),
+    "leaves rows out": lambda: stack(L.Masking(name="offending"), L.LSTM(4)),
+    "has no TFLite op that": lambda: stack(L.LSTM(4, activation="elu", name="offending"), L.Dense(F)),
+    "has no TFLite op": lambda: stack(L.GRU(4, name="offending"), L.Dense(F)),
 }
 
 
@@ -82,26 +82,26 @@ def test_the_one_row_form_is_the_windowed_form_over_all_rows(name):
 
 @pytest.mark.parametrize("name", ["wide", "skip_and_newest"])
 def test_int8_keeps_its_accuracy_over_ten_thousand_rows(name):
-    proof = streamed(name).proof
+    validation = streamed(name).validation
 
-    assert proof.steps == 10_000
-    assert proof.lowering_error <= 1e-4
-    assert proof.error <= 0.03
-    assert proof.late_error <= 1.2 * proof.error
-    assert 1 <= proof.warmup <= T
+    assert validation.steps == 10_000
+    assert validation.lowering_error <= 1e-4
+    assert validation.error <= 0.03
+    assert validation.late_error <= 1.2 * validation.error
+    assert 1 <= validation.warmup <= T
 
 
 def test_keras_and_the_int8_stream_agree_without_the_proof():
-    """The figures of the proof again, by another way."""
+    """The figures of the validation again, by another way."""
     held = endless(rows()[2000:])
     ours = run(streamed("wide").flatbuffer, (held,), stream=True)[0]
 
-    assert relative_rms(ours, keras_stream(model("wide"), held)[0]) <= 1.05 * streamed("wide").proof.error + 1e-4
+    assert relative_rms(ours, keras_stream(model("wide"), held)[0]) <= 1.05 * streamed("wide").validation.error + 1e-4
 
 
 @pytest.mark.parametrize("reason", NOT_CAUSAL)
 def test_what_is_not_causal_is_refused_by_name(reason):
-    with pytest.raises(ConversionError, match=f"'culprit'.*{reason}.*--streaming"):
+    with pytest.raises(ConversionError, match=f"'offending'.*{reason}.*--streaming"):
         check_causal(NOT_CAUSAL[reason]())
 
 
@@ -119,7 +119,7 @@ def test_a_stateful_keras_model_streams():
 
     made = convert(stateful, rows()[:500], rows()[500:800], ("float32",), lookback=T, starts=(0,))
 
-    assert made["float32"].proof.lowering_error <= 1e-4
+    assert made["float32"].validation.lowering_error <= 1e-4
 
 
 def test_the_old_interpreter_streams_alike(tmp_path):

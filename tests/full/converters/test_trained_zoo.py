@@ -55,25 +55,30 @@ def test_its_lstms_are_fused_where_the_op_has_their_semantics(name):
 
 
 def test_int8_costs_three_percent_at_most(name):
-    assert conversions(name)["int8"].proof.error <= 0.03
+    assert conversions(name)["int8"].validation.error <= 0.03
 
 
 def test_dynamic_and_float16_cost_less(name):
     made = conversions(name)
 
-    assert made["dynamic"].proof.error <= 0.02
-    assert made["float16"].proof.error <= 0.002
+    assert made["dynamic"].validation.error <= 0.02
+    assert made["float16"].validation.error <= 0.002
 
 
 def test_int8_is_small_with_its_metadata(name):
     if name in LOOPED:
         pytest.skip("looped: the promise is for fused models")
     conversion = conversions(name)["int8"]
-    proof = conversion.proof
+    validation = conversion.validation
     scaler = Scaler("standard", tuple(np.random.default_rng(1).normal(size=F)), (1 / 3,) * F)
     channels = tuple(Channel(f"channel_{i}", "unit", train_low=-1 / 3, train_high=2 / 3) for i in range(F))
-    metadata = Metadata("generic", T, channels=channels, scaler=scaler, scheme="int8", accuracy=proof.record())
-    limit = 1.06 * proof.parameters + 2048 * proof.recurrent_ops + 512 * (proof.ops - proof.recurrent_ops) + 2048
+    metadata = Metadata("generic", T, channels=channels, scaler=scaler, scheme="int8", accuracy=validation.record())
+    limit = (
+        1.06 * validation.parameters
+        + 2048 * validation.recurrent_ops
+        + 512 * (validation.ops - validation.recurrent_ops)
+        + 2048
+    )
 
     assert len(Bundle(conversion.flatbuffer, metadata).to_bytes()) <= limit
 
@@ -107,16 +112,18 @@ def test_the_oldest_interpreter_differs_by_less_than_dynamic_costs(name, tmp_pat
     ):
         granted = 2e-5 * np.abs(new).max() / spread(new)
 
-        assert relative_rms(old, new) <= conversion.proof.error + granted
+        assert relative_rms(old, new) <= conversion.validation.error + granted
 
 
 def test_every_file_is_said_to_run_on_the_oldest_interpreter(name):
-    assert {scheme: made.proof.newer_ops for scheme, made in conversions(name).items()} == dict.fromkeys(SCHEMES, ())
+    assert {scheme: made.validation.newer_ops for scheme, made in conversions(name).items()} == dict.fromkeys(
+        SCHEMES, ()
+    )
 
 
 @pytest.mark.zoo
 def test_the_median_animal_costs_half_of_that():
-    errors = [conversions(name)["int8"].proof.error for name in ZOO]
+    errors = [conversions(name)["int8"].validation.error for name in ZOO]
     for name, error in zip(ZOO, errors, strict=True):
         print(f"{name:22}{error:8.2%}")
 

@@ -9,7 +9,7 @@ from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.pipeline import Job, convert_all
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.quantization.scheme import QuantizationScheme
 from edgelstm.runtime.errors import ConversionError
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -31,7 +31,7 @@ def cell_scales(content):
 def quantized(model, data):
     expected = model.predict(data, verbose=0)
     content = lower(model)
-    result = quantize(content, observe(content, (data,)), Plan("full"))
+    result = quantize(content, observe(content, (data,)), QuantizationScheme("full"))
     return result, run(result, (data,))[0], expected
 
 
@@ -56,10 +56,12 @@ def test_where_the_integer_kernel_is_too_coarse_weights_alone_are_quantized():
     data = smooth()
     expected = (model.predict(data, verbose=0),)
 
-    proof = convert_all(Job(lower(model), (data,), (data,), expected, model.count_params()), ("int8",))["int8"].proof
+    validation = convert_all(Job(lower(model), (data,), (data,), expected, model.count_params()), ("int8",))[
+        "int8"
+    ].validation
 
-    assert proof.depth == "hybrid"
-    assert proof.error <= 0.03
+    assert validation.depth == "hybrid"
+    assert validation.error <= 0.03
 
 
 def test_cells_beyond_ten_are_not_clipped():
@@ -128,7 +130,7 @@ def test_a_conversion_runs_in_a_child_process_and_leaves_nothing(tmp_path, monke
     made = convert(model, smooth(60), smooth(20), ("int8", "float32"), tell=steps.append)
 
     assert set(made) == {"int8", "float32"}
-    assert made["float32"].proof.lowering_error < 1e-4
+    assert made["float32"].validation.lowering_error < 1e-4
     assert steps[-1] == "float32"
     assert list(tmp_path.iterdir()) == []
 
@@ -172,9 +174,9 @@ class Erf(L.Layer):
 
 
 def test_a_layer_without_a_tflite_form_is_named_within_a_nested_model():
-    culprit = keras.Sequential([keras.Input((4,)), L.Dense(3), Erf(name="bell")])
+    offending = keras.Sequential([keras.Input((4,)), L.Dense(3), Erf(name="bell")])
     with pytest.raises(ConversionError, match=r"'bell' \(Erf\).*needs Erf.*afterwards"):
-        lower(functional(lambda x: L.Dense(2)(culprit(L.LSTM(4)(x))), (T, F)))
+        lower(functional(lambda x: L.Dense(2)(offending(L.LSTM(4)(x))), (T, F)))
 
 
 def test_a_channel_that_varies_little_beside_the_others_is_pointed_at():
@@ -184,13 +186,13 @@ def test_a_channel_that_varies_little_beside_the_others_is_pointed_at():
 
     made = convert(model, smooth(60), smooth(20), ("int8", "float16"), apart=False)
 
-    assert made["int8"].proof.error <= 0.03
-    assert (made["int8"].proof.channel, made["float16"].proof.channel_error <= 0.05) == (1, True)
-    assert made["int8"].proof.channel_error > 0.05
+    assert made["int8"].validation.error <= 0.03
+    assert (made["int8"].validation.channel, made["float16"].validation.channel_error <= 0.05) == (1, True)
+    assert made["int8"].validation.channel_error > 0.05
 
 
 def test_larger_inputs_than_the_representative_ones_are_tried():
     keras.utils.set_random_seed(3)
     made = convert(stack(L.LSTM(6), L.Dense(2)), smooth(60), smooth(20), ("int8", "dynamic"), apart=False)
 
-    assert made["dynamic"].proof.stretched <= 0.03 < made["int8"].proof.stretched
+    assert made["dynamic"].validation.stretched <= 0.03 < made["int8"].validation.stretched

@@ -38,24 +38,29 @@ def test_lstms_are_fused_wherever_the_op_has_their_semantics(animal):
 
 
 def test_int8_stays_within_three_percent(animal):
-    assert int8(animal.name).proof.error <= 0.03
+    assert int8(animal.name).validation.error <= 0.03
 
 
 def test_int8_is_as_small_as_promised(animal):
     if animal.name == "gru":
         pytest.skip("the promise is for fused models")
-    proof = int8(animal.name).proof
-    limit = 1.06 * proof.parameters + 2048 * proof.recurrent_ops + 512 * (proof.ops - proof.recurrent_ops) + 2048
+    validation = int8(animal.name).validation
+    limit = (
+        1.06 * validation.parameters
+        + 2048 * validation.recurrent_ops
+        + 512 * (validation.ops - validation.recurrent_ops)
+        + 2048
+    )
 
-    assert proof.size <= limit
+    assert validation.size <= limit
 
 
 @pytest.mark.parametrize("scheme", ["float16", "dynamic"])
 def test_the_other_schemes_stay_close_too(scheme):
     conversion = convert_all(job(specimen("stacked")), (scheme,))[scheme]
 
-    assert conversion.proof.error <= (0.002 if scheme == "float16" else 0.02)
-    assert conversion.proof.size < len(specimen("stacked").content)
+    assert conversion.validation.error <= (0.002 if scheme == "float16" else 0.02)
+    assert conversion.validation.size < len(specimen("stacked").content)
 
 
 def test_dynamic_quantizes_tiny_layers():
@@ -89,7 +94,7 @@ def test_windows_do_not_leak_into_each_other():
 
 def test_the_median_error_over_the_zoo_is_small():
     names = ["dense_head", "stacked", "autoencoder", "row_autoencoder", "backwards", "bidirectional_concat", "residual"]
-    errors = [int8(name).proof.error for name in names]
+    errors = [int8(name).validation.error for name in names]
 
     assert np.median(errors) <= 0.02
 

@@ -1,4 +1,4 @@
-"""The straight path: a linear way past the recurrent layers keeps 16 bits, and so goes on beyond the range of training."""
+"""The linear skip path: a linear way past the recurrent layers keeps 16 bits, and so goes on beyond the range of training."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from edgelstm.converters.flatbuffer import INT8, INT16, Graph
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
-from edgelstm.converters.quantization.scheme import Plan
+from edgelstm.converters.quantization.scheme import QuantizationScheme
 from old_runtime import run_on_tflite_runtime
 
 
@@ -37,7 +37,7 @@ def made(form):
 
 def quantized(form, io):
     content, windows, _ = made(form)
-    return quantize(content, observe(content, (windows,)), Plan("full", io=io))
+    return quantize(content, observe(content, (windows,)), QuantizationScheme("full", io=io))
 
 
 def error(form, io, stretch=1.0):
@@ -80,7 +80,7 @@ def test_a_model_without_one_keeps_eight_bits():
     keras.utils.set_random_seed(4)
     content = lower(stack(L.LSTM(8), L.Dense(2)))
     windows = made("highway")[1]
-    graph = Graph.parse(quantize(content, observe(content, (windows,)), Plan("full", io="auto")))
+    graph = Graph.parse(quantize(content, observe(content, (windows,)), QuantizationScheme("full", io="auto")))
 
     assert [graph.tensors[int(index)].type for index in (*graph.sub.inputs, *graph.sub.outputs)] == [INT8, INT8]
 
@@ -91,7 +91,9 @@ def test_a_way_through_an_activation_is_none():
 
     keras.utils.set_random_seed(4)
     content = lower(functional(build, (T, F)))
-    graph = Graph.parse(quantize(content, observe(content, (made("highway")[1],)), Plan("full", io="auto")))
+    graph = Graph.parse(
+        quantize(content, observe(content, (made("highway")[1],)), QuantizationScheme("full", io="auto"))
+    )
 
     assert graph.tensors[int(graph.sub.inputs[0])].type == INT8
 
@@ -102,4 +104,4 @@ def test_mixtures_of_precision_leave_it_alone():
     found = convert(functional(highway, (T, F)), windows, held, ("int8", "dynamic"), search=True, apart=False)
 
     assert any("float activations" in name for name in found)
-    assert all(conversion.proof.error <= 0.05 for conversion in found.values())
+    assert all(conversion.validation.error <= 0.05 for conversion in found.values())
