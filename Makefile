@@ -1,9 +1,10 @@
 # Everything runs in virtual environments of its own; uv makes them faster where it is present.
-#   make demo   make test   make lint   make test-slim   make test-pi   make clean
+#   make demo   make test   make lint   make docs   make test-slim   make test-pi   make lock   make clean
 
 PYTHON ?= python3
+LOCKED := $(shell $(PYTHON) -c "import platform, sys; print((*sys.version_info[:2], sys.platform, platform.machine()) == (3, 11, 'linux', 'x86_64'))")
 UV := $(shell command -v uv 2>/dev/null)
-SOURCES := $(shell git ls-files '*.py' '*.html' '*.j2' '*.csv' '*.txt' pyproject.toml 2>/dev/null)
+SOURCES := $(shell git ls-files '*.py' '*.html' '*.j2' '*.csv' '*.txt' pyproject.toml requirements-dev.lock 2>/dev/null)
 export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
@@ -14,19 +15,35 @@ install = $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(1)/bin/p
 
 # run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
 PYTEST := -c ../pyproject.toml --rootdir .. -q
+# $(call measured,NAME): branch coverage, of child processes too, into a file of its own
+measured = COVERAGE_FILE=$(CURDIR)/.coverage.$(1) bin/pytest $(PYTEST) --cov --cov-config=$(CURDIR)/pyproject.toml --cov-report=
 
-.PHONY: demo test test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi lint clean
+.PHONY: demo test docs lock coverage test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi lint clean
 
 demo: .venv/.installed
 	.venv/bin/edgelstm demo
 
-test: test-slim test-full
+test: clean-coverage test-slim test-full coverage
+
+# branch coverage of the package, of both environments and of the child processes: the floors are what was reached
+coverage:
+	cd .venv && bin/coverage combine -q --rcfile ../pyproject.toml --data-file $(CURDIR)/.coverage $(CURDIR)/.coverage.*
+	cd .venv && bin/coverage report --rcfile ../pyproject.toml --data-file $(CURDIR)/.coverage --include '*/runtime/*' --fail-under 85 | tail -1
+	cd .venv && bin/coverage report --rcfile ../pyproject.toml --data-file $(CURDIR)/.coverage --omit '*/runtime/*' --fail-under 80 | tail -1
+
+clean-coverage:
+	rm -f .coverage .coverage.*
+
+# the documentation site in site/; broken links, and a picture of the architecture that is out of date, are errors
+docs: .venv/.installed
+	.venv/bin/python docs/scripts/architecture.py --check
+	.venv/bin/zensical build --strict
 
 # two files at a time: each on one core, with fixtures of its own
 test-full: .venv/.installed .venv-tflite/.installed
-	cd .venv && $(old_runtime) bin/pytest $(PYTEST) -n 2 --dist loadfile ../tests/full ../tests/data
+	cd .venv && $(old_runtime) $(call measured,full) -n 2 --dist loadfile ../tests/full ../tests/data
 	# what the base install skips: it has neither paho-mqtt nor pyserial
-	cd .venv && bin/pytest $(PYTEST) ../tests/slim/test_mqtt.py ../tests/slim/test_sources.py
+	cd .venv && $(call measured,extras) ../tests/slim/test_mqtt.py ../tests/slim/test_sources.py ../tests/slim/test_doctests.py
 
 # every architecture of the converter's zoo, trained: about ten minutes
 test-zoo: .venv/.installed .venv-tflite/.installed
@@ -39,11 +56,11 @@ test-compat: .venv-oldest/.installed
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
 	.venv-slim/bin/python tests/slim_environment.py
-	cd .venv-slim && bin/pytest $(PYTEST) ../tests/slim
+	cd .venv-slim && $(call measured,slim) -n 2 --dist loadfile ../tests/slim
 
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py
-	cd .venv-slim-313 && bin/pytest $(PYTEST) ../tests/slim
+	cd .venv-slim-313 && bin/pytest $(PYTEST) -n 2 --dist loadfile ../tests/slim
 
 # what is not tested on every Python and platform is at least installable there
 test-resolve:
@@ -75,7 +92,12 @@ lint: .venv/.installed
 	@echo "making .venv (TensorFlow, about 2 GB: a few minutes the first time)"
 	$(call environment,.venv,$(PYTHON))
 	rm -rf build
-	$(call install,.venv,".[train$(comma)test]")
+ifeq ($(LOCKED),True)
+	$(call install,.venv,--require-hashes -r requirements-dev.lock)
+	$(call install,.venv,--no-deps .)
+else
+	$(call install,.venv,".[$(DEVELOPMENT)]")
+endif
 	touch $@
 
 .venv-oldest/.installed: $(SOURCES)
@@ -96,16 +118,22 @@ old_runtime = EDGELSTM_TFLITE_RUNTIME_PYTHON="$$(ls $(CURDIR)/.venv-tflite/bin/p
 .venv-slim/.installed: $(SOURCES)
 	$(call environment,.venv-slim,$(PYTHON))
 	rm -rf build
-	$(call install,.venv-slim,. pytest hypothesis)
+	$(call install,.venv-slim,. pytest pytest-xdist pytest-cov hypothesis)
 	touch $@
 
 .venv-slim-313/.installed: $(SOURCES)
 	$(call environment,.venv-slim-313,$(PYTHON313))
 	rm -rf build
-	$(call install,.venv-slim-313,. pytest hypothesis)
+	$(call install,.venv-slim-313,. pytest pytest-xdist pytest-cov hypothesis)
 	touch $@
 
 comma := ,
+DEVELOPMENT := train$(comma)test$(comma)docs$(comma)mqtt$(comma)serial
+
+# the versions that .venv gets on Linux x86-64 with Python 3.11; elsewhere it gets the newest
+lock:
+	uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --upgrade --all-extras pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .pi build *.egg-info edgelstm-demo
+	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .pi build site .coverage .coverage.* *.egg-info edgelstm-demo
