@@ -37,7 +37,7 @@ class PipeSource(LiveSource):
         super().__init__(columns, "standard input", clock=None)
 
     def __iter__(self) -> Iterator[Sample]:
-        yield from self.rows.samples(read_lines("-", self._stop))
+        yield from self.rows.samples(read_lines("-", self._stop, self.rows.pass_over))
         if self.rows.error is not None and not self.rows.row:
             raise self.rows.error
 

@@ -6,7 +6,7 @@ import codecs
 import itertools
 import select
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from threading import Event as Flag
@@ -21,34 +21,54 @@ WAIT = 0.2  # seconds after which a waiting read looks whether it should stop
 class Splitter:
     r"""Cuts a byte stream into lines, holding at most one unfinished line.
 
+    Zero bytes at a line's start are left out: a power cut leaves holes of them in files.
+
     Args:
         origin: Name of the stream, for errors.
+        pass_over: Takes the error of a line that is too long, which is then left out, as live sources want it;
+            None to raise that error.
 
     >>> splitter = Splitter()
     >>> splitter.feed(b"1,2\n3,"), splitter.feed(b"4\r\n"), splitter.rest()
     (['1,2'], ['3,4'], [])
     """
 
-    def __init__(self, origin: str = "the input") -> None:
-        self.origin = origin
+    def __init__(self, origin: str = "the input", pass_over: Callable[[SeriesError], object] | None = None) -> None:
+        self.origin, self.pass_over = origin, pass_over
         self.count = 0
         self._rest = b""
+        self._skipping = False
 
     def feed(self, block: bytes) -> list[str]:
-        """The lines that a block completes, without their ends.
+        """Return the lines that a block completes, without their ends.
 
         Raises:
-            SeriesError: If a line does not end within `LONGEST` bytes.
+            SeriesError: If a line does not end within `LONGEST` bytes and `pass_over` is None.
         """
-        *whole, self._rest = (self._rest + block).split(b"\n")
-        self.count += len(whole)
-        if len(self._rest) > LONGEST or any(len(line) > LONGEST for line in whole):
+        *whole, rest = (self._rest + block).split(b"\n")
+        lines = []
+        for line in whole:
+            self.count += 1
+            if not self._skipping and not self._too_long(line):
+                lines.append(_text(line))
+            self._skipping = False
+        self._rest = b"" if self._skipping else rest.lstrip(b"\0")
+        if self._too_long(self._rest):
+            self._rest, self._skipping = b"", True
+        return lines
+
+    def _too_long(self, line: bytes) -> bool:
+        if len(line) <= LONGEST:
+            return False
+        error = SeriesError(
+            f"A line of {self.origin} near line {self.count + 1} is longer than {LONGEST >> 10} KiB. "
+            "Check that this is a text file with one row a line."
+        )
+        if self.pass_over is None:
             self._rest = b""
-            raise SeriesError(
-                f"A line of {self.origin} near line {self.count + 1} is longer than {LONGEST >> 10} KiB. "
-                "Check that this is a text file with one row a line."
-            )
-        return [_text(line) for line in whole]
+            raise error
+        self.pass_over(error)
+        return True
 
     def rest(self) -> list[str]:
         """The last line where it lacks an end."""
@@ -59,26 +79,29 @@ class Splitter:
 
 def _text(line: bytes) -> str:
     """UTF-8, or else what old Windows programs write."""
-    line = line.removesuffix(b"\r").removeprefix(codecs.BOM_UTF8)
+    line = line.lstrip(b"\0").removesuffix(b"\r").removeprefix(codecs.BOM_UTF8)
     try:
         return line.decode()
     except UnicodeDecodeError:
         return line.decode("cp1252", "replace")
 
 
-def read_lines(path: Path | str, stop: Flag | None = None) -> Iterator[str]:
+def read_lines(
+    path: Path | str, stop: Flag | None = None, pass_over: Callable[[SeriesError], object] | None = None
+) -> Iterator[str]:
     """The lines of a file or of standard input (`-`), gzipped or not, without their ends.
 
     Args:
         path: File name, `-` for standard input.
         stop: Ends the reading within `WAIT` seconds once set.
+        pass_over: See `Splitter`.
 
     Raises:
         SeriesError: If it is missing, not readable, or damaged gzip; or a line is too long.
     """
     standard = str(path) == "-"
     name = "standard input" if standard else str(path)
-    splitter = Splitter(name)
+    splitter = Splitter(name, pass_over)
     try:
         with open(0 if standard else path, "rb", buffering=0, closefd=not standard) as stream:
             for block in _plain(_blocks(stream, stop or Flag()), name):

@@ -1,4 +1,4 @@
-"""What live sources share: they outlive a bad line, and give a sample without a time the time of its arrival."""
+"""Common parts of live sources: bad lines are passed over, and samples without a time get that of their arrival."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LiveRows:
             parse = self._parse or self._settle(line)
             return None if parse is None else self.sample(parse(line))
         except (SeriesError, ShapeError) as error:
-            self._skip(error)
+            self.pass_over(error)
             return None
 
     def _settle(self, line: str) -> Parse | None:
@@ -87,7 +87,12 @@ class LiveRows:
         now = self.clock()
         return Sample(row.values, now, number, stamp(now), arrival)
 
-    def _skip(self, error: EdgelstmError) -> None:
+    def pass_over(self, error: EdgelstmError) -> None:
+        """Count a line that cannot be used; say so at the first one.
+
+        Raises:
+            EdgelstmError: If not one of the first lines could be used.
+        """
         self.bad += 1
         if not self.row and self.bad >= PATIENCE:
             raise error

@@ -64,7 +64,7 @@ class SerialSource(LiveSource):
             raise SeriesError(f"Cannot open {self.port}: {error}. Check the device and its permissions.") from error
 
     def _until_lost(self) -> Iterator[Sample]:
-        splitter = Splitter(self.name)
+        splitter = Splitter(self.name, self.rows.pass_over)
         fresh = not self.rows.row  # the first line may have begun before us
         while not self._stop.is_set():
             try:
@@ -72,11 +72,7 @@ class SerialSource(LiveSource):
             except (self._library.SerialException, OSError) as error:
                 log.warning("%s: lost (%s); waiting for it to come back", self.name, error)
                 return
-            try:
-                lines = splitter.feed(block)
-            except SeriesError as error:
-                log.warning("%s", error)
-                continue
+            lines = splitter.feed(block)
             if lines and fresh:
                 fresh = False
                 lines = self._first(lines)

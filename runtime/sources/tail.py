@@ -41,7 +41,7 @@ class FollowSource(LiveSource):
 
     def _lines(self, stream: FileIO) -> Iterator[str]:
         """The lines of one file until another has taken its place."""
-        splitter = Splitter(self.name)
+        splitter = Splitter(self.name, self.rows.pass_over)
         last = False
         while not self._stop.is_set():
             block = stream.read(BLOCK)
@@ -50,7 +50,7 @@ class FollowSource(LiveSource):
                 continue
             if self._truncated(stream):
                 stream.seek(0)
-                splitter = Splitter(self.name)
+                splitter = Splitter(self.name, self.rows.pass_over)
                 self.rows.new_file()
             elif last:
                 yield from splitter.rest()

@@ -1,11 +1,14 @@
 """Tiny models and their stream, for tests on the base install."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from edgelstm.runtime import load_bundle
 
+if os.access("/dev/shm", os.W_OK):  # hundreds of snapshots, each synced: a disk would take minutes
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")
 MODELS = Path(__file__).parent / "models"
 NAMES = ("auto.float32", "auto.int8", "cast.float32", "cast.int8")
 
