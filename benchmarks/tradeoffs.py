@@ -1,8 +1,8 @@
 """How look-back, units and batch size trade accuracy against size and time: `python benchmarks/tradeoffs.py`.
 
 Trains autoencoders on the embedded pump, one setting changed at a time, converts each to int8 and measures it by the
-functions that the commands call. Writes benchmarks/results/tradeoffs.json, docs/tradeoffs.png, and the table in
-docs/lstm.md. About ten minutes on two cores.
+functions that the commands call. Writes benchmarks/results/tradeoffs.json, docs/images/tradeoffs.png, and the table in
+docs/explanation/lstm.md. About ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edgelstm.tensorflow import load_tensorflow
 from edgelstm.training.train import train
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "lstm.md"
+PAGE = HERE.parent / "docs" / "explanation" / "lstm.md"
 BEGIN, END = "<!-- tradeoffs: begin, written by benchmarks/tradeoffs.py -->", "<!-- tradeoffs: end -->"
 LOOKBACKS, UNITS, BATCHES = (8, 24, 96), (8, 24, 48), (32, 128, 512)
 HEADINGS = {"lookback": "look-back (rows)", "units": "units", "batch": "batch size (windows)"}
@@ -159,7 +159,7 @@ def main() -> None:
         print(points[-1], flush=True)
     record = {"seeds": seeds, "points": [asdict(one) for one in points]}
     (HERE / "results" / "tradeoffs.json").write_text(json.dumps(record, indent=1) + "\n")
-    picture(PAGE.parent / "tradeoffs.png", points)
+    picture(PAGE.parents[1] / "images" / "tradeoffs.png", points)
     before, _, rest = PAGE.read_text().partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n\n{table(points, seeds)}\n\n{END}{rest.partition(END)[2]}")
 

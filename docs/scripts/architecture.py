@@ -1,6 +1,6 @@
 """Import graph of the package: drawn as an SVG picture, and checked for cycles and layer breaks.
 
-    python docs/scripts/architecture.py            # write docs/architecture.svg
+    python docs/scripts/architecture.py            # write docs/explanation/architecture.svg
     python docs/scripts/architecture.py --check    # exit code 1 on a cycle, a layer break or an outdated picture
 
 Imports are read from the sources, so an import inside a function counts like one at the top of a file.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURE = ROOT / "docs" / "architecture.svg"
+PICTURE = ROOT / "docs" / "explanation" / "architecture.svg"
 FOLDERS = {"edgelstm.runtime": "runtime", "edgelstm.converters": "converters", "edgelstm": "edgelstm"}
 # Each package may import itself and the ones behind it, never the ones before it.
 LAYERS = ("edgelstm", "edgelstm.converters", "edgelstm.runtime")

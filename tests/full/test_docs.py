@@ -15,9 +15,9 @@ COMMAND = str(Path(sys.executable).with_name("edgelstm"))
 
 @pytest.mark.filterwarnings("default")
 def test_the_lstm_page_runs():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/lstm.md").read_text(), re.S)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/explanation/lstm.md").read_text(), re.S)
 
-    exec(compile("\n".join(blocks), "docs/lstm.md", "exec"), {})
+    exec(compile("\n".join(blocks), "docs/explanation/lstm.md", "exec"), {})
 
 
 @pytest.mark.parametrize("name", COMMANDS)
