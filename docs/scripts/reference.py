@@ -1,7 +1,7 @@
 """The reference page of all commands, made from their help.
 
-    python docs/scripts/reference.py            # write docs/reference/commands.md
-    python docs/scripts/reference.py --check    # exit code 1 when the page is out of date
+python docs/scripts/reference.py            # write docs/reference/commands.md
+python docs/scripts/reference.py --check    # exit code 1 when the page is out of date
 """
 
 import sys
