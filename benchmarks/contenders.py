@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from baselines import BASELINES, Doubles, run
-from edgelstm.runtime.alarms.debounce import Decider
+from edgelstm.runtime.alarms.debounce import Debounce
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.scoring.scorers import Scoring
 from edgelstm.runtime.scoring.threshold import fit_threshold
@@ -50,11 +50,11 @@ def by_threshold(case: Case, train_scores: Doubles, scores: Doubles) -> Found:
     return Found(case, scores, np.nan_to_num(scores) > limit, alarms_of(scores, limit), limit)
 
 
-def alarms_of(scores: Doubles, limit: float, decider: Decider | None = None) -> tuple[tuple[int, int], ...]:
+def alarms_of(scores: Doubles, limit: float, debounce: Debounce | None = None) -> tuple[tuple[int, int], ...]:
     """First and last row of each alarm that scores give at a threshold."""
-    decider = decider or Decider(("all",))
-    closed = [decider.update(row, None, score, limit, (1.0,)) for row, score in enumerate(np.nan_to_num(scores))]
-    events = [event for event in [*closed, decider.finish()] if event and event.state == "closed"]
+    debounce = debounce or Debounce(("all",))
+    closed = [debounce.update(row, None, score, limit, (1.0,)) for row, score in enumerate(np.nan_to_num(scores))]
+    events = [event for event in [*closed, *debounce.finish()] if event and event.state == "closed"]
     return tuple((int(event.start or 0), int(event.end or 0)) for event in events)
 
 

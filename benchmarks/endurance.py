@@ -147,7 +147,7 @@ def endure(samples: int, model: Path = MODEL) -> dict[str, Any]:
     dual = bool(said.scoring and said.scoring.method == "dual")
     remembers = said.stateful or dual
     settle = said.window + warmup(said) + forget + FORGETTING * remembers
-    faults = dict.fromkeys(worn.guard.counts, 0)
+    faults = dict.fromkeys(worn.validator.counts, 0)
     memory: list[float] = []
     worst, compared, begin = 0.0, 0, time.monotonic()
     truth: dict[int, float | None] = {}
@@ -170,7 +170,7 @@ def endure(samples: int, model: Path = MODEL) -> dict[str, Any]:
             truth.clear()
             memory.append(resident_mb())
     tenth = max(1, len(memory) // 10)
-    counts = worn.guard.counts
+    counts = worn.validator.counts
     return {
         "samples": samples, "seconds": time.monotonic() - begin, "model": model.name, "settle_rows": settle,
         "put_in": faults, "counted": counts, "compared_scores": compared, "largest_difference": worst,
@@ -199,7 +199,7 @@ def kills(times: int, seed: int = 2) -> dict[str, Any]:
         folder = Path(name)
         with open(folder / "data.csv", "w") as file:
             file.write("time,level_cm,flow_lpm\n")
-            for _, at, values in spoiled(clean_rows(20_000), dict.fromkeys(detector().guard.counts, 0)):
+            for _, at, values in spoiled(clean_rows(20_000), dict.fromkeys(detector().validator.counts, 0)):
                 file.write(f"{at:g},{values[0]:.4f},{values[1]:.4f}\n")
         whole = start(folder, "whole")
         begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""Fitting score statistics and threshold of a model on normal data, by the detector's own code."""
+"""Fit of score statistics and threshold on rows of normal operation, by the detector's own code."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 
-from .alarms.debounce import Decision
-from .detector import Detector
+from .alarms.debounce import DebounceRules
 from .drift.statistics import SECTION, fit_reference
+from .error_stream import ErrorStream, open_stream
 from .errors import ModelError
 from .inference.engine import Engine, Predict
 from .model_file.metadata import Metadata
-from .model_file.scaler import Scaler
 from .scoring.ewma import fit_style, scorer_of
 from .scoring.scorers import Scoring
 from .scoring.threshold_rules import Rule, Setting, parse_rule, set_threshold
@@ -31,69 +30,84 @@ def fit_detector(
     """Fit `scoring` and `threshold` on this very model's outputs for rows of normal operation.
 
     Args:
-        metadata: The model's; a `scoring` that is there keeps its method, rows and smoothing.
+        metadata: The model's; a `scoring` in it keeps its method, rows and smoothing.
         predict: The model as the device runs it, scaled window to output.
         segments: Scaled rows of normal operation, each (T_i, F), contiguous and in time order.
-        rule: How the threshold is set; None for that of the threshold that is there, or the score's usual one.
+        rule: Threshold rule; None for the rule of the threshold in the metadata, or the default of the score.
 
     Returns:
         The metadata with scoring and threshold.
 
     Raises:
-        ModelError: If the segments are too short to give 20 scores.
+        ModelError: If the segments are too short for 20 scores.
     """
-    style = metadata.scoring or Scoring()
-    channels = len(metadata.channels)
-    blank = Scoring(rows=style.rows, center=(0.0,) * channels, scale=(1.0,) * channels)
-    unscaled = Scaler("none", (0.0,) * channels, (1.0,) * channels)
-    replay = Detector(metadata.with_(scaler=unscaled, scoring=blank), predict)
+    stream = open_stream(metadata, predict)
     rows = newest_rows(segments)
-    errors = [segment_errors(replay, part) for part in rows]
+    errors = [segment_errors(stream, part) for part in rows]
     count = sum(map(len, errors))
     if count < LEAST:
         raise ModelError(
             f"A threshold needs at least {LEAST} scores of normal operation; these rows give {count} "
-            f"(window {metadata.window}). Give more rows with --calibration."
+            f"(window {metadata.window}). Pass more rows with --calibration."
         )
-    found = np.concatenate([part for part in errors if len(part)])
-    scoring = fit_style(found, style)
+    scoring = fit_style(np.concatenate([part for part in errors if len(part)]), metadata.scoring or Scoring())
     scores = [segment_scores(scoring, part) for part in errors]
     threshold = set_threshold(rule or rule_of(metadata), np.concatenate(scores), setting_of(metadata))
-    usual = fit_reference(rows, scores, threshold.value)
-    sections = {**metadata.sections, SECTION: asdict(usual)} if usual else metadata.sections
+    reference = fit_reference(rows, scores, threshold.value)
+    sections = {**metadata.sections, SECTION: asdict(reference)} if reference else metadata.sections
     return metadata.with_(scoring=scoring, threshold=threshold, sections=sections)
 
 
 def rule_of(metadata: Metadata) -> Rule:
-    """The rule that a model's threshold was set by, or the usual one of its score."""
-    said = metadata.threshold
-    if said is not None:
-        return Rule(said.method, said.quantile or said.number or 0.0)
+    """Return the rule by which a model's threshold was set, or the default rule of its score."""
+    threshold = metadata.threshold
+    if threshold is not None:
+        return Rule(threshold.method, threshold.quantile or threshold.number or 0.0)
     dual = metadata.scoring is not None and metadata.scoring.method == "dual"
     return parse_rule("deviations" if dual else "quantile")
 
 
 def setting_of(metadata: Metadata) -> Setting:
-    """What threshold rules ask of a model."""
-    decision = Decision.of(metadata.sections.get("decision", {}))
-    return Setting(metadata.window * len(metadata.channels), metadata.period, decision.cooldown)
+    """Return what threshold rules need to know about a model."""
+    rules = DebounceRules.of(metadata.sections.get("decision", {}))
+    return Setting(metadata.window * len(metadata.channels), metadata.period, rules.cooldown)
 
 
-def segment_errors(detector: Detector, segment: npt.NDArray[np.float32]) -> Doubles:
-    """Signed errors a channel of each sample that could be scored, shape (N, F), from a fresh start."""
-    detector.reset()
-    found = (detector.error(row) for row in np.asarray(segment, np.float64).tolist())
-    return np.asarray([list(error) for error in found if error is not None], np.float64)
+def segment_errors(stream: ErrorStream, segment: npt.NDArray[np.float32]) -> Doubles:
+    """Return the errors of consecutive scaled samples from a fresh start, without those of the warm-up.
+
+    Args:
+        stream: The model.
+        segment: Scaled samples, shape (T, F).
+
+    Returns:
+        Errors, shape (N, F).
+    """
+    stream.clear()
+    errors = (stream.push(row) for row in np.asarray(segment, np.float64).tolist())
+    return np.asarray([list(error) for error in errors if error is not None], np.float64)
 
 
 def segment_scores(scoring: Scoring, errors: Doubles) -> Doubles:
-    """Scores of consecutive samples' errors (N, F), shape (N,)."""
+    """Return the scores of consecutive samples.
+
+    Args:
+        scoring: A fitted scoring.
+        errors: Errors of the samples, shape (N, F), scaled units.
+
+    Returns:
+        Scores, shape (N,).
+    """
     scorer = scorer_of(scoring)
     return np.asarray([scorer.update(error)[0] for error in errors.tolist()])
 
 
 def newest_rows(segments: Segments, most: int = MOST) -> Segments:
-    """The last rows of the segments, `most` in all: the newest say most about what comes next.
+    """Return the last rows of the segments: the newest say most about what comes next.
+
+    Args:
+        segments: Rows in time order, each (T_i, F).
+        most: Number of rows in all.
 
     >>> [len(part) for part in newest_rows([np.zeros((5, 1)), np.zeros((4, 1))], most=6)]
     [2, 4]

@@ -71,7 +71,7 @@ class Options:
     threshold_rule: str | None = None
     """How the threshold is set, see `edgelstm.runtime.scoring.threshold_rules`; None for the score's usual rule."""
     decision: Mapping[str, Any] = field(default_factory=dict)
-    """When scores become alarms, keys of `Decision` that differ from its defaults; rides along in the model file."""
+    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; rides along in the model file."""
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,30 @@
-"""Deciding: from scores to alarms, with hysteresis, a minimum duration and a cool-down.
+"""From scores to alarms, with hysteresis, a minimum duration and a cool-down.
 
-Scoring says how unusual a sample is; this says when to call somebody.
+A score says how unusual a sample is; this decides when to call somebody.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ConfigError
-from .events import Event
+from .events import Event, strongest
+from .tracker import EventTracker, Level
 
-LEAST_SHARE = 0.1  # a channel with less than a tenth of an event's excess did not cause it
+KEY = ""  # an anomaly has no reason, and there is one at a time
 
 
 @dataclass(frozen=True)
-class Decision:
-    """When a run of scores above the threshold becomes an event, and when the event is over.
+class DebounceRules:
+    """Conditions under which scores above the threshold become an event, and the event ends.
 
     Counts are samples: a device that was trained at one sample a second counts seconds.
     """
 
     off: float = 0.8
-    """The event ends below this fraction of the threshold (hysteresis), 0 to 1."""
+    """Fraction of the threshold, 0 to 1, below which the event ends (hysteresis)."""
     minimum: int = 2
     """Samples above the threshold, not interrupted by one below `off`, before an event opens."""
     cooldown: int = 10
@@ -40,8 +39,12 @@ class Decision:
             )
 
     @classmethod
-    def of(cls, section: Mapping[str, Any]) -> Decision:
-        """From the `decision` section of a model's metadata; keys of a later version are ignored."""
+    def of(cls, section: Mapping[str, Any]) -> DebounceRules:
+        """Read the `decision` section of a model's metadata; keys of a later version are ignored.
+
+        Raises:
+            ConfigError: If a value is impossible.
+        """
         known = {item.name for item in fields(cls)}
         try:
             return cls(**{name: value for name, value in section.items() if name in known})
@@ -49,47 +52,31 @@ class Decision:
             raise ConfigError(f"The model's alarm rules are damaged ({error}). Convert it again.") from error
 
 
-@dataclass
-class _Run:
-    """A stretch above the threshold: a candidate until it is long enough, then an event."""
-
-    index: int
-    start: float | None
-    end: float | None
-    peak: float
-    parts: list[float]  # sums of squares
-    above: int = 1
-    quiet: int = 0
-    id: str = ""
-
-
-class Decider:
-    """Opens and closes anomaly events.
+class Debounce:
+    """Anomaly events of one stream.
 
     Args:
         names: Channel names, F of them.
-        identity: What tells this model's events from another's; part of each event's id.
-        decision: The rules.
+        identity: Text that tells this model's events from another's; part of each event's id.
+        rules: Conditions for opening and closing an event; None for the defaults.
 
-    >>> decider = Decider(["flow"], decision=Decision(minimum=2, cooldown=2))
+    >>> debounce = Debounce(["flow"], rules=DebounceRules(minimum=2, cooldown=2))
     >>> scores = [0.1, 3.0, 5.0, 4.0, 0.1, 0.1]
-    >>> found = [decider.update(i, float(i), score, 1.0, (1.0,)) for i, score in enumerate(scores)]
-    >>> [(event.state, event.start, event.end, event.peak) for event in found if event]
+    >>> events = [debounce.update(i, float(i), score, 1.0, (1.0,)) for i, score in enumerate(scores)]
+    >>> [(event.state, event.start, event.end, event.peak) for event in events if event]
     [('open', 1.0, None, 5.0), ('closed', 1.0, 3.0, 5.0)]
     """
 
-    def __init__(
-        self, names: tuple[str, ...] | list[str], identity: str = "", decision: Decision | None = None
-    ) -> None:
+    def __init__(self, names: Sequence[str], identity: str = "", rules: DebounceRules | None = None) -> None:
         self.names = tuple(names)
-        self.identity = identity
-        self.decision = decision or Decision()
-        self._run: _Run | None = None
+        self.rules = rules or DebounceRules()
+        self._tracker = EventTracker("anomaly", identity, self.rules.minimum, self.rules.cooldown)
+        self._squares = [0.0] * len(self.names)
 
     @property
     def active(self) -> bool:
         """Whether an event is open."""
-        return self._run is not None and bool(self._run.id)
+        return self._tracker.active
 
     def update(
         self, index: int, time: float | None, score: float, threshold: float, parts: Sequence[float]
@@ -100,78 +87,31 @@ class Decider:
             index: Number of the sample in the stream, from 0.
             time: Its time; None counts rows.
             score: Anomaly score.
-            threshold: The on threshold in force.
+            threshold: The threshold in force.
             parts: Each channel's part of the score, shape (F,).
 
         Returns:
-            The event that this sample opened or closed, mostly None.
+            The event that this sample opened or closed, None for neither.
         """
-        run = self._run
-        if run is None:
+        if not self._tracker.excursions:
             if score <= threshold:
-                return None
-            at = float(index) if time is None else time
-            run = self._run = _Run(index, at, at, score, [part * part for part in parts])
-        elif score <= threshold * self.decision.off:
-            return self._quiet(run)
-        else:
-            self._continue(run, index, time, score, threshold, parts)
-        return self._open(run) if not run.id and run.above >= self.decision.minimum else None
+                return None  # nearly every sample
+            self._squares = [0.0] * len(self.names)
+        if score <= threshold * self.rules.off:
+            return self._tracker.observe(KEY, index, time, Level.QUIET)
+        self._squares = [total + part * part for total, part in zip(self._squares, parts, strict=True)]
+        level = Level.ACTIVE if score > threshold else Level.BETWEEN
+        return self._tracker.observe(KEY, index, time, level, score, strongest(self.names, self._squares))
 
-    def finish(self) -> Event | None:
+    def finish(self) -> tuple[Event, ...]:
         """Close an open event, as at the end of a stream."""
-        run, self._run = self._run, None
-        return self._event(run, "closed") if run is not None and run.id else None
+        return self._tracker.finish()
 
-    def _continue(
-        self, run: _Run, index: int, time: float | None, score: float, threshold: float, parts: Sequence[float]
-    ) -> None:
-        run.quiet = 0
-        run.above += score > threshold
-        run.end = float(index) if time is None else time
-        run.peak = max(run.peak, score)
-        run.parts = [a + b * b for a, b in zip(run.parts, parts, strict=True)]
+    def to_state(self) -> dict[str, Any]:
+        """Return the excursion and each channel's sum of squared parts in it, as plain JSON types."""
+        return {"excursions": self._tracker.to_state(), "squares": self._squares}
 
-    def _quiet(self, run: _Run) -> Event | None:
-        if not run.id:
-            self._run = None
-            return None
-        run.quiet += 1
-        return self.finish() if run.quiet >= self.decision.cooldown else None
-
-    def _open(self, run: _Run) -> Event:
-        run.id = event_id(self.identity, "anomaly", "", run.index, run.start)
-        return self._event(run, "open")
-
-    def _event(self, run: _Run, state: str) -> Event:
-        end = run.end if state == "closed" else None
-        return Event(run.id, "anomaly", state, run.start, end, run.peak, causes(self.names, run.parts))
-
-    def state(self) -> dict[str, Any] | None:
-        """What `restore` needs, as plain JSON types."""
-        return None if self._run is None else asdict(self._run)
-
-    def restore(self, state: Mapping[str, Any] | None) -> None:
-        """Continue from what `state` gave."""
-        self._run = None if state is None else _Run(**state)
-
-
-def causes(names: Sequence[str], parts: Sequence[float]) -> tuple[str, ...]:
-    """The channels whose parts are a tenth of the sum at least, strongest first.
-
-    >>> causes(("flow", "motor", "level"), (1.0, 8.0, 0.1))
-    ('motor', 'flow')
-    """
-    order = sorted(range(len(parts)), key=lambda i: -parts[i])
-    least = LEAST_SHARE * math.fsum(parts)  # sum() rounds differently from Python 3.12 on
-    strong = [names[i] for i in order if parts[i] >= least]
-    return tuple(strong or [names[order[0]]])
-
-
-def event_id(identity: str, kind: str, reason: str, index: int, start: float | None) -> str:
-    """An id that the same model and stream always give, and another stretch does not.
-
-    >>> event_id("pump", "anomaly", "", 7, 7.0) == event_id("pump", "anomaly", "", 7, 7.0)
-    True
-    """
-    return hashlib.sha256(f"{identity}|{kind}|{reason}|{index}|{start!r}".encode()).hexdigest()[:16]
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `to_state` returned."""
+        self._tracker.restore(state["excursions"])
+        self._squares = list(map(float, state["squares"]))

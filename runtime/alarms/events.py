@@ -1,18 +1,20 @@
-"""Results and events: what the runtime says about a sample, and about a stretch of samples."""
+"""Results of single samples, and events over stretches of samples."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 EVENT_SCHEMA = 1
+LEAST_SHARE = 0.1  # a channel with less than a tenth of an event's excess did not cause it
 
 
 @dataclass(frozen=True)
 class Event:
-    """A stretch of anomalous samples, or of trouble with the input."""
+    """A stretch of anomalous samples, of bad input, or of drift."""
 
     id: str
     """Unique within a model and a stream; the same stream gives the same ids."""
@@ -29,20 +31,20 @@ class Event:
     channels: tuple[str, ...]
     """Channels that caused it, strongest first."""
     reason: str = ""
-    """What lies behind a fault or a drift (missing, stuck, range, rate, inputs, scores, …); empty for an anomaly."""
+    """Cause of a fault or a drift (missing, stuck, rate, inputs, scores, …); empty for an anomaly."""
     schema: int = EVENT_SCHEMA
     """Schema version of the record."""
 
     def record(self) -> dict[str, Any]:
-        """The event as plain JSON types."""
+        """Return the event as plain JSON types."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
 
 class Result(NamedTuple):
-    """What one sample gave."""
+    """Result of one sample."""
 
     time: float | None
-    """The sample's time as given."""
+    """Time of the sample as received."""
     score: float | None
     """Anomaly score, high is anomalous; None while warming up or when the sample could not be scored."""
     threshold: float | None
@@ -50,9 +52,9 @@ class Result(NamedTuple):
     anomaly: bool
     """Whether the score is above the threshold, before any de-bounce."""
     parts: tuple[float, ...] | None
-    """Each channel's part of the score, shape (F,), in usual errors or deviations; None without a score."""
+    """Each channel's part of the score, shape (F,), in baseline errors or deviations; None without a score."""
     status: str = "ok"
-    """ok, warmup, or why the sample was not scored."""
+    """ok, warmup, or the reason why the sample was not scored."""
     events: tuple[Event, ...] = ()
     """The events that this sample opened or closed, mostly none; the anomaly first."""
 
@@ -63,12 +65,15 @@ class Result(NamedTuple):
 
     @property
     def event(self) -> Event | None:
-        """The first of the events, for those who follow anomalies only."""
+        """The first of the events, for callers that follow anomalies only."""
         return self.events[0] if self.events else None
 
 
 def shares(parts: Sequence[float]) -> tuple[float, ...]:
-    """Squares of parts as fractions of their sum; even when all are 0.
+    """Return the squares of parts as fractions of their sum; equal fractions when all parts are 0.
+
+    Args:
+        parts: Parts of a score, shape (F,).
 
     >>> shares((3.0, -1.0)), shares((0.0, 0.0))
     ((0.9, 0.1), (0.5, 0.5))
@@ -76,3 +81,34 @@ def shares(parts: Sequence[float]) -> tuple[float, ...]:
     squares = [part * part for part in parts]
     total = math.fsum(squares)
     return tuple([square / total for square in squares]) if total > 0 else (1 / len(parts),) * len(parts)
+
+
+def strongest(names: Sequence[str], weights: Sequence[float]) -> tuple[str, ...]:
+    """Return the names whose weight is a tenth of the sum at least, strongest first.
+
+    Args:
+        names: Channel names, F of them.
+        weights: Weight of each channel, not negative, shape (F,).
+
+    >>> strongest(("flow", "motor", "level"), (1.0, 8.0, 0.1))
+    ('motor', 'flow')
+    """
+    order = sorted(range(len(weights)), key=lambda i: -weights[i])
+    least = LEAST_SHARE * math.fsum(weights)  # sum() rounds differently from Python 3.12 on
+    return tuple([names[i] for i in order if weights[i] >= least] or [names[order[0]]])
+
+
+def event_id(identity: str, kind: str, key: str, index: int, start: float | None) -> str:
+    """Return an id that a replay of the same stream repeats, and another event does not have.
+
+    Args:
+        identity: Identity of the model.
+        kind: Kind of the event.
+        key: Its reason, and its channel where it concerns one.
+        index: Number of its first sample.
+        start: Time of its first sample.
+
+    >>> event_id("pump", "anomaly", "", 7, 7.0) == event_id("pump", "anomaly", "", 7, 7.0)
+    True
+    """
+    return hashlib.sha256(f"{identity}|{kind}|{key}|{index}|{start!r}".encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""A threshold that follows slow changes: DSPOT (Siffer et al., KDD 2017), within bounds.
+"""Adaptive threshold that follows slow changes: DSPOT (Siffer et al., KDD 2017), within bounds.
 
-Extreme value theory: what is above a high level of the normal scores has a generalized Pareto tail, and the threshold is
-where that tail leaves a given risk. The scores' slow mean is taken off first. Scores of an alarm are never learnt from.
+Extreme value theory: scores above a high level have a generalized Pareto tail, and the threshold lies where that tail
+leaves a given risk. The scores' slow mean is subtracted first. Scores of an alarm are left out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ LEAST_PEAKS = 10
 MEMORY = 4096  # scores over which the mean and the share of tail scores are forgotten
 
 
-class Adaptation:
+class AdaptiveThreshold:
     """DSPOT on one stream.
 
     Args:
         base: The model's own threshold.
-        factor: How far the threshold may go from it, times up and down.
+        factor: Largest factor between the two, up or down.
 
     Raises:
         ConfigError: If the factor allows no change.
@@ -43,7 +43,7 @@ class Adaptation:
         self.share = 1 - LEVEL
 
     def update(self, scores: Sequence[float]) -> None:
-        """Learn from consecutive normal scores; none is nothing to learn from."""
+        """Update with consecutive normal scores; an empty sequence changes nothing."""
         if not scores:
             return
         if self.first or not self.peaks:
@@ -57,7 +57,7 @@ class Adaptation:
         self._set()
 
     def _begin(self, scores: Sequence[float]) -> None:
-        """Gather the first scores; what they say is the start of mean, level and tail."""
+        """Gather the first scores, and take mean, level and tail from them."""
         self.first = [*self.first, *scores]
         if len(self.first) < FIRST:
             return
@@ -71,18 +71,26 @@ class Adaptation:
     def _set(self) -> None:
         if len(self.peaks) < LEAST_PEAKS:
             return
-        found = self.mean + self.level + tail_excess(self.peaks, self.share, RISK)
+        level = self.mean + self.level + tail_excess(self.peaks, self.share, RISK)
         # six digits: platforms whose logarithms differ in the last bit agree
-        self.threshold = float(f"{min(max(found, self.base / self.factor), self.base * self.factor):.6g}")
+        self.threshold = float(f"{min(max(level, self.base / self.factor), self.base * self.factor):.6g}")
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
-        return {name: value for name, value in vars(self).items() if name not in ("base", "factor")}
+    def to_state(self) -> dict[str, Any]:
+        """Return the threshold and the statistics behind it, as plain JSON types."""
+        return {
+            "threshold": self.threshold,
+            "first_scores": self.first,
+            "peaks": self.peaks,
+            "mean": self.mean,
+            "level": self.level,
+            "tail_share": self.share,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave; the bounds stay as told."""
-        vars(self).update({name: state[name] for name in self.state()})
-        self.threshold = min(max(self.threshold, self.base / self.factor), self.base * self.factor)
+        """Continue from what `to_state` returned; the bounds are those of this object."""
+        self.first, self.peaks = list(map(float, state["first_scores"])), list(map(float, state["peaks"]))
+        self.mean, self.level, self.share = (float(state[key]) for key in ("mean", "level", "tail_share"))
+        self.threshold = min(max(float(state["threshold"]), self.base / self.factor), self.base * self.factor)
 
 
 def tail_excess(peaks: Sequence[float], share: float, risk: float) -> float:

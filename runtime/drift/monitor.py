@@ -1,7 +1,6 @@
-"""What is watched over hours and weeks, not sample by sample: drift, and the threshold that follows it.
+"""Drift monitor: slow changes over hours and weeks, and the threshold that follows them.
 
-A sample only waits here; the work is done once in 128 samples and once in a block, some 2 µs a sample
-in all.
+A sample is only stored here. The work is done once in 128 samples and once in a block, some 2 µs a sample in all.
 """
 
 from __future__ import annotations
@@ -13,25 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from ..alarms.debounce import causes, event_id
-from ..alarms.events import Event
-from ..inference.windows import rows_from_text, rows_to_text
+from ..alarms.events import Event, strongest
+from ..alarms.tracker import EventTracker, Level
 from ..model_file.metadata import Metadata
-from .dspot import Adaptation
+from ..snapshot import rows_from_text, rows_to_text
+from .dspot import AdaptiveThreshold
 from .statistics import CHUNK, MEMORY, SECTION, Histogram, PageHinkley, Reference, count_above
 
 CLOSE = 0.5  # of the limit, below which a drift is over
 HOLD = 4  # blocks in a row beyond the limit before inputs count as drifted: a short anomaly is none
 
 
-class LongTerm:
-    """The slow watch over one stream.
+class DriftMonitor:
+    """Drift events of one stream, and its adaptive threshold.
 
     Args:
         names: Channel names, F of them.
-        identity: Part of each event's id.
-        reference: What is usual; None watches no drift.
-        adaptation: The threshold's adaptation, None for none.
+        identity: Text that tells this model's events from another's; part of each event's id.
+        reference: Inputs and scores in normal operation; None watches no drift.
+        adaptation: Threshold that follows the scores, None for a fixed one.
     """
 
     def __init__(
@@ -39,60 +38,69 @@ class LongTerm:
         names: Sequence[str],
         identity: str,
         reference: Reference | None,
-        adaptation: Adaptation | None = None,
+        adaptation: AdaptiveThreshold | None = None,
     ) -> None:
-        self.names, self.identity = tuple(names), identity
+        self.names = tuple(names)
         self.reference, self.adaptation = reference, adaptation
+        self._tracker = EventTracker("drift", identity)
         self._edges = np.asarray(reference.edges if reference else (), np.float32)
         self.clear()
 
     @classmethod
-    def of(cls, metadata: Metadata, identity: str, adapt: float | None) -> LongTerm | None:
-        """What a model's stream is watched for, None when there is nothing.
+    def of(cls, metadata: Metadata, identity: str, adapt: float | None) -> DriftMonitor | None:
+        """Return the monitor of a model's stream, None when there is nothing to watch.
 
         Args:
-            metadata: The model's, with the section `drift` or without.
+            metadata: The model's metadata, with the section `drift` or without.
             identity: Part of each event's id.
-            adapt: How many times up or down the threshold may go; None leaves it alone.
+            adapt: Largest factor, up or down, by which the threshold may follow the scores; None for a fixed one.
         """
         reference = Reference.of(metadata.sections.get(SECTION), len(metadata.channels))
         if metadata.threshold is None or (reference is None and adapt is None):
             return None
-        adaptation = None if adapt is None else Adaptation(metadata.threshold.value, adapt)
+        adaptation = None if adapt is None else AdaptiveThreshold(metadata.threshold.value, adapt)
         return cls(metadata.names, identity, reference, adaptation)
 
     def clear(self) -> None:
-        """Forget the stream, but not what is usual."""
-        self.rows: list[bytes] = []
-        self.scores: list[float] = []
-        self.seen, self.total = 0, 0.0
-        self.counts = np.zeros(self._edges.shape, np.int64)
-        self.parts = [0.0] * len(self.names)
-        self.open: dict[str, dict[str, Any]] = {}
-        self.recent: list[list[float]] = []
+        """Forget the stream, but not the reference."""
+        self._rows: list[bytes] = []
+        self._scores: list[float] = []
+        self._seen, self._total = 0, 0.0
+        self._counts = np.zeros(self._edges.shape, np.int64)
+        self._squares = [0.0] * len(self.names)
+        self._recent: list[list[float]] = []
+        self._tracker.finish()
         if self.reference is not None:
-            self.histogram = Histogram(self.reference.above)
-            self.test = PageHinkley(self.reference.level, self.reference.slack)
+            self._histogram = Histogram(self.reference.above)
+            self._test = PageHinkley(self.reference.level, self.reference.slack)
 
-    def take(self, packed: bytes, score: float) -> bool:
-        """Keep a sample (scaled, as float32 bytes) and its score; whether it is time to `look`."""
-        self.rows.append(packed)
-        self.scores.append(score)
-        return len(self.rows) >= CHUNK
-
-    def look(
-        self, index: int, time: float | None, parts: Sequence[float], faulty: frozenset[int], alarming: bool
-    ) -> tuple[Event, ...]:
-        """Take in what has gathered.
+    def add(self, packed: bytes, score: float) -> bool:
+        """Store a sample; return whether it is time to `process` those stored.
 
         Args:
-            index: Number of the newest sample.
-            time: Its time.
-            parts: Its score's parts, shape (F,).
-            faulty: Channels with a sensor fault: that is told already, and no drift.
-            alarming: Whether an anomaly is open: nothing is learnt for the threshold then.
+            packed: The scaled sample as the bytes of a float32 array.
+            score: Its score.
         """
-        rows, scores, self.rows, self.scores = self.rows, self.scores, [], []
+        self._rows.append(packed)
+        self._scores.append(score)
+        return len(self._rows) >= CHUNK
+
+    def process(
+        self, index: int, time: float | None, parts: Sequence[float], faulty: frozenset[int], alarming: bool
+    ) -> tuple[Event, ...]:
+        """Update the statistics with the stored samples.
+
+        Args:
+            index: Number of the newest sample in the stream, from 0.
+            time: Its time; None counts rows.
+            parts: Its score's parts, shape (F,).
+            faulty: Channels with a sensor fault, which is no drift.
+            alarming: Whether an anomaly is open: the threshold does not follow such scores.
+
+        Returns:
+            The events that opened or closed.
+        """
+        rows, scores, self._rows, self._scores = self._rows, self._scores, [], []
         if self.adaptation is not None and not alarming and not faulty:
             self.adaptation.update([score for score in scores if score <= self.adaptation.threshold])
         reference = self.reference
@@ -101,89 +109,76 @@ class LongTerm:
         counts = count_above(np.frombuffer(b"".join(rows), np.float32).reshape(len(rows), -1), self._edges)
         for channel in faulty:
             counts[channel] = np.rint(np.asarray(reference.above[channel]) * len(rows))
-        self.counts += counts
-        self.total += math.fsum(map(min, scores, repeat(reference.unit))) / reference.unit
-        self.parts = [a + b * b for a, b in zip(self.parts, parts, strict=True)]
-        self.seen += len(rows)
-        return (
-            self._block(reference, float(index) if time is None else time, index)
-            if self.seen >= reference.block
-            else ()
+        self._counts += counts
+        self._total += math.fsum(map(min, scores, repeat(reference.unit))) / reference.unit
+        self._squares = [total + part * part for total, part in zip(self._squares, parts, strict=True)]
+        self._seen += len(rows)
+        return self._judge(reference, index, time) if self._seen >= reference.block else ()
+
+    def _judge(self, reference: Reference, index: int, time: float | None) -> tuple[Event, ...]:
+        """Judge the block that is complete, and begin the next."""
+        distances = self._histogram.update(self._counts / self._seen)
+        ratios = [distance / limit for distance, limit in zip(distances, reference.limits, strict=True)]
+        self._recent = [*self._recent, ratios][-HOLD:]
+        lasting = list(map(min, zip(*self._recent, strict=True))) if len(self._recent) == HOLD else [0.0] * len(ratios)
+        total = self._test.update(self._total / self._seen) / reference.limit
+        order = sorted(range(len(lasting)), key=lambda i: -lasting[i])
+        changed = tuple(self.names[i] for i in order if lasting[i] > 1)
+        events = (
+            self._observe("inputs", index, time, max(lasting), changed),
+            self._observe("scores", index, time, total, strongest(self.names, self._squares)),
         )
+        self._squares = [total * (1 - 1 / MEMORY) for total in self._squares]
+        self._counts, self._seen, self._total = np.zeros_like(self._counts), 0, 0.0
+        return tuple(event for event in events if event)
 
-    def _block(self, reference: Reference, at: float, index: int) -> tuple[Event, ...]:
-        """Judge the block that is complete."""
-        ratios = self.histogram.update(self.counts / self.seen)
-        self.recent = [*self.recent, [psi / limit for psi, limit in zip(ratios, reference.limits, strict=True)]][-HOLD:]
-        worst = list(map(min, zip(*self.recent, strict=True))) if len(self.recent) == HOLD else [0.0] * len(ratios)
-        total = self.test.update(self.total / self.seen) / reference.limit
-        changed = tuple(self.names[i] for i in sorted(range(len(worst)), key=lambda i: -worst[i]) if worst[i] > 1)
-        events = self._judge("inputs", index, at, max(worst), changed)
-        events += self._judge("scores", index, at, total, causes(self.names, self.parts))
-        self.parts = [part * (1 - 1 / MEMORY) for part in self.parts]
-        self.counts, self.seen, self.total = np.zeros_like(self.counts), 0, 0.0
-        return events
-
-    def _judge(self, reason: str, index: int, at: float, extent: float, channels: tuple[str, ...]) -> tuple[Event, ...]:
-        """Open, follow or close one kind of drift; `extent` is in limits."""
-        drift = self.open.get(reason)
-        if drift is None:
-            if extent <= 1:
-                return ()
-            number = event_id(self.identity, "drift", reason, index, at)
-            drift = self.open[reason] = {"id": number, "start": at, "end": at, "peak": 0.0, "channels": channels}
-            self._follow(drift, at, extent)
-            return (self._event(reason, "open"),)
-        if extent < CLOSE:
-            return (self._close(reason),)
-        self._follow(drift, at, extent)
-        return ()
-
-    def _follow(self, drift: dict[str, Any], at: float, extent: float) -> None:
-        drift["end"], drift["peak"] = at, max(drift["peak"], round(extent, 6))
-
-    def _close(self, reason: str) -> Event:
-        event = self._event(reason, "closed")
-        del self.open[reason]
-        return event
+    def _observe(
+        self, reason: str, index: int, time: float | None, extent: float, channels: tuple[str, ...]
+    ) -> Event | None:
+        """Pass on one kind of drift; `extent` is in limits, and the channels are those at the beginning."""
+        level = Level.ACTIVE if extent > 1 else Level.QUIET if extent < CLOSE else Level.BETWEEN
+        first = () if reason in self._tracker.excursions else channels
+        return self._tracker.observe(reason, index, time, level, round(extent, 6), first)
 
     def finish(self) -> tuple[Event, ...]:
-        """Close what is open, as at the end of a stream."""
-        return tuple(self._close(reason) for reason in list(self.open))
+        """Close all open events, as at the end of a stream."""
+        return self._tracker.finish()
 
-    def _event(self, reason: str, state: str) -> Event:
-        drift = self.open[reason]
-        end = drift["end"] if state == "closed" else None
-        return Event(drift["id"], "drift", state, drift["start"], end, drift["peak"], tuple(drift["channels"]), reason)
+    def to_state(self) -> dict[str, Any]:
+        """Return the state as plain JSON types.
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
+        Keys: `waiting_rows` and `waiting_scores` are stored but not processed; `samples`, `score_total` and
+        `counts_above` (F, 9) belong to the block at hand; `squares` (F,) are decaying sums of squared parts;
+        `recent_ratios` holds the newest blocks' PSI in limits; `histogram`, `page_hinkley` and `adaptation` are None
+        where there are none; `excursions` are those of the tracker.
+        """
+        watched = self.reference is not None
         return {
-            "rows": rows_to_text(self.rows),
-            "scores": self.scores,
-            "seen": self.seen,
-            "total": self.total,
-            "counts": self.counts.tolist(),
-            "parts": self.parts,
-            "open": {reason: {**drift, "channels": list(drift["channels"])} for reason, drift in self.open.items()},
-            "above": self.histogram.above.tolist() if self.reference else [],
-            "recent": self.recent,
-            "sum": self.test.sum if self.reference else 0.0,
-            "calm": self.test.calm if self.reference else 0,
-            "adaptation": self.adaptation.state() if self.adaptation else None,
+            "waiting_rows": rows_to_text(self._rows),
+            "waiting_scores": self._scores,
+            "samples": self._seen,
+            "score_total": self._total,
+            "counts_above": self._counts.tolist(),
+            "squares": self._squares,
+            "recent_ratios": self._recent,
+            "excursions": self._tracker.to_state(),
+            "histogram": self._histogram.to_state() if watched else None,
+            "page_hinkley": self._test.to_state() if watched else None,
+            "adaptation": self.adaptation.to_state() if self.adaptation else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave; a drift or an adaptation that was not watched then begins afresh."""
+        """Continue from what `to_state` returned; drift or a threshold that was not watched then begins afresh."""
         self.clear()
-        self.rows = rows_from_text(state["rows"], 4 * len(self.names), CHUNK)
-        self.scores = list(state["scores"])
-        if self.reference is not None and state["above"]:
-            self.seen, self.total, self.parts = int(state["seen"]), state["total"], list(state["parts"])
-            self.counts = np.asarray(state["counts"], np.int64).reshape(self.counts.shape)
-            self.histogram.above = np.asarray(state["above"], np.float64).reshape(self.histogram.above.shape)
-            self.test.sum, self.test.calm = state["sum"], int(state["calm"])
-            self.recent = [list(row) for row in state["recent"]]
-            self.open = {reason: dict(drift) for reason, drift in state["open"].items()}
+        self._rows = rows_from_text(state["waiting_rows"], 4 * len(self.names), CHUNK)
+        self._scores = list(state["waiting_scores"])
+        if self.reference is not None and state["histogram"] is not None:
+            self._seen, self._total = int(state["samples"]), state["score_total"]
+            self._counts = np.asarray(state["counts_above"], np.int64).reshape(self._counts.shape)
+            self._squares = list(state["squares"])
+            self._recent = [list(row) for row in state["recent_ratios"]]
+            self._tracker.restore(state["excursions"])
+            self._histogram.restore(state["histogram"])
+            self._test.restore(state["page_hinkley"])
         if self.adaptation is not None and state["adaptation"]:
             self.adaptation.restore(state["adaptation"])

@@ -1,7 +1,7 @@
-"""Drift: inputs and scores that slowly become others than in training, told apart from anomalies and sensor faults.
+"""Drift statistics: slow changes of inputs and scores against normal operation.
 
 Inputs are watched by the population stability index (PSI) of each channel's histogram, scores by the Page-Hinkley test
-(Page, Biometrika 41, 1954). Both look once in a block of samples and forget old blocks slowly. What is usual is learnt
+(Page, Biometrika 41, 1954). Both are updated once in a block of samples and forget old blocks slowly. Their limits come
 from the model's own rows of normal operation by the same code: a day and a night differ, and that is no drift.
 """
 
@@ -20,7 +20,7 @@ from ..model_file.metadata import MOST
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-CHUNK = 128  # samples reduced at once, so that what waits stays small in memory and in a snapshot
+CHUNK = 128  # samples reduced at once, so that unprocessed ones stay few in memory and in a snapshot
 SECTION = "drift"
 BINS = 10  # the usual number for a PSI, deciles
 MEMORY = 8  # blocks, over which the histogram forgets
@@ -29,7 +29,7 @@ NOTABLE = 0.25  # PSI; the customary limit of a major shift (Siddiqi, Credit Ris
 LEAST_SUM = 4.0  # blocks at the threshold: an alarm that is shorter is no drift
 BLOCKS = 32  # blocks that the rows of normal operation are cut into
 LARGEST_BLOCK = 1024  # samples
-LEAST_BLOCKS = 6  # fewer say nothing about what is usual
+LEAST_BLOCKS = 6  # fewer say nothing about normal operation
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,17 @@ class Reference:
     level: float
     """Mean score of a block, in units."""
     slack: float
-    """What a block's mean may be above that without counting, in units."""
+    """Excess of a block's mean above the level that does not count, in units."""
     limit: float
-    """Sum of what counts above which the scores have drifted, in units."""
+    """Sum of the excesses that count, above which the scores have drifted, in units."""
 
     @classmethod
     def of(cls, section: Mapping[str, Any] | None, channels: int) -> Reference | None:
-        """From a model's metadata; None where it carries none. Keys of a later version are ignored.
+        """Read the section `drift` of a model's metadata, None where there is none; keys of a later version are ignored.
+
+        Args:
+            section: The section.
+            channels: Number of channels, F.
 
         Raises:
             ModelError: If it does not fit the number of channels, or is damaged.
@@ -63,38 +67,59 @@ class Reference:
         if not section:
             return None
         try:
-            found = cls(**{item.name: section[item.name] for item in fields(cls)})
-            tables = np.asarray([found.edges, found.above], np.float64)
-            sums = np.asarray([*found.limits, found.unit, found.level, found.slack, found.limit], np.float64)
-            if tables.shape != (2, channels, BINS - 1) or len(found.limits) != channels or found.block % CHUNK:
-                raise ValueError(f"tables of shape {tables.shape}, blocks of {found.block}")
-            if not (np.abs(tables).max() < MOST and np.isfinite(sums).all() and found.block > 0 and found.unit > 0):
-                raise ValueError("a value that is none")
+            reference = cls(**{item.name: section[item.name] for item in fields(cls)})
+            tables = np.asarray([reference.edges, reference.above], np.float64)
+            sums = np.asarray(
+                [*reference.limits, reference.unit, reference.level, reference.slack, reference.limit], np.float64
+            )
+            if tables.shape != (2, channels, BINS - 1) or len(reference.limits) != channels or reference.block % CHUNK:
+                raise ValueError(f"tables of shape {tables.shape}, blocks of {reference.block}")
+            if not (
+                np.abs(tables).max() < MOST and np.isfinite(sums).all() and reference.block > 0 and reference.unit > 0
+            ):
+                raise ValueError("a value that is not usable")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The model's drift section is damaged ({error}). Convert it again.") from error
-        return found
+        return reference
 
 
 class Histogram:
-    """Each channel's share of samples above its edges, forgetting old blocks, and its distance from the reference."""
+    """Each channel's shares of samples above its edges, forgetting old blocks, and their distance from the reference.
+
+    Args:
+        above: Shares in normal operation, shape (F, 9).
+    """
 
     def __init__(self, above: Sequence[Sequence[float]]) -> None:
         self.above: Doubles = np.asarray(above, np.float64)
-        self._usual = _shares(self.above)
+        self._reference = _shares(self.above)
 
     def update(self, above: Doubles) -> list[float]:
-        """Take a block's shares, shape (F, 9); return the PSI of each channel, 0 for the same shares."""
+        """Update with a block's shares, shape (F, 9); return the PSI of each channel, 0 for the same shares."""
         self.above = self.above + (above - self.above) / MEMORY
-        found = _shares(self.above)
-        distances = ((found - self._usual) * np.log(found / self._usual)).sum(axis=1)
+        shares = _shares(self.above)
+        distances = ((shares - self._reference) * np.log(shares / self._reference)).sum(axis=1)
         rounded: list[float] = np.round(distances, 6).tolist()  # platforms differ in the last bits of a logarithm
         return rounded
 
+    def to_state(self) -> list[list[float]]:
+        """Return the shares above the edges, shape (F, 9)."""
+        state: list[list[float]] = self.above.tolist()
+        return state
+
+    def restore(self, state: Sequence[Sequence[float]]) -> None:
+        """Continue from what `to_state` returned."""
+        self.above = np.asarray(state, np.float64).reshape(self.above.shape)
+
 
 class PageHinkley:
-    """Sums up what the mean score of a block is above the usual; a stretch of usual blocks ends the sum.
+    """Sum of the excesses of blocks' mean scores above their level in normal operation.
 
-    Without an end, the sum after one long alarm would stand for weeks.
+    A stretch of normal blocks ends the sum: without an end, the sum after one long alarm would stand for weeks.
+
+    Args:
+        level: Mean score of a block in normal operation, in units.
+        slack: Excess that does not count, in units.
     """
 
     def __init__(self, level: float, slack: float) -> None:
@@ -102,20 +127,36 @@ class PageHinkley:
         self.sum, self.calm = 0.0, 0
 
     def update(self, mean: float) -> float:
-        """Take a block's mean score, in units; return the sum."""
+        """Update with a block's mean score, in units; return the sum."""
         self.calm = self.calm + 1 if mean <= self.level + 4 * self.slack else 0
         self.sum = 0.0 if self.calm >= MEMORY else max(0.0, self.sum + mean - self.level - self.slack)
         return self.sum
 
+    def to_state(self) -> dict[str, Any]:
+        """Return the sum and the normal blocks in a row, as plain JSON types."""
+        return {"sum": self.sum, "calm_blocks": self.calm}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `to_state` returned."""
+        self.sum, self.calm = float(state["sum"]), int(state["calm_blocks"])
+
 
 def count_above(rows: Floats, edges: Floats) -> npt.NDArray[np.int64]:
-    """How many of the rows (N, F) are above each edge (F, 9), shape (F, 9)."""
+    """Count the rows above each edge.
+
+    Args:
+        rows: Scaled samples, shape (N, F).
+        edges: Bin edges, shape (F, 9).
+
+    Returns:
+        Counts, shape (F, 9).
+    """
     counts: npt.NDArray[np.int64] = np.add.reduce(rows[:, :, None] > edges, axis=0, dtype=np.int64)
     return counts
 
 
 def fit_reference(segments: Sequence[Floats], scores: Sequence[npt.ArrayLike], threshold: float) -> Reference | None:
-    """Learn what is usual.
+    """Fit the reference on rows of normal operation.
 
     Args:
         segments: Scaled rows of normal operation, each (T_i, F), in time order.
@@ -125,7 +166,7 @@ def fit_reference(segments: Sequence[Floats], scores: Sequence[npt.ArrayLike], t
     Returns:
         None if there are too few rows to know, or all scores are 0.
     """
-    if threshold <= 0:  # a constant series without a single error: there is no usual score to drift from
+    if threshold <= 0:  # a constant series without a single error: there is no score to drift from
         return None
     rows = np.concatenate([part[len(part) - len(np.asarray(s)) :] for part, s in zip(segments, scores, strict=True)])
     levels = np.minimum(np.concatenate([np.asarray(part, np.float64) for part in scores]) / threshold, 1.0)
@@ -149,7 +190,7 @@ def fit_reference(segments: Sequence[Floats], scores: Sequence[npt.ArrayLike], t
 
 
 def _shares(above: Doubles) -> Doubles:
-    """Bin shares, shape (F, 10), from the shares above the edges, shape (F, 9).
+    """Return bin shares, shape (F, 10), from the shares above the edges, shape (F, 9).
 
     >>> _shares(np.array([[0.75, 0.25]])).tolist()
     [[0.25, 0.5, 0.25]]

@@ -1,7 +1,7 @@
-"""The newest window and the model behind it: O(F) work a sample around the interpreter's own call.
+"""The newest window and its model: O(F) work a sample around the interpreter's own call.
 
-After a call the code of NumPy is out of the processor's cache, and each of its operations costs microseconds:
-so a sample is handled as plain floats and bytes, with the same results as `Scaler`, `Tensor` and `Scorer` give.
+After a call the code of NumPy is out of the processor's cache, and each of its operations costs microseconds.
+A sample is therefore handled as plain floats and bytes, with the same results as `Scaler` and `Tensor`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..snapshot import rows_to_text
 from .interpreter import Tensor, TFLiteModel
-from .windows import WindowBuffer, rows_to_text
+from .windows import WindowBuffer
 
 Floats = npt.NDArray[np.float32]
 Predict = Callable[[Floats], Floats]
@@ -25,10 +26,10 @@ ROUNDER = 1.5 * 2.0**52
 
 
 class Engine:
-    """A model's newest windows, and what the detector asks of the model; one without a model is of no use.
+    """A model with its newest window; the base of the engines below.
 
     Args:
-        buffers: What the model sees, and, where that is clipped, perhaps what came.
+        buffers: The window as the model takes it; where that is clipped, a second one with the samples as received.
     """
 
     def __init__(self, *buffers: WindowBuffer) -> None:
@@ -36,20 +37,25 @@ class Engine:
 
     @property
     def clipped(self) -> int:
-        """Values so far that the model saw clipped to its calibrated range."""
+        """Number of values so far that were clipped to the model's calibrated range."""
         return 0
 
     def push(self, scaled: Sequence[float], packed: bytes) -> None:
-        """Add the newest scaled sample, F values, also given as the bytes of a float32 array."""
+        """Add the newest sample.
+
+        Args:
+            scaled: Shape (F,), scaled units.
+            packed: The same as the bytes of a float32 array.
+        """
         self.buffer.push_bytes(packed)
 
     def run(self, row: int) -> Sequence[float]:
-        """One row of the model's output for the newest window, F values."""
+        """Run the model on the newest window; return one row of its output, shape (F,)."""
         output: list[float] = self.run_rows(0)[row].tolist()
         return output
 
     def run_rows(self, rows: int) -> Floats:
-        """The last rows of the model's output for the newest window, shape (rows, F); all of them for 0."""
+        """Run the model on the newest window; return the last rows of its output, shape (rows, F), or all for 0."""
         raise NotImplementedError
 
     def undo(self) -> None:
@@ -62,21 +68,27 @@ class Engine:
         for buffer in self._buffers:
             buffer.clear()
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
+    def to_state(self) -> dict[str, Any]:
+        """Return the number of samples and the windows (Base64 of their bytes), as plain JSON types."""
         return {
             "count": self.buffer.count,
             "windows": [rows_to_text([buffer.window().tobytes()]) for buffer in self._buffers],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from what `to_state` returned."""
         for buffer, text in zip(self._buffers, state["windows"], strict=True):
             buffer.restore(b64decode(text), state["count"])
 
 
 class PlainEngine(Engine):
-    """Any function from a scaled window (W, F) to an output (R, F), such as a Keras model's."""
+    """A plain function as a model, such as that of a Keras model.
+
+    Args:
+        predict: Function from a scaled window (W, F) to an output (R, F).
+        window: Samples per window, W.
+        channels: Number of channels, F.
+    """
 
     def __init__(self, predict: Predict, window: int, channels: int) -> None:
         super().__init__(WindowBuffer(window, channels))
@@ -93,10 +105,10 @@ class TFLiteEngine(Engine):
     Args:
         model: A model with one input (1, W, F) and one output of F columns.
         stateful: Whether the interpreter keeps its state from sample to sample (W is 1 then).
-        apart: Whether `buffer` holds what came, apart from what an integer model sees of it.
+        keep_unclipped: Whether `buffer` holds the samples as received, beside the clipped ones of an integer model.
     """
 
-    def __init__(self, model: TFLiteModel, stateful: bool = False, apart: bool = True) -> None:
+    def __init__(self, model: TFLiteModel, stateful: bool = False, keep_unclipped: bool = True) -> None:
         self.model = model
         self._stateful = stateful
         self._interpreter = model.interpreter
@@ -104,8 +116,10 @@ class TFLiteEngine(Engine):
         self._flat = len(self._output.shape) == 2  # one row (1, F) without a row axis, as a plain Dense layer gives
         _, window, channels = self._input.shape
         self._quantizer = Quantizer(self._input, channels) if self._input.scale else None
-        self._seen = WindowBuffer(window, channels, self._input.dtype)
-        super().__init__(self._seen, *([WindowBuffer(window, channels)] if self._quantizer and apart else ()))
+        self._window = WindowBuffer(window, channels, self._input.dtype)
+        super().__init__(
+            self._window, *([WindowBuffer(window, channels)] if self._quantizer and keep_unclipped else ())
+        )
         self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
         self._values = None if self._table is None else np.asarray(self._table, np.float32)
         columns = self._output.shape[-1]
@@ -120,8 +134,8 @@ class TFLiteEngine(Engine):
 
     def push(self, scaled: Sequence[float], packed: bytes) -> None:
         """See `Engine`."""
-        self._seen.push_bytes(packed if self._quantizer is None else self._quantizer.pack(scaled))
-        if self.buffer is not self._seen:
+        self._window.push_bytes(packed if self._quantizer is None else self._quantizer.pack(scaled))
+        if self.buffer is not self._window:
             self.buffer.push_bytes(packed)
 
     def run(self, row: int) -> Sequence[float]:
@@ -148,7 +162,7 @@ class TFLiteEngine(Engine):
         interpreter = self._interpreter
         if not self._stateful:
             interpreter.reset_all_variables()
-        interpreter.set_tensor(self._input.index, self._seen.batch())
+        interpreter.set_tensor(self._input.index, self._window.batch())
         interpreter.invoke()
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
         return output
@@ -158,10 +172,10 @@ class TFLiteEngine(Engine):
         super().clear()
         self.model.reset()
 
-    def state(self) -> dict[str, Any]:
-        """See `Engine`."""
-        kept = [rows_to_text([array.tobytes()]) for array in self.model.variables()] if self._stateful else []
-        return {**super().state(), "clipped": self.clipped, "variables": kept}
+    def to_state(self) -> dict[str, Any]:
+        """See `Engine`; with the count of clipped values and the state tensors of a streaming model."""
+        variables = [rows_to_text([array.tobytes()]) for array in self.model.variables()] if self._stateful else []
+        return {**super().to_state(), "clipped": self.clipped, "variables": variables}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Engine`."""
@@ -176,7 +190,12 @@ class TFLiteEngine(Engine):
 
 
 class Quantizer:
-    """`Tensor.quantize` for one sample as plain floats, counting what it clips."""
+    """`Tensor.quantize` for one sample as plain floats, counting clipped values.
+
+    Args:
+        tensor: The model's input.
+        channels: Number of channels, F.
+    """
 
     def __init__(self, tensor: Tensor, channels: int) -> None:
         limits = np.iinfo(tensor.dtype)
@@ -188,14 +207,14 @@ class Quantizer:
         self._scales, self._rounder = (tensor.scale,) * channels, (ROUNDER,) * channels
         self._shift = bytes((step + tensor.zero_point) & 255 for step in range(256))
         self._short = tensor.dtype.itemsize == 1
-        # values that surely fit, in scaled units; none when wider integers have a zero point, which TFLite's have not
+        # range of values that surely fit, scaled units; empty for wider integers with a zero point: TFLite has none
         fits = self._short or not tensor.zero_point
         self._least = (self._low - self._zero) * self._scale if fits else math.inf
         self._most = (self._high - self._zero) * self._scale if fits else -math.inf
-        self._reach = min(-self._least, self._most)  # of a row's length: one look at all channels
+        self._reach = min(-self._least, self._most)  # a sample of a smaller Euclidean length fits in every channel
 
     def pack(self, scaled: Sequence[float]) -> bytes:
-        """The quantized sample as bytes."""
+        """Return the quantized sample as bytes."""
         if math.hypot(*scaled) > self._reach and (min(scaled) < self._least or max(scaled) > self._most):
             return self._clip(scaled)
         # adding 1.5 * 2**52 rounds half to even and leaves the integer in the lowest bytes of the double
@@ -209,7 +228,7 @@ class Quantizer:
 
 
 def _table(output: Tensor) -> list[float]:
-    """The real value of each output step, by its byte."""
+    """Return the real value of each output step, by its byte."""
     limits = np.iinfo(output.dtype)
     steps = np.arange(limits.min, limits.max + 1).astype(output.dtype)
     values: list[float] = np.roll(output.dequantize(steps), limits.min).tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def sliding_windows(values: npt.NDArray[np.float32], length: int, stride: int = 
     """
     if len(values) < length:
         raise ShapeError(
-            f"A window needs {length} rows; received {len(values)}. Give more rows or a shorter look-back."
+            f"A window needs {length} rows; received {len(values)}. Pass more rows or a shorter look-back."
         )
     view = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)[::stride]
     return np.moveaxis(view, -1, 1)
@@ -42,6 +41,11 @@ class WindowBuffer:
     """The last W samples as one contiguous window, O(F) per sample.
 
     Samples are written twice into a buffer of 2 W rows, so that the newest window is always one slice.
+
+    Args:
+        length: Samples per window, W.
+        channels: Number of channels, F.
+        dtype: Type of the values.
 
     >>> buffer = WindowBuffer(2, 1)
     >>> for value in (1, 2, 3):
@@ -63,7 +67,7 @@ class WindowBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether W samples have come since the last clear."""
+        """Whether W samples were pushed since the last clear."""
         return self.count >= self.length
 
     def push(self, sample: npt.ArrayLike) -> None:
@@ -71,7 +75,7 @@ class WindowBuffer:
         self.push_bytes(np.asarray(sample, self._rows.dtype).tobytes())
 
     def push_bytes(self, sample: bytes) -> None:
-        """Add the newest sample, given as the bytes of an array of shape (F,) of the buffer's type."""
+        """Add the newest sample as the bytes of an array of shape (F,) of the buffer's type."""
         at, width, memory = self._next, self._width, self._memory
         first = at * width
         memory[first : first + width] = sample
@@ -86,18 +90,26 @@ class WindowBuffer:
         self.count -= 1
 
     def window(self) -> Floats:
-        """The newest window, shape (W, F), oldest row first; a view, valid until the next push."""
+        """Return the newest window, shape (W, F), oldest row first; a view, valid until the next push."""
         newest: Floats = self._rows[self._next : self._next + self.length]
         return newest
 
     def batch(self) -> npt.NDArray[Any]:
-        """The newest window with a batch axis, shape (1, W, F), as an interpreter takes it; a view."""
+        """Return the newest window with a batch axis, shape (1, W, F), as an interpreter takes it; a view."""
         if not self._batches:  # made once: a slice costs as much as adding a sample
             self._batches = [self._batch[:, at : at + self.length] for at in range(self.length)]
         return self._batches[self._next]
 
     def restore(self, window: bytes, count: int) -> None:
-        """Continue from the bytes of a `window()` and a `count`."""
+        """Continue from a stored window.
+
+        Args:
+            window: Bytes of a `window()`.
+            count: Samples pushed until then.
+
+        Raises:
+            ValueError: If the window has another size.
+        """
         if len(window) != self._half:
             raise ValueError(f"a window of {self._half} bytes, not {len(window)}")
         self._memory[: self._half] = window
@@ -108,20 +120,3 @@ class WindowBuffer:
         """Forget all samples."""
         self.count = 0
         self._next = 0
-
-
-def rows_to_text(rows: list[bytes]) -> str:
-    """Packed rows as text, for a snapshot."""
-    return b64encode(b"".join(rows)).decode()
-
-
-def rows_from_text(text: str, width: int, most: int) -> list[bytes]:
-    """Back from `rows_to_text`.
-
-    Raises:
-        ValueError: If they are not of this width, bytes, or too many.
-    """
-    content = b64decode(text)
-    if len(content) % width or len(content) > width * most:
-        raise ValueError("samples of another size")
-    return [content[at : at + width] for at in range(0, len(content), width)]

@@ -1,4 +1,4 @@
-"""Whether rows come at the rate of training: looked at once in a stretch of rows, not row by row."""
+"""Check of the sampling rate, once in a stretch of rows."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ LEAST_ROWS = 32  # a stretch; shorter ones would take a burst for a rate
 IN_A_ROW = 2  # stretches at a wrong rate before it counts
 
 
-class Pace:
-    """The mean interval of stretch after stretch, without gaps and jumps of the clock.
+class SamplingRate:
+    """Mean interval of stretch after stretch of rows, without gaps and jumps of the clock.
 
     Args:
         period: Seconds between rows in training; None for unknown, which is never wrong.
         window: The model's window, rows.
 
-    >>> pace = Pace(1.0, 32)
+    >>> rate = SamplingRate(1.0, 32)
     >>> for row in range(100):
-    ...     if pace.row():
-    ...         pace.check(row * 2.0)
-    >>> pace.wrong
+    ...     if rate.row():
+    ...         rate.check(row * 2.0)
+    >>> rate.wrong
     True
     """
 
     def __init__(self, period: float | None, window: int) -> None:
         self.period = period
         self.rows = max(LEAST_ROWS, window)
+        """Rows of a stretch."""
         self.stretches = 0
         """Stretches at a wrong rate so far, without the first of each row of them."""
         self.wrong = False
@@ -37,24 +38,29 @@ class Pace:
 
     def restart(self) -> None:
         """Begin a new stretch, where times have no relation to those before."""
-        self.left, self.gaps = 1, 0
-        self.begin: float | None = None
+        self._left, self._gaps = 1, 0
+        self._begin: float | None = None
 
     def row(self) -> bool:
-        """Count a row; whether a stretch ends with it."""
-        self.left -= 1
-        return not self.left
+        """Count a row; return whether a stretch ends with it."""
+        self._left -= 1
+        return not self._left
 
     def skip(self, seconds: float, gap: bool = False) -> None:
-        """Leave out time in which no rows could come."""
-        self.gaps += gap
-        if self.begin is not None:
-            self.begin += seconds
+        """Leave out time in which no rows could come.
+
+        Args:
+            seconds: Length of that time.
+            gap: Whether rows are missing there; a stretch of mostly gaps has a wrong rate, too.
+        """
+        self._gaps += gap
+        if self._begin is not None:
+            self._begin += seconds
 
     def check(self, time: float | None) -> None:
         """Judge the stretch that ends at a time, and begin the next."""
-        begin, gaps = self.begin, self.gaps
-        self.begin, self.left, self.gaps = time, self.rows, 0
+        begin, gaps = self._begin, self._gaps
+        self._begin, self._left, self._gaps = time, self.rows, 0
         if time is None or begin is None or self.period is None:
             return
         mean = (time - begin) / self.rows
@@ -63,10 +69,19 @@ class Pace:
         self.wrong = self._in_a_row >= IN_A_ROW
         self.stretches += self.wrong
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
-        return {name: value for name, value in vars(self).items() if name not in ("period", "rows")}
+    def to_state(self) -> dict[str, Any]:
+        """Return the stretch at hand and the judgement so far, as plain JSON types."""
+        return {
+            "begin": self._begin,
+            "rows_left": self._left,
+            "gaps": self._gaps,
+            "wrong": self.wrong,
+            "wrong_in_a_row": self._in_a_row,
+            "wrong_stretches": self.stretches,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
-        vars(self).update({name: state[name] for name in self.state()})
+        """Continue from what `to_state` returned."""
+        self._begin, self._left, self._gaps = state["begin"], int(state["rows_left"]), int(state["gaps"])
+        self.wrong, self._in_a_row = bool(state["wrong"]), int(state["wrong_in_a_row"])
+        self.stretches = int(state["wrong_stretches"])

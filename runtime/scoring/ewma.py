@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..inference.windows import rows_from_text, rows_to_text
+from ..snapshot import rows_from_text, rows_to_text
 from .scorers import Scorer, Scoring, fit_scoring
 
 Doubles = npt.NDArray[np.float64]
@@ -155,8 +155,8 @@ class DualScorer:
         self._size, self._lean = self._usual_size, tuple(self._usual)
         self._unsure = GRACE if self._troubled else 0
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as plain JSON types."""
+    def to_state(self) -> dict[str, Any]:
+        """Return the state as plain JSON types."""
         return {
             "size": self._size, "lean": [*self._lean], "level": self._level.tolist(), "spread": self._spread.tolist(),
             "rows": rows_to_text(self._rows), "apart": rows_to_text(self._apart), "troubled": self._troubled,
@@ -164,7 +164,7 @@ class DualScorer:
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` gave."""
+        """Continue from what `to_state` returned."""
         lean, level, spread = (list(map(float, state[name])) for name in ("lean", "level", "spread"))
         width = 8 * (1 + len(self._keeps))
         rows, apart = (rows_from_text(state[name], width, LASTING - 1) for name in ("rows", "apart"))

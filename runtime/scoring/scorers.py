@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 
-Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 METHODS = ("mean", "max", "mahalanobis", "dual")
 
@@ -71,10 +70,6 @@ class Scorer:
         self._precision = np.asarray(scoring.precision, np.float64)
         self.smoothed: float | None = None
 
-    def error(self, target: Floats, output: Floats) -> Doubles:
-        """Absolute error a channel, shape (F,), of a scaled raw window (W, F) and its reconstruction."""
-        return mean_error(target, output, self.scoring.rows)
-
     def update(self, error: Iterable[float], masked: Collection[int] = ()) -> tuple[float, tuple[float, ...]]:
         """The newest sample's score and each channel's part in it.
 
@@ -104,21 +99,13 @@ class Scorer:
         """Forget the smoothing's state."""
         self.smoothed = None
 
-    def state(self) -> float | None:
+    def to_state(self) -> float | None:
         """What `restore` needs."""
         return self.smoothed
 
     def restore(self, state: float | None) -> None:
-        """Continue from what `state` gave."""
+        """Continue from what `to_state` returned."""
         self.smoothed = None if state is None else float(state)
-
-
-def mean_error(target: Floats, output: Floats, rows: int) -> Doubles:
-    """Absolute error a channel, shape (F,), averaged over the last rows of a window (W, F) and its reconstruction."""
-    difference = np.subtract(target[-rows:], output[-rows:], dtype=np.float64)
-    np.abs(difference, out=difference)
-    error: Doubles = np.add.reduce(difference, axis=0) / rows if rows > 1 else difference[0]
-    return error
 
 
 def fit_scoring(errors: Doubles, method: str = "mean", rows: int = 1, smoothing: float = 1.0) -> Scoring:

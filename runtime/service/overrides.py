@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..alarms.debounce import Decision
+from ..alarms.debounce import DebounceRules
 from ..detector import Detector
 from ..errors import ConfigError
 from ..input.policies import Policies, parse_limit
@@ -30,4 +30,4 @@ def tuned(path: Path | str, config: StreamConfig) -> Detector:
     section = {**metadata.sections.get("decision", {}), **{k: v for k, v in given.items() if v is not None}}
     policies = Policies(config.bridge, config.hold, config.stuck, config.recover, dict(map(parse_limit, config.limit)))
     changed = replace(bundle, metadata=metadata)
-    return Detector.from_bundle(changed, 1, Decision.of(section), policies, config.adapt)
+    return Detector.from_bundle(changed, debounce=DebounceRules.of(section), policies=policies, adapt=config.adapt)

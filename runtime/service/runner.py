@@ -54,7 +54,7 @@ class Runner:
     @property
     def troubles(self) -> dict[str, int]:
         """How often each input policy acted, and lines that gave no sample; those that never did are left out."""
-        counts = {**self.detector.guard.counts, "unreadable": self.source.skipped}
+        counts = {**self.detector.validator.counts, "unreadable": self.source.skipped}
         return {reason: count for reason, count in counts.items() if count}
 
     @property

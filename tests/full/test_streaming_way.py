@@ -54,7 +54,7 @@ def test_after_a_gap_the_model_warms_up_again(stream):
     for time, row in enumerate(rows[:100]):
         detector.update(row, float(time))
     # the network starts afresh; what the score has learnt of usual errors is kept
-    fresh.scorer.restore(detector.scorer.state())
+    fresh.scorer.restore(detector.scorer.to_state())
     fresh.scorer.reset()
     after, expected = (
         [one.update(row, 5000.0 + time) for time, row in enumerate(rows[:100])] for one in (detector, fresh)

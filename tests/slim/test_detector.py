@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.error_stream import mean_error
 from edgelstm.runtime.errors import ModelError, ShapeError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.inference.windows import sliding_windows
@@ -18,7 +19,7 @@ def plain_scores(bundle, values):
     outputs = model.predict(sliding_windows(scaled, said.window))
     if said.kind == "autoencoder":
         windows = zip(sliding_windows(scaled, said.window), outputs, strict=True)
-        errors = [scorer.error(target, output) for target, output in windows]
+        errors = [mean_error(target, output, said.scoring.rows) for target, output in windows]
     else:
         errors = np.subtract(scaled[said.window :], outputs[:-1, 0], dtype=np.float64)
     return [scorer.update(error.tolist())[0] for error in errors]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.alarms.events import Event
-from edgelstm.runtime.drift.dspot import FIRST, Adaptation, tail_excess
+from edgelstm.runtime.drift.dspot import FIRST, AdaptiveThreshold, tail_excess
 from edgelstm.runtime.drift.statistics import SECTION, Reference, fit_reference
 from edgelstm.runtime.errors import ConfigError, ModelError
 
@@ -132,7 +132,7 @@ def test_too_few_rows_know_nothing_of_drift(bundle):
     assert fit_reference([np.zeros((100, 2), np.float32)], [np.zeros(100)], 1.0) is None
     plain = bundle.metadata.with_(sections={})
 
-    assert Detector.from_bundle(replace(bundle, metadata=plain)).longterm is None
+    assert Detector.from_bundle(replace(bundle, metadata=plain)).drift is None
 
 
 def test_what_is_usual_survives_the_file(bundle):
@@ -161,7 +161,7 @@ def test_the_threshold_stays_unless_asked(bundle):
 
 def test_an_adapted_threshold_leaves_about_the_risk_asked_for():
     random = np.random.default_rng(0)
-    adaptation = Adaptation(4.0, 10.0)
+    adaptation = AdaptiveThreshold(4.0, 10.0)
     for part in np.split(random.exponential(size=32 * 2000), 2000):
         adaptation.update(part.tolist())
 
@@ -176,7 +176,7 @@ def test_the_tail_of_an_exponential_is_found():
 
 def test_an_adapted_threshold_follows_a_slow_rise_but_no_further_than_its_bound():
     random = np.random.default_rng(0)
-    adaptation = Adaptation(3.0, 2.0)
+    adaptation = AdaptiveThreshold(3.0, 2.0)
     seen = []
     for turn in range(2000):
         adaptation.update((random.exponential(0.3, 32) + turn / 200).tolist())
@@ -190,21 +190,21 @@ def test_an_adapted_threshold_follows_a_slow_rise_but_no_further_than_its_bound(
 def test_an_adapted_threshold_is_frozen_while_alarming(models, stream):
     detector = Detector.load(models / "cast.int8.tflite", adapt=3.0)
     play(detector, tank(FIRST + 200))
-    before = detector.longterm.adaptation.state()
+    before = detector.drift.adaptation.to_state()
     rows = tank(1000)
     rows[:, 0] += FIRST + 200
     rows[:, 1] += 40
     opened = [event for event in play(detector, rows) if event.kind == "anomaly"]
 
     assert [event.state for event in opened] == ["open"]
-    assert len(detector.longterm.adaptation.peaks) - len(before["peaks"]) <= 2
+    assert len(detector.drift.adaptation.peaks) - len(before["peaks"]) <= 2
     assert detector.threshold == pytest.approx(before["threshold"], rel=0.05)
 
 
 @pytest.mark.parametrize("factor", [1.0, 0.0, -2.0, 1e9, float("nan")])
 def test_a_factor_that_allows_nothing_is_refused(factor):
     with pytest.raises(ConfigError, match="factor above 1"):
-        Adaptation(1.0, factor)
+        AdaptiveThreshold(1.0, factor)
 
 
 def test_a_drift_is_an_event_like_any_other(bundle):

@@ -61,7 +61,7 @@ def test_channels_that_never_err_do_not_divide_by_zero():
 
 def test_a_state_goes_on_where_it_was_taken(scorer):
     scores(scorer, NORMAL[:100])
-    state = json.loads(json.dumps(scorer.state()))
+    state = json.loads(json.dumps(scorer.to_state()))
     other = scorer_of(scorer.scoring)
     other.restore(state)
 
@@ -78,8 +78,8 @@ def test_what_is_usual_is_followed_as_if_sample_by_sample(scorer):
         level, spread = level + rate * off, spread + rate * (np.minimum(off**2, GUARD**2 * spread) - spread)
     scores(scorer, drifting)
 
-    assert scorer.state()["level"] == pytest.approx(level.tolist(), abs=0.01)
-    assert scorer.state()["spread"] == pytest.approx(spread.tolist(), rel=0.01)
+    assert scorer.to_state()["level"] == pytest.approx(level.tolist(), abs=0.01)
+    assert scorer.to_state()["spread"] == pytest.approx(spread.tolist(), rel=0.01)
 
 
 @pytest.mark.parametrize("size", [100.0, 1e12])
@@ -91,21 +91,21 @@ def test_a_single_error_is_forgotten_within_a_hundred_samples_however_large(scor
 
 
 def test_a_dead_channel_teaches_nothing(scorer):
-    before = scorer.state()
+    before = scorer.to_state()
     for error in NORMAL[:1600]:
         scorer.update([0.0, *error[1:]], masked=(0,))
 
-    assert scorer.state()["spread"][1] == before["spread"][1]
+    assert scorer.to_state()["spread"][1] == before["spread"][1]
 
 
 def test_a_state_of_another_model_is_refused(scorer):
     with pytest.raises(ValueError, match="channels"):
-        scorer.restore({**scorer.state(), "lean": [0.0]})
+        scorer.restore({**scorer.to_state(), "lean": [0.0]})
 
 
 def test_a_state_with_samples_of_another_size_is_refused(scorer):
     with pytest.raises(ValueError, match="size"):
-        scorer.restore({**scorer.state(), "rows": "AAAA"})
+        scorer.restore({**scorer.to_state(), "rows": "AAAA"})
 
 
 def test_trouble_that_passes_teaches_nothing(scorer):
@@ -122,19 +122,19 @@ def test_trouble_that_passes_teaches_nothing(scorer):
 def test_trouble_that_lasts_is_learnt_whole(scorer):
     learnt = scorer_of(scorer.scoring)
     scores(learnt, [[50.0, 0.0, 0.0]] * 95)
-    before = learnt.state()["spread"][1]
+    before = learnt.to_state()["spread"][1]
     scores(learnt, [[50.0, 0.0, 0.0]] * 2)
 
-    assert before == scorer.state()["spread"][1]
-    assert learnt.state()["spread"][1] > 3 * before
+    assert before == scorer.to_state()["spread"][1]
+    assert learnt.to_state()["spread"][1] > 3 * before
 
 
 def test_reset_forgets_recent_samples_but_not_what_is_usual(scorer):
     scores(scorer, [[5.0, 50.0, 0.5]] * 50)
-    before = scorer.state()
+    before = scorer.to_state()
     scorer.reset()
 
-    assert scorer.state()["level"] == before["level"]
+    assert scorer.to_state()["level"] == before["level"]
     assert scorer.update([0.0, 0.0, 0.0])[0] < 2
 
 
@@ -164,7 +164,7 @@ def test_gaps_do_not_keep_a_new_level_from_becoming_usual():
         if row % 80 == 79:
             scorer.reset()
 
-    assert scorer.state()["level"][1] == pytest.approx(9.0, abs=0.5)
+    assert scorer.to_state()["level"][1] == pytest.approx(9.0, abs=0.5)
 
 
 def test_a_channel_that_is_often_silent_learns_a_new_level_all_the_same():
@@ -173,4 +173,4 @@ def test_a_channel_that_is_often_silent_learns_a_new_level_all_the_same():
         silent = row % 95 < 20
         scorer.update([0.0, *error[1:]] if silent else error, masked=(0,) if silent else ())
 
-    assert scorer.state()["level"][1] == pytest.approx(9.0, abs=0.5)
+    assert scorer.to_state()["level"][1] == pytest.approx(9.0, abs=0.5)

@@ -47,7 +47,12 @@ def test_a_snapshot_of_another_model_is_refused_and_the_detector_is_as_new(model
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda s: s.pop("guard"), lambda s: s.update(engine={}), lambda s: s["engine"].update(windows=["AAAA"])]
+    "spoil",
+    [
+        lambda s: s.pop("validator"),
+        lambda s: s.update(stream={}),
+        lambda s: s["stream"]["engine"].update(windows=["AAAA"]),
+    ],
 )
 def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
     detector = Detector.from_bundle(bundle)
@@ -57,6 +62,47 @@ def test_a_damaged_snapshot_is_refused(bundle, stream, spoil):
 
     with pytest.raises(ModelError, match="does not fit"):
         detector.restore(state)
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3, 5, None])
+def test_a_snapshot_of_another_schema_is_refused_by_its_number(bundle, stream, schema):
+    detector = Detector.from_bundle(bundle)
+    play(detector, stream[:50])
+
+    with pytest.raises(
+        ModelError, match=f"snapshot schema {schema}, of another version of edgelstm; this version reads 4"
+    ):
+        detector.restore(detector.snapshot() | {"schema": schema})
+
+
+def test_a_snapshot_of_schema_3_is_refused_by_its_number(bundle):
+    """Its keys as they were: the version is checked before anything else is read."""
+    old = {"schema": 3, "model": "", "index": 7, "engine": {}, "guard": {}, "faults": {}, "decider": None}
+
+    with pytest.raises(ModelError, match="snapshot schema 3, of another version"):
+        Detector.from_bundle(bundle).restore(old)
+
+
+KEYS = {
+    "": {"schema", "model", "samples", "validator", "faults", "stream", "scorer", "debounce", "drift"},
+    "validator": {"counts", "time", "last_values", "repeats", "absent", "masked_for", "lost_rows", "backwards",
+                  "late_time", "fault_possible", "irregular", "repeating", "rate"},
+    "stream": {"engine", "expected"},
+    "debounce": {"excursions", "squares"},
+    "drift": {"waiting_rows", "waiting_scores", "samples", "score_total", "counts_above", "squares", "recent_ratios",
+              "excursions", "histogram", "page_hinkley", "adaptation"},
+}  # fmt: skip
+
+
+def test_the_keys_of_a_snapshot_are_those_of_its_schema(models, stream):
+    """A change of keys needs a new SNAPSHOT_SCHEMA: change both here and there."""
+    detector = Detector.load(models / "cast.int8.tflite", adapt=2.0)
+    play(detector, stream[:50])
+    state = detector.snapshot()
+
+    assert state["schema"] == 4
+    assert {part: set(state[part] if part else state) for part in KEYS} == KEYS
+    assert not any(key.startswith("_") for part in KEYS.values() for key in part)
 
 
 def test_state_tensors_survive_in_a_streaming_engine(models, stream):
@@ -70,7 +116,7 @@ def test_state_tensors_survive_in_a_streaming_engine(models, stream):
     for sample in samples:
         engines[0].push(sample.tolist(), sample.tobytes())
         engines[0].run(0)
-    engines[1].restore(json.loads(json.dumps(engines[0].state())))
+    engines[1].restore(json.loads(json.dumps(engines[0].to_state())))
 
     assert engines[0].run(0) == engines[1].run(0)
     engines[1].model.reset()
@@ -91,7 +137,7 @@ def test_a_streaming_model_warms_up_again_after_a_gap_and_forgets_what_was_befor
         rows[70:, 0] += 500
     one, other = (Detector.from_bundle(streaming) for _ in range(2))
     ours, theirs = play(one, calm[:70]), play(other, wild[:70])
-    other.scorer.restore(one.scorer.state())
+    other.scorer.restore(one.scorer.to_state())
     ours, theirs = ours + play(one, calm[70:]), theirs + play(other, wild[70:])
     length = warmup(streaming.metadata)
 
