@@ -19,7 +19,7 @@ import atheris
 with atheris.instrument_imports(include=["edgelstm"]):
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import EdgelstmError
-    from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+    from edgelstm.runtime.inference.flatbuffer.summary import read_graph
     from edgelstm.runtime.io.addresses import parse_spec
     from edgelstm.runtime.model_file.bundle import parse_bundle
     from edgelstm.runtime.model_file.metadata import from_json, to_json

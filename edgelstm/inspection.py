@@ -9,7 +9,7 @@ from typing import Any
 
 from .keras_file import read_extras
 from .runtime.errors import ModelError
-from .runtime.inference.flatbuffer_reader import read_graph
+from .runtime.inference.flatbuffer.summary import read_graph
 from .runtime.model_file import metadata as meta
 from .runtime.model_file.bundle import load_bundle, read_model_file
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel, backend
+from edgelstm.runtime.inference.backend import backend
+from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
 
 from ..flatbuffer import FLOAT32, Graph
 

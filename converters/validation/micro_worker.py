@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 
 LARGEST = 1 << 26  # bytes of arena, more than any microcontroller has
 STEP = 16  # bytes: arenas are aligned to it

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
 from edgelstm.runtime.input.policies import warmup
 from edgelstm.runtime.model_file.bundle import Bundle

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.validation.report import relative_rms
-from edgelstm.runtime.inference.interpreter import Tensor, backend
+from edgelstm.runtime.inference.backend import backend
+from edgelstm.runtime.inference.interpreter import Tensor
 
 from .schema import Histogram, TensorError
 

@@ -202,7 +202,7 @@ def _repeat(call: Callable[[], object], until: float, least: int) -> list[float]
 _START = """
 import sys, time
 begin = time.perf_counter()
-from edgelstm.runtime.inference.interpreter import backend
+from edgelstm.runtime.inference.backend import backend
 import edgelstm.runtime.diagnostics.benchmark as bench
 backend()
 base = bench.resident_mb()

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import EdgelstmError
-from ..inference.flatbuffer_reader import Graph, read_graph
-from ..inference.interpreter import BACKENDS, backend, install_hint, is_arm32
+from ..inference.backend import BACKENDS, backend, install_hint, is_arm32
+from ..inference.flatbuffer.summary import Graph, read_graph
 from ..model_file.bundle import Bundle, load_bundle, read_model_file
 from .benchmark import start_up
 

@@ -1,89 +1,20 @@
-"""The one import shim for a TFLite interpreter, and a small model object around it."""
+"""A TFLite model that takes and returns real values, on the interpreter of `backend`."""
 
 from __future__ import annotations
 
-import importlib
 import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InterpreterError, ModelError, ShapeError
-from .flatbuffer_reader import Graph, read_graph
+from ..errors import InterpreterError, ShapeError
+from .backend import backend
+from .flatbuffer.summary import Graph, read_graph
 
 Floats = npt.NDArray[np.float32]
-
-# LiteRT first: it is maintained; tflite-runtime stopped at 2.14 but is the only one for 32-bit Arm.
-# TensorFlow is left out on purpose: it would hide a slimness break.
-BACKENDS = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
-
-
-@dataclass(frozen=True)
-class Backend:
-    """An importable TFLite interpreter."""
-
-    name: str
-    """Distribution name, `ai-edge-litert` or `tflite-runtime`."""
-    interpreter: Any
-    """The `Interpreter` class."""
-    plain_kernels: Any
-    """Op resolver with the built-in kernels and no delegate."""
-    reference_kernels: Any
-    """Op resolver with the portable kernels."""
-
-    @property
-    def version(self) -> str:
-        """Version of the distribution."""
-        from importlib import metadata  # here: it costs a fifth of the start
-
-        try:
-            return metadata.version(self.name)
-        except metadata.PackageNotFoundError:
-            return "unknown"
-
-
-@cache
-def backend(name: str | None = None) -> Backend:
-    """Import the interpreter: LiteRT when it is there, tflite-runtime otherwise.
-
-    Args:
-        name: Module to insist on (`ai_edge_litert` or `tflite_runtime`), or None for the first that imports.
-
-    Raises:
-        InterpreterError: If none can be imported; the message names the line that installs one here.
-    """
-    reasons = []
-    for module in [name] if name else BACKENDS:
-        try:
-            found = importlib.import_module(f"{module}.interpreter")
-        except Exception as error:  # a NumPy 2 beside tflite-runtime raises AttributeError, a glibc too old OSError
-            reasons.append(f"{BACKENDS.get(module, module)}: {str(error).splitlines()[0] if str(error) else error!r}")
-            continue
-        resolvers = found.OpResolverType
-        return Backend(
-            BACKENDS.get(module, module), found.Interpreter,
-            resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES, resolvers.BUILTIN_REF,
-        )  # fmt: skip
-    raise InterpreterError(f"No TFLite interpreter can be imported ({'; '.join(reasons)}). {install_hint()}")
-
-
-def is_arm32() -> bool:
-    """Whether this is a 32-bit Arm userland (its kernel may be a 64-bit one)."""
-    return platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32)
-
-
-def install_hint() -> str:
-    """The line that installs an interpreter on this machine."""
-    if is_arm32():
-        if sys.version_info >= (3, 12):
-            return "32-bit Arm needs Raspberry Pi OS bookworm (Python 3.11): pip install 'tflite-runtime==2.14.0' 'numpy<2'"
-        return "Install one: pip install 'tflite-runtime==2.14.0' 'numpy<2'"
-    return "Install one: pip install 'ai-edge-litert>=2.1'"
 
 
 @dataclass(frozen=True)
@@ -142,6 +73,7 @@ class TFLiteModel:
             it, and else runs them as they are.
 
     Raises:
+        ModelError: If the flatbuffer breaks a rule of `flatbuffer.verifier`.
         InterpreterError: If no interpreter is installed or it cannot load the model.
     """
 
@@ -155,12 +87,12 @@ class TFLiteModel:
         target: str = "",
     ) -> None:
         self.backend = backend(module)
-        graph = _graph(content)
-        fast = _unrolled(content, threads) if target == "x86" and self.backend.name == "ai-edge-litert" else None
-        integer = graph is not None and any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
+        graph = read_graph(content)
+        litert = self.backend.name == "ai-edge-litert"
+        fast = _unrolled(content, graph, threads) if target == "x86" and litert else None
+        integer = any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
         try:
-            right = self.backend.name == "ai-edge-litert" or (graph is not None and not graph.channel_scales)
-            portable = integer and not delegate and right
+            portable = integer and not delegate and (litert or not graph.channel_scales)
             exact = self._reference(content, threads) if portable and fast is None else None
             options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
             self.interpreter: Any = fast or exact or self._load(content, threads, **options)
@@ -171,7 +103,7 @@ class TFLiteModel:
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
         self.unrolled = fast is not None
-        self._variables = graph.variables if graph and not fast else ()
+        self._variables = graph.variables if not fast else ()
         self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
         self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
 
@@ -248,15 +180,7 @@ class TFLiteModel:
         return np.concatenate([self(window)[0] for window in batch]).astype(np.float32, copy=False)
 
 
-def _graph(content: bytes) -> Graph | None:
-    """What the flatbuffer says of itself; None for a damaged one, of which the interpreter will say it better."""
-    try:
-        return read_graph(content)
-    except ModelError:
-        return None
-
-
-def _unrolled(content: bytes, threads: int) -> Any:
+def _unrolled(content: bytes, graph: Graph, threads: int) -> Any:
     """A model on XNNPACK with its LSTMs unrolled; None on other processors, without such LSTMs, or on an older LiteRT."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return None
@@ -268,6 +192,6 @@ def _unrolled(content: bytes, threads: int) -> Any:
     from .x86.compiled_model import CompiledModel
 
     try:
-        return CompiledModel(larger, read_graph(larger), threads)
+        return CompiledModel(larger, graph, threads)
     except (ImportError, RuntimeError, TypeError, ValueError):
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
-from edgelstm.runtime.inference.flatbuffer_reader import read_graph
+from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 from edgelstm.runtime.io.addresses import parse_spec
 from edgelstm.runtime.model_file.bundle import LARGEST_METADATA, Bundle, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_json

@@ -6,18 +6,14 @@ no cache holds. LiteRT's compiled runtime (2.2 or later) can share them.
 
 from __future__ import annotations
 
-import atexit
-import os
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...io.native_stderr import silent_stderr
-from ..flatbuffer_reader import Graph
-
-IN_MEMORY = ":memory:"  # XNNPACK's name for a weight cache without a file
+from ..backend import compiled_model
+from ..flatbuffer.summary import Graph
 
 
 class CompiledModel:
@@ -25,7 +21,7 @@ class CompiledModel:
 
     Args:
         content: A TFLite flatbuffer.
-        graph: What `read_graph` says of it.
+        graph: Summary of the model before unrolling; inputs and outputs are the same.
         threads: Threads of XNNPACK.
 
     Raises:
@@ -34,12 +30,7 @@ class CompiledModel:
     """
 
     def __init__(self, content: bytes, graph: Graph, threads: int = 1) -> None:
-        from ai_edge_litert.compiled_model import CompiledModel as Compiled
-        from ai_edge_litert.options import CpuOptions, Options
-
-        options = Options(cpu_options=CpuOptions(num_threads=threads, xnnpack_weight_cache_path=IN_MEMORY))
-        with silent_stderr():
-            self._model = Compiled.from_buffer(content, environment=_environment(), options=options)
+        self._model = compiled_model(content, threads)
         self._ports = (*graph.inputs, *graph.outputs)
         self._inputs, self._outputs = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
         self._buffers = (*self._inputs, *self._outputs)
@@ -78,17 +69,3 @@ class CompiledModel:
 
     def reset_all_variables(self) -> None:
         """Nothing: an unrolled model keeps no state."""
-
-
-@cache
-def _environment() -> Any:
-    """LiteRT's environment, one for the whole process: making and ending it is what it reports about.
-
-    Native code reports the end after Python's own, so standard error is closed as the last thing before that.
-    """
-    from ai_edge_litert import environment
-
-    atexit.register(os.dup2, os.open(os.devnull, os.O_WRONLY), 2)
-    here = os.path.dirname(environment.__file__)  # it would look for vendors' accelerators elsewhere, and complain
-    found = environment.EnvironmentOptions(here, compiler_plugin_path=here, dispatch_library_path=here)
-    return environment.Environment.create(options=found)

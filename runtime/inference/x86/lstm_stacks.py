@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..flatbuffer_reader import Table
+from ..flatbuffer.reader import read_model
+from ..flatbuffer.schema import Operator
 
 Array = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.float32]
@@ -50,40 +50,43 @@ class Chain:
     """Whether all steps come out."""
 
 
-class Model:
-    """What unrolling asks of a flatbuffer."""
+class LstmGraph:
+    """A model's main subgraph, with the questions that unrolling asks of it.
+
+    Args:
+        content: A TFLite flatbuffer.
+
+    Raises:
+        ModelError: If it is damaged.
+    """
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.root = Table(content, struct.unpack_from("<I", content, 0)[0])
-        self.codes = self.root.tables(1)
-        self.main = self.root.tables(2)[0]
-        self.tensors, self.operators = self.main.tables(0), self.main.tables(3)
-        self.buffers = self.root.tables(4)
-        self.outputs = set(self.main.integers(2))
+        self.model = read_model(content)
+        self.main = self.model.subgraphs[0]
+        self.tensors, self.operators = self.main.tensors, self.main.operators
         self.readers: dict[int, list[int]] = {}
         for number, operator in enumerate(self.operators):
-            for tensor in operator.integers(1):
+            for tensor in operator.inputs:
                 self.readers.setdefault(tensor, []).append(number)
 
     def code(self, number: int) -> int:
-        """Number in schema.fbs of what an operator does."""
-        code = self.codes[self.operators[number].scalar(0, "I")]
-        return int(max(code.scalar(0, "b"), code.scalar(3, "i")))
+        """BuiltinOperator number of an operator."""
+        return self.model.codes[self.operators[number].code].builtin
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """A tensor's shape, batch axis first."""
-        return self.tensors[tensor].integers(0)
+        return self.tensors[tensor].shape
 
     def constant(self, tensor: int) -> Array | None:
         """A constant's values as stored, None for anything else."""
         entry = self.tensors[tensor]
-        start, size = self.buffers[entry.scalar(2, "I")].vector(0)
+        start, size = self.model.buffers[entry.buffer].data
         types: dict[int, type[np.generic]] = {FLOAT32: np.float32, INT32: np.int32, INT8: np.int8}
-        kind = types.get(entry.scalar(1, "b"))
+        kind = types.get(entry.type)
         if not size or kind is None:
             return None
-        return np.frombuffer(self.content, kind, size // np.dtype(kind).itemsize, start).reshape(self.shape(tensor))
+        return np.frombuffer(self.content, kind, size // np.dtype(kind).itemsize, start).reshape(entry.shape)
 
     def weights(self, tensor: int) -> Floats | None:
         """A constant's real values; 8-bit ones by their one scale."""
@@ -92,11 +95,8 @@ class Model:
             return None
         if values.dtype == np.float32:
             return np.asarray(values, np.float32)
-        at = self.tensors[tensor].field(4)
-        start, count = Table(self.content, at + struct.unpack_from("<I", self.content, at)[0]).vector(2)
-        if count != 1:
-            return None
-        return values.astype(np.float32) * np.float32(struct.unpack_from("<f", self.content, start)[0])
+        scales = self.tensors[tensor].scales
+        return values.astype(np.float32) * np.float32(scales[0]) if len(scales) == 1 else None
 
     def chains(self) -> list[Chain]:
         """Chains of LSTMs, each as long as may be."""
@@ -111,37 +111,36 @@ class Model:
 
     def _chain(self, number: int) -> Chain:
         operators, layers = [number], [self._layer(number)]
-        source = self.operators[number].integers(1)[0]
+        source = self.operators[number].inputs[0]
         steps = self.shape(source)[1]
         while True:
-            target = self.operators[operators[-1]].integers(2)[0]
+            target = self.operators[operators[-1]].outputs[0]
             follower = self._only_reader(target)
             layer = None if follower is None else self._layer(follower)
-            if follower is None or layer is None or self.operators[follower].integers(1)[0] != target:
+            if follower is None or layer is None or self.operators[follower].inputs[0] != target:
                 break
             operators.append(follower)
             layers.append(layer)
         sequence = follower is None or not self._takes_last(follower, steps)
         if not sequence and follower is not None:
             operators.append(follower)
-            target = self.operators[follower].integers(2)[0]
-        found = tuple(layer for layer in layers if layer is not None)
-        return Chain(tuple(operators), found, source, target, steps, sequence)
+            target = self.operators[follower].outputs[0]
+        known = tuple(layer for layer in layers if layer is not None)
+        return Chain(tuple(operators), known, source, target, steps, sequence)
 
     def _only_reader(self, tensor: int) -> int | None:
         readers = self.readers.get(tensor, [])
-        return readers[0] if len(readers) == 1 and tensor not in self.outputs else None
+        return readers[0] if len(readers) == 1 and tensor not in self.main.outputs else None
 
     def _takes_last(self, number: int, steps: int) -> bool:
         """Whether an operator is `sequence[:, -1]`."""
         if self.code(number) != STRIDED_SLICE:
             return False
         operator = self.operators[number]
-        source, begin, _, strides = operator.integers(1)[:4]
-        first, by, at = self.constant(begin), self.constant(strides), operator.field(4)
-        if first is None or by is None or not at or len(self.shape(source)) != 3 or first.shape != (3,):
+        source, begin, _, strides = operator.inputs[:4]
+        first, by, options = self.constant(begin), self.constant(strides), operator.options
+        if first is None or by is None or options is None or len(self.shape(source)) != 3 or first.shape != (3,):
             return False
-        options = Table(self.content, at + struct.unpack_from("<I", self.content, at)[0])
         begin_mask, end_mask, _, _, shrink = (options.scalar(field, "i") for field in range(5))
         whole = begin_mask & 5 == 5 and end_mask & 5 == 5 and shrink == 2 and not begin_mask & 2
         return bool(whole and (by == 1).all() and int(np.asarray(first)[1]) in (-1, steps - 1))
@@ -151,18 +150,17 @@ class Model:
         operator = self.operators[number]
         if self.code(number) != LSTM or not self._plain(operator):
             return None
-        inputs = operator.integers(1)
+        inputs = operator.inputs
         parts = [self.weights(index) if index >= 0 else None for index in (*inputs[1:9], *inputs[12:16])]
         known = [part for part in parts if part is not None]
         if len(known) != len(parts):
             return None
         kernel, recurrent, bias = (np.stack([known[start + gate] for gate in GATES]) for start in (0, 4, 8))
-        return Layer(kernel, recurrent, bias, self.tensors[inputs[1]].scalar(1, "b") == INT8)
+        return Layer(kernel, recurrent, bias, self.tensors[inputs[1]].type == INT8)
 
-    def _plain(self, operator: Table) -> bool:
+    def _plain(self, operator: Operator) -> bool:
         """Whether it is what Keras calls an LSTM, on floats, one window at a time."""
-        inputs, (output,), at = operator.integers(1), operator.integers(2)[:1], operator.field(4)
-        options = Table(self.content, at + struct.unpack_from("<I", self.content, at)[0]) if at else None
+        inputs, (output,), options = operator.inputs, operator.outputs[:1], operator.options
         shape = self.shape(inputs[0])
         return (
             options is not None
@@ -170,7 +168,7 @@ class Model:
             and options.scalar(1, "f") == options.scalar(2, "f") == 0  # no clip of cell or projection
             and not options.scalar(3, "?")  # batch first
             and all(index < 0 for index in (*inputs[9:12], *inputs[16:18], *inputs[20:]))
-            and all(self.tensors[index].scalar(1, "b") == FLOAT32 for index in (inputs[0], output))
+            and all(self.tensors[index].type == FLOAT32 for index in (inputs[0], output))
             and len(shape) == 3
             and shape[0] == 1
             and 1 <= shape[1] <= MOST_STEPS

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .flatbuffer_writer import Field, Part, Target, extend, octets, table, tables, vector
-from .lstm_stacks import FLOAT32, INT8, INT32, Chain, Floats, Layer, Model
+from .lstm_stacks import FLOAT32, INT8, INT32, Chain, Floats, Layer, LstmGraph
 
 # numbers of operators, and of option tables, in schema.fbs
 ADD, CONCATENATION, FULLY_CONNECTED, LOGISTIC, MUL, RESHAPE, TANH, SLICE = 0, 2, 9, 14, 18, 22, 28, 65
@@ -33,7 +33,7 @@ def unroll(content: bytes) -> bytes | None:
     Returns:
         A larger flatbuffer for the same function, None where there is nothing to unroll.
     """
-    model = Model(content)
+    model = LstmGraph(content)
     chains = model.chains()
     if not chains:
         return None
@@ -51,13 +51,13 @@ def unroll(content: bytes) -> bytes | None:
 class _Writer:
     """New tensors, operators, codes and buffers beside the model's own."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: LstmGraph) -> None:
         self.model = model
         self.ops: list[Target] = []
         unused = table({0: vector("i", (1,))})  # where a fused LSTM's state was: LiteRT refuses state that no op has
-        self.tensors: list[Target] = [unused if tensor.scalar(5, "?") else tensor.at for tensor in model.tensors]
-        self.buffers: list[Target] = [buffer.at for buffer in model.buffers]
-        self.codes: list[Target] = [code.at for code in model.codes]
+        self.tensors: list[Target] = [unused if tensor.variable else tensor.at for tensor in model.tensors]
+        self.buffers: list[Target] = [buffer.at for buffer in model.model.buffers]
+        self.codes: list[Target] = [code.at for code in model.model.codes]
         self.known: dict[int, int] = {}
         self.shapes: dict[tuple[int, ...], Part] = {}
         self.integers: dict[tuple[int, ...], int] = {}
@@ -66,7 +66,7 @@ class _Writer:
 
     def finish(self) -> bytes:
         main = self.model.main
-        inputs, outputs = (vector("i", main.integers(number)) for number in (1, 2))
+        inputs, outputs = (vector("i", indices) for indices in (main.inputs, main.outputs))
         subgraph = table({0: tables(self.tensors), 1: inputs, 2: outputs, 3: tables(self.ops)})
         root: dict[int, Field] = {0: ("I", 3), 1: tables(self.codes), 2: tables([subgraph]), 4: tables(self.buffers)}
         return extend(self.model.content, table(root))

@@ -3,7 +3,8 @@
 import sys
 
 import numpy as np
-from edgelstm.runtime.inference.interpreter import TFLiteModel, backend
+from edgelstm.runtime.inference.backend import backend
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 if __name__ == "__main__":
     model, windows, outputs, *stream = sys.argv[1:]
