@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["edgelstm"]):
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import EdgelstmError
     from edgelstm.runtime.inference.flatbuffer.summary import read_graph
-    from edgelstm.runtime.io.addresses import parse_spec
+    from edgelstm.runtime.io.addresses import parse_address
     from edgelstm.runtime.model_file.bundle import parse_bundle
     from edgelstm.runtime.model_file.metadata import from_json, to_json
     from edgelstm.runtime.service.checkpoint import read_state
@@ -87,7 +87,10 @@ TARGETS: dict[str, tuple[Callable[[bytes], object], tuple[bytes, ...]]] = {
     "bundle": (parse_bundle, tuple(path.read_bytes() for path in MODELS.glob("*.tflite"))),
     "flatbuffer": (read_graph, tuple(parse_bundle(path.read_bytes()).flatbuffer for path in MODELS.glob("*.tflite"))),
     "config": (lambda data: load_config(scratch(data)), (b'model = "a.tflite"\nto = ["sqlite:a.db"]\n[[stream]]\n',)),
-    "spec": (lambda data: parse_spec(data.decode("utf-8", "replace")), (b"mqtts://me:secret@[::1]:1/a/+?ca=x&qos=1",)),
+    "spec": (
+        lambda data: parse_address(data.decode("utf-8", "replace")),
+        (b"mqtts://me:secret@[::1]:1/a/+?ca=x&qos=1",),
+    ),
     "state": (lambda data: read_state(scratch(data)), (b"0" * 64 + b'\n{"rows": 1}',)),
     "spool": (spool, (b'{"seq":0,"type":"event"}\n{"seq":1}\n',)),
 }

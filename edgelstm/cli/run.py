@@ -8,7 +8,28 @@ import click
 from edgelstm.cli.streams import columns_options, quiet_pipe, tuning_options
 
 
-@click.command("run", epilog="Example: edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db")
+class RunCommand(click.Command):
+    """Command whose help lists the sinks that are there."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help text with the forms of sinks.
+
+        Args:
+            ctx: The call.
+            formatter: Receiver of the text.
+        """
+        from edgelstm.runtime.sinks import registry
+
+        super().format_help_text(ctx, formatter)
+        with formatter.section("Sinks"):
+            formatter.write_text(", ".join(kind.example for kind in registry.SINKS))
+
+
+@click.command(
+    "run",
+    cls=RunCommand,
+    epilog="Example: edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db",
+)
 @click.argument("model", required=False)
 @click.argument("source", required=False)
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file; its keys are the flags' names.")
@@ -34,7 +55,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     \b
     SOURCE  FILE or - (CSV or JSON lines, also gzipped), mqtt[s]://HOST/TOPIC,
             serial:/dev/ttyUSB0?baud=9600, iio:DEVICE?every=0.1
-    SINK    mqtt[s]://HOST/TOPIC, https://…, sqlite:FILE, file:FILE, command:'CMD ARG …'
+    SINK    one of the forms under Sinks below
 
     SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
     """  # noqa: D301

@@ -74,9 +74,9 @@ class Policies:
             ConfigError: With the nearest channel's name.
         """
         if self.limits:
-            from ..io.addresses import unknown_keys  # here: starting must be quick
+            from ..io.addresses import refuse_unknown_keys  # here: starting must be quick
 
-            unknown_keys(self.limits, metadata.names, "--limit")
+            refuse_unknown_keys(self.limits, metadata.names, "--limit")
 
 
 def parse_limit(text: str) -> tuple[str, Limits]:

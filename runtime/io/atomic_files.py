@@ -68,13 +68,18 @@ def _through(device: Path) -> Iterator[Path]:
             raise OutputError(f"Cannot write {device}: {error.strerror or error}. {_remedy(error, device)}") from error
 
 
-def write_atomic(path: Path | str, content: bytes) -> None:
+def write_atomic(path: Path | str, content: bytes, mode: int = 0o666) -> None:
     """Write `content` to `path`, whole or not at all.
+
+    Args:
+        path: The file to be made or replaced.
+        content: Its bytes.
+        mode: Permission bits of the new file, before the umask; it has them from the first instant.
 
     Raises:
         OutputError: If the folder is missing or not writable, or the disk is full.
     """
-    with replacing(path) as beside:
+    with replacing(path, mode) as beside:
         beside.write_bytes(content)
 
 

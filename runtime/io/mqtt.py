@@ -1,4 +1,4 @@
-"""A connection to an MQTT broker, for sources and sinks (`pip install edgelstm[mqtt]`)."""
+"""Connection to an MQTT broker, for sources and sinks (`pip install edgelstm[mqtt]`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .addresses import Spec, credential, read_secret
+from .addresses import Address, credential, read_secret
 
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEPALIVE = 30  # seconds
@@ -18,8 +18,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30  # seconds between attempts to connect, doubl
 
 
 @dataclass(frozen=True)
-class Access:
-    """How to reach a broker, beside its address."""
+class BrokerOptions:
+    """Settings of a connection, beside the broker's address."""
 
     ca: str = ""
     """File with the certificate authority's certificate; empty for the system's own."""
@@ -32,19 +32,33 @@ class Access:
     password_file: str = ""
     """File whose first line is the password."""
     client_id: str = ""
-    """Client identifier; empty for one chosen by chance."""
+    """Client identifier; empty for a random one."""
     qos: int = 1
     """Quality of service, 0 to 2."""
 
+    def __post_init__(self) -> None:
+        """Find what is missing before anything is connected.
 
-def connect(spec: Spec, access: Access, prepare: Callable[[Any], None], clean: bool = True) -> Any:
+        Raises:
+            ConfigError: If paho-mqtt is missing, a file cannot be read, or the quality of service is none.
+        """
+        load()
+        read_secret(self.password_file)
+        if self.ca or self.cert or self.key:
+            _tls(self)
+        if self.qos not in (0, 1, 2):
+            raise ConfigError(f"qos is 0, 1 or 2; received {self.qos}.")
+
+
+def connect(address: Address, options: BrokerOptions, prepare: Callable[[Any], None], session: str = "") -> Any:
     """Begin to connect, and go on trying for ever in a thread of paho's.
 
     Args:
-        spec: Address; `mqtts` is TLS.
-        access: Credentials and certificates.
-        prepare: Sets the client's callbacks and last will before it connects.
-        clean: Whether the broker forgets this client's session when it leaves.
+        address: The broker's; `mqtts` is TLS.
+        options: Credentials and certificates.
+        prepare: Function that sets the client's callbacks and last will before it connects.
+        session: Name under which the broker keeps this client's messages while it is away; empty for none. Messages
+            then count as received only when `client.ack` is called for them.
 
     Returns:
         A `paho.mqtt.client.Client`; stop it with `disconnect` and `loop_stop`.
@@ -55,27 +69,28 @@ def connect(spec: Spec, access: Access, prepare: Callable[[Any], None], clean: b
     mqtt = load()
     client = mqtt.Client(
         mqtt.CallbackAPIVersion.VERSION2,
-        client_id=access.client_id,
-        clean_session=clean,
+        client_id=session or options.client_id,
+        clean_session=not session,
+        manual_ack=bool(session),
         reconnect_on_failure=True,
     )
     client.connect_timeout = CONNECT_TIMEOUT
     client.reconnect_delay_set(FIRST_WAIT, LONGEST_WAIT)
-    username, password = spec.username or access.username, spec.password or read_secret(access.password_file)
+    username, password = address.username or options.username, address.password or read_secret(options.password_file)
     if username:
         client.username_pw_set(username, password or None)
-    if spec.scheme == "mqtts":
-        client.tls_set_context(_tls(access))
-    elif access.ca or access.cert or access.key:
-        raise ConfigError(f"{spec.name} has certificates but no TLS. Write mqtts:// instead of mqtt://")
+    if address.scheme == "mqtts":
+        client.tls_set_context(_tls(options))
+    elif options.ca or options.cert or options.key:
+        raise ConfigError(f"{address.name} has certificates but no TLS. Write mqtts:// instead of mqtt://")
     prepare(client)
-    client.connect_async(spec.host, spec.port or (8883 if spec.scheme == "mqtts" else 1883), KEEPALIVE)
+    client.connect_async(address.host, address.port or (8883 if address.scheme == "mqtts" else 1883), KEEPALIVE)
     client.loop_start()
     return client
 
 
 def load() -> Any:
-    """The paho client module.
+    """Import the paho client module.
 
     Raises:
         ConfigError: If it is missing or older than 2.
@@ -89,19 +104,19 @@ def load() -> Any:
     return mqtt
 
 
-def _tls(access: Access) -> ssl.SSLContext:
+def _tls(options: BrokerOptions) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=access.ca or None)
-        if access.cert:
-            context.load_cert_chain(access.cert, credential(Path(access.key)) if access.key else None)
+        context = ssl.create_default_context(cafile=options.ca or None)
+        if options.cert:
+            context.load_cert_chain(options.cert, credential(Path(options.key)) if options.key else None)
     except OSError as error:  # ssl.SSLError is one
-        files = ", ".join(name for name in (access.ca, access.cert, access.key) if name)
+        files = ", ".join(name for name in (options.ca, options.cert, options.key) if name)
         raise ConfigError(f"Cannot use the certificates ({files}): {error.strerror or error}.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def failure() -> str:
-    """Why an attempt to connect failed; for paho's `on_connect_fail`, which it calls while handling the error."""
+def reason() -> str:
+    """Return an attempt's reason to fail; for paho's `on_connect_fail`, which it calls while handling the error."""
     error = sys.exc_info()[1]
     return (getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error or "")).lower()

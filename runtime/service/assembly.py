@@ -1,18 +1,14 @@
-"""From a configuration to models at work."""
+"""Assembly of a configuration into models at work."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TextIO
 
 from ..errors import ConfigError
-from ..io.addresses import Spec, parse_spec
+from ..io.addresses import Address, parse_address
 from ..sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
 from ..sources import Columns, open_source
 from .checkpoint import Keeper
@@ -20,6 +16,7 @@ from .config import Config, Settings, StreamConfig
 from .model_reload import ModelWatch
 from .overrides import tuned
 from .runner import Runner
+from .state_folder import spool_folder
 
 
 def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
@@ -46,7 +43,7 @@ def describe(config: Config) -> list[str]:
     """
     lines = []
     for plan in map(_Plan, config.streams):
-        sinks = [spec.name + (" (scores)" if scores else "") for spec, scores, _ in plan.deliveries]
+        sinks = [address.name + (" (scores)" if scores else "") for address, scores, _ in plan.deliveries]
         metadata = plan.detector.metadata
         lines.append(
             f"{plan.config.label}: {plan.config.model} ({metadata.kind}, {metadata.scheme}, window {metadata.window}, "
@@ -63,18 +60,18 @@ class _Plan:
         self.detector = tuned(config.model, config)
         metadata = self.detector.metadata
         columns = Columns(metadata.names, config.taken, config.time_column or None)
-        self.source = open_source(parse_spec(config.source), columns, config.follow, metadata.period)
-        self.deliveries: list[tuple[Spec, bool, Callable[[], Delivery]]] = []
-        for given, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:
-            spec = parse_spec(given)
-            self.deliveries.append((spec, scores, plan_delivery(spec, config.label, scores)))
+        self.source = open_source(parse_address(config.source), columns, config.follow, metadata.period)
+        self.deliveries: list[tuple[Address, bool, Callable[[], Delivery]]] = []
+        for sink, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:
+            address = parse_address(sink)
+            self.deliveries.append((address, scores, plan_delivery(address, config.label, scores)))
 
     def runner(self, settings: Settings, out: TextIO, model: str) -> Runner:
         """All of it at work, but for the source."""
         names = self.detector.metadata.names
         sinks: list[Sink] = [ScoreLines(out, names, model) if settings.scores else EventLines(out, model)]
-        for spec, scores, open_it in self.deliveries:
-            spool = Spool(_spool_folder(settings, self.config.label, spec), settings.spool_limit)
+        for address, scores, open_it in self.deliveries:
+            spool = Spool(spool_folder(settings, self.config.label, address), settings.spool_limit)
             sinks.append(Forwarder(open_it(), spool, self.config.label, names, scores))
         one = self.config
         if one.event_log and not one.state:
@@ -83,18 +80,3 @@ class _Plan:
         return Runner(
             self.detector, self.source, sinks, one.label, keeper, ModelWatch(one.model, partial(tuned, config=one))
         )
-
-
-def state_folder(settings: Settings) -> Path:
-    """Where things are kept that must outlive the process: as told, systemd's folder, or the user's own."""
-    given = settings.state_dir or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if given:
-        return Path(given)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "edgelstm"
-
-
-def _spool_folder(settings: Settings, model: str, spec: Spec) -> Path:
-    """One folder a model and sink: readable, and different for different addresses."""
-    word = re.sub(r"[^A-Za-z0-9]+", "-", f"{model}-{spec.scheme}-{spec.host or spec.target}")[:40].strip("-")
-    return state_folder(settings) / "spool" / f"{word}-{hashlib.sha256(spec.name.encode()).hexdigest()[:8]}"

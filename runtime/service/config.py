@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..io.addresses import build, unknown_keys
+from ..io.addresses import build_options, refuse_unknown_keys
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -131,13 +131,13 @@ def make_config(record: Mapping[str, Any], where: str = "The command line") -> C
     [('a', 'pump.csv'), ('b', 'pump.csv')]
     """
     for_all, for_one = _keys(Settings), _keys(StreamConfig)
-    unknown_keys(record, [*for_all, *for_one, "stream"], where)
-    settings = build(Settings, {key: record[key] for key in for_all if key in record}, where)
+    refuse_unknown_keys(record, [*for_all, *for_one, "stream"], where)
+    settings = build_options(Settings, {key: record[key] for key in for_all if key in record}, where)
     common = {key: record[key] for key in for_one if key in record}
     tables = record.get("stream", [{}])
     if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
         raise ConfigError(f"{where}: several models are written as [[stream]] tables.")
-    streams = tuple(build(StreamConfig, {**common, **table}, where) for table in tables)
+    streams = tuple(build_options(StreamConfig, {**common, **table}, where) for table in tables)
     _check(streams, where)
     return Config(settings, _numbered(streams))
 

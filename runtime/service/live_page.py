@@ -25,6 +25,7 @@ from ..io.atomic_files import write_atomic
 from .config import Settings
 from .prometheus import exposition
 from .runner import Runner
+from .state_folder import state_folder
 
 log = logging.getLogger("edgelstm")
 PAGE = Path(__file__).with_name("live.html")
@@ -209,8 +210,6 @@ def _is_loopback(host: str) -> bool:
 
 def _token(settings: Settings) -> str:
     """The token in the file, or a new one in the state folder that later starts find again."""
-    from .assembly import state_folder
-
     if settings.token_file:
         token = read_secret(settings.token_file)
         if len(token) < 16:
@@ -219,11 +218,10 @@ def _token(settings: Settings) -> str:
     path = state_folder(settings) / "token"
     if not path.exists():
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"Cannot make {path.parent}: {error.strerror}.") from error
-        write_atomic(path, secrets.token_urlsafe(24).encode() + b"\n")
-        path.chmod(0o600)
+        write_atomic(path, secrets.token_urlsafe(24).encode() + b"\n", mode=0o600)
     log.info("The live page asks for the token in %s", path)
     return read_secret(str(path))
 

@@ -8,7 +8,6 @@ from collections import Counter, deque
 from typing import Any
 
 from ..alarms.events import Event, Result
-from ..sinks.jsonl import event_record
 from ..sources.sample import Sample
 
 SHOWN = 600  # newest scores kept for the page
@@ -58,7 +57,7 @@ class Status:
                 self._open[event.id] = event
             else:
                 self._open.pop(event.id, None)
-            self._events.append(event_record(event))
+            self._events.append(event.record())
 
     def close(self) -> None:
         """Nothing is held."""
@@ -99,7 +98,7 @@ class Status:
                 "threshold": last.threshold if last else None,
                 "status": last.status if last else "",
                 "statuses": dict(self.statuses),
-                "alarms": [event_record(event) for event in self._open.values()],
+                "alarms": [event.record() for event in self._open.values()],
                 "channels": list(self.names),
                 "contribution": share,
                 "scores": [row for row in self._scores if row[0] > since],

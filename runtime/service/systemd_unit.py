@@ -1,20 +1,21 @@
-"""The systemd unit of a configuration: allowed as little as it needs."""
+"""Systemd unit of a configuration, with no more rights than the configuration needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from ..io.addresses import Spec, parse_spec
+from ..io.addresses import Address, parse_address
+from ..sinks import Access, sink_kind
 from .config import Config
 
 LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
 HOMES = ("/home", "/root", "/run/user")
 SECRETS = ("password-file", "token-file", "key")
 LOCAL = ("localhost", "127.0.0.1", "::1")
-NETWORK = ("mqtt", "mqtts", "http", "https")
 
 UNIT = """\
 # Written by `edgelstm service`. Put it into /etc/systemd/system, then:
@@ -28,6 +29,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart={program} run --config ${{CREDENTIALS_DIRECTORY}}/{config_name}
+# A snapshot of the state now, and log files opened anew.
+ExecReload=/bin/kill -HUP $MAINPID
 {credentials}
 # The watchdog is fed only while samples are scored: a silent sensor restarts the service.
 WatchdogSec={watchdog:g}
@@ -79,7 +82,7 @@ WantedBy=multi-user.target
 
 @dataclass
 class _Needs:
-    """What sources and sinks ask of the system."""
+    """Needs of sources and sinks."""
 
     devices: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
@@ -89,10 +92,10 @@ class _Needs:
 
 
 def unit(config: Config, path: Path, program: str, periods: Iterable[float | None] = ()) -> str:
-    """Write the unit.
+    """Return the unit's text.
 
     Args:
-        config: What it runs.
+        config: The configuration that it runs.
         path: The configuration's absolute path.
         program: Absolute path of the `edgelstm` command.
         periods: Each model's seconds between samples, None when unknown.
@@ -124,9 +127,9 @@ def _needs(config: Config) -> _Needs:
     needs = _Needs()
     for stream in config.streams:
         needs.files.append(_absolute(stream.model, "The model"))
-        _add_source(needs, parse_spec(stream.source))
-        for given in (*stream.to, *stream.scores_to):
-            _add_sink(needs, parse_spec(given))
+        _add_source(needs, parse_address(stream.source))
+        for sink in (*stream.to, *stream.scores_to):
+            _add_sink(needs, parse_address(sink))
         for name in filter(None, (stream.state, stream.event_log)):
             _own_folder(name, name)
     if config.settings.token_file:
@@ -137,21 +140,26 @@ def _needs(config: Config) -> _Needs:
     return needs
 
 
-def _add_source(needs: _Needs, spec: Spec) -> None:
-    if spec.scheme == "serial":
-        needs.devices.append(_absolute(spec.target, "The serial device"))
-    elif not spec.scheme and spec.target == "-":
+def _add_source(needs: _Needs, address: Address) -> None:
+    if address.scheme == "serial":
+        needs.devices.append(_absolute(address.target, "The serial device"))
+    elif not address.scheme and address.target == "-":
         raise ConfigError("A service has no standard input. Give the stream another source.")
-    elif not spec.scheme:
-        needs.files.append(_absolute(spec.target, "The source"))
-    _add_network(needs, spec)
+    elif not address.scheme:
+        needs.files.append(_absolute(address.target, "The source"))
+    _add_secrets(needs, address)
+    if address.host:
+        _add_host(needs, address.host)
 
 
-def _add_sink(needs: _Needs, spec: Spec) -> None:
-    if spec.scheme in ("sqlite", "file"):
-        _own_folder(spec.target, spec.name)
-    needs.anywhere |= spec.scheme == "command"
-    _add_network(needs, spec)
+def _add_sink(needs: _Needs, address: Address) -> None:
+    access = sink_kind(address).access
+    if access is Access.FOLDER:
+        _own_folder(address.target, address.name)
+    needs.anywhere |= access is Access.PROGRAM
+    _add_secrets(needs, address)
+    if access is Access.NETWORK:
+        _add_host(needs, address.host or urlsplit(address.target).hostname or "")
 
 
 def _own_folder(path: str, what: str) -> None:
@@ -162,12 +170,8 @@ def _own_folder(path: str, what: str) -> None:
         )
 
 
-def _add_network(needs: _Needs, spec: Spec) -> None:
-    needs.secrets += [_absolute(str(spec.options[name]), name) for name in SECRETS if spec.options.get(name)]
-    if spec.scheme in NETWORK:
-        from urllib.parse import urlsplit
-
-        _add_host(needs, spec.host or urlsplit(spec.target).hostname or "")
+def _add_secrets(needs: _Needs, address: Address) -> None:
+    needs.secrets += [_absolute(str(address.options[name]), name) for name in SECRETS if address.options.get(name)]
 
 
 def _add_host(needs: _Needs, host: str) -> None:

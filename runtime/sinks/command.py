@@ -1,4 +1,4 @@
-"""A command to run for each record, which it gets as JSON on its standard input."""
+"""Sink that runs a command for each record, which the command reads as JSON from its standard input."""
 
 from __future__ import annotations
 
@@ -9,23 +9,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ConfigError
-from ..io.addresses import Spec
+from ..io.addresses import Address
+from .delivery import LONGEST_WAIT, DeliveryError, NoOptions, Stream
 from .jsonl import compact
-from .store_and_forward import LONGEST_WAIT, DeliveryError
 
 PATIENCE = 60.0  # seconds after which a command is stopped and counts as failed
 
 
 class CommandDelivery:
-    """Runs a command a record, without a shell; exit code 0 delivers it, any other is tried again later."""
+    """Runner of a command a record, without a shell; exit code 0 delivers it, any other is tried again later.
 
+    Args:
+        address: The command line.
+        options: None.
+        stream: Unused.
+
+    Raises:
+        ConfigError: If there is no such command.
+    """
+
+    Options = NoOptions
     longest_wait = LONGEST_WAIT
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, address: Address, options: NoOptions, stream: Stream) -> None:
         try:
-            self._words = shlex.split(spec.target)
+            self._words = shlex.split(address.target)
         except ValueError as error:
-            raise ConfigError(f"{spec.target!r} is not a command ({error}).") from error
+            raise ConfigError(f"{address.name!r} is not a command ({error}).") from error
         if not self._words or shutil.which(self._words[0]) is None:
             raise ConfigError(
                 f"There is no command {''.join(self._words[:1])!r}. Check its name and that it is executable."
@@ -52,7 +62,7 @@ class CommandDelivery:
         return 1
 
     def hurry(self) -> None:
-        """Each attempt ends by itself."""
+        """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: nothing stays open."""

@@ -7,28 +7,36 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from ..alarms.events import Event, Result
+from ..io.terminal import json_escaped
 from ..sources.sample import Sample
 
 INFINITE = (float("inf"), float("-inf"))
-_dump = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def compact(record: Mapping[str, Any]) -> str:
-    """A record as one line of strict JSON.
+    r"""Encode a record as one line of strict JSON that is safe to show on a terminal.
 
     >>> compact({"score": 1.5, "channels": ["flow"]})
     '{"score":1.5,"channels":["flow"]}'
-    >>> compact({"score": float("inf")})
-    '{"score":null}'
+    >>> compact({"score": float("inf"), "model": "\x9b2J"})
+    '{"score":null,"model":"\\u009b2J"}'
     """
     try:
-        return _dump(record)
+        line = _encode(record)
     except ValueError:  # a score beyond all numbers must not end the run
-        return _dump({name: None if value != value or value in INFINITE else value for name, value in record.items()})
+        line = _encode({name: None if value != value or value in INFINITE else value for name, value in record.items()})
+    return line if line.isascii() else json_escaped(line)
 
 
 def score_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict[str, Any]:
-    """What one sample gave, as plain JSON types."""
+    """Return one sample's result as plain JSON types.
+
+    Args:
+        sample: The sample.
+        result: The detector's result for it.
+        names: Channel names, F of them.
+    """
     share = result.contribution
     return {
         "row": sample.row,
@@ -43,16 +51,11 @@ def score_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict
     }
 
 
-def event_record(event: Event) -> dict[str, Any]:
-    """An event as plain JSON types."""
-    return event.record()
-
-
 class EventLines:
-    """One JSON line an event.
+    """Writer of one JSON line an event.
 
     Args:
-        stream: Where lines go.
+        stream: Text stream to write to.
         model: Name to put in each line, empty for none.
     """
 
@@ -61,11 +64,16 @@ class EventLines:
         self._head = {"model": model} if model else {}
 
     def take(self, sample: Sample, result: Result) -> None:
-        """Scores are not written."""
+        """Ignore a sample: events alone are written.
+
+        Args:
+            sample: The sample.
+            result: The detector's result for it.
+        """
 
     def event(self, event: Event) -> None:
         """Write the event at once."""
-        self.stream.write(compact({**self._head, **event_record(event)}) + "\n")
+        self.stream.write(compact({**self._head, **event.record()}) + "\n")
         self.stream.flush()
 
     def close(self) -> None:
@@ -74,10 +82,10 @@ class EventLines:
 
 
 class ScoreLines:
-    """One JSON line a sample.
+    """Writer of one JSON line a sample.
 
     Args:
-        stream: Where lines go.
+        stream: Text stream to write to.
         names: Channel names, F of them.
         model: Name to put in each line, empty for none.
     """
@@ -87,12 +95,17 @@ class ScoreLines:
         self._head = {"model": model} if model else {}
 
     def take(self, sample: Sample, result: Result) -> None:
-        """Write the sample's line at once."""
+        """Write the sample's line at once.
+
+        Args:
+            sample: The sample.
+            result: The detector's result for it.
+        """
         self.stream.write(compact({**self._head, **score_record(sample, result, self.names)}) + "\n")
         self.stream.flush()
 
     def event(self, event: Event) -> None:
-        """Events are not written: whoever asks for scores decides for himself."""
+        """Ignore an event: each sample's line says whether it is anomalous."""
 
     def close(self) -> None:
         """Write out what is still held."""

@@ -1,4 +1,4 @@
-"""A file of JSON lines that does not grow for ever."""
+"""Sink that appends JSON lines to a file of bounded size."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
-from ..io.addresses import Spec
+from ..io.addresses import Address
+from ..io.append_file import AppendFile
+from .delivery import LONGEST_WAIT, Stream
 from .jsonl import compact
-from .store_and_forward import LONGEST_WAIT
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """When a file is rotated."""
+    """Limits of the file."""
 
     limit: int = 10_000_000
     """Bytes after which it is renamed to FILE.1 (and FILE.1 to FILE.2 …); 0 never does."""
@@ -26,31 +27,37 @@ class FileOptions:
 
 
 class FileDelivery:
-    """Appends records as JSON lines, one write a batch, and rotates by size."""
+    """Writer of JSON lines, one write a batch, that rotates by size; logrotate may rotate the file instead.
 
+    Args:
+        address: Path of the file, made with mode 0600 where it is missing.
+        options: Limits.
+        stream: Unused.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+
+    Options = FileOptions
     longest_wait = LONGEST_WAIT
 
-    def __init__(self, spec: Spec, options: FileOptions) -> None:
-        self.name, self.options = f"file:{spec.target}", options
-        self.path = Path(spec.target)
+    def __init__(self, address: Address, options: FileOptions, stream: Stream) -> None:
+        self.name, self.options = address.name, options
+        self.path = Path(address.target)
         try:
-            self._file = self._opened()
+            self._file = AppendFile(self.path)
         except OSError as error:
             raise OutputError(f"Cannot write {self.path}: {error.strerror or error}.") from error
 
-    def _opened(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """See `Delivery`."""
-        size = os.fstat(self._file).st_size
+        if self._file.renamed:
+            self._file.reopen()
+        size = self._file.size
         lines = "".join(compact(record) + "\n" for record in records).encode()
         if self.options.limit and size and size + len(lines) > self.options.limit:
             self._rotate()
-            size = 0
-        if os.write(self._file, lines) < len(lines):
-            os.ftruncate(self._file, size)  # disk full in the middle of a line
-            raise OSError("no space left on the device")
+        self._file.append(lines)
         return len(records)
 
     def _rotate(self) -> None:
@@ -59,17 +66,16 @@ class FileDelivery:
                 os.replace(self._old(number), self._old(number + 1))
         if self.options.keep:
             os.replace(self.path, self._old(1))
+            self._file.reopen()
         else:
-            os.truncate(self.path, 0)
-        os.close(self._file)
-        self._file = self._opened()
+            self._file.cut(0)
 
     def _old(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
     def hurry(self) -> None:
-        """Each attempt ends by itself."""
+        """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._file.close()

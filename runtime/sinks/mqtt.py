@@ -1,4 +1,4 @@
-"""An MQTT broker as a sink: events, scores, a retained status with a last will, Home Assistant discovery."""
+"""Sink to an MQTT broker: events, scores, a retained status with a last will, Home Assistant discovery."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..io.addresses import Spec
-from ..io.mqtt import Access, connect, failure
+from ..io.addresses import Address
+from ..io.mqtt import BrokerOptions, connect, reason
 from ..version import __version__
+from .delivery import DeliveryError, Stream
 from .jsonl import compact
-from .store_and_forward import DeliveryError
 
 IN_FLIGHT = 20  # messages sent before the first must be acknowledged; what paho and most brokers take
 ANSWER = 5.0  # seconds without any acknowledgement after which the broker counts as gone
 
 
 @dataclass(frozen=True)
-class MqttSinkOptions(Access):
-    """How results reach a broker."""
+class MqttSinkOptions(BrokerOptions):
+    """Settings of a sink to a broker."""
 
     discovery: str = ""
     """Prefix of Home Assistant's discovery topics, mostly homeassistant; empty for none."""
@@ -29,10 +29,10 @@ class MqttSinkOptions(Access):
 
 @dataclass(frozen=True)
 class Topics:
-    """Where what is published."""
+    """MQTT topic names."""
 
     base: str
-    """Common beginning."""
+    """Common beginning of all."""
 
     @property
     def status(self) -> str:
@@ -45,34 +45,37 @@ class Topics:
         return f"{self.base}/anomaly"
 
     def of(self, record: dict[str, Any]) -> str:
-        """Topic of an event or a score."""
+        """Return the topic of an event or a score."""
         return f"{self.base}/{record['type']}"
 
 
 class MqttDelivery:
-    """Publishes records in order and counts them as delivered when the broker has acknowledged them.
+    """Publisher of records in order, which counts them as delivered when the broker has acknowledged them.
 
     A message is handed to paho once; paho sends it again after a lost connection. New ones follow only when all
     before them are acknowledged, so that nothing overtakes what is being sent again.
 
     Args:
-        spec: Broker and base topic; without a topic it is `edgelstm/MODEL`.
+        address: Broker and base topic; without a topic it is `edgelstm/MODEL`.
         options: Credentials, discovery.
-        model: The model's name.
-        scores: Whether scores are sent, for discovery.
+        stream: The stream whose records are published.
+
+    Raises:
+        ConfigError: If paho-mqtt is missing, or a certificate or password file cannot be read.
     """
 
+    Options = MqttSinkOptions
     longest_wait = 0.0
 
-    def __init__(self, spec: Spec, options: MqttSinkOptions, model: str, scores: bool) -> None:
-        self.name, self.options, self.model, self.scores = spec.name, options, model, scores
-        self.topics = Topics(spec.target.strip("/") or f"edgelstm/{model}")
+    def __init__(self, address: Address, options: MqttSinkOptions, stream: Stream) -> None:
+        self.name, self.options, self.stream = address.name, options, stream
+        self.topics = Topics(address.target.strip("/") or f"edgelstm/{stream.model}")
         self._sent: deque[int] = deque()
         self._answered: set[int] = set()
         self._changed = threading.Condition()
         self._refusal = ""
         self._up = self._hurried = False
-        self._client = connect(spec, options, self._prepare)
+        self._client = connect(address, options, self._prepare)
 
     def _prepare(self, client: Any) -> None:
         client.will_set(self.topics.status, "offline", qos=1, retain=True)
@@ -89,12 +92,12 @@ class MqttDelivery:
             return
         client.publish(self.topics.status, "online", qos=1, retain=True)
         if self.options.discovery:
-            topic, payload = discovery(self.options.discovery, self.topics, self.model, self.scores)
+            topic, payload = discovery(self.options.discovery, self.topics, self.stream)
             client.publish(topic, compact(payload), qos=1, retain=True)
 
     def _failed(self, client: Any, userdata: Any) -> None:
         with self._changed:
-            self._refusal = failure() or "no connection"
+            self._refusal = reason() or "no connection"
             self._changed.notify_all()
 
     def _lost(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
@@ -135,7 +138,7 @@ class MqttDelivery:
         self._sent.append(message.mid)
 
     def _acknowledgements(self) -> int:
-        """How many of the oldest messages are acknowledged; waits for the first."""
+        """Count the oldest messages that are acknowledged; wait for the first."""
         with self._changed:
             self._changed.wait_for(lambda: self._sent[0] in self._answered or self._hurried, ANSWER)
             count = 0
@@ -151,7 +154,7 @@ class MqttDelivery:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Publish that this sink is offline, and disconnect."""
         if self._up:
             farewell = self._client.publish(self.topics.status, "offline", qos=1, retain=True)
             with self._changed:
@@ -160,10 +163,15 @@ class MqttDelivery:
         self._client.loop_stop()
 
 
-def discovery(prefix: str, topics: Topics, model: str, scores: bool) -> tuple[str, dict[str, Any]]:
-    """Home Assistant's device discovery: topic and payload.
+def discovery(prefix: str, topics: Topics, stream: Stream) -> tuple[str, dict[str, Any]]:
+    """Return topic and payload of Home Assistant's device discovery.
 
     Schema: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (2024.11 and later).
+
+    Args:
+        prefix: Beginning of Home Assistant's discovery topics.
+        topics: Topics that the sink publishes to.
+        stream: The stream whose records are published.
     """
     identity = "edgelstm_" + re.sub(r"[^a-zA-Z0-9_-]", "_", topics.base)
     components: dict[str, Any] = {
@@ -176,7 +184,7 @@ def discovery(prefix: str, topics: Topics, model: str, scores: bool) -> tuple[st
             "json_attributes_topic": f"{topics.base}/event",
         }
     }
-    if scores:
+    if stream.scores:
         components["score"] = {
             "platform": "sensor",
             "name": "Anomaly score",
@@ -187,7 +195,12 @@ def discovery(prefix: str, topics: Topics, model: str, scores: bool) -> tuple[st
             "suggested_display_precision": 2,
         }
     payload = {
-        "device": {"identifiers": [identity], "name": model, "manufacturer": "edgelstm", "sw_version": __version__},
+        "device": {
+            "identifiers": [identity],
+            "name": stream.model,
+            "manufacturer": "edgelstm",
+            "sw_version": __version__,
+        },
         "origin": {"name": "edgelstm", "sw_version": __version__},
         "components": components,
         "availability_topic": topics.status,

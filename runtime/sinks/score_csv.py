@@ -1,4 +1,4 @@
-"""A CSV of scores: one row per input row, in the input's order."""
+"""CSV of scores: one row per input row, in the input's order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from ..sources.sample import Sample
 
 
 class ScoreTable:
-    """Columns time (or row, for a source without times), score, anomaly; the score is empty where there is none."""
+    """Writer of the columns time (or row, for a source without times), score, anomaly; a missing score is empty.
+
+    Args:
+        stream: Text stream to write to.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -18,7 +22,12 @@ class ScoreTable:
         self._timed: bool | None = None
 
     def take(self, sample: Sample, result: Result) -> None:
-        """Write the sample's row."""
+        """Write the sample's row.
+
+        Args:
+            sample: The sample.
+            result: The detector's result for it.
+        """
         if self._timed is None:
             self._timed = bool(sample.label)
             self._write(("time" if self._timed else "row", "score", "anomaly"))
@@ -26,7 +35,7 @@ class ScoreTable:
         self._write((key, "" if result.score is None else repr(result.score), int(result.anomaly)))
 
     def event(self, event: Event) -> None:
-        """Events are not written."""
+        """Ignore an event: the column `anomaly` tells the samples above the threshold."""
 
     def close(self) -> None:
         """Write out what is still held."""

@@ -1,4 +1,4 @@
-"""Store and forward: a bounded queue of records on disk, in order, that outlives the process.
+"""Bounded queue of records on disk, in order, that outlives the process.
 
 Records are appended to segment files and read back from the oldest; a segment is deleted once it is delivered. Nothing
 is synced record by record, which spares SD cards: a killed process loses nothing, a power cut at most what the kernel
@@ -7,7 +7,6 @@ held back (some 30 s).
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -16,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import ConfigError, OutputError
+from ..errors import OutputError
+from ..io.file_lock import FileLock
 from .jsonl import compact
 
 SEGMENT = 1 << 18  # bytes a file
@@ -34,7 +34,7 @@ class Held(NamedTuple):
 
 
 class Spool:
-    """A bounded queue on disk; one thread puts, one takes.
+    """Queue on disk; one thread puts, another takes.
 
     Args:
         folder: Its own folder, made if need be.
@@ -51,21 +51,12 @@ class Spool:
         self._full, self._done = min(SEGMENT, limit // 4), min(DONE, limit // 8)
         self._guard = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(folder / "lock", str(folder), "Give this one another --state-dir.")
             self._cursor = os.open(folder / "cursor", os.O_RDWR | os.O_CREAT, 0o600)
-            self._take_lock()
             self._open()
         except OSError as error:
             raise OutputError(f"Cannot use {folder} to hold records: {error.strerror or error}.") from error
-
-    def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                f"{self.folder} is in use by another edgelstm. Stop it, or give this one another --state-dir."
-            ) from error
 
     def _open(self) -> None:
         self._segments = sorted(int(path.stem) for path in self.folder.glob("*.seg") if path.stem.isdigit())
@@ -77,14 +68,14 @@ class Spool:
         self._roll()  # a last line torn by a power cut stays alone at its segment's end
 
     def _next_number(self) -> int:
-        """One more than the last number given out, which the cursor remembers when no record is left."""
+        """Return one more than the last record's number, which the cursor keeps when no record is left."""
         numbers = [self._stored()[2]]
         for first in self._segments:
             numbers += [first + 1, *(item.record["seq"] + 1 for item in _parse(self._path(first).read_bytes()))]
         return max(numbers)
 
     def _stored(self) -> tuple[int, int, int]:
-        """Segment, offset and next number as last written; zeros where that is damaged."""
+        """Return segment, offset and next number as last written; zeros where that is damaged."""
         with suppress(ValueError):
             segment, offset, number = map(int, os.pread(self._cursor, 99, 0).split())
             return segment, offset, number
@@ -116,7 +107,7 @@ class Spool:
 
         Args:
             record: Plain JSON types.
-            spare: Whether it may use the room kept for a last word.
+            spare: Whether it may use the room kept for the record that says that there is no more.
 
         Returns:
             False if there was no room for it, here or on the disk; nothing is held then.
@@ -153,7 +144,7 @@ class Spool:
             self._sizes[self.seq] = 0
 
     def peek(self, count: int) -> list[Held]:
-        """The oldest records, up to a count; they stay until `drop`."""
+        """Return the oldest records, up to a count; they stay until `drop`."""
         with self._guard:
             while len(self._segments) > 1 and self._offset >= self._sizes[self._segments[0]]:
                 self._forget()
@@ -164,11 +155,11 @@ class Spool:
             block = os.pread(self._reader, SEGMENT, self._offset)
             if b"\n" not in block and self._offset + len(block) < self._sizes[self._segments[0]]:
                 block = os.pread(self._reader, self._sizes[self._segments[0]], self._offset)
-            found = _parse(block, count)
-            if not found:  # nothing but a torn end
+            records = _parse(block, count)
+            if not records:  # nothing but a torn end
                 self.damaged += 1
                 self._offset = self._sizes[self._segments[0]]
-            return found
+            return records
 
     def drop(self, held: list[Held]) -> None:
         """Forget the oldest records, as they are delivered."""
@@ -195,20 +186,21 @@ class Spool:
         return self.folder / f"{first:020}.seg"
 
     def close(self) -> None:
-        """Let go of the files; what is held stays on disk."""
+        """Close the files; what is held stays on disk."""
         with self._guard:
-            for descriptor in (self._writer, self._reader, self._cursor, self._lock):
+            for descriptor in (self._writer, self._reader, self._cursor):
                 if descriptor is not None:
                     os.close(descriptor)
+            self._lock.close()
             self._writer = self._reader = None
 
 
 def _parse(block: bytes, count: int = 1 << 30) -> list[Held]:
-    """The whole records at the start of a block; a damaged line counts to the length of the one after it."""
-    found: list[Held] = []
+    """Return the whole records at a block's start; a damaged line counts to the length of the one after it."""
+    records: list[Held] = []
     skipped = 0
     for line in block.splitlines(keepends=True):
-        if len(found) == count or not line.endswith(b"\n"):
+        if len(records) == count or not line.endswith(b"\n"):
             break
         try:
             record = json.loads(line)
@@ -217,6 +209,6 @@ def _parse(block: bytes, count: int = 1 << 30) -> list[Held]:
             skipped += len(line)
             continue
         if isinstance(number, int):
-            found.append(Held(record, skipped + len(line)))
+            records.append(Held(record, skipped + len(line)))
             skipped = 0
-    return found
+    return records

@@ -1,16 +1,17 @@
-"""A SQLite database: a table of events, and one of scores."""
+"""Sink that fills a SQLite database: a table of events, and one of scores."""
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import OutputError
-from ..io.addresses import Spec
-from .store_and_forward import LONGEST_WAIT, DeliveryError
+from ..io.addresses import Address
+from .delivery import LONGEST_WAIT, DeliveryError, Stream
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS event (
@@ -30,26 +31,37 @@ SCORE = "INSERT OR REPLACE INTO score VALUES (:model, :seq, :time, :score, :thre
 
 @dataclass(frozen=True)
 class SqliteOptions:
-    """How much is kept."""
+    """Limits of the database."""
 
     keep: int = 1_000_000
     """Newest scores kept a model; 0 keeps all. Events are always kept."""
 
 
 class SqliteDelivery:
-    """Writes records in one transaction a batch; a repeated record changes nothing."""
+    """Writer of records in one transaction a batch; a repeated record changes nothing.
 
+    Args:
+        address: Path of the database, made with mode 0600 where it is missing.
+        options: Limits.
+        stream: Unused.
+
+    Raises:
+        OutputError: If it cannot be made, or is no database.
+    """
+
+    Options = SqliteOptions
     longest_wait = LONGEST_WAIT
 
-    def __init__(self, spec: Spec, options: SqliteOptions) -> None:
-        self.name, self.options = f"sqlite:{spec.target}", options
+    def __init__(self, address: Address, options: SqliteOptions, stream: Stream) -> None:
+        self.name, self.options = address.name, options
         try:
-            self._base = sqlite3.connect(spec.target, timeout=5.0, check_same_thread=False)
+            os.close(os.open(address.target, os.O_RDWR | os.O_CREAT, 0o600))  # its journals take over the mode
+            self._base = sqlite3.connect(address.target, timeout=5.0, check_same_thread=False)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = NORMAL")
             self._base.executescript(TABLES)
-        except sqlite3.Error as error:
-            raise OutputError(f"Cannot use {spec.target} as a database: {error}.") from error
+        except (sqlite3.Error, OSError) as error:
+            raise OutputError(f"Cannot use {address.target} as a database: {error}.") from error
 
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """See `Delivery`."""
@@ -60,18 +72,18 @@ class SqliteDelivery:
                         self._base.execute(EVENT, {**record, "channels": json.dumps(record["channels"])})
                     else:
                         self._base.execute(SCORE, record)
-                self._thin(records[-1])
+                self._forget_old(records[-1])
         except sqlite3.Error as error:
             raise DeliveryError(str(error)) from error
         return len(records)
 
-    def _thin(self, newest: dict[str, Any]) -> None:
+    def _forget_old(self, newest: dict[str, Any]) -> None:
         if self.options.keep:
             oldest = newest["seq"] - self.options.keep
             self._base.execute("DELETE FROM score WHERE model = ? AND seq <= ?", (newest["model"], oldest))
 
     def hurry(self) -> None:
-        """Each attempt ends by itself."""
+        """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:
         """Close the database."""

@@ -1,57 +1,31 @@
-"""A sink that may be slow or gone: records wait on disk, and a thread delivers them in order, at least once."""
+"""Store and forward: records wait on disk, and a thread delivers them in order, at least once."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..alarms.events import Event, Result
-from ..errors import EdgelstmError
 from ..sources.sample import Sample
-from .jsonl import event_record, score_record
-from .spool import Spool
+from .delivery import LONGEST_WAIT, Delivery
+from .jsonl import score_record
+from .spool import Held, Spool
 
 log = logging.getLogger("edgelstm")
 BATCH = 64  # records offered at once
-FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds between attempts
+FIRST_WAIT = 0.5  # seconds between attempts, doubling up to LONGEST_WAIT
 GRACE = 20.0  # seconds that `close` goes on delivering, as long as it succeeds
 
 
-class DeliveryError(EdgelstmError):
-    """A delivery failed; the records stay and are tried again."""
-
-
-class Delivery(Protocol):
-    """What carries records away; called from one thread only, and allowed to be slow."""
-
-    name: str
-    """What to call it in messages, without secrets."""
-    longest_wait: float
-    """Seconds between attempts at most, doubling up to it; 0 for one that does its own waiting."""
-
-    def deliver(self, records: Sequence[dict[str, Any]]) -> int:
-        """Deliver records, oldest first; give how many of the first ones are safely there.
-
-        Raises:
-            DeliveryError: If none is; any other exception counts as the same.
-        """
-
-    def hurry(self) -> None:
-        """Stop waiting for what has not answered so far: the process ends."""
-
-    def close(self) -> None:
-        """Let go of connections."""
-
-
 class Forwarder:
-    """A sink in front of a delivery.
+    """Sink in front of a delivery, which may be slow or gone.
 
     Args:
-        delivery: What carries records away.
-        spool: Where they wait.
+        delivery: Carrier of the records.
+        spool: Queue on disk in which they wait.
         model: Name of the model, part of every record.
         names: Channel names, F of them.
         scores: Whether samples are sent too, not events alone.
@@ -65,6 +39,7 @@ class Forwarder:
         self.delivered = self.dropped = self.failures = 0
         self.trouble = ""
         self.report: Callable[[Event], None] | None = None
+        """Receiver of the events that this sink raises itself."""
         self._overflow: Event | None = None
         self._lost = 0
         self._work_left, self._closing = threading.Event(), threading.Event()
@@ -72,13 +47,18 @@ class Forwarder:
         self._thread.start()
 
     def take(self, sample: Sample, result: Result) -> None:
-        """Queue the sample's score, where asked for."""
+        """Queue the sample's score, where asked for.
+
+        Args:
+            sample: The sample.
+            result: The detector's result for it.
+        """
         if self.scores:
             self._put({"type": "score", "model": self.model, **score_record(sample, result, self.names)})
 
     def event(self, event: Event) -> None:
         """Queue the event."""
-        self._put({"type": "event", "model": self.model, **event_record(event)})
+        self._put({"type": "event", "model": self.model, **event.record()})
 
     def _put(self, record: Mapping[str, Any]) -> None:
         if self._overflow is not None and self.spool.roomy:
@@ -92,24 +72,25 @@ class Forwarder:
             self._begin_overflow()
 
     def _begin_overflow(self) -> None:
-        """Say once that the newest records are being dropped."""
+        """Report once that the newest records are being dropped."""
         now = time.time()
-        self._overflow = Event(f"overflow-{self.spool.seq}", "overflow", "open", now, None, None, (), self.name)
+        identity = f"overflow-{self.spool.folder.name}-{self.spool.seq}"  # two sinks may overflow at one record
+        self._overflow = Event(identity, "overflow", "open", now, None, None, (), self.name)
         log.warning(
             "%s: %d bytes wait, there is room for no more; newer records are dropped", self.name, self.spool.backlog
         )
-        self._say(self._overflow)
+        self._report(self._overflow)
 
     def _end_overflow(self, begun: Event) -> None:
-        """There is room again: say how many were lost."""
+        """Report that there is room again, and how many records were lost."""
         reason = f"{self.name}: {self._lost} records dropped"
         log.warning("%s", reason)
         self._overflow, self._lost = None, 0
-        self._say(Event(begun.id, "overflow", "closed", begun.start, time.time(), None, (), reason))
+        self._report(Event(begun.id, "overflow", "closed", begun.start, time.time(), None, (), reason))
 
-    def _say(self, event: Event) -> None:
-        """To this sink in its turn, using the room kept for it; to the others at once."""
-        self.spool.put({"type": "event", "model": self.model, **event_record(event)}, spare=True)
+    def _report(self, event: Event) -> None:
+        """Give an event to this sink in its turn, using the room kept for it, and to the others at once."""
+        self.spool.put({"type": "event", "model": self.model, **event.record()}, spare=True)
         if self.report is not None:
             self.report(event)
 
@@ -138,7 +119,7 @@ class Forwarder:
                 return
             wait = min(2 * wait, LONGEST_WAIT)
 
-    def _delivered(self, held: list[Any]) -> None:
+    def _delivered(self, held: list[Held]) -> None:
         self.spool.drop(held)
         self.delivered += len(held)
         if self.trouble:

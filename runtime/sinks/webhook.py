@@ -1,4 +1,4 @@
-"""A webhook: each record is one HTTP POST of JSON."""
+"""Sink that posts each record as JSON to a web address."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from ..errors import ConfigError
-from ..io.addresses import Spec, read_secret
+from ..io.addresses import Address, read_secret
+from ..io.terminal import masked_url
+from .delivery import LONGEST_WAIT, DeliveryError, Stream
 from .jsonl import compact
-from .store_and_forward import LONGEST_WAIT, DeliveryError
 
-SENSELESS = frozenset({400, 413, 422})  # the receiver will never take this record: it must not block the others
+REJECTED = frozenset({400, 413, 422})  # the receiver will never take this record: it must not block the others
 
 
 @dataclass(frozen=True)
 class WebhookOptions:
-    """How a webhook is called."""
+    """Settings of a call."""
 
     timeout: float = 10.0
     """Seconds for an answer."""
@@ -28,20 +30,51 @@ class WebhookOptions:
     """File whose first line is sent as a bearer token."""
 
 
-class WebhookDelivery:
-    """Posts records one by one; an answer of 2xx delivers one, 400, 413 and 422 refuse it for good.
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Refusal of redirects: the token and the record are meant for the configured host alone."""
 
-    Each request has an `Idempotency-Key`, so that a receiver can tell a repetition.
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
+        """Leave the answer a failure.
+
+        Args:
+            req: The request.
+            fp: The answer's body.
+            code: Its status.
+            msg: Its reason.
+            headers: Its headers.
+            newurl: The address that it names.
+        """
+
+
+class WebhookDelivery:
+    """Poster of records one by one; an answer of 2xx delivers one, 400, 413 and 422 refuse it for good.
+
+    A redirect is not followed and delivers nothing. Each request has an `Idempotency-Key`, so that a receiver can tell
+    a repetition.
+
+    Args:
+        address: The web address; user and password in it are sent as basic authentication.
+        options: Timeout and token.
+        stream: Unused.
+
+    Raises:
+        ConfigError: If the address names no host, or the token cannot be read.
     """
 
+    Options = WebhookOptions
     longest_wait = LONGEST_WAIT
 
-    def __init__(self, spec: Spec, options: WebhookOptions) -> None:
-        self.name, self.options = spec.name, options
+    def __init__(self, address: Address, options: WebhookOptions, stream: Stream) -> None:
+        self.name, self.options = address.name, options
         self.refused = 0
-        parts = urllib.parse.urlsplit(spec.target)
-        if not parts.hostname:
-            raise ConfigError(f"{spec.name!r} names no host.")
+        self._opener = urllib.request.build_opener(_NoRedirects)
+        try:
+            parts = urllib.parse.urlsplit(address.target)
+            host = parts.hostname
+        except ValueError as error:
+            raise ConfigError(f"{self.name!r} is not an address ({error}).") from error
+        if not host:
+            raise ConfigError(f"{self.name!r} names no host. Write {address.scheme}://HOST/…")
         self._url = urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         self._headers = {"Content-Type": "application/json", "User-Agent": "edgelstm"}
         token = read_secret(options.token_file)
@@ -56,26 +89,37 @@ class WebhookDelivery:
         for count, record in enumerate(records):
             try:
                 self._post(record)
-            except OSError as error:
+            except (OSError, HTTPException, ValueError) as error:
                 if count:
                     return count
-                raise DeliveryError(str(getattr(error, "reason", error)) or type(error).__name__) from error
+                raise DeliveryError(_reason(error)) from error
         return len(records)
 
     def _post(self, record: dict[str, Any]) -> None:
         headers = {**self._headers, "Idempotency-Key": f"{record['model']}-{record['seq']}"}
         request = urllib.request.Request(self._url, compact(record).encode(), headers, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=self.options.timeout) as answer:
-                answer.read(1 << 16)
+            self._opener.open(request, timeout=self.options.timeout).close()
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code not in SENSELESS:
+            if error.code not in REJECTED:
                 raise
             self.refused += 1
 
     def hurry(self) -> None:
-        """Each attempt ends by itself."""
+        """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing: nothing stays open."""
+
+
+def _reason(error: Exception) -> str:
+    """Return a failure's reason in words, without the address that some reasons repeat."""
+    if isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400:
+        target = masked_url(error.headers.get("Location", "") or "nowhere")
+        return f"answer {error.code} redirects to {target}, which is not followed; write the final address"
+    if isinstance(error, urllib.error.HTTPError):
+        return f"answer {error.code} {error.reason}"
+    if isinstance(error, OSError):
+        return str(getattr(error, "reason", error)) or type(error).__name__
+    return type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..errors import ConfigError
-from ..io.addresses import Spec, build
+from ..io.addresses import Address, build_options
 from .column_mapping import Columns
 from .csv_file import PipeSource, TextSource, is_regular, parse_file, parse_lines
 from .iterable import IterableSource
@@ -45,7 +45,7 @@ class Source(Protocol):
         """End the iteration soon; may be called from a signal handler or another thread."""
 
 
-def open_source(spec: Spec, columns: Columns, follow: bool = False, period: float | None = None) -> Source:
+def open_source(spec: Address, columns: Columns, follow: bool = False, period: float | None = None) -> Source:
     """The source that an address names; nothing is read or connected before it is iterated.
 
     Args:
@@ -63,15 +63,15 @@ def open_source(spec: Spec, columns: Columns, follow: bool = False, period: floa
     if spec.scheme in ("mqtt", "mqtts"):
         from .mqtt import MqttSource, MqttSourceOptions
 
-        return MqttSource(spec, build(MqttSourceOptions, spec.options, where), columns)
+        return MqttSource(spec, build_options(MqttSourceOptions, spec.options, where), columns)
     if spec.scheme == "serial":
         from .serial import SerialOptions, SerialSource
 
-        return SerialSource(spec.target, build(SerialOptions, spec.options, where), columns)
+        return SerialSource(spec.target, build_options(SerialOptions, spec.options, where), columns)
     if spec.scheme == "iio":
         from .iio import IioOptions, IioSource
 
-        return IioSource(spec.target, build(IioOptions, spec.options, where), columns, period)
+        return IioSource(spec.target, build_options(IioOptions, spec.options, where), columns, period)
     if spec.scheme:
         raise ConfigError(f"{where} is of an unknown kind. A source is a file, -, or one of {', '.join(SCHEMES)}.")
     if spec.target == "-":

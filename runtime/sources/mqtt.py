@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError
-from ..io.addresses import Spec
-from ..io.mqtt import Access, connect, failure
+from ..io.addresses import Address
+from ..io.mqtt import BrokerOptions, connect, reason
 from .column_mapping import Columns, Row
 from .csv_cells import number
 from .line_reader import LONGEST, WAIT
@@ -23,7 +23,7 @@ WAITING = 10_000  # messages held while the model is busy; newer ones are droppe
 
 
 @dataclass(frozen=True)
-class MqttSourceOptions(Access):
+class MqttSourceOptions(BrokerOptions):
     """How samples come from a broker."""
 
     every: float = 0.0
@@ -42,7 +42,7 @@ class MqttSource(LiveSource):
         columns: Which channels feed the model.
     """
 
-    def __init__(self, spec: Spec, options: MqttSourceOptions, columns: Columns) -> None:
+    def __init__(self, spec: Address, options: MqttSourceOptions, columns: Columns) -> None:
         if not spec.target:
             raise ConfigError(f"{spec.name} names no topic. Write mqtt://HOST/TOPIC, + and # are wildcards.")
         super().__init__(columns, spec.name)
@@ -125,10 +125,10 @@ class MqttSource(LiveSource):
             client.subscribe(self.spec.target, self.options.qos)
 
     def _failed(self, client: Any, userdata: Any) -> None:
-        reason = failure() or "no connection"
-        if reason != self._trouble:
-            log.warning("%s: %s; trying again", self.name, reason)
-        self._trouble = reason
+        why = reason() or "no connection"
+        if why != self._trouble:
+            log.warning("%s: %s; trying again", self.name, why)
+        self._trouble = why
 
     def _message(self, client: Any, userdata: Any, message: Any) -> None:
         if message.retain or len(message.payload) > LONGEST:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgelstm.runtime import load_bundle
+from edgelstm.runtime.sinks import store_and_forward
 
 if os.access("/dev/shm", os.W_OK):  # hundreds of snapshots, each synced: a disk would take minutes
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", "/dev/shm")
@@ -35,3 +36,10 @@ def bundle(model_path):
 def stream():
     """600 rows (time, level, flow) with a spike, a shift and a flat stretch."""
     return np.loadtxt(MODELS / "stream.csv", delimiter=",", skiprows=1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Attempts follow each other quickly."""
+    monkeypatch.setattr(store_and_forward, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(store_and_forward, "LONGEST_WAIT", 0.05)

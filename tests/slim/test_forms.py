@@ -101,8 +101,8 @@ def test_a_pipe_is_not_held_up_by_reading_ahead():
 def test_a_file_at_standard_input_is_read_as_a_file(tmp_path):
     code = (
         "from edgelstm.runtime.sources import Columns, open_source\n"
-        "from edgelstm.runtime.io.addresses import parse_spec\n"
-        "print([sample.values for sample in open_source(parse_spec('-'), Columns(('a', 'b')))])"
+        "from edgelstm.runtime.io.addresses import parse_address\n"
+        "print([sample.values for sample in open_source(parse_address('-'), Columns(('a', 'b')))])"
     )
     (tmp_path / "a.csv").write_text('Logger 5\ntime,a,b\n0,1.5,"1,234.5"\n1,1.6,2\n')
     with (tmp_path / "a.csv").open() as file:

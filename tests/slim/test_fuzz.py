@@ -10,7 +10,7 @@ import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
 from edgelstm.runtime.inference.flatbuffer.summary import read_graph
-from edgelstm.runtime.io.addresses import parse_spec
+from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.model_file.bundle import LARGEST_METADATA, Bundle, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_json
 from edgelstm.runtime.service.checkpoint import read_state
@@ -122,7 +122,7 @@ def test_any_values_are_a_configuration_or_refused(record):
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_an_address_or_refused(text):
     with suppress(ConfigError):
-        parse_spec(text)
+        parse_address(text)
 
 
 @given(st.lists(st.text(max_size=30) | anything.map(json.dumps), max_size=30))

@@ -11,7 +11,7 @@ import tty
 
 import pytest
 from edgelstm.runtime.errors import ConfigError, SeriesError, ShapeError
-from edgelstm.runtime.io.addresses import parse_spec
+from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sources import Columns, FollowSource, open_source
 from edgelstm.runtime.sources.live import Grid, LiveRows
 
@@ -128,7 +128,7 @@ def test_a_pseudo_terminal_is_read_as_a_serial_line():
     pytest.importorskip("serial", reason="the extra [serial] is not installed")
     master, slave = pty.openpty()
     tty.setraw(slave)
-    source = open_source(parse_spec(f"serial:{os.ttyname(slave)}?baud=9600"), FLOW)
+    source = open_source(parse_address(f"serial:{os.ttyname(slave)}?baud=9600"), FLOW)
     with Collector(source) as found:
         time.sleep(0.3)
         text = b"ow,motor\n" + b"".join(b"%d,0\n" % i for i in range(300)) + b"garbage \xff\xfe\n300,0\n"
@@ -144,7 +144,7 @@ def test_a_pseudo_terminal_is_read_as_a_serial_line():
 def test_a_serial_port_that_is_not_there_is_an_error():
     pytest.importorskip("serial", reason="the extra [serial] is not installed")
     with pytest.raises(SeriesError, match="Cannot open /dev/ttyNone"):
-        next(iter(open_source(parse_spec("serial:/dev/ttyNone"), FLOW)))
+        next(iter(open_source(parse_address("serial:/dev/ttyNone"), FLOW)))
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def iio(tmp_path):
 
 def test_iio_values_are_scaled_as_the_kernel_says(iio):
     columns = Columns(("accel_x", "accel_y", "voltage0"))
-    source = open_source(parse_spec(f"iio:adxl345?every=0.01&root={iio}"), columns)
+    source = open_source(parse_address(f"iio:adxl345?every=0.01&root={iio}"), columns)
     with Collector(source) as found:
         found.until(3)
 
@@ -174,7 +174,7 @@ def test_iio_values_are_scaled_as_the_kernel_says(iio):
 
 
 def test_an_iio_channel_that_fails_is_nan(iio):
-    source = open_source(parse_spec(f"iio:iio:device0?root={iio}"), Columns(("temp", "pressure")), period=0.01)
+    source = open_source(parse_address(f"iio:iio:device0?root={iio}"), Columns(("temp", "pressure")), period=0.01)
     with Collector(source) as found:
         found.until(2)
         (iio / "iio:device0" / "in_temp_input").unlink()
@@ -190,4 +190,4 @@ def test_an_iio_channel_that_fails_is_nan(iio):
 )
 def test_iio_devices_that_do_not_fit_are_refused(iio, spec, error):
     with pytest.raises(error):
-        open_source(parse_spec(f"{spec}{'&' if '?' in spec else '?'}root={iio}"), FLOW)
+        open_source(parse_address(f"{spec}{'&' if '?' in spec else '?'}root={iio}"), FLOW)

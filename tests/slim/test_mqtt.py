@@ -13,7 +13,7 @@ import time
 import pytest
 from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.io.addresses import parse_spec
+from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
 from edgelstm.runtime.sources import Columns, Sample, open_source
 
@@ -110,7 +110,7 @@ def event(number, state="open"):
 
 
 def sink_to(url, folder, scores=False):
-    return Forwarder(plan_delivery(parse_spec(url), "pump", scores)(), Spool(folder), "pump", FLOW.names, scores)
+    return Forwarder(plan_delivery(parse_address(url), "pump", scores)(), Spool(folder), "pump", FLOW.names, scores)
 
 
 def test_events_scores_and_status_are_published(broker, listener, tmp_path):
@@ -157,8 +157,8 @@ def test_discovery_is_as_home_assistants_schema_wants_it(broker, listener, tmp_p
 def test_a_killed_process_is_offline_by_its_last_will(broker, listener, tmp_path):
     code = (
         "import sys, time\nfrom edgelstm.runtime.sinks import plan_delivery\n"
-        "from edgelstm.runtime.io.addresses import parse_spec\n"
-        "plan_delivery(parse_spec(sys.argv[1]), 'pump', False)(); print('up', flush=True); time.sleep(60)"
+        "from edgelstm.runtime.io.addresses import parse_address\n"
+        "plan_delivery(parse_address(sys.argv[1]), 'pump', False)(); print('up', flush=True); time.sleep(60)"
     )
     url = f"mqtt://127.0.0.1:{broker.port}/plant/pump"
     process = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE)
@@ -217,7 +217,7 @@ def test_every_event_arrives_in_order_though_the_broker_restarts_twenty_times(br
 
 
 def test_samples_come_as_json_under_wildcards(broker):
-    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/+/data"), FLOW)
+    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/+/data"), FLOW)
     samples = collect(source, broker, lambda publish: [
         publish("plant/a/data", '{"flow": 1, "motor": 2, "time": 7}'),
         publish("plant/b/data", "[3, 4]"),
@@ -231,7 +231,7 @@ def test_samples_come_as_json_under_wildcards(broker):
 
 
 def test_one_topic_a_channel_gives_a_sample_a_round(broker):
-    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/#"), FLOW)
+    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/#"), FLOW)
     samples = collect(source, broker, lambda publish: [
         publish(f"plant/pump/{name}", value)
         for name, value in [("flow", "1"), ("motor", "2"), ("other", "9"), ("motor", "4"), ("motor", "6"), ("flow", "5")]
@@ -241,7 +241,7 @@ def test_one_topic_a_channel_gives_a_sample_a_round(broker):
 
 
 def test_one_topic_a_channel_can_be_sampled_at_an_interval(broker):
-    source = open_source(parse_spec(f"mqtt://127.0.0.1:{broker.port}/plant/#?every=0.1"), FLOW)
+    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/#?every=0.1"), FLOW)
     samples = collect(source, broker, lambda publish: [publish("plant/flow", "1"), publish("plant/motor", "2")], 8)
     pairs = [str(sample.values) for sample in samples]
 
@@ -335,9 +335,9 @@ def test_tls_and_passwords_are_really_checked(safe_broker, certificates, tmp_pat
     sink.close()
 
 
-def test_certificates_without_tls_and_missing_ones_are_refused(tmp_path):
+def test_certificates_without_tls_and_missing_ones_are_refused(tmp_path, certificates):
     with pytest.raises(ConfigError, match="Write mqtts://"):
-        sink_to("mqtt://127.0.0.1/x?ca=/etc/ca.pem", tmp_path)
+        sink_to(f"mqtt://127.0.0.1/x?ca={certificates}/ca.pem", tmp_path)
     with pytest.raises(ConfigError, match="Cannot use the certificates"):
         sink_to("mqtts://127.0.0.1/x?ca=/none.pem", tmp_path / "2")
     with pytest.raises(ConfigError, match="Did you mean 'password-file'"):
@@ -347,7 +347,7 @@ def test_certificates_without_tls_and_missing_ones_are_refused(tmp_path):
 def test_without_paho_the_command_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(ConfigError, match=r"pip install 'edgelstm\[mqtt\]'"):
-        plan_delivery(parse_spec("mqtt://127.0.0.1/x"), "pump", False)
+        plan_delivery(parse_address("mqtt://127.0.0.1/x"), "pump", False)
 
 
 @pytest.mark.soak

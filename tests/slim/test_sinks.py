@@ -1,151 +1,22 @@
 """Sinks: nothing is lost while there is room, nothing is out of order, and scoring never waits."""
 
 import json
-import random
+import os
 import sqlite3
-import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from edgelstm.runtime.alarms.events import Event, Result
+from click.testing import CliRunner
 from edgelstm.runtime.errors import ConfigError, OutputError
-from edgelstm.runtime.io.addresses import parse_spec
-from edgelstm.runtime.sinks import DeliveryError, Forwarder, Spool, plan_delivery
-from edgelstm.runtime.sinks import store_and_forward as forward_module
+from edgelstm.runtime.service.config import make_config
+from edgelstm.runtime.service.systemd_unit import unit
+from edgelstm.runtime.sinks import SINKS, Access, NoOptions, SinkKind
 from edgelstm.runtime.sinks.jsonl import compact
 from edgelstm.runtime.sources import Sample
+from sink_helpers import RESULT, Listed, event, forwarder, open_sink, record, score_records, wait_for
 
-RESULT = Result(1.0, 2.5, 1.0, True, (3.0, 1.0))
-NAMES = ("flow", "motor")
-
-
-def event(number, state="open", kind="anomaly"):
-    return Event(f"e{number}", kind, state, float(number), None, 2.0, ("flow",))
-
-
-def record(number):
-    return {"type": "score", "model": "pump", "row": number}
-
-
-def rows(held):
-    return [item.record["row"] for item in held]
-
-
-def wait_for(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
-
-
-class Listed:
-    """A delivery into a list, which can be made to fail."""
-
-    name = "list"
-    longest_wait = 0.05
-
-    def __init__(self):
-        self.records, self.down, self.closed = [], False, False
-
-    def deliver(self, records):
-        if self.down:
-            raise DeliveryError("down")
-        self.records += records
-        return len(records)
-
-    def hurry(self):
-        pass
-
-    def close(self):
-        self.closed = True
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Attempts follow each other quickly."""
-    monkeypatch.setattr(forward_module, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(forward_module, "LONGEST_WAIT", 0.05)
-
-
-def forwarder(folder, delivery, limit=1 << 20, scores=True):
-    return Forwarder(delivery, Spool(folder, limit), "pump", NAMES, scores)
-
-
-def test_a_spool_gives_back_what_was_put_in_order(tmp_path):
-    spool = Spool(tmp_path)
-    for number in range(5):
-        assert spool.put(record(number))
-    first = spool.peek(2)
-    spool.drop(first)
-
-    assert rows(first) == [0, 1]
-    assert rows(spool.peek(9)) == [2, 3, 4]
-
-
-def test_a_spool_survives_its_process(tmp_path):
-    spool = Spool(tmp_path)
-    for number in range(5):
-        spool.put(record(number))
-    spool.drop(spool.peek(2))
-    spool.close()
-    again = Spool(tmp_path)
-    again.put(record(5))
-
-    assert rows(again.peek(1)) + rows(again.peek(9))[1:] == [2, 3, 4]
-    again.drop(again.peek(3))
-    assert [(item.record["seq"], item.record["row"]) for item in again.peek(9)] == [(5, 5)]
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_spool_under_random_use_and_restarts_loses_and_repeats_nothing(tmp_path, seed):
-    rng, spool = random.Random(seed), Spool(tmp_path, 5000)
-    put = taken = 0
-    for _ in range(1500):
-        action = rng.random()
-        if action < 0.5 and spool.put(record(put)):
-            put += 1
-        elif action < 0.95:
-            held = spool.peek(rng.randrange(1, 9))
-            assert rows(held) == list(range(taken, taken + len(held)))
-            spool.drop(held)
-            taken += len(held)
-        else:
-            spool.close()
-            spool = Spool(tmp_path, 5000)
-        assert spool.size <= 5000
-    while held := spool.peek(50):
-        taken += len(held)
-        spool.drop(held)
-
-    assert taken == put > 300
-    assert len(list(tmp_path.glob("*.seg"))) <= 2
-
-
-def test_a_line_torn_by_a_power_cut_is_passed_over(tmp_path):
-    spool = Spool(tmp_path)
-    spool.put(record(0))
-    spool.close()
-    segment = next(iter(tmp_path.glob("*.seg")))
-    segment.write_bytes(segment.read_bytes() + b'{"seq": 1, "row"')
-    (tmp_path / "cursor").write_bytes(b"\0" * 64)
-    again = Spool(tmp_path)
-    again.put(record(7))
-    found = []
-    for _ in range(4):
-        held = again.peek(9)
-        found += rows(held)
-        again.drop(held)
-
-    assert found == [0, 7]
-
-
-def test_two_processes_may_not_share_a_spool(tmp_path):
-    spool = Spool(tmp_path)
-    with pytest.raises(ConfigError, match="in use by another edgelstm"):
-        Spool(tmp_path)
-    spool.close()
+from edgelstm.cli.run import command
 
 
 def test_a_sink_that_comes_back_gets_everything_in_order(tmp_path, quick):
@@ -237,18 +108,6 @@ def test_events_alone_are_sent_unless_scores_are_asked_for(tmp_path):
     assert [one["type"] for one in delivery.records] == ["event"]
 
 
-def open_sink(spec):
-    return plan_delivery(parse_spec(spec), "pump", True)()
-
-
-def score_records(count, first=0):
-    return [
-        {"seq": n, "type": "score", "model": "pump", "row": n, "time": None, "score": 1.0, "threshold": 2.0,
-         "anomaly": False, "status": "ok", "contribution": None}
-        for n in range(first, first + count)
-    ]  # fmt: skip
-
-
 def test_sqlite_holds_each_event_and_score_once(tmp_path):
     sink = open_sink(f"sqlite:{tmp_path}/e.db?keep=50")
     opened = {"seq": 0, "type": "event", "model": "pump", **event(1).record()}
@@ -314,120 +173,87 @@ def test_sinks_that_cannot_work_are_refused_at_once(spec):
         open_sink(spec)
 
 
-class Hook:
-    """A webhook on loopback that answers as told."""
-
-    def __init__(self):
-        hook = self
-        self.bodies, self.headers, self.answer, self.delay = [], [], 200, 0.0
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                time.sleep(hook.delay)
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if hook.answer == 200:
-                    hook.bodies.append(json.loads(body))
-                    hook.headers.append(dict(self.headers))
-                self.send_response(hook.answer)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
-@pytest.fixture
-def hook():
-    made = Hook()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-def test_a_webhook_gets_each_event_as_json_with_a_key(tmp_path, hook):
-    (tmp_path / "token").write_text("sesame\n")
-    delivery = plan_delivery(parse_spec({"url": hook.url, "token-file": f"{tmp_path}/token"}), "pump", False)()
-    sink = forwarder(tmp_path / "spool", delivery)
-    sink.event(event(0))
-    sink.close()
-
-    assert hook.bodies[0]["id"] == "e0"
-    assert (hook.headers[0]["Idempotency-Key"], hook.headers[0]["Authorization"]) == ("pump-0", "Bearer sesame")
-
-
-def test_a_webhook_that_fails_is_tried_again_and_a_senseless_record_is_given_up(tmp_path, hook, quick):
-    hook.answer = 503
-    sink = forwarder(tmp_path, open_sink(hook.url))
-    sink.event(event(0))
-    assert wait_for(lambda: "503" in sink.trouble or "Service" in sink.trouble)
-    hook.answer = 422
-    assert wait_for(lambda: sink.delivery.refused == 1)
-    hook.answer = 200
-    sink.event(event(1))
-    sink.close()
-
-    assert [one["id"] for one in hook.bodies] == ["e1"]
-
-
-def slowest_take(sink, count=2000):
-    """The longest that one sample was held up, seconds."""
-    worst = 0.0
-    for number in range(count):
-        begin = time.perf_counter()
-        sink.take(Sample([1.0, 2.0], None, number), RESULT)
-        worst = max(worst, time.perf_counter() - begin)
-    return worst
-
-
-def test_a_slow_webhook_never_holds_up_scoring(tmp_path, hook, monkeypatch):
-    monkeypatch.setattr(forward_module, "GRACE", 0.1)
-    hook.delay = 1.0
-    sink = forwarder(tmp_path, open_sink(hook.url))
-    begin = time.monotonic()
-    worst = slowest_take(sink)
-
-    assert worst < 0.5  # one answer takes a second; the margin is for a busy machine
-    assert time.monotonic() - begin < 2.0
-    sink.close()
-
-
-def test_a_dead_webhook_never_holds_up_scoring(tmp_path, monkeypatch):
-    monkeypatch.setattr(forward_module, "GRACE", 0.1)
-    sink = forwarder(tmp_path, open_sink("http://127.0.0.1:9/hook"))
-    worst = slowest_take(sink)
-
-    assert worst < 0.5
-    assert wait_for(lambda: "refused" in sink.trouble)
-    assert sink.spool.backlog > 100_000
-    sink.close()
-
-
 def test_a_record_with_a_number_beyond_all_limits_is_still_json():
     assert json.loads(compact({"score": float("nan"), "channels": ["a"]})) == {"score": None, "channels": ["a"]}
 
 
-def test_a_spool_that_is_used_for_long_takes_no_more_memory_or_disk(tmp_path):
-    import tracemalloc
+def test_two_sinks_that_overflow_at_one_record_name_their_events_differently(tmp_path, quick):
+    ids = set()
+    for name in ("one", "other"):
+        delivery = Listed()
+        delivery.down = True
+        sink = forwarder(tmp_path / name, delivery, limit=3000)
+        sink.report = lambda overflow: ids.add(overflow.id)
+        for number in range(100):
+            sink.event(event(number))
+        delivery.down = False
+        sink.close()
 
-    spool = Spool(tmp_path, 1 << 20)
+    assert len(ids) == 2
 
-    def use(count):
-        for number in range(count):
-            spool.put(record(number))
-            if number % 10 == 9:
-                spool.drop(spool.peek(64))
 
-    use(2000)
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    use(8000)
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
+def test_a_file_goes_on_under_its_name_when_logrotate_renames_or_truncates_it(tmp_path):
+    path, sink = tmp_path / "e.jsonl", open_sink(f"file:{tmp_path}/e.jsonl")
+    sink.deliver([record(0)])
+    path.rename(tmp_path / "e.jsonl.old")
+    sink.deliver([record(1)])
+    os.truncate(path, 0)
+    sink.deliver([record(2)])
+    sink.close()
+    files = [tmp_path / "e.jsonl.old", path]
 
-    assert grown < 50_000
-    assert spool.size < 600_000
-    assert sys.getsizeof(spool._sizes) < 2000
+    assert [[json.loads(line)["row"] for line in file.read_text().splitlines()] for file in files] == [[0], [2]]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "file"])
+def test_files_of_sinks_are_for_their_user_alone(tmp_path, kind):
+    before = os.umask(0)
+    try:
+        sink = forwarder(tmp_path / "spool", open_sink(f"{kind}:{tmp_path}/e"))
+        sink.event(event(0))
+        assert wait_for(lambda: sink.delivered)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+        sink.close()
+    finally:
+        os.umask(before)
+
+    assert len(modes) >= 4
+    assert set(modes.values()) == {0o600}
+
+
+class Shelf:
+    """A sink of a new kind, as a contributor would write one."""
+
+    Options = NoOptions
+    longest_wait = 1.0
+    records: ClassVar = []
+
+    def __init__(self, address, options, stream):
+        self.name, self.model = address.name, stream.model
+
+    def deliver(self, records):
+        self.records += records
+        return len(records)
+
+    def hurry(self):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_a_sink_is_added_in_one_place(tmp_path, monkeypatch):
+    """One entry in the registry: addresses, errors, help, the service's unit and the dry run know it."""
+    kind = SinkKind(("shelf",), "shelf:PLACE", f"{__name__}:Shelf", Access.FOLDER)
+    monkeypatch.setattr("edgelstm.runtime.sinks.registry.SINKS", [*SINKS, kind])
+    sink = forwarder(tmp_path, open_sink("shelf:top"))
+    sink.event(event(0))
+    sink.close()
+    config = make_config({"model": "/m.tflite", "source": "mqtt://localhost/a", "to": ["shelf:/top"]})
+
+    assert [one["id"] for one in Shelf.records] == ["e0"]
+    with pytest.raises(ConfigError, match="shelf:PLACE"):
+        open_sink("shelv:top")
+    with pytest.raises(ConfigError, match="writes in its own folder only"):
+        unit(config, Path("/etc/pump.toml"), "/opt/edgelstm")
+    assert "shelf:PLACE" in CliRunner().invoke(command, ["--help"]).output

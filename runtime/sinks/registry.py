@@ -1,0 +1,88 @@
+"""Registry of sinks: a kind of sink is added by one entry here and the module that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+from ..errors import ConfigError
+from ..io.addresses import Address, build_options
+from .delivery import Delivery, Stream
+
+
+class Access(Enum):
+    """Rights that a sink needs of a service manager."""
+
+    NETWORK = "network"
+    """Connections to the address's host."""
+    FOLDER = "folder"
+    """Files in the service's own folder."""
+    PROGRAM = "program"
+    """Other programs, which may do anything."""
+
+
+@dataclass(frozen=True)
+class SinkKind:
+    """One kind of sink."""
+
+    schemes: tuple[str, ...]
+    """First words of its addresses."""
+    example: str
+    """Form of its addresses, for help and errors."""
+    delivery: str
+    """MODULE:CLASS of its `Delivery`, imported when a sink of this kind is used."""
+    access: Access
+    """Rights that it needs."""
+
+    def load(self) -> Any:
+        """Import the class of its delivery.
+
+        Raises:
+            ConfigError: If a package that it needs is missing.
+        """
+        module, _, name = self.delivery.partition(":")
+        return getattr(import_module(module, __package__), name)
+
+
+SINKS = [
+    SinkKind(("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", ".mqtt:MqttDelivery", Access.NETWORK),
+    SinkKind(("http", "https"), "http[s]://HOST/…", ".webhook:WebhookDelivery", Access.NETWORK),
+    SinkKind(("sqlite",), "sqlite:FILE", ".sqlite:SqliteDelivery", Access.FOLDER),
+    SinkKind(("file",), "file:FILE", ".jsonl_file:FileDelivery", Access.FOLDER),
+    SinkKind(("command",), "command:'CMD ARG …'", ".command:CommandDelivery", Access.PROGRAM),
+]
+
+
+def sink_kind(address: Address) -> SinkKind:
+    """Look up the kind of an address.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    for kind in SINKS:
+        if address.scheme in kind.schemes:
+            return kind
+    forms = ", ".join(kind.example for kind in SINKS)
+    raise ConfigError(f"The sink {address.name} is of an unknown kind. Its address has one of the forms {forms}")
+
+
+def plan_delivery(address: Address, model: str, scores: bool) -> Callable[[], Delivery]:
+    """Check a sink's address and options without opening it.
+
+    Args:
+        address: Its address.
+        model: The model's name.
+        scores: Whether samples are sent too.
+
+    Returns:
+        A function that opens it.
+
+    Raises:
+        ConfigError: If there is no such kind of sink, an option is unknown, or an extra is missing.
+    """
+    delivery = sink_kind(address).load()
+    options = build_options(delivery.Options, address.options, f"The sink {address.name}")
+    return lambda: delivery(address, options, Stream(model, scores))
