@@ -20,6 +20,10 @@ class ModelError(EdgelstmError):
     """A model file cannot be used (truncated, foreign, of an unknown schema version)."""
 
 
+class NoMetadataError(ModelError):
+    """A TFLite file carries no edgelstm metadata: another tool made it, or its end is missing."""
+
+
 class InterpreterError(EdgelstmError):
     """No TFLite interpreter is installed, or it cannot run the model."""
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import ModelError, NoMetadataError
+from ..inference.flatbuffer.reader import read_model
+from ..inference.flatbuffer.verifier import verify
 from ..io.atomic_files import write_atomic
 from . import metadata as meta
+from .bounded_json import LARGEST as LARGEST_METADATA
 
 ENTRY = "edgelstm.json"
 DIGEST = "edgelstm.sha256"
-LARGEST = 1 << 30  # bytes; a recurrent model for a small computer is far below 1 GiB
-LARGEST_METADATA = 1 << 26
+LARGEST = 1 << 28  # bytes; a recurrent model for a small computer is far below 256 MiB
+LARGEST_DIRECTORY = 1 << 16  # bytes of the zip directory; ours has two entries
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,11 @@ def read_model_file(path: Path) -> bytes:
 
 
 def parse_bundle(content: bytes, origin: str = "model.tflite") -> Bundle:
-    """Take a file's content apart.
+    """Take a file's content apart and verify it: checksum, metadata and flatbuffer.
+
+    Args:
+        content: Bytes of the file.
+        origin: Its name, for errors.
 
     Raises:
         ModelError: As `load_bundle`.
@@ -92,34 +100,62 @@ def parse_bundle(content: bytes, origin: str = "model.tflite") -> Bundle:
     if content[4:8] != b"TFL3":
         hint = " This is a Keras model: convert it first with `edgelstm convert`." if content[:2] == b"PK" else ""
         raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark).{hint}")
+    text, digest, body = _take_apart(content, origin)
+    if hashlib.sha256(body).hexdigest().encode() != digest:
+        raise ModelError(f"{origin} is damaged (its checksum does not fit). Copy the file again.")
+    metadata = meta.from_json(text, origin)
+    verify(read_model(body, origin), origin)
+    return Bundle(body, metadata, origin)
+
+
+def _take_apart(content: bytes, origin: str) -> tuple[bytes, bytes, bytes]:
+    """Metadata, checksum and flatbuffer of a file; each bounded, whatever sizes the directory names."""
     try:
+        if _directory_size(content) > LARGEST_DIRECTORY:
+            raise ModelError(f"{origin} has a zip directory of an impossible size. Copy the file again.")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if max(archive.getinfo(name).file_size for name in (ENTRY, DIGEST)) > LARGEST_METADATA:
-                raise ModelError(f"{origin} has metadata of an impossible size. Copy the file again.")
-            text, digest = archive.read(ENTRY), archive.read(DIGEST).decode()
+            text = read_member(archive, ENTRY, LARGEST_METADATA)
+            digest = read_member(archive, DIGEST, len(hashlib.sha256().hexdigest()))
             body = content[: min(entry.header_offset for entry in archive.infolist())]
     except KeyError as error:
-        raise ModelError(
+        raise NoMetadataError(
             f"{origin} carries no edgelstm metadata. Convert the Keras model with `edgelstm convert`."
         ) from error
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        EOFError,
-        OSError,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise ModelError(
+    except zipfile.BadZipFile as error:
+        raise NoMetadataError(
             f"{origin} is truncated, or was not made by edgelstm (no metadata at its end). "
             "Copy the file again, or convert the Keras model with `edgelstm convert`."
         ) from error
-    except Exception as error:
-        if isinstance(error, ModelError):
-            raise
-        # zlib.error has no public base class
+    except ModelError:
+        raise
+    except Exception as error:  # zlib.error has no public base class; zipfile raises a dozen others
         raise ModelError(f"{origin} is damaged ({error}). Copy the file again.") from error
-    if hashlib.sha256(body).hexdigest() != digest:
-        raise ModelError(f"{origin} is damaged (its checksum does not fit). Copy the file again.")
-    return Bundle(body, meta.from_json(text, origin), origin)
+    return text, digest, body
+
+
+def _directory_size(content: bytes) -> int:
+    """Bytes of a zip file's directory as its end says, 0 without one: `zipfile` would read it all."""
+    end = content.rfind(b"PK\5\6")
+    return int(struct.unpack_from("<I", content, end + 12)[0]) if 0 <= end <= len(content) - 16 else 0
+
+
+def read_member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
+    """Inflate a member of a zip file, but no more of it than it may have.
+
+    Args:
+        archive: The zip file.
+        name: Of the member.
+        largest: Bytes that it may have; the size in the directory may be a lie.
+
+    Raises:
+        KeyError: If there is none of this name.
+        ModelError: If it is larger, or packed in another way than zip files mostly are.
+    """
+    entry = archive.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelError(f"{name} in the model file is packed in an unusual way. Copy the file again.")
+    with archive.open(entry) as member:
+        content = member.read(largest + 1)
+    if len(content) > largest or entry.file_size > largest:
+        raise ModelError(f"{name} in the model file is of an impossible size (above {largest:,} bytes). Copy the file again.")
+    return content

@@ -1,4 +1,4 @@
-"""What a model file says about itself: the only module that reads or writes model metadata.
+"""Model metadata: the only module that reads or writes them.
 
 A file of schema 1 loads for ever. Nothing that varies from run to run (date, path, latency) goes in, so that
 converting twice gives the same bytes.
@@ -14,12 +14,15 @@ from typing import Any
 from ..errors import ModelError
 from ..scoring.scorers import Scoring
 from ..scoring.threshold import Threshold
+from .alarm_reach import check_reach
+from .bounded_json import SURROGATES, check_text, load_json
 from .scaler import Scaler
 from .validation import check_fields
 
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
+VOCABULARY = "vocabulary"  # section with words as users write them, never printed
 MOST = 1e30  # scaled units; single precision ends at 3e38
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
@@ -114,12 +117,14 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
         ModelError: If it is not valid metadata, or of a schema that this version does not know.
     """
     try:
-        record = json.loads(text)
+        record = load_json(text)
         schema = record.get("schema")
         if schema != SCHEMA:
             raise ModelError(
                 f"{origin} has metadata schema {schema!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
             )
+        check_text({name: value for name, value in record.items() if name != VOCABULARY})
+        check_text(record.get(VOCABULARY), SURROGATES)
         core: dict[str, Any] = {name: value for name, value in record.items() if name in _CORE}
         for name, kind in _NESTED.items():
             if core.get(name) is not None:
@@ -191,3 +196,4 @@ def _check_numbers(metadata: Metadata) -> None:
         raise ValueError("a covariance of another shape")
     if metadata.threshold and metadata.threshold.value < 0:
         raise ValueError(f"threshold {metadata.threshold.value!r}")
+    check_reach(metadata)
