@@ -11,7 +11,9 @@ LARGEST = 8 << 20  # bytes; a vocabulary of 100,000 words takes some 2 MB, a det
 MOST_VALUES = 500_000
 DEEPEST = 16
 LARGEST_INTEGER = 2**63
-CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # but for tab and line ends, which headers hold
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]"
+)  # but for tab and line ends, which headers hold
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -67,7 +69,7 @@ def _check_values(value: Any) -> None:
 
 
 def check_text(value: Any, forbidden: re.Pattern[str] = CONTROLS) -> None:
-    """Refuse texts that a terminal would obey, or that no file can hold.
+    r"""Refuse texts that a terminal would obey, or that no file can hold.
 
     Args:
         value: Decoded JSON; all strings in it are checked, names of members, too.
@@ -77,9 +79,9 @@ def check_text(value: Any, forbidden: re.Pattern[str] = CONTROLS) -> None:
         ValueError: If one is there.
 
     >>> check_text({"name": "flow [l/min]"})
-    >>> check_text(["\\x1b[2J"])
+    >>> check_text(["\x1b[2J"])
     Traceback (most recent call last):
-    ValueError: the text '\\x1b[2J' holds a control character
+    ValueError: the text '\x1b[2J' holds a control character
     """
     waiting = [value]
     while waiting:

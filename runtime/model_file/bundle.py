@@ -157,5 +157,7 @@ def read_member(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
     with archive.open(entry) as member:
         content = member.read(largest + 1)
     if len(content) > largest or entry.file_size > largest:
-        raise ModelError(f"{name} in the model file is of an impossible size (above {largest:,} bytes). Copy the file again.")
+        raise ModelError(
+            f"{name} in the model file is of an impossible size (above {largest:,} bytes). Copy the file again."
+        )
     return content

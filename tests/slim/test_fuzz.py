@@ -11,7 +11,8 @@ from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
 from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 from edgelstm.runtime.io.addresses import parse_address
-from edgelstm.runtime.model_file.bundle import LARGEST_METADATA, Bundle, parse_bundle
+from edgelstm.runtime.model_file.bounded_json import LARGEST
+from edgelstm.runtime.model_file.bundle import Bundle, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_json
 from edgelstm.runtime.service.checkpoint import read_state
 from edgelstm.runtime.service.config import load_config, make_config
@@ -96,7 +97,7 @@ def test_a_digest_that_unpacks_to_gigabytes_is_refused(tmp_path):
     content.write(FLATBUFFER)
     with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("edgelstm.json", json.dumps(METADATA))
-        archive.writestr("edgelstm.sha256", b"0" * (LARGEST_METADATA + 1))
+        archive.writestr("edgelstm.sha256", b"0" * (LARGEST + 1))
 
     with pytest.raises(ModelError, match="impossible size"):
         parse_bundle(content.getvalue())

@@ -1,0 +1,114 @@
+"""A model file is read within bounds, and refused where it would silence alarms."""
+
+import json
+import resource
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from edgelstm.runtime import Detector
+from edgelstm.runtime.errors import ModelError, NoMetadataError
+from edgelstm.runtime.model_file.bundle import DIGEST, ENTRY, parse_bundle
+from edgelstm.runtime.model_file.metadata import from_json, to_json
+from model_files import channels, repack, with_size, zipped
+
+MODELS = Path(__file__).parent / "models"
+CONTENT = (MODELS / "auto.int8.tflite").read_bytes()
+RECORD = json.loads(to_json(parse_bundle(CONTENT).metadata))
+FLATBUFFER = parse_bundle(CONTENT).flatbuffer
+SCORING, SCALER = RECORD["scoring"], RECORD["scaler"]
+HUGE = b'{"schema":1,"kind":"' + b"a" * (20 << 20) + b'"}'
+BOMBS = {
+    "20 MB of text": repack(CONTENT, metadata=HUGE),
+    "a member that lies about its size": with_size(repack(CONTENT, metadata=HUGE), ENTRY, 100),
+    "a checksum of 20 MB": zipped(FLATBUFFER, {ENTRY: to_json(parse_bundle(CONTENT).metadata), DIGEST: bytes(20 << 20)}),
+    "20 MB packed by LZMA": repack(CONTENT, metadata=HUGE, compression=zipfile.ZIP_LZMA),
+    "two million lists": repack(CONTENT, metadata=b'{"schema":1,"kind":[' + b"[]," * 2_000_000 + b"[]]}"),
+    "a directory of 20,000 members": zipped(FLATBUFFER, {f"{i}.json": b"{}" for i in range(20_000)}),
+    "lists 100,000 deep": repack(CONTENT, metadata=b'{"schema":1,"kind":' + b"[" * 100_000),
+    "lists 100 deep": repack(CONTENT, metadata={"notes": json.loads("[" * 100 + "]" * 100)}),
+    "an integer of 4,000 digits": repack(CONTENT, metadata=b'{"schema":1,"kind":' + b"9" * 4000 + b"}"),
+    "a number beyond all numbers": repack(CONTENT, metadata=b'{"schema":1,"note":1e999}'),
+    "a number that is none": repack(CONTENT, metadata={"note": float("nan")}),
+}  # fmt: skip
+SILENT = {
+    "a threshold of 1e300": ({"threshold": {**RECORD["threshold"], "value": 1e300}}, "threshold of 1e[+]300"),
+    "a threshold of 1e9": ({"threshold": {**RECORD["threshold"], "value": 1e9}}, "threshold of 1e[+]09"),
+    "an error scale of 1e20": (
+        {"scoring": {**SCORING, "scale": [1e20, *SCORING["scale"][1:]]}},
+        "silences the channel",
+    ),
+    "a sensor scale of 1e20": ({"scaler": {**SCALER, "scale": [1e20, *SCALER["scale"][1:]]}}, "silences the channel"),
+    "alarms after a billion samples": ({"decision": {"minimum": 10**9}}, "alarm rules"),
+}
+TEXTS = ("\x1b[2J", "\x9b2J", "\x00", "\x7f", "\ud800", "\udfff")
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_metadata_that_would_fill_the_memory_are_refused_in_little(bomb, tmp_path):
+    path = tmp_path / "bomb.tflite"
+    path.write_bytes(BOMBS[bomb])
+    program = (
+        "import sys, resource; from edgelstm.runtime.model_file.bundle import load_bundle\n"
+        "from edgelstm.runtime.errors import ModelError\n"
+        "try: load_bundle(sys.argv[1])\n"
+        "except ModelError as error: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, timeout=20)
+    kilobytes, _, error = done.stdout.partition(" ")
+
+    assert done.stderr == ""
+    assert len(error) < 400
+    assert int(kilobytes) < max(150_000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + 50_000)
+
+
+@pytest.mark.parametrize("silence", SILENT)
+def test_a_model_that_could_never_raise_an_alarm_is_refused_by_name(silence):
+    changes, rule = SILENT[silence]
+
+    with pytest.raises(ModelError, match=rule):
+        from_json(json.dumps(RECORD | changes))
+
+
+@pytest.mark.parametrize("name", ["auto.int8", "cast.int8", "auto.float32", "cast.float32"])
+@pytest.mark.parametrize("factor", [0.5, 2, 100])
+def test_thresholds_that_somebody_may_want_load(name, factor):
+    metadata = parse_bundle((MODELS / f"{name}.tflite").read_bytes()).metadata
+    record = json.loads(to_json(metadata))
+    record["threshold"]["value"] *= factor
+
+    assert from_json(json.dumps(record)).threshold.value == metadata.threshold.value * factor
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_names_that_a_terminal_would_obey_are_refused(text):
+    with pytest.raises(ModelError, match="control character"):
+        from_json(json.dumps(RECORD | channels(RECORD, name=text)))
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_a_refusal_does_not_repeat_what_a_terminal_would_obey(text):
+    with pytest.raises(ModelError) as refusal:
+        from_json(json.dumps(RECORD | {"schema": text}))
+
+    assert str(refusal.value).isprintable()
+
+
+def test_line_ends_in_a_column_name_load():
+    """Spreadsheets have them in headers."""
+    assert from_json(json.dumps(RECORD | channels(RECORD, name="level\n[cm]"))).names[0] == "level\n[cm]"
+
+
+def test_a_file_of_another_tool_is_told_apart_from_a_damaged_one():
+    with pytest.raises(NoMetadataError):
+        parse_bundle(FLATBUFFER)
+
+
+def test_a_repacked_file_detects():
+    """The helper that packs damaged files is right."""
+    bundle = parse_bundle(repack(CONTENT, metadata={"note": "nothing"}))
+
+    assert bundle.metadata.sections["note"] == "nothing"
+    Detector.from_bundle(bundle).probe()
