@@ -61,9 +61,10 @@ def series(steps: int, channels: int) -> np.ndarray:
 
 def prepare(name: str, folder: Path) -> tuple[dict[str, tuple[str, Path]], np.ndarray]:
     """All files of a model: contenders by name, and Keras' outputs on the windows."""
+    from edgelstm.converters.job import Job
     from edgelstm.converters.lowering.keras_to_tflite import lower
     from edgelstm.converters.lowering.streaming import over_rows
-    from edgelstm.converters.pipeline import Job, convert_all
+    from edgelstm.converters.pipeline import convert_all
     from edgelstm.converters.quantization.calibrator import run
     from onnx_graph import export
 
@@ -90,8 +91,8 @@ def prepare(name: str, folder: Path) -> tuple[dict[str, tuple[str, Path]], np.nd
             found[f"edgelstm {scheme}, --target x86"] = ("tflite", path)
     if not name.startswith("autoencoder"):
         single, later = rows[:400, None], rows[400:500, None]
-        content = lower(over_rows(clone(model), 1))
-        job = Job(content, (single,), (later,), (run(content, (later,), stream=True)[0],), *shape, starts=(0,))
+        lowered = lower(over_rows(clone(model), 1))
+        job = Job(lowered, (single,), (later,), (run(lowered.content, (later,), stream=True)[0],), *shape, starts=(0,))
         for scheme, conversion in convert_all(job, ("float32", "dynamic", "int8")).items():
             path = folder / f"model.stream.{scheme}.tflite"
             path.write_bytes(conversion.flatbuffer)

@@ -1,11 +1,11 @@
-"""Keras 3 models to small, correct TFLite: lowering, quantizing, proving.
+"""Keras 3 models to small, correct TFLite: lowering, quantization, validation.
 
 from edgelstm.converters import convert
 conversions = convert("pump.keras", windows, held, schemes=("int8",))
 """
 
 from .convert import convert
-from .pipeline import SCHEMES, Conversion
+from .job import SCHEMES, Conversion
 from .validation.report import RepresentativeCheck, Validation, check_representative
 
 __all__ = ["SCHEMES", "Conversion", "RepresentativeCheck", "Validation", "check_representative", "convert"]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
-from .pipeline import SCHEMES, Conversion
+from .job import SCHEMES, Conversion
 from .validation.report import Validation
 from .validation.tflite_micro import check_target
 
@@ -36,14 +36,15 @@ def convert(
     allow_drop: bool = False,
     target: str = "",
     search: bool = False,
+    like_inputs: bool = False,
     tell: Tell = lambda _: None,
     apart: bool = True,
 ) -> dict[str, Conversion]:
-    """Convert a Keras 3 model to TFLite schemes and prove each.
+    """Convert a Keras 3 model to TFLite schemes and validate each.
 
     Args:
         model: A `.keras` file, or a Keras model in memory.
-        windows: Representative windows as the model eats them, (N, ...); a tuple for several inputs.
+        windows: Representative windows as the model takes them, (N, ...); a tuple for several inputs.
         held: Later windows of the same shapes, for the validation.
         schemes: Any of float32, float16, dynamic, int8, int16x8.
         lookback: Rows for a model with an open time axis.
@@ -52,8 +53,10 @@ def convert(
         io: Input and output type of int8 and int16x8 models: int8 for integers, float32, or auto: int16 for an int8
             model with a linear skip path from an input to an output, which then has 16 bits, and else as int8.
         allow_drop: Accept errors above the limits.
-        target: `x86` proves the models in the form that they have there, see `runtime/inference/x86/lstm_unrolling.py`; `micro` in tflite-micro.
+        target: `x86` validates the models in the form that they have there, see `runtime/inference/x86/lstm_unrolling.py`; `micro` in tflite-micro.
         search: Also make models whose layers differ in precision, and refuse none for its error.
+        like_inputs: Outputs are in the units of the inputs, channel by channel, as an autoencoder's and a forecaster's
+            are: a channel's error is measured by the larger of the deviations of output and input then.
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
             many models are converted in a row and TensorFlow is loaded already.
@@ -85,6 +88,7 @@ def convert(
             "allow_drop": allow_drop,
             "target": target,
             "search": search,
+            "like_inputs": like_inputs,
         }
         (folder / "job.json").write_text(json.dumps(job))
         validations = _run(folder, tell) if apart else _here(folder, job, inputs, later)

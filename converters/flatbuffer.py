@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert import schema_py_generated as schema
+
+from .private_api import flatbuffers, schema
 
 Array = npt.NDArray[Any]
 FLOAT32, FLOAT16, INT8, INT16, INT32, INT64, BOOL = (
@@ -135,12 +136,47 @@ class Graph:
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
 
+    def copy(self) -> Graph:
+        """A graph that can be changed without changing this one; both share the values of constants."""
+        model = copy.copy(self.model)
+        model.operatorCodes, model.buffers = list(model.operatorCodes), list(model.buffers)
+        model.subgraphs = [_copied_subgraph(sub) for sub in model.subgraphs]
+        return Graph(model)
+
+    def finished(self) -> TFLiteFile:
+        """The graph with the file that it makes; nothing may change the graph afterwards."""
+        return TFLiteFile(self, self.serialize())
+
     def serialize(self) -> bytes:
-        """Write the flatbuffer: unused and repeated parts, names and converter notes left out."""
+        """Write the flatbuffer: unused and repeated parts, names and converter notes are dropped, here too."""
         _strip(self)
         builder = _Sharing(1 << 16)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+
+@dataclass(frozen=True)
+class TFLiteFile:
+    """A graph and the file that it makes; both number their tensors alike."""
+
+    graph: Graph
+    """The parsed form."""
+    content: bytes
+    """The flatbuffer."""
+
+    @classmethod
+    def parse(cls, content: bytes) -> TFLiteFile:
+        """Read a flatbuffer."""
+        return cls(Graph.parse(content), content)
+
+
+def _copied_subgraph(sub: Any) -> Any:
+    copied = copy.copy(sub)
+    copied.tensors = [copy.copy(tensor) for tensor in sub.tensors]
+    copied.operators = [copy.copy(operator) for operator in sub.operators]
+    for operator in copied.operators:
+        operator.builtinOptions = copy.copy(operator.builtinOptions)
+    return copied
 
 
 def _parameters(quantization: Quantization) -> Any:

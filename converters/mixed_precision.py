@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .flatbuffer import FLOAT16, FLOAT32, Graph
+from .flatbuffer import FLOAT16, FLOAT32, Graph, TFLiteFile
 from .quantization.calibrator import Observations
 from .quantization.op_rules import LSTM
 from .quantization.quantizer import quantize
@@ -18,23 +18,23 @@ BASES = {"int8": ("full", "float activations"), "dynamic": ("hybrid", "float16 w
 
 
 def mixtures(
-    content: bytes, seen: Observations, io: str, whole: Mapping[str, Any], finish: Callable[..., Any]
+    lowered: TFLiteFile, seen: Observations, io: str, whole: Mapping[str, Any], finish: Callable[..., Any]
 ) -> dict[str, Any]:
     """Mixtures of int8 and dynamic, and of dynamic and float16, by a greedy order.
 
     Each heavy layer is lifted alone; then the layers that gain most are lifted together, one more each time.
 
     Args:
-        content: Float flatbuffer.
+        lowered: Float model.
         seen: Its observed ranges.
         io: Input and output type of int8 models.
         whole: Conversions that are there already, for the best way to choose ranges.
-        finish: Validates a flatbuffer, see `pipeline`.
+        finish: Validates a file, see `pipeline`.
 
     Returns:
-        Conversions by a name that says which layers were lifted.
+        Candidates by a name that says which layers were lifted.
     """
-    layers = heavy_layers(Graph.parse(content))
+    layers = heavy_layers(lowered.graph)
     if len(layers) < 2:
         return {}
 
@@ -43,7 +43,7 @@ def mixtures(
         ranges = whole["int8"].validation.ranges if base == "int8" else "minmax"
         numbers = tuple(layers[name] for name in chosen)
         mixed = quantize(
-            content, seen, QuantizationScheme(depth, ranges, io if base == "int8" else "float32", lifted=numbers)
+            lowered, seen, QuantizationScheme(depth, ranges, io if base == "int8" else "float32", lifted=numbers)
         )
         mixed = half_weights(mixed) if base == "dynamic" else mixed
         return finish(base, mixed, f"mixed ({' and '.join(chosen)} with {gain})", ranges if base == "int8" else "")
@@ -72,12 +72,31 @@ def heavy_layers(graph: Graph) -> dict[str, int]:
     return {name: number for name, (number, _) in sizes.items() if name in heaviest}
 
 
-def half_weights(content: bytes) -> bytes:
-    """A float model with its weights in half precision, widened when the model is loaded."""
-    graph = Graph.parse(content)
+def final_dense_layers(graph: Graph) -> tuple[int, ...]:
+    """Operator numbers of the dense layers that make the outputs, past ops without weights.
+
+    Args:
+        graph: A float graph.
+    """
+    layers = []
+    wanted = set(map(int, graph.sub.outputs))
+    for number in reversed(range(len(graph.operators))):
+        operator = graph.operators[number]
+        if not wanted & set(map(int, operator.outputs)):
+            continue
+        if graph.name_of(operator) == "FULLY_CONNECTED":
+            layers.append(number)
+        elif graph.name_of(operator) != LSTM:
+            wanted |= {int(index) for index in operator.inputs}
+    return tuple(sorted(layers))
+
+
+def half_weights(file: TFLiteFile) -> TFLiteFile:
+    """A model with its float weights in half precision, widened when the model is loaded."""
+    graph = file.graph.copy()
     for part in (graph, *graph.bodies()):
         _halve(part)
-    return graph.serialize()
+    return graph.finished()
 
 
 def _halve(graph: Graph) -> None:

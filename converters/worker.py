@@ -53,53 +53,59 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
 
 
 def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
-    """What is to be converted: the model over its window."""
+    """The task of a windowed conversion."""
     import keras
     from edgelstm.runtime.errors import ConversionError
 
-    from .lowering.keras_to_tflite import check, lower, structured
-    from .pipeline import Job
+    from .job import Job
+    from .lowering.keras_to_tflite import lower, structured
+    from .lowering.model_checks import check
 
     check(model)
     try:
         outputs = model.predict(structured(model, held), verbose=0)
     except Exception as error:  # Keras raises what it likes
         reason = " ".join(str(error).split())[:300]
-        raise ConversionError(f"Keras itself cannot run this model on the windows: {reason} Mend it there.") from error
+        raise ConversionError(
+            f"Keras itself cannot run this model on the windows: {reason} Repair it there."
+        ) from error
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(outputs))
     _tell("lowering")
-    content = _for_target(lower(model, job["lookback"]), job["target"])
-    written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else b""
+    lowered = _for_target(lower(model, job["lookback"]), job["target"])
+    written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else None
     return Job(
-        content, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"],
-        target=job["target"], written_out=written_out,
+        lowered, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"],
+        target=job["target"], written_out=written_out, like_inputs=job["like_inputs"],
     )  # fmt: skip
 
 
-def _for_target(content: bytes, target: str) -> bytes:
+def _for_target(lowered: Any, target: str) -> Any:
     from .validation.tflite_micro import portable
 
-    return portable(content) if target == "micro" else content
+    return portable(lowered) if target == "micro" else lowered
 
 
 def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
-    """What is to be converted: the model over one row, its state kept."""
-    from .lowering.keras_to_tflite import check, lower
+    """The task of a streaming conversion: the model over one row, its state kept."""
+    from edgelstm.runtime.inference.interpreter import TFLiteModel
+
+    from .job import Job
+    from .lowering.keras_to_tflite import lower
+    from .lowering.model_checks import check
     from .lowering.streaming import check_causal, compare, endless, keras_stream, over_rows
-    from .pipeline import Job
 
     check(model, streaming=True)
     check_causal(model)
     _tell("lowering")
-    content = _for_target(lower(over_rows(model, 1)), job["target"])
+    lowered = _for_target(lower(over_rows(model, 1)), job["target"])
     _tell("comparing with Keras, row by row")
-    history, warmup = compare(model, content, held[0], job["lookback"])
+    history, warmup = compare(model, TFLiteModel(lowered.content), held[0], job["lookback"])
     rows = endless(held[0])
     expected = keras_stream(model, rows)
     parameters, starts = int(model.count_params()), tuple(job["starts"])
     return Job(
-        content, windows, (rows,), expected, parameters, job["io"], job["allow_drop"],
-        target=job["target"], starts=starts, history=history, warmup=warmup,
+        lowered, windows, (rows,), expected, parameters, job["io"], job["allow_drop"],
+        target=job["target"], starts=starts, history=history, warmup=warmup, like_inputs=job["like_inputs"],
     )  # fmt: skip
 
 

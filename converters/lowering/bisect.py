@@ -1,14 +1,16 @@
-"""Which layer of a model has no TFLite form: found by converting ever shorter beginnings of it."""
+"""The offending layer of a model without a TFLite form, by converting ever shorter beginnings of it."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from ..private_api import functional_graph
+
 Attempt = Callable[[Any], object]
 
 
-def find(model: Any, attempt: Attempt) -> Any:
+def offending_layer(model: Any, attempt: Attempt) -> Any:
     """The first layer or operation, in nested models too, with which a model cannot be converted.
 
     Args:
@@ -18,7 +20,7 @@ def find(model: Any, attempt: Attempt) -> Any:
     Returns:
         A Keras operation; the model itself if no part of it fails alone.
     """
-    graph = getattr(model, "_functional", None) or model
+    graph = functional_graph(model)
     steps = [step for step in graph.operations if not isinstance(step, keras.layers.InputLayer)]
     works, fails = 0, len(steps)  # a beginning of so many steps
     while fails - works > 1:
@@ -27,7 +29,7 @@ def find(model: Any, attempt: Attempt) -> Any:
     if not steps:
         return model
     last = steps[fails - 1]
-    return find(last, attempt) if isinstance(last, keras.Model) and _raises(attempt, last) else last
+    return offending_layer(last, attempt) if isinstance(last, keras.Model) and _raises(attempt, last) else last
 
 
 def _beginning(graph: Any, steps: list[Any]) -> Any:

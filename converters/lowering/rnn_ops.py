@@ -1,4 +1,4 @@
-"""From marked recurrent layers to TFLite ops: fused where there is an op, else one body that every step calls.
+"""TFLite ops for marked recurrent layers: fused where there is an op, else one body that every step calls.
 
 The body is a subgraph; a step is an IF whose two branches are that body. An IF costs about a hundred bytes, a GRU's
 step written out about a thousand, and the interpreters, old and new, take as long for the one as for the other.
@@ -6,22 +6,19 @@ step written out about a thousand, and the interpreters, old and new, take as lo
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
 from edgelstm.runtime.errors import ConversionError
 
 from ..flatbuffer import BOOL, FLOAT32, Graph
-from .rnn_tracing import FUSED_LSTM, FUSED_RNN, GELU, LOOP, PREFIX, Loop
+from ..private_api import schema
+from .rnn_tracing import FUSED_LSTM, FUSED_RNN, GELU, LOOP, Loop
+from .tf_convert import convert_function, is_marked
 
 MAX_OPS = 5000  # ops of one model: half a megabyte of IFs, and seconds to start
 WRITTEN_OUT = 2  # steps up to which a body is written out instead of called
 Operators = list[Any]
-
-
-def is_marked(graph: Graph, operator: Any) -> bool:
-    """Whether an op stands for a recurrent layer."""
-    return graph.custom_name(operator).startswith(f"{PREFIX}:")
 
 
 def write_out(graph: Graph, loops: dict[str, Loop], calls: bool = True) -> None:
@@ -35,7 +32,7 @@ def write_out(graph: Graph, loops: dict[str, Loop], calls: bool = True) -> None:
     Raises:
         ConversionError: If the model gets more ops than `MAX_OPS`.
     """
-    bodies = {name: Graph.parse(_body(loop)) for name, loop in loops.items()}
+    bodies = {name: _body(loop) for name, loop in loops.items()}
     called: dict[str, int] = {}
     placed: Operators = []
     for operator in graph.operators:
@@ -81,10 +78,10 @@ def _copy(graph: Graph, source: int, target: int) -> Any:
     return graph.operator("CONCATENATION", [source], [target], 1, options)
 
 
-def _states(graph: Graph, given: list[int]) -> tuple[list[int], Operators]:
+def _states(graph: Graph, initial: list[int]) -> tuple[list[int], Operators]:
     """State tensors, which begin at 0 for every window, and the ops that put other values into them."""
     states, opening = [], []
-    for index in given:
+    for index in initial:
         state = graph.add_tensor(graph.tensors[index].shape, FLOAT32)
         graph.tensors[state].isVariable = True
         states.append(state)
@@ -128,12 +125,8 @@ def _is_read(graph: Graph, index: int) -> bool:
     )
 
 
-def _body(loop: Loop) -> bytes:
-    """A step as a float flatbuffer with inputs (row, states) and outputs (states)."""
-    import keras
-
-    from .keras_to_tflite import convert_function
-
+def _body(loop: Loop) -> Graph:
+    """A step as a float graph with inputs (row, states) and outputs (states)."""
     specs = [
         tf.TensorSpec((1, size), tf.float32, name=f"input_{i:02}") for i, size in enumerate((loop.width, *loop.sizes))
     ]
@@ -144,7 +137,7 @@ def _body(loop: Loop) -> bytes:
             after = loop.step(row, list(states))
         return {f"output_{i:02}": state for i, state in enumerate(after)}
 
-    return convert_function(step, specs).serialize()
+    return convert_function(step, specs)
 
 
 def _loop(
@@ -164,8 +157,8 @@ def _loop(
         called[name] = _called(graph, body)
     for number, part in enumerate(parts):
         after = finals if number == steps - 1 else [graph.add_tensor(graph.tensors[i].shape, FLOAT32) for i in states]
-        given = [part, *states]
-        placed += copier.copy(given, after) if copier else [_call_of(graph, called[name], given, after)]
+        entries = [part, *states]
+        placed += copier.copy(entries, after) if copier else [_call_of(graph, called[name], entries, after)]
         states = after
         outputs.append(states[output])
     if _is_read(graph, sequence):
@@ -199,7 +192,7 @@ class _Copier:
         self.constants: dict[int, int] = {}
 
     def copy(self, inputs: list[int], outputs: list[int]) -> Operators:
-        """Ops that compute the given output tensors from the given input tensors."""
+        """Ops that compute these output tensors from these input tensors."""
         sub = self.body.sub
         place = dict(zip(map(int, sub.inputs), inputs, strict=True)) | {-1: -1}
         place |= dict(zip(map(int, sub.outputs), outputs, strict=True))

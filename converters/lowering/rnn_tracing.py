@@ -1,7 +1,7 @@
-"""Recurrent layers as marked functions, which TFLite's converter leaves whole, as custom ops; `loops` writes these out.
+"""Recurrent layers as marked functions, which TFLite's converter leaves whole, as custom ops; `rnn_ops` replaces these.
 
-A function with `experimental_implements` and the attribute `tfl_fusable_op` becomes one custom op with the function's
-arguments as inputs (https://www.tensorflow.org/lite/models/convert/operation_fusion). Its body only says shapes.
+A marked function becomes one custom op with the function's arguments as inputs, see `private_api.custom_op`. Its body
+only says shapes.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ..private_api import all_layers, custom_op, replaced_calls
+from .tf_convert import PREFIX
+
 Tensor = Any
 Step = Callable[[Tensor, list[Tensor]], list[Tensor]]
-PREFIX = "edgelstm"
 FUSED_LSTM, FUSED_RNN, LOOP, GELU = "lstm", "rnn", "loop", "gelu"
 # Activations that TFLite's recurrent ops know, by the name that their options have; "none" is wrong in the LSTM's kernel.
 ACTIVATIONS = {keras.activations.tanh: "TANH", keras.activations.relu: "RELU", keras.activations.relu6: "RELU6"}
@@ -32,7 +34,7 @@ class Loop:
     sizes: tuple[int, ...]
     """U of each state."""
     output: int
-    """Which state is the layer's output."""
+    """Index of the state that is the layer's output."""
     variables: tuple[Any, ...]
     """Keras variables that the step reads."""
 
@@ -53,26 +55,26 @@ def marked(model: Any, fuse: bool = True) -> Iterator[Loops]:
     """
     loops: Loops = {}
     gelus = []
-    for layer in model._flatten_layers():
+    calls: dict[Any, Callable[..., Any]] = {}
+    for layer in all_layers(model):
         if isinstance(layer, keras.layers.RNN):
-            object.__setattr__(layer, "call", partial(_call, loops, fuse, layer))
+            calls[layer] = partial(_call, loops, fuse, layer)
         elif type(layer) is keras.layers.TimeDistributed and not _recurrent(layer.layer):
-            object.__setattr__(layer, "call", partial(_time_distributed_call, layer))
+            calls[layer] = partial(_time_distributed_call, layer)
         elif getattr(layer, "activation", None) is keras.activations.gelu:
             # the converter knows no erfc, which Keras computes it by; TFLite has an op for it
             layer.activation = _gelu
             gelus.append(layer)
     try:
-        yield loops
+        with replaced_calls(calls):
+            yield loops
     finally:
         for layer in gelus:
             layer.activation = keras.activations.gelu
-        for layer in model._flatten_layers():
-            vars(layer).pop("call", None)
 
 
 def _recurrent(layer: Any) -> bool:
-    return any(isinstance(item, keras.layers.RNN) for item in layer._flatten_layers())
+    return any(isinstance(item, keras.layers.RNN) for item in all_layers(layer))
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -113,9 +115,9 @@ def _call(
     return [output, *(finals if finals is not None else [last])] if layer.return_state else output
 
 
-def _initial(layer: Any, batch: int, given: Any) -> list[Tensor]:
-    if given is not None:
-        return [tf.convert_to_tensor(state) for state in keras.tree.flatten(given)]
+def _initial(layer: Any, batch: int, states: Any) -> list[Tensor]:
+    if states is not None:
+        return [tf.convert_to_tensor(state) for state in keras.tree.flatten(states)]
     return [tf.zeros((batch, size)) for size in keras.tree.flatten(layer.state_size)]
 
 
@@ -151,7 +153,7 @@ def _run(
 
 
 def is_fused(layer: Any) -> bool:
-    """Whether a recurrent layer is what a TFLite op computes, which keeps its state, too."""
+    """Test whether a TFLite op, which keeps its state, computes a recurrent layer."""
     cell = layer.cell
     gates = type(layer) is keras.layers.LSTM and cell.recurrent_activation is keras.activations.sigmoid
     return (gates or type(layer) is keras.layers.SimpleRNN) and cell.activation in ACTIVATIONS
@@ -168,12 +170,11 @@ def _fused(kind: str, layer: Any, sequences: Tensor, states: list[Tensor]) -> li
 
 def _marked(name: str, shapes: list[tuple[int, ...]], *inputs: Tensor) -> list[Tensor]:
     """A custom op of that name, with outputs of these shapes."""
-    signature = f'name: "{PREFIX}:{name}" attr {{ key: "tfl_fusable_op" value {{ b: true }} }}'
 
     def body(*_: Tensor) -> list[Tensor]:
         return [tf.zeros(shape) for shape in shapes]
 
-    return list(tf.function(body, autograph=False, experimental_implements=signature)(*inputs))
+    return custom_op(f"{PREFIX}:{name}", body, inputs)
 
 
 def _looped(
@@ -192,7 +193,7 @@ def _looped(
 
 
 def _output(layer: Any) -> int:
-    """Which of a layer's states is its output: the first of its last cell."""
+    """Index of the state that is a layer's output: the first state of its last cell."""
     cells = getattr(layer.cell, "cells", [layer.cell])
     return sum(len(keras.tree.flatten(cell.state_size)) for cell in cells[:-1])
 

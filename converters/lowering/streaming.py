@@ -1,7 +1,7 @@
 """The one-row form of a causal model: one step a sample, with the state kept between samples.
 
 A model is causal when its output at a row depends on that row and the ones before it only through the state of its
-recurrent layers. Then a model that eats one row a call and keeps its states gives what the windowed form gives over a
+recurrent layers. Then a model that takes one row a call and keeps its states gives what the windowed form gives over a
 window of all rows so far.
 """
 
@@ -12,8 +12,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from ..quantization.calibrator import run
+from ..private_api import all_layers, run_through_graph
+from ..quantization.calibrator import run_model
 from ..validation.report import INT8_LIMIT, relative_rms, spread
 from .rnn_tracing import is_fused
 
@@ -58,7 +60,7 @@ def check_causal(model: Any) -> None:
             f"A streaming model has one input of shape (rows, channels); {model.name!r} has "
             f"{[shape[1:] for shape in shapes]}. Convert it without --streaming."
         )
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if type(layer) is keras.layers.Masking:  # its mask is computed by ops of their own, before it in the graph
             raise _refusal(layer, _reason("Masking"))
     seen: set[str] = set()
@@ -71,21 +73,20 @@ def check_causal(model: Any) -> None:
 
 
 def _walk(model: Any, kinds: list[Any], seen: set[str]) -> Any:
-    """What kind of tensor a model gives for these kinds of inputs; `seen` collects its recurrent layers."""
-    graph = getattr(model, "_functional", None) or model
-    return graph._run_through_graph(kinds, operation_fn=lambda layer: partial(_rule, layer, seen))
+    """Kind of tensor that a model returns for inputs of these kinds; `seen` collects its recurrent layers."""
+    return run_through_graph(model, kinds, lambda layer: partial(_rule, layer, seen))
 
 
-def _rule(layer: Any, seen: set[str], *given: Any, **named: Any) -> Any:
-    """What kind of tensor a layer gives, by its class."""
+def _rule(layer: Any, seen: set[str], *inputs: Any, **named: Any) -> Any:
+    """Kind of tensor that a layer returns, by its class."""
     name = type(layer).__name__
-    fed = [kind for kind in keras.tree.flatten([given, named]) if isinstance(kind, str) and kind in (ROWS, NEWEST)]
+    fed = [kind for kind in keras.tree.flatten([inputs, named]) if isinstance(kind, str) and kind in (ROWS, NEWEST)]
     kinds = set(fed)
     if isinstance(layer, keras.Model):
         return _walk(layer, fed, seen)
     if ROWS not in kinds and name not in RECURRENT and name != "RepeatVector":
         return NEWEST  # no time axis is left
-    if name == "GetItem" and _is_newest(given[1] if len(given) > 1 else named.get("key")):
+    if name == "GetItem" and _is_newest(inputs[1] if len(inputs) > 1 else named.get("key")):
         return NEWEST
     if kinds != {ROWS}:
         raise _refusal(
@@ -115,12 +116,12 @@ def _recurrent(layer: Any, seen: set[str], initialized: bool) -> Any:
 
 
 def _is_newest(key: Any) -> bool:
-    """Whether an index takes the newest row, as in `x[:, -1]`."""
+    """Test whether an index takes the newest row, as in `x[:, -1]`."""
     return isinstance(key, (tuple, list)) and len(key) > 1 and key[0] == slice(None) and key[1] == -1
 
 
 def _along_channels(layer: Any) -> bool:
-    """Whether a layer with an axis works along the channels, the last of (batch, rows, channels)."""
+    """Test whether a layer with an axis works along the channels, the last of (batch, rows, channels)."""
     axis = getattr(layer, "axis", -1)
     return all(item in (-1, 2) for item in (axis if isinstance(axis, (tuple, list)) else (axis,)))
 
@@ -148,9 +149,9 @@ def over_rows(model: Any, rows: int, stateful: bool = False) -> Any:
         rows: Length of its time axis.
         stateful: Whether Keras itself keeps the states from call to call; batch 1 then.
     """
-    copy = model.__class__.from_config(_resized(model.get_config(), rows, stateful))
-    copy.set_weights(model.get_weights())
-    return copy
+    resized = model.__class__.from_config(_resized(model.get_config(), rows, stateful))
+    resized.set_weights(model.get_weights())
+    return resized
 
 
 def _resized(part: Any, rows: int, stateful: bool) -> Any:
@@ -173,13 +174,13 @@ def keras_stream(model: Any, rows: Array) -> tuple[Array, ...]:
     """Keras' own outputs over consecutive rows (N, 1, F), the states kept; (N, ...) an output."""
     import tensorflow as tf
 
-    copy = over_rows(model, 1, stateful=True)
-    shapes = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in copy.outputs]
+    stateful = over_rows(model, 1, stateful=True)
+    shapes = [tf.TensorSpec(tensor.shape, tf.float32) for tensor in stateful.outputs]
 
     def play(rows: Any) -> Any:
         # one row after the other: the states are variables of the model
         return tf.map_fn(
-            lambda row: keras.tree.flatten(copy(row[None], training=False)),
+            lambda row: keras.tree.flatten(stateful(row[None], training=False)),
             rows, parallel_iterations=1, fn_output_signature=shapes,
         )  # fmt: skip
 
@@ -196,12 +197,12 @@ def endless(rows: Array, steps: int = STEPS) -> Array:
     return np.resize(rows, (max(steps, len(rows)), *rows.shape[1:]))
 
 
-def compare(model: Any, content: bytes, held: Array, lookback: int) -> tuple[float, int]:
-    """How far the streamed float form is from the windowed one, and how long a fresh stream needs to settle.
+def compare(model: Any, streaming: TFLiteModel, held: Array, lookback: int) -> tuple[float, int]:
+    """Compare the streamed float form with the windowed one, and measure how long a fresh stream needs to settle.
 
     Args:
         model: The windowed Keras model.
-        content: Its one-row float flatbuffer.
+        streaming: Its one-row float form.
         held: Consecutive rows, (N, 1, F).
         lookback: Rows of a window, W, for a model with an open time axis or a one-row one.
 
@@ -211,20 +212,20 @@ def compare(model: Any, content: bytes, held: Array, lookback: int) -> tuple[flo
     """
     own = model.inputs[0].shape[1]
     window = min(own if own and own > 1 else lookback, max(1, len(held) // 2))
-    streamed = run(content, (held,), stream=True)[0]
+    streamed = run_model(streaming, (held,), stream=True)[0]
     rows, places = held[:, 0], np.unique(np.linspace(window - 1, len(held) - 1, COMPARED).astype(int))
     windows = np.stack([rows[place - window + 1 : place + 1] for place in places])
     windowed = keras.tree.flatten(over_rows(model, window).predict(windows, verbose=0))[0]
     if windowed.ndim == 3 and streamed.ndim == 3 and windowed.shape[1] != streamed.shape[1]:
         windowed = windowed[:, -1:]
     history = relative_rms(streamed[places].reshape(windowed.shape), windowed)
-    return history, _warmup(content, held, streamed, window)
+    return history, _warmup(streaming, held, streamed, window)
 
 
-def _warmup(content: bytes, held: Array, streamed: Array, window: int) -> int:
+def _warmup(streaming: TFLiteModel, held: Array, streamed: Array, window: int) -> int:
     """Samples after which streams started afresh give what the long one gives, within the limit of a conversion."""
     starts = np.unique(np.linspace(window, max(window, len(held) - window), RESTARTS).astype(int))
-    fresh = np.stack([run(content, (held[at : at + window],), stream=True)[0] for at in starts])
+    fresh = np.stack([run_model(streaming, (held[at : at + window],), stream=True)[0] for at in starts])
     known = np.stack([streamed[at : at + window] for at in starts])
     axes = (0, *range(2, fresh.ndim))
     errors = np.sqrt(np.mean((fresh - known) ** 2, axis=axes)) / spread(streamed)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.inference.backend import backend
 from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
 
-from ..flatbuffer import FLOAT32, Graph
+from ..flatbuffer import FLOAT32, Graph, TFLiteFile
+from ..private_api import preserving_interpreter
 
 Floats = npt.NDArray[np.float32]
 METHODS = ("minmax", "headroom", "mse", "percentile")
@@ -43,18 +43,18 @@ class Observations:
 
 
 def observe(
-    content: bytes, windows: tuple[npt.NDArray[Any], ...], starts: tuple[int, ...] | None = None
+    lowered: TFLiteFile, windows: tuple[npt.NDArray[Any], ...], starts: tuple[int, ...] | None = None
 ) -> Observations:
     """Run the float model over windows, keeping every intermediate tensor.
 
     Args:
-        content: Float flatbuffer.
+        lowered: Float model.
         windows: (N, ...) for each input.
         starts: Of a streaming model, the windows (of one row each) at which a sequence begins: the state is kept from
             there to the next one. None resets it before every window.
     """
-    graph = Graph.parse(content)
-    interpreter = _preserving(content)
+    graph = lowered.graph
+    interpreter = preserving_interpreter(lowered.content)
     watched = _activations(graph)
     size = sum(int(np.prod(graph.tensors[index].shape)) for index in watched)
     count = max(8, min(len(windows[0]), BUDGET // max(1, size)))
@@ -90,17 +90,6 @@ def _sequences(inputs: Floats, starts: tuple[int, ...] | None) -> list[Floats]:
         return [inputs]
     cuts = [start for start in starts if 0 < start < len(inputs)]
     return [part.reshape(1, -1, inputs.shape[-1]) for part in np.split(inputs, cuts)]
-
-
-def _preserving(content: bytes) -> Any:
-    litert = backend("ai_edge_litert")
-    interpreter = litert.interpreter(
-        model_content=content,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=litert.plain_kernels,
-    )
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 def _activations(graph: Graph) -> list[int]:
@@ -199,7 +188,20 @@ def run(
         stream: Whether they are consecutive samples of one stream; the state is kept between them then.
         target: See `TFLiteModel`.
     """
-    model = TFLiteModel(content, target=target)
+    return run_model(TFLiteModel(content, target=target), windows, stream)
+
+
+def run_model(
+    model: TFLiteModel, windows: tuple[npt.NDArray[Any], ...], stream: bool = False
+) -> tuple[npt.NDArray[Any], ...]:
+    """Outputs of a loaded model over windows; (N, ...) an output.
+
+    Args:
+        model: The model; a stream begins from a zero state.
+        windows: (N, ...) for each input.
+        stream: See `run`.
+    """
+    model.reset()
     call = model.step if stream else model
     rows = [call(*window) for window in zip(*windows, strict=True)]
     return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))

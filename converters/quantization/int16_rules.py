@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from ..flatbuffer import INT8, INT16, INT64, Quantization
+from ..private_api import schema
 from .linear_path import REACH
 from .params import halves, to_integers, wide
 from .quantized_graph import QuantizedGraph

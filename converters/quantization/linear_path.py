@@ -6,9 +6,8 @@ be clipped there, and its rounding would be of the size of the errors that a det
 
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
 from ..flatbuffer import FLOAT32, Graph
+from ..private_api import schema
 
 MOVED = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "STRIDED_SLICE", "SLICE", "TRANSPOSE"}
 REACH = 16.0  # how many times further than the representative values the path's 16 bits reach

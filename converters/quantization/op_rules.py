@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from ..flatbuffer import FLOAT32, INT8, Quantization
+from ..private_api import schema
 from . import int16_rules
 from .quantized_graph import BIAS_LIMIT, UNIT, QuantizedGraph
 

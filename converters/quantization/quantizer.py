@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..flatbuffer import FLOAT32, INT8, INT16, Graph, Quantization
+from ..flatbuffer import FLOAT32, INT8, INT16, Quantization, TFLiteFile
 from .calibrator import Observations
 from .op_rules import LSTM, MOVES, is_integer, rule_of
 from .params import hybrid_weights
@@ -24,18 +24,18 @@ DECISIONS = {
 CELL_EXPONENTS = (-15, -9)  # of two: what the integer kernel's tanh has a case for
 
 
-def quantize(content: bytes, observations: Observations, scheme: QuantizationScheme) -> bytes:
+def quantize(lowered: TFLiteFile, observations: Observations, scheme: QuantizationScheme) -> TFLiteFile:
     """Quantize a float model by a scheme.
 
     Args:
-        content: Float flatbuffer with one subgraph.
-        observations: From `observe` on the same flatbuffer.
+        lowered: Float model.
+        observations: From `observe` on the same model.
         scheme: What to quantize, and the ranges.
 
     Returns:
-        The quantized flatbuffer.
+        The quantized model.
     """
-    t = QuantizedGraph(Graph.parse(content), observations, scheme)
+    t = QuantizedGraph(lowered.graph.copy(), observations, scheme)
     _open_inputs(t)
     _open_states(t)
     for number, operator in enumerate(list(t.graph.operators)):
@@ -46,7 +46,7 @@ def quantize(content: bytes, observations: Observations, scheme: QuantizationSch
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
         for operator in body.operators:
             hybrid_weights(body, operator)
-    return t.graph.serialize()
+    return t.graph.finished()
 
 
 def _place(t: QuantizedGraph, operator: Any, lifted: bool) -> None:

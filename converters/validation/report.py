@@ -1,4 +1,4 @@
-"""What a conversion costs, measured on held-back windows through the runtime's own interpreter shim."""
+"""Report of a validation: errors on held-back windows, measured through the runtime's own interpreter shim."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,15 +10,14 @@ Array = npt.NDArray[Any]
 FLOAT_LIMIT = 1e-4
 INT8_LIMIT = 0.05
 ROUNDING = 1e-6  # of the largest output: what two orders of adding in single precision differ by
-STRETCH = 1.5  # times normal values: what a fault may reach, in the validation and in detectors' integer ranges
-ALIVE = 1e-3  # of the whole output's deviation: a channel that varies less is constant
+STRETCH = 1.5  # times normal values: what a fault may reach, in the out-of-range check and in detectors' integer ranges
 FEW_WINDOWS = 32
 OUTSIDE_LIMIT = 0.01
 
 
 @dataclass(frozen=True)
 class RepresentativeCheck:
-    """Whether the representative windows can stand for what the device will see."""
+    """Fitness of the representative windows to stand for what the device will see."""
 
     windows: int
     """Windows that ranges were chosen on."""
@@ -29,7 +28,7 @@ class RepresentativeCheck:
     constant: tuple[int, ...]
     """Input channels that never change in the representative windows."""
     warnings: tuple[str, ...]
-    """What is wrong with the set, one sentence each; empty when it is good."""
+    """Faults of the set, one sentence each; empty when it is good."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ class Validation:
     floor: float
     """RMS error that rounding the outputs to this file's output type costs by itself, relative."""
     depth: str
-    """How far it was quantized: full, weights, hybrid, or empty for float32."""
+    """Depth of the quantization: full, weights, hybrid, or empty for float32."""
     ranges: str
-    """How activation ranges were chosen: minmax, percentile, mse, or empty."""
+    """Choice of activation ranges: minmax, percentile, mse, or empty."""
     clipped: float
     """Share of held-back input values that the model's input type clips."""
     recurrent_ops: int
@@ -77,7 +76,7 @@ class Validation:
     channel_error: float = 0.0
     """RMS difference of the output channel that suffers most, as a share of that channel's own deviation."""
     channel: int = 0
-    """Which one that is, counted through all outputs."""
+    """Number of that channel, counted through all outputs."""
     stretched: float = 0.0
     """RMS difference on held-back windows `STRETCH` times as large, relative; 0 where the inputs are no real numbers."""
     micro_largest: float = 0.0
@@ -86,6 +85,11 @@ class Validation:
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
         return asdict(self)
+
+
+def within_limits(validation: Validation) -> bool:
+    """Test the limit on every output and every channel."""
+    return max(validation.error, validation.channel_error) <= INT8_LIMIT
 
 
 def relative_rms(value: Array, reference: Array) -> float:
@@ -111,20 +115,6 @@ def lowering_limit(reference: Array) -> float:
     (0.000101, 0.0101)
     """
     return FLOAT_LIMIT + ROUNDING * float(np.abs(reference).max(initial=0.0)) / spread(reference)
-
-
-def channel_errors(value: Array, reference: Array) -> Array:
-    """RMS difference of each channel (the last axis) as a share of its own deviation, 0 for constant channels.
-
-    >>> channel_errors(np.array([[1.0, 0.1], [3.0, 0.1]]), np.array([[1.0, 0.1], [3.0, 0.3]])).round(2).tolist()
-    [0.0, 1.41]
-    """
-    ours, exact = (part.astype(np.float64).reshape(-1, part.shape[-1]) for part in (value, reference))
-    deviation = exact.std(axis=0)
-    alive = deviation > ALIVE * exact.std()
-    rms = np.sqrt(np.mean((ours - exact) ** 2, axis=0))
-    errors: Array = np.where(alive, rms / np.where(alive, deviation, 1.0), 0.0)
-    return errors
 
 
 def spread(values: Array) -> float:

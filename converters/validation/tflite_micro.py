@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from ..flatbuffer import INT32, Graph
+from ..flatbuffer import INT32, TFLiteFile
 from .report import relative_rms
 
 Array = npt.NDArray[Any]
@@ -62,9 +62,9 @@ def check_target(schemes: tuple[str, ...]) -> None:
         )
 
 
-def portable(content: bytes) -> bytes:
+def portable(file: TFLiteFile) -> TFLiteFile:
     """A float model with ops that tflite-micro lacks replaced by ones that it has: TILE along axes of 1 by BROADCAST_TO."""
-    graph = Graph.parse(content)
+    graph = file.graph.copy()
     for operator in graph.operators:
         source, output = graph.tensors[int(operator.inputs[0])], graph.tensors[int(operator.outputs[0])]
         if graph.name_of(operator) == "TILE" and _spreads(source.shape, output.shape):
@@ -72,14 +72,14 @@ def portable(content: bytes) -> bytes:
             operator.opcodeIndex = graph.code("BROADCAST_TO", 2)
             operator.inputs = np.asarray([operator.inputs[0], graph.add_tensor([len(shape)], INT32, shape)], np.int32)
             operator.builtinOptions, operator.builtinOptionsType = None, 0
-    return graph.serialize()
+    return graph.finished()
 
 
 def _spreads(source: Any, output: Any) -> bool:
     return all(a in (1, b) for a, b in zip(source, output, strict=True))
 
 
-def validate(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroValidation:
+def validate_on_micro(flatbuffer: bytes, held: tuple[Array, ...], stream: bool) -> MicroValidation:
     """Run a converted model in tflite-micro and in LiteRT on the same inputs.
 
     Args:

@@ -89,7 +89,15 @@ def convert_source(
     check = check_representative(source.windows, source.held)
     wanted = tuple(dict.fromkeys((*schemes, "float32")))
     conversions = convert(
-        source.path, source.windows, source.held, wanted, starts=source.starts, target=target, tell=tell, **options
+        source.path,
+        source.windows,
+        source.held,
+        wanted,
+        starts=source.starts,
+        target=target,
+        like_inputs=source.metadata.kind in DETECTORS,
+        tell=tell,
+        **options,
     )
     tell("thresholds")
     exact = conversions["float32"].flatbuffer

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import SCHEMES, check_representative, convert
-from edgelstm.converters.validation.report import INT8_LIMIT
+from edgelstm.converters.validation.report import within_limits
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
@@ -78,7 +78,8 @@ def search(
     """
     made = convert(
         source.path, source.windows, source.held, SCHEMES,
-        lookback=lookback, io=io, allow_drop=allow_drop, search=True, tell=tell,
+        lookback=lookback, io=io, allow_drop=allow_drop, search=True,
+        like_inputs=source.metadata.kind in ("autoencoder", "forecaster"), tell=tell,
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
     check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer
@@ -90,7 +91,7 @@ def search(
             tell(f"judging {name}")
             converted = finish(source, conversion, check, "", exact, rule)
             drop = judge(converted)
-            fits = drop <= budget and (allow_drop or error <= INT8_LIMIT)
+            fits = drop <= budget and (allow_drop or within_limits(conversion.validation))
             chosen = converted if fits else None
         tried.append(Tried(name, conversion.validation.size, error, drop, fits))
     measure = "output error" if data is None else "VUS-PR below Keras float"

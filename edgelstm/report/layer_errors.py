@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.converters.flatbuffer import Graph
+from edgelstm.converters.private_api import preserving_interpreter
 from edgelstm.converters.validation.report import relative_rms
-from edgelstm.runtime.inference.backend import backend
 from edgelstm.runtime.inference.interpreter import Tensor
 
 from .schema import Histogram, TensorError
@@ -108,13 +108,7 @@ class _Probe:
     """An interpreter that keeps every tensor, and the first output of every op that computes."""
 
     def __init__(self, content: bytes) -> None:
-        found = backend("ai_edge_litert")  # tflite-runtime cannot keep intermediate tensors
-        self.interpreter = found.interpreter(
-            model_content=content,
-            experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=found.plain_kernels,
-        )
-        self.interpreter.allocate_tensors()
+        self.interpreter = preserving_interpreter(content)
         self.graph = Graph.parse(content)
         self.operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
         self.names = _numbered([self._kind(operator) for operator in self.operators])

@@ -11,7 +11,7 @@ from edgelstm.tensorflow import load_tensorflow
 load_tensorflow()
 
 import keras  # noqa: E402
-from edgelstm.converters.flatbuffer import Graph  # noqa: E402
+from edgelstm.converters.flatbuffer import TFLiteFile  # noqa: E402
 from edgelstm.converters.lowering.keras_to_tflite import lower  # noqa: E402
 from edgelstm.converters.quantization.calibrator import Observations, observe  # noqa: E402
 from keras import layers as L  # noqa: E402, N812
@@ -133,12 +133,12 @@ class Specimen:
     windows: tuple
     held: tuple
     expected: tuple
-    content: bytes
+    file: TFLiteFile
     seen: Observations
 
     @property
     def graph(self):
-        return Graph.parse(self.content)
+        return self.file.graph
 
 
 @cache
@@ -151,8 +151,8 @@ def specimen(name):
     windows, held = tuple(part[:200] for part in data), tuple(part[200:] for part in data)
     outputs = model.predict(list(held) if len(held) > 1 else held[0], verbose=0)
     expected = tuple(np.asarray(part) for part in keras.tree.flatten(outputs))
-    content = lower(model)
-    return Specimen(name, model, windows, held, expected, content, observe(content, windows))
+    file = lower(model)
+    return Specimen(name, model, windows, held, expected, file, observe(file, windows))
 
 
 @pytest.fixture(params=sorted(ZOO))

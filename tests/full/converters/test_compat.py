@@ -5,7 +5,8 @@ import pytest
 from conftest import NOT_LSTM, specimen
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.job import Job
+from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import run
 
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`:UserWa
 @pytest.mark.parametrize("name", SUBSET)
 def test_a_subset_of_the_zoo_converts_on_this_tensorflow(name):
     animal = specimen(name)
-    job = Job(animal.content, animal.windows, animal.held, animal.expected, animal.model.count_params())
+    job = Job(animal.file, animal.windows, animal.held, animal.expected, animal.model.count_params())
     made = convert_all(job, ("float32", "dynamic", "int8"))
 
     assert (FUSED in Graph.parse(made["int8"].flatbuffer).op_names()) == (name not in NOT_LSTM)

@@ -11,8 +11,8 @@ from edgelstm.converters.quantization.scheme import QuantizationScheme
 def agree(model, data):
     """Share of the output's deviation by which an int8 model differs from Keras, RMS."""
     expected = model.predict(data, verbose=0)
-    content = lower(model)
-    ours = run(quantize(content, observe(content, (data,)), QuantizationScheme("full")), (data,))[0]
+    file = lower(model)
+    ours = run(quantize(file, observe(file, (data,)), QuantizationScheme("full")).content, (data,))[0]
     return np.sqrt(np.mean((ours - expected) ** 2)) / expected.std()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import F, L, T, functional, keras, stack, waves
 from edgelstm.converters import convert
-from edgelstm.converters.flatbuffer import INT8, INT16, Graph
+from edgelstm.converters.flatbuffer import INT8, INT16
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
@@ -36,14 +36,14 @@ def made(form):
 
 
 def quantized(form, io):
-    content, windows, _ = made(form)
-    return quantize(content, observe(content, (windows,)), QuantizationScheme("full", io=io))
+    file, windows, _ = made(form)
+    return quantize(file, observe(file, (windows,)), QuantizationScheme("full", io=io))
 
 
 def error(form, io, stretch=1.0):
     """RMS error as a share of the output's deviation, on held-back windows that are stretched."""
-    content, _, held = made(form)
-    exact, ours = (run(model, (stretch * held,))[0] for model in (content, quantized(form, io)))
+    file, _, held = made(form)
+    exact, ours = (run(model.content, (stretch * held,))[0] for model in (file, quantized(form, io)))
     return float(np.sqrt(np.mean((ours - exact) ** 2)) / exact.std())
 
 
@@ -60,7 +60,7 @@ def test_five_times_beyond_the_range_it_goes_on_where_eight_bits_are_clipped(for
 
 
 def test_inputs_and_outputs_have_16_bits_and_the_recurrent_layer_has_8():
-    graph = Graph.parse(quantized("highway", "auto"))
+    graph = quantized("highway", "auto").graph
     lstm = next(op for op in graph.operators if graph.name_of(op) == "UNIDIRECTIONAL_SEQUENCE_LSTM")
     ends = [graph.tensors[int(index)].type for index in (*graph.sub.inputs, *graph.sub.outputs)]
 
@@ -70,7 +70,7 @@ def test_inputs_and_outputs_have_16_bits_and_the_recurrent_layer_has_8():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_it_gives_the_same_bits_on_tflite_runtime(form, tmp_path):
-    content, _, held = quantized(form, "auto"), *made(form)[1:]
+    content, _, held = quantized(form, "auto").content, *made(form)[1:]
     held = held * np.linspace(1, 10, len(held), dtype=np.float32)[:, None, None]
 
     assert np.array_equal(run_on_tflite_runtime(content, (held,), tmp_path)[0], run(content, (held,))[0])
@@ -78,9 +78,9 @@ def test_it_gives_the_same_bits_on_tflite_runtime(form, tmp_path):
 
 def test_a_model_without_one_keeps_eight_bits():
     keras.utils.set_random_seed(4)
-    content = lower(stack(L.LSTM(8), L.Dense(2)))
+    file = lower(stack(L.LSTM(8), L.Dense(2)))
     windows = made("highway")[1]
-    graph = Graph.parse(quantize(content, observe(content, (windows,)), QuantizationScheme("full", io="auto")))
+    graph = quantize(file, observe(file, (windows,)), QuantizationScheme("full", io="auto")).graph
 
     assert [graph.tensors[int(index)].type for index in (*graph.sub.inputs, *graph.sub.outputs)] == [INT8, INT8]
 
@@ -90,10 +90,8 @@ def test_a_way_through_an_activation_is_none():
         return L.Add()([L.Dense(F)(L.LSTM(8)(x)), L.Dense(F, activation="relu")(L.Flatten()(x))])
 
     keras.utils.set_random_seed(4)
-    content = lower(functional(build, (T, F)))
-    graph = Graph.parse(
-        quantize(content, observe(content, (made("highway")[1],)), QuantizationScheme("full", io="auto"))
-    )
+    file = lower(functional(build, (T, F)))
+    graph = quantize(file, observe(file, (made("highway")[1],)), QuantizationScheme("full", io="auto")).graph
 
     assert graph.tensors[int(graph.sub.inputs[0])].type == INT8
 

@@ -5,9 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import F, L, T, functional, keras, stack, waves
-from edgelstm.converters.flatbuffer import Graph
+from edgelstm.converters.lowering import rnn_ops as loops
 from edgelstm.converters.lowering.keras_to_tflite import in_float32, lower
-from edgelstm.converters.lowering.keras_to_tflite import rnn_ops as loops
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
@@ -104,22 +103,22 @@ def lowered(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recurrent_layer_is_lowered_to_what_keras_computes(name):
-    _, data, content, expected = lowered(name)
-    names = set(Graph.parse(content).op_names())
+    _, data, file, expected = lowered(name)
+    names = set(file.graph.op_names())
 
     assert names & {LSTM, RNN, "IF", "GELU"} == MODELS[name][2]
-    for ours, theirs in zip(run(content, (data,)), expected, strict=True):
+    for ours, theirs in zip(run(file.content, (data,)), expected, strict=True):
         assert np.abs(ours - theirs).max() <= 1e-5 * theirs.std() + 1e-6 * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize("name", ["states", "both_ways", "masked", "gru", "rnn_both_ways", "relu"])
 def test_its_weights_take_eight_bits(name):
-    _, data, content, expected = lowered(name)
-    seen = observe(content, (data,))
+    _, data, file, expected = lowered(name)
+    seen = observe(file, (data,))
     errors = [
         min(
             relative_rms(ours, theirs)
-            for ours in (run(quantize(content, seen, plan), (data,))[number] for plan in PLANS)
+            for ours in (run(quantize(file, seen, plan).content, (data,))[number] for plan in PLANS)
         )
         for number, theirs in enumerate(expected)
     ]
@@ -134,16 +133,16 @@ PLANS = (QuantizationScheme("full", "headroom"), QuantizationScheme("hybrid"))
 def test_sixteen_bit_activations_lose_little_where_the_layers_are_written_out(name):
     """A zero initial state once got a step of 1, and drowned what was subtracted from it."""
     model, data, _, expected = lowered(name)
-    content = lower(model, calls=False)
-    wide = quantize(content, observe(content, (data,)), QuantizationScheme("full", "headroom", wide=True))
+    file = lower(model, calls=False)
+    wide = quantize(file, observe(file, (data,)), QuantizationScheme("full", "headroom", wide=True))
 
-    assert not {LSTM, RNN, "IF"} & set(Graph.parse(wide).op_names())
-    assert max(map(relative_rms, run(wide, (data,)), expected)) <= 0.02
+    assert not {LSTM, RNN, "IF"} & set(wide.graph.op_names())
+    assert max(map(relative_rms, run(wide.content, (data,)), expected)) <= 0.02
 
 
 def test_a_loop_costs_little_a_step():
     sizes = [
-        len(lower(keras.Sequential([keras.Input((steps, F)), L.GRU(8), L.Dense(1)]))) for steps in (20, 60)
+        len(lower(keras.Sequential([keras.Input((steps, F)), L.GRU(8), L.Dense(1)])).content) for steps in (20, 60)
     ]  # fmt: skip
 
     assert (sizes[1] - sizes[0]) / 40 <= 128
@@ -174,7 +173,7 @@ def test_other_precisions_become_single(policy):
     )
     data = waves(np.random.default_rng(8), (20, T, F))
     theirs = model.predict(data, verbose=0).astype(np.float32)
-    ours = run(lower(in_float32(model)), (data,))[0]
+    ours = run(lower(in_float32(model)).content, (data,))[0]
 
     assert relative_rms(ours, theirs) <= (1e-5 if policy == "float64" else 0.05)
 
@@ -183,7 +182,7 @@ def test_a_pooled_mean_keeps_its_scale():
     """AVERAGE_POOL_2D does not rescale: an output scale of its own would be taken for the input's."""
     model = stack(L.AveragePooling1D(4))
     data = np.random.default_rng(8).normal(size=(60, T, F)).astype(np.float32)
-    content = lower(model)
+    file = lower(model)
 
-    ours = run(quantize(content, observe(content, (data,)), QuantizationScheme("full")), (data,))[0]
+    ours = run(quantize(file, observe(file, (data,)), QuantizationScheme("full")).content, (data,))[0]
     assert relative_rms(ours, model.predict(data, verbose=0)) <= 0.03

@@ -53,7 +53,7 @@ def test_the_float_kernel_and_keras_follow_the_equations(seed):
     model, data = lstm(seed, 2.0), windows(seed)
     ours = reference.float_lstm(data, *model.get_weights())
 
-    assert np.allclose(run(lower(model), (data,))[0], ours, atol=1e-6)
+    assert np.allclose(run(lower(model).content, (data,))[0], ours, atol=1e-6)
     assert np.allclose(model.predict(data, verbose=0), ours, atol=1e-6)
 
 
@@ -61,8 +61,8 @@ def test_the_float_kernel_and_keras_follow_the_equations(seed):
 @given(st.integers(0, 1000), st.sampled_from([0.02, 0.5, 1.0, 3.0]), st.sampled_from([0.1, 1.0, 10.0]))
 def test_the_integer_kernel_follows_the_reference_to_the_bit(seed, weight_scale, input_scale):
     data = windows(seed, input_scale)
-    content = lower(lstm(seed, weight_scale))
-    quantized = quantize(content, observe(content, (data,)), QuantizationScheme("full"))
+    file = lower(lstm(seed, weight_scale))
+    quantized = quantize(file, observe(file, (data,)), QuantizationScheme("full")).content
     model, cell = TFLiteModel(quantized), integer_lstm(quantized)
     for window in data[:3]:
         expected = cell(model.inputs[0].quantize(window))
@@ -83,8 +83,8 @@ def test_fixed_point_functions_are_right_to_the_twelfth_bit():
 
 def test_the_integer_kernel_of_the_oldest_interpreter_does_too(tmp_path):
     data = windows(5)
-    content = lower(lstm(5))
-    quantized = quantize(content, observe(content, (data,)), QuantizationScheme("full"))
+    file = lower(lstm(5))
+    quantized = quantize(file, observe(file, (data,)), QuantizationScheme("full")).content
     model, cell = TFLiteModel(quantized), integer_lstm(quantized)
     older = run_on_tflite_runtime(quantized, (data,), tmp_path)[0]
     codes = model.outputs[0].quantize(older)

@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 from edgelstm.converters.flatbuffer import Graph
+from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
-from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.report import relative_rms, spread
 from edgelstm.runtime.model_file.bundle import Bundle

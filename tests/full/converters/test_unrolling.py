@@ -39,8 +39,8 @@ SHAPES = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_unrolled_agrees_with_fused(name):
-    content = lower(functional(SHAPES[name], (T, F)))
-    fused, unrolled = TFLiteModel(content), TFLiteModel(content, target="x86")
+    file = lower(functional(SHAPES[name], (T, F)))
+    fused, unrolled = TFLiteModel(file.content), TFLiteModel(file.content, target="x86")
     # a spike too: states of layers that the wave has not reached must stay zero whatever comes in
     windows = waves(np.random.default_rng(2), (3, T, F)) * np.array([1, 1, 200], np.float32)[:, None, None]
 
@@ -51,16 +51,16 @@ def test_unrolled_agrees_with_fused(name):
 
 
 def test_an_unrolled_file_runs_on_the_plain_interpreter_too():
-    content = lower(functional(stack(6, 4), (T, F)))
+    file = lower(functional(stack(6, 4), (T, F)))
     window = waves(np.random.default_rng(2), (1, T, F))[0]
 
-    larger = unroll(content)
+    larger = unroll(file.content)
 
-    np.testing.assert_allclose(TFLiteModel(larger)(window)[0], TFLiteModel(content)(window)[0], atol=1e-5)
+    np.testing.assert_allclose(TFLiteModel(larger)(window)[0], TFLiteModel(file.content)(window)[0], atol=1e-5)
 
 
 def test_nothing_to_unroll_is_said():
-    assert unroll(lower(functional(lambda x: L.Dense(2)(L.GRU(3)(x)), (T, F)))) is None
+    assert unroll(lower(functional(lambda x: L.Dense(2)(L.GRU(3)(x)), (T, F))).content) is None
 
 
 def test_a_dynamic_model_is_proven_in_its_unrolled_form():
@@ -71,7 +71,7 @@ def test_a_dynamic_model_is_proven_in_its_unrolled_form():
     made = convert(model, windows, held, ("dynamic",), target="x86")["dynamic"]
 
     outputs = [TFLiteModel(made.flatbuffer, target="x86")(window)[0] for window in held]
-    exact = [TFLiteModel(lower(functional_copy(model)))(window)[0] for window in held]
+    exact = [TFLiteModel(lower(functional_copy(model)).content)(window)[0] for window in held]
     error = np.sqrt(np.mean((np.stack(outputs) - np.stack(exact)) ** 2)) / np.std(exact)
     assert made.validation.error == pytest.approx(error, rel=0.01)
     assert made.validation.error < 0.05
@@ -95,7 +95,7 @@ def test_what_cannot_be_unrolled_is_refused_with_a_remedy():
 
 
 def test_the_compiled_runtime_keeps_both_streams_clean(tmp_path):
-    (tmp_path / "m.tflite").write_bytes(lower(functional(stack(6, 4), (T, F))))
+    (tmp_path / "m.tflite").write_bytes(lower(functional(stack(6, 4), (T, F))).content)
     code = (
         "from edgelstm.runtime.inference.interpreter import TFLiteModel; import json, sys;"
         "m = TFLiteModel(open(sys.argv[1], 'rb').read(), target='x86');"

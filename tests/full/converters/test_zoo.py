@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from conftest import NOT_LSTM, specimen
 from edgelstm.converters.flatbuffer import Graph
-from edgelstm.converters.pipeline import Job, convert_all
+from edgelstm.converters.job import Job
+from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.report import relative_rms
 
@@ -20,11 +21,11 @@ def int8(name):
 
 
 def job(animal):
-    return Job(animal.content, animal.windows, animal.held, animal.expected, animal.model.count_params())
+    return Job(animal.file, animal.windows, animal.held, animal.expected, animal.model.count_params())
 
 
 def test_the_float_form_agrees_with_keras(animal):
-    for ours, theirs in zip(run(animal.content, animal.held), animal.expected, strict=True):
+    for ours, theirs in zip(run(animal.file.content, animal.held), animal.expected, strict=True):
         limit = 1e-5 * theirs.std() + 1e-6 * np.abs(theirs).max()
 
         assert np.abs(ours - theirs).max() <= limit
@@ -60,7 +61,7 @@ def test_the_other_schemes_stay_close_too(scheme):
     conversion = convert_all(job(specimen("stacked")), (scheme,))[scheme]
 
     assert conversion.validation.error <= (0.002 if scheme == "float16" else 0.02)
-    assert conversion.validation.size < len(specimen("stacked").content)
+    assert conversion.validation.size < len(specimen("stacked").file.content)
 
 
 def test_dynamic_quantizes_tiny_layers():
