@@ -13,7 +13,7 @@ from baselines import BASELINES, Doubles, run
 from edgelstm.runtime.alarms.debounce import Debounce
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.scoring.scorers import Scoring
-from edgelstm.runtime.scoring.threshold import fit_threshold
+from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from protocols import Case
 
 KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"
@@ -46,7 +46,7 @@ def peers(case: Case, seed: int) -> dict[str, Found]:
 
 def by_threshold(case: Case, train_scores: Doubles, scores: Doubles) -> Found:
     """Judge a baseline's scores by the quantile rule and the product's de-bounce."""
-    limit = fit_threshold(train_scores).value
+    limit = set_threshold(parse_rule("quantile"), train_scores).value
     return Found(case, scores, np.nan_to_num(scores) > limit, alarms_of(scores, limit), limit)
 
 

@@ -22,7 +22,7 @@ import click
 from contenders import GROUPS, Found
 from edgelstm.runtime.calibration import rule_of
 from edgelstm.runtime.model_file.metadata import Metadata
-from edgelstm.runtime.scoring.ewma import DUAL
+from edgelstm.runtime.scoring.ewma import EWMA
 from judging import medians, openings, summarize
 from protocols import PROTOCOLS
 
@@ -60,7 +60,7 @@ def record(
     benchmark: str, files: int, seeds: int, peer_seeds: int, collected: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     """The report as JSON types."""
-    ours = rule_of(Metadata("forecaster", 1, scoring=DUAL))
+    ours = rule_of(Metadata("forecaster", 1, scoring=EWMA))
     options = Options()
     shape = options.architecture
     return {

@@ -14,9 +14,10 @@ from .error_stream import ErrorStream, open_stream
 from .errors import ModelError
 from .inference.engine import Engine, Predict
 from .model_file.metadata import Metadata
-from .scoring.ewma import fit_style, scorer_of
+from .scoring.registry import fit_scoring, score_class, scorer_of
 from .scoring.scorers import Scoring
-from .scoring.threshold_rules import Rule, Setting, parse_rule, set_threshold
+from .scoring.threshold import Rule, Setting
+from .scoring.threshold_rules import parse_rule, set_threshold
 
 Doubles = npt.NDArray[np.float64]
 Segments = Sequence[npt.NDArray[np.float32]]
@@ -50,7 +51,7 @@ def fit_detector(
             f"A threshold needs at least {LEAST} scores of normal operation; these rows give {count} "
             f"(window {metadata.window}). Pass more rows with --calibration."
         )
-    scoring = fit_style(np.concatenate([part for part in errors if len(part)]), metadata.scoring or Scoring())
+    scoring = fit_scoring(np.concatenate([part for part in errors if len(part)]), metadata.scoring or Scoring())
     scores = [segment_scores(scoring, part) for part in errors]
     threshold = set_threshold(rule or rule_of(metadata), np.concatenate(scores), setting_of(metadata))
     reference = fit_reference(rows, scores, threshold.value)
@@ -63,8 +64,7 @@ def rule_of(metadata: Metadata) -> Rule:
     threshold = metadata.threshold
     if threshold is not None:
         return Rule(threshold.method, threshold.quantile or threshold.number or 0.0)
-    dual = metadata.scoring is not None and metadata.scoring.method == "dual"
-    return parse_rule("deviations" if dual else "quantile")
+    return parse_rule(score_class((metadata.scoring or Scoring()).method).rule)
 
 
 def setting_of(metadata: Metadata) -> Setting:

@@ -22,7 +22,7 @@ from .input.sensor_faults import SensorFaults
 from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
-from .scoring.ewma import scorer_of
+from .scoring.registry import scorer_of
 from .snapshot import SNAPSHOT_SCHEMA, check_snapshot
 
 

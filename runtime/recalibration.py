@@ -18,8 +18,8 @@ from .drift.statistics import SECTION, Floats, fit_reference
 from .errors import ModelError
 from .model_file.bundle import load_bundle
 from .model_file.metadata import Metadata
-from .scoring.threshold import Threshold
-from .scoring.threshold_rules import Rule, set_threshold
+from .scoring.threshold import Rule, Threshold
+from .scoring.threshold_rules import set_threshold
 from .sources import Sample
 
 MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory

@@ -2,13 +2,16 @@
 
 import click
 
+from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP, columns_options
 
 
 @click.command("calibrate", epilog="Example: edgelstm calibrate pump.int8.tflite last-week.csv")
 @click.argument("model", type=click.Path())
 @click.argument("recent", required=False, metavar="[RECENT.csv]", type=click.Path())
-@click.option("--threshold-rule", "rule", metavar="RULE", help=f"{RULE_HELP} Or fbeta, with labels.")
+@click.option(
+    "--threshold-rule", "rule", type=RuleText(labelled=True), help=f"{RULE_HELP} A rule by labels needs --label-column."
+)
 @click.option("--label-column", help="Column that tells anomalous rows (not 0) from normal ones, for the rule fbeta.")
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")

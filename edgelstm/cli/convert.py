@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP
 
 SECONDS = 0.5  # of timing, all schemes together
@@ -47,7 +48,7 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 @click.option(
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
 )
-@click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: as in training]")
+@click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: as in training]")
 @click.option(
     "--max-drop",
     type=click.FloatRange(0),

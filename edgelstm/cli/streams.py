@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgelstm.runtime.sources import Columns
 
 P = ParamSpec("P")
-RULE_HELP = "How the alarm threshold is set: deviations, quantile, alarms (a day), pot or dynamic, as in alarms:0.1."
+RULE_HELP = "How the alarm threshold is set, as in alarms:0.1 (a day)."
 
 
 def columns_options(function: Callable[P, None]) -> Callable[P, None]:

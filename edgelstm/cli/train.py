@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.registered import RuleText, ScoreName
 from edgelstm.cli.streams import RULE_HELP
 from edgelstm.cli.trained import report, tell_rows
 
@@ -69,17 +70,17 @@ from edgelstm.cli.trained import report, tell_rows
 @click.option("--keep-all", is_flag=True, help="Also train on rows that look unlike all others.")
 @click.option(
     "--score",
-    type=click.Choice(["dual", "mean", "max", "mahalanobis"]),
-    help="How errors become a score.  [default: dual for forecasters, mean for autoencoders]",
+    type=ScoreName(),
+    help="How errors become a score.  [default: ewma for forecasters, mean for autoencoders]",
 )
 @click.option(
     "--smoothing",
     default=1.0,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
-    help="Weight of the newest score in an average (not for dual).",
+    help="Weight of the newest score in an average (not for ewma).",
 )
-@click.option("--threshold-rule", metavar="RULE", help=f"{RULE_HELP}  [default: by the score]")
+@click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: by the score]")
 @click.option("--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(data: tuple[Path, ...], output: Path, columns: str | None, time_column: str | None, **given: Any) -> None:

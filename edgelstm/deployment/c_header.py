@@ -9,6 +9,7 @@ from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
 from edgelstm.runtime.input.policies import warmup
 from edgelstm.runtime.model_file.bundle import Bundle
 from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.scoring.registry import score_class
 from edgelstm.runtime.scoring.scorers import Scoring
 
 PER_LINE = 16  # bytes of the model
@@ -59,7 +60,7 @@ SCORE = """\
 /* {formula} */
 """
 PLAIN = "score = sqrt({method} over channels of max(0, (|error| - center) / scale)^2), error in scaled units"
-OTHER = "score: method {method}, its equations are in edgelstm/runtime/{module}.py; quick {quick}, slow {slow}, memory {memory}"
+OTHER = "score: method {method}, its equations are in {module}; quick {quick}, slow {slow}, memory {memory}"
 
 
 def c_header(bundle: Bundle, name: str) -> str:
@@ -112,7 +113,7 @@ def _score(metadata: Metadata, guard: str) -> str:
 
 def _formula(scoring: Scoring) -> str:
     form = PLAIN if scoring.method in ("mean", "max") else OTHER
-    module = "dual" if scoring.method == "dual" else "scoring"
+    module = score_class(scoring.method).__module__
     return form.format(
         method=scoring.method, module=module, quick=scoring.quick, slow=scoring.slow, memory=scoring.memory
     )  # fmt: skip

@@ -12,7 +12,8 @@ from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.engine import TFLiteEngine
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import Bundle
-from edgelstm.runtime.scoring.threshold_rules import Rule, unlabelled_rule
+from edgelstm.runtime.scoring.threshold import Rule
+from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from ..forecasting.intervals import refit_intervals
 from ..versions import tool_versions

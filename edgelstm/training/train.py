@@ -13,7 +13,7 @@ from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
-from edgelstm.runtime.scoring.ewma import DUAL
+from edgelstm.runtime.scoring.registry import style_of
 from edgelstm.runtime.scoring.scorers import Scoring
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
@@ -65,9 +65,9 @@ class Options:
     leave_out: bool = True
     """Whether rows unlike all others are kept from training."""
     score: str | None = None
-    """How errors become a score, one of `edgelstm.runtime.scoring.scorers.METHODS`; None for dual for forecasters, else mean."""
+    """Name of the score, see `edgelstm.runtime.scoring.registry`; None for ewma for forecasters, else mean."""
     smoothing: float = 1.0
-    """Weight of the newest score in an exponential average, 1 for none; not for dual, which averages by itself."""
+    """Weight of the newest score in an exponential average, 1 for none; not for ewma, which averages by itself."""
     threshold_rule: str | None = None
     """How the threshold is set, see `edgelstm.runtime.scoring.threshold_rules`; None for the score's usual rule."""
     decision: Mapping[str, Any] = field(default_factory=dict)
@@ -155,11 +155,9 @@ def train(
 def _style(options: Options, window: int, channels: int) -> Scoring:
     """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
     forecaster = options.architecture.kind == "forecaster"
-    method = options.score or ("dual" if forecaster else "mean")
-    if method == "dual":
-        return DUAL
+    method = options.score or ("ewma" if forecaster else "mean")
     rows = 1 if forecaster or channels >= PER_ROW else max(1, window // 2)
-    return Scoring(method, rows, smoothing=options.smoothing)
+    return style_of(method, rows, options.smoothing)
 
 
 def _patience(kind: str, window: int, channels: int) -> dict[str, int]:

@@ -75,7 +75,7 @@ class Debounce:
 
     @property
     def active(self) -> bool:
-        """Whether an event is open."""
+        """True while an event is open."""
         return self._tracker.active
 
     def update(

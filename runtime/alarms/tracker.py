@@ -65,7 +65,7 @@ class EventTracker:
 
     @property
     def active(self) -> bool:
-        """Whether an event is open."""
+        """True while an event is open."""
         return any(excursion.id for excursion in self.excursions.values())
 
     def observe(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ConfigError
+from ..scoring.pareto_tail import fit_tail
 
 RISK = 1e-4  # probability that a normal score is above the threshold
 LEVEL = 0.98  # quantile of the first scores beyond which a score belongs to the tail
@@ -71,9 +72,15 @@ class AdaptiveThreshold:
     def _set(self) -> None:
         if len(self.peaks) < LEAST_PEAKS:
             return
-        level = self.mean + self.level + tail_excess(self.peaks, self.share, RISK)
+        level = self.mean + self.level + self._excess()
         # six digits: platforms whose logarithms differ in the last bit agree
         self.threshold = float(f"{min(max(level, self.base / self.factor), self.base * self.factor):.6g}")
+
+    def _excess(self) -> float:
+        """Return how far above the tail's beginning the chance of a score falls to the risk."""
+        if self.share <= RISK or max(self.peaks) <= min(self.peaks):
+            return max(self.peaks)
+        return fit_tail(self.peaks).excess(RISK / self.share)
 
     def to_state(self) -> dict[str, Any]:
         """Return the threshold and the statistics behind it, as plain JSON types."""
@@ -91,27 +98,3 @@ class AdaptiveThreshold:
         self.first, self.peaks = list(map(float, state["first_scores"])), list(map(float, state["peaks"]))
         self.mean, self.level, self.share = (float(state[key]) for key in ("mean", "level", "tail_share"))
         self.threshold = min(max(float(state["threshold"]), self.base / self.factor), self.base * self.factor)
-
-
-def tail_excess(peaks: Sequence[float], share: float, risk: float) -> float:
-    """How far above the tail's beginning the probability of a score falls to the risk.
-
-    Moments instead of maximum likelihood: no iteration, and the same result on every platform.
-
-    Args:
-        peaks: Excesses above the tail's beginning.
-        share: Share of all scores that belong to the tail.
-        risk: Probability asked for, below the share.
-
-    >>> round(tail_excess([0.5, 1.0, 1.5, 3.0, 0.2, 0.8], 0.02, 1e-4), 1)
-    4.5
-    """
-    mean = math.fsum(peaks) / len(peaks)
-    variance = math.fsum((peak - mean) ** 2 for peak in peaks) / len(peaks)
-    if variance <= 0 or share <= risk:
-        return max(peaks)
-    ratio = mean * mean / variance
-    shape, scale = 0.5 * (1 - ratio), 0.5 * mean * (1 + ratio)
-    if abs(shape) < 1e-6:
-        return scale * math.log(share / risk)
-    return scale / shape * (math.pow(risk / share, -shape) - 1)

@@ -67,7 +67,7 @@ class WindowBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether W samples were pushed since the last clear."""
+        """True once W samples were pushed since the last clear."""
         return self.count >= self.length
 
     def push(self, sample: npt.ArrayLike) -> None:

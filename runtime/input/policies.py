@@ -1,6 +1,6 @@
-"""What to do with real input: rows that are late, doubled or missing, and values that cannot be true.
+"""Input policies: treatment of rows that are late, doubled or missing, and of values that cannot be true.
 
-Every trouble has a rule with a default, is counted by name, and, where it lasts, raises a `sensor_fault` event, so that
+Each kind has a policy with a default and is counted by name. Where it lasts, it raises a `sensor_fault` event, so that
 an anomaly of the machine and a fault of its sensors are told apart.
 
     duplicate   same time as the row before                        dropped
@@ -42,7 +42,7 @@ Limits = tuple[float | None, float | None]
 
 @dataclass(frozen=True)
 class Policies:
-    """The limits of the rules, in samples; None is a default from the model's window."""
+    """Limits of the policies, in samples; None is a default from the model's window."""
 
     bridge: int | None = None
     """Missing rows that are filled in; default: an eighth of the window, 2 at least."""
@@ -63,7 +63,7 @@ class Policies:
                 raise ConfigError(f"The {name} limit is a positive number of samples; received {value}.")
 
     def physical(self, channel: Channel) -> tuple[float, float]:
-        """Lowest and highest possible value of a channel."""
+        """Return the lowest and the highest possible value of a channel, infinite where not stated."""
         low, high = self.limits.get(channel.name, (channel.low, channel.high))
         return -math.inf if low is None else low, math.inf if high is None else high
 
@@ -80,7 +80,7 @@ class Policies:
 
 
 def parse_limit(text: str) -> tuple[str, Limits]:
-    """A channel's physical limits as written.
+    """Read a channel's physical limits.
 
     Raises:
         ConfigError: If it is not CHANNEL=LOW:HIGH with LOW below HIGH.
@@ -91,16 +91,20 @@ def parse_limit(text: str) -> tuple[str, Limits]:
     name, _, ends = text.rpartition("=")
     low, mark, high = ends.partition(":")
     try:
-        found = (float(low) if low.strip() else None, float(high) if high.strip() else None)
+        limits = (float(low) if low.strip() else None, float(high) if high.strip() else None)
     except ValueError:
         mark = ""
-    if not name or not mark or (None not in found and not found[0] < found[1]):  # type: ignore[operator]
-        raise ConfigError(f"--limit wants CHANNEL=LOW:HIGH, such as flow_lpm=0:40; received {text!r}.")
-    return name, found
+    if not name or not mark or (None not in limits and not limits[0] < limits[1]):  # type: ignore[operator]
+        raise ConfigError(f"--limit expects CHANNEL=LOW:HIGH, such as flow_lpm=0:40; received {text!r}.")
+    return name, limits
 
 
 def warmup(metadata: Metadata) -> int:
-    """Samples that a streaming model needs before its output counts, the window for others."""
+    """Return the samples that a streaming model takes before its output counts, the window for others.
+
+    Raises:
+        ModelError: If the metadata are damaged.
+    """
     if not metadata.stateful:
         return metadata.window
     try:
@@ -110,7 +114,7 @@ def warmup(metadata: Metadata) -> int:
 
 
 def longest_run(values: npt.ArrayLike) -> int:
-    """Longest run of equal neighbours in one channel's rows of normal operation, counted as repeats.
+    """Return the longest run of equal neighbours in one channel's rows of normal operation, counted as repeats.
 
     >>> longest_run([1.0, 2.0, 2.0, 2.0, 3.0])
     2
@@ -122,7 +126,13 @@ def longest_run(values: npt.ArrayLike) -> int:
 
 
 def stuck_limit(longest: int | None, policy: int | None, window: int) -> float:
-    """Samples of one value before a channel is stuck, infinite for never."""
+    """Return the samples of one value before a channel is stuck, infinite for never.
+
+    Args:
+        longest: Longest run in training; None when not known.
+        policy: Limit of the installation; None for none.
+        window: The model's window, samples.
+    """
     if policy is not None:
         return policy
     return math.inf if longest is None else max(window, STUCK_FACTOR * longest)

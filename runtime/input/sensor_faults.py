@@ -45,7 +45,7 @@ class SensorFaults:
 
     @property
     def open(self) -> bool:
-        """Whether there is a fault."""
+        """True while there is a fault."""
         return bool(self._tracker.excursions)
 
     @property

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..scoring.ewma import scorer_of
+from ..scoring.registry import scorer_of
 from ..scoring.scorers import Scoring
 
 if TYPE_CHECKING:

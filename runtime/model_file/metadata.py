@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import ModelError
+from ..scoring.registry import check_scoring
 from ..scoring.scorers import Scoring
 from ..scoring.threshold import Threshold
 from .alarm_reach import check_reach
@@ -182,18 +183,8 @@ def _check_numbers(metadata: Metadata) -> None:
         raise ValueError(f"{fitted[1]} error scales for {channels} channels")
     if scoring and not (all(scale > 0 for scale in scoring.scale) and scoring.rows > 0 and 0 < scoring.smoothing <= 1):
         raise ValueError("score statistics that are none")
-    if scoring and scoring.scale and scoring.method == "dual":
-        kept = (scoring.level, scoring.spread, scoring.ratio)
-        shares = (
-            0 < scoring.quick <= 1
-            and 0 < scoring.slow <= 1 <= scoring.memory
-            and max(map(abs, kept[0]), default=0) < MOST
-        )
-        if {len(part) for part in kept} != {channels + 1} or not min(*kept[1], *kept[2]) > 1e-9 or not shares:
-            raise ValueError("dual score statistics that are none")
-    wide = channels if scoring and scoring.method == "mahalanobis" else 0
-    if scoring and [len(row) for row in scoring.precision] != [channels] * (wide or len(scoring.precision)):
-        raise ValueError("a covariance of another shape")
+    if scoring:
+        check_scoring(scoring)
     if metadata.threshold and metadata.threshold.value < 0:
         raise ValueError(f"threshold {metadata.threshold.value!r}")
     check_reach(metadata)

@@ -1,9 +1,9 @@
-"""A score that watches errors in two ways at once: how large they are, now and lately, and whether they lean to one side.
+"""EWMA control chart: a score of the size of errors, now and lately, and of their bias to one side.
 
-A spike or a broken pattern makes errors large; a valve that sticks or a sensor that drifts makes them lean, by too little
-to see in one sample (a multivariate EWMA chart, Lowry et al. 1992). Each is measured in deviations from what is usual, and
-what is usual is followed slowly, so that a machine that settles on another level is reported once and not for ever.
-Errors that are large for a while only teach nothing of what is usual.
+A spike or a broken pattern makes errors large. A valve that sticks or a sensor that drifts biases them, by too little to
+see in one sample (multivariate EWMA chart, Lowry et al. 1992). Each is measured in deviations from a baseline. The baseline
+is followed slowly, so that a machine that settles on another level is reported once and not for ever; an excursion,
+errors that are large for a while only, does not update it.
 """
 
 from __future__ import annotations
@@ -16,203 +16,213 @@ from operator import add, mul, sub, truediv
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..snapshot import rows_from_text, rows_to_text
-from .scorers import Scorer, Scoring, fit_scoring
+from .scorers import Doubles, Scored, Scorer, Scoring
 
-Doubles = npt.NDArray[np.float64]
-QUICK = 0.2  # weight of the newest in the average of error sizes: five samples
-SLOW = 0.04  # weight of the newest in the average of signed errors: a level that stays off for some 25 samples
-MEMORY = 1500.0  # samples over which the usual level and spread of errors are followed
-BLOCK = 32  # samples that teach at once: a fiftieth of the memory, not to be felt in a score
-GUARD = 8.0  # deviations; what is beyond adds no more to the averages: a fault must be forgotten soon
+BLOCK = 32  # samples that update the baseline at once: a fiftieth of the memory, too few to move a score
+GUARD = 8.0  # deviations; larger errors add no more to the averages: a fault must be forgotten soon
 SPIKE = 3.0  # a single error counts by a third of its deviations: single ones have long tails
-LOUD = GUARD / SPIKE  # what a single error counts for when it is beyond
-TROUBLE = 5.0  # deviations of an error's size, now or lately, above which it may be trouble and teaches nothing yet
-CALM = 4.0  # deviations of it below which trouble is over
+LOUD = GUARD / SPIKE  # the most that a single error within the guard counts for
+EXCURSION = 5.0  # deviations of an error's size, now or lately, above which an excursion begins
+CALM = 4.0  # deviations of it below which the excursion ends
 GRACE = 10  # samples after a gap that do not end it: the average of sizes begins anew
-LASTING = 96  # samples of it that are no trouble but the new usual
+LASTING = 96  # samples of an excursion that are none, but a new baseline
 LEAST_ERROR = 0.01  # scaled units; an 8-bit input cannot resolve less
-DUAL = Scoring("dual", quick=QUICK, slow=SLOW, memory=MEMORY)
 LEAST_SPREAD = 0.01  # variance of standardized errors; a channel that never errs must not divide by zero
+EWMA = Scoring("ewma", quick=0.2, slow=0.04, memory=1500.0)
+"""Default weights: averages over 5 samples of sizes and 25 samples of signed errors, a baseline over 1500."""
 
 
-class DualScorer:
-    """A `Scoring` of method `dual` at work. Plain floats: the same bits on every platform.
+class EwmaScorer(Scorer):
+    """EWMA control chart on one stream. Plain floats: the same bits on every platform.
 
-    The score is taken sample by sample; what is usual is followed once in `BLOCK` samples. `math.hypot` is exact but for
+    The score is computed sample by sample; the baseline is updated once in `BLOCK` samples. `math.hypot` is exact but for
     the last rounding since Python 3.10, and takes a third of the time of a sum of squares.
 
-    >>> scoring = fit_dual(np.random.default_rng(0).normal(size=(1000, 2)))
-    >>> scorer = DualScorer(scoring)
-    >>> usual = max(scorer.update([0.5, -0.5])[0] for _ in range(50))
-    >>> leaning = [scorer.update([1.5, 0.0])[0] for _ in range(50)]
-    >>> usual < 4 < leaning[-1]
+    Args:
+        scoring: Fitted parameters.
+
+    >>> scoring = EwmaScorer.fit(np.random.default_rng(0).normal(size=(1000, 2)), EWMA)
+    >>> scorer = EwmaScorer(scoring)
+    >>> normal = max(scorer.update([0.5, -0.5])[0] for _ in range(50))
+    >>> biased = [scorer.update([1.5, 0.0])[0] for _ in range(50)]
+    >>> normal < 4 < biased[-1]
     True
     """
 
+    rule = "deviations"
+
     def __init__(self, scoring: Scoring) -> None:
-        self.scoring = scoring
+        super().__init__(scoring)
         count = len(scoring.scale)
         self._inverse = tuple(1.0 / scale for scale in scoring.scale)
         self._keeps = (1.0 - scoring.slow,) * count
         self._share = 1.0 / math.sqrt(count)
-        self._level, self._spread, self._ratio = map(np.asarray, (scoring.level, scoring.spread, scoring.ratio))
+        # baseline means and variances: the error size first, then each channel's signed error
+        self._mean, self._variance, self._ratio = map(np.asarray, (scoring.level, scoring.spread, scoring.ratio))
         self._pack = struct.Struct(f"={1 + count}d").pack
-        self._rows: list[bytes] = []  # sizes and standardized errors that wait to teach, as doubles
-        self._apart: list[bytes] = []  # those of trouble that may pass
-        self._troubled = 0
-        self._lean: tuple[float, ...] = ()
+        self._pending: list[bytes] = []  # sizes and standardized errors that will update the baseline, as doubles
+        self._suspect: list[bytes] = []  # those of an excursion, which may pass
+        self._excursion = 0  # samples of the excursion so far
+        self._bias: tuple[float, ...] = ()
         self._prepare()
         self.reset()
 
+    @classmethod
+    def style(cls, method: str, rows: int, smoothing: float) -> Scoring:
+        """See `Scorer`. The chart takes signed errors of the newest row, and averages by itself."""
+        return replace(EWMA, method=method)
+
+    @classmethod
+    def fit(cls, errors: Doubles, style: Scoring) -> Scoring:
+        """See `Scorer`."""
+        scale = np.maximum(np.sqrt((errors**2).mean(axis=0)), LEAST_ERROR)
+        z = errors / scale
+        sizes = (z**2).mean(axis=1, keepdims=True) ** 0.25
+        series, weights = np.hstack([sizes, z]), np.asarray([style.quick] + [style.slow] * z.shape[1])
+        mean, variance = series.mean(axis=0), np.maximum(series.var(axis=0), LEAST_SPREAD)
+        averages = _averages(series, weights, mean)
+        # neighbouring errors are alike, so their average varies more than that of independent ones would
+        ratio = np.maximum(averages.std(axis=0) / np.sqrt(variance), np.sqrt(weights / (2 - weights)))
+        scales, means, variances, ratios = (tuple(map(float, values)) for values in (scale, mean, variance, ratio))
+        center = (0.0,) * len(scales)
+        return replace(
+            style, center=center, scale=scales, precision=(), level=means, spread=variances, ratio=ratios
+        )  # fmt: skip
+
+    @classmethod
+    def check(cls, scoring: Scoring) -> None:
+        """See `Scorer`."""
+        fitted = (scoring.level, scoring.spread, scoring.ratio)
+        if {len(values) for values in fitted} != {len(scoring.scale) + 1}:
+            raise ValueError(f"a baseline that is not of {len(scoring.scale)} channels")
+        if not (0 < scoring.quick <= 1 and 0 < scoring.slow <= 1 <= scoring.memory):
+            raise ValueError("weights of averages that are not in (0, 1], or a memory below 1")
+        if not (min(*scoring.spread, *scoring.ratio) > 1e-9 and max(map(abs, scoring.level)) < 1e30):
+            raise ValueError("a baseline that is not finite, or varies by nothing")
+
     def _prepare(self) -> None:
-        """A sample's factors until what is usual changes: from standardized errors and sizes to deviations."""
-        deviation = np.sqrt(self._spread)
+        """Compute a sample's factors until the baseline changes: from standardized errors and sizes to deviations."""
+        deviation = np.sqrt(self._variance)
         narrow, reach = 1.0 / (deviation * self._ratio), GUARD * deviation
-        self._usual_size, self._narrow = float(self._level[0]), float(narrow[0])
-        self._middle = self._level[1:].tolist()
+        self._mean_size, self._narrow = float(self._mean[0]), float(narrow[0])
+        self._middle = self._mean[1:].tolist()
         self._aside = max(map(abs, self._middle))
-        lines = (self._level * narrow, self.scoring.slow * narrow, self._level - reach, self._level + reach)
-        self._usual, self._gains, self._lowest, self._highest = [line[1:].tolist() for line in lines]
+        lines = (self._mean * narrow, self.scoring.slow * narrow, self._mean - reach, self._mean + reach)
+        self._baseline, self._gains, self._lowest, self._highest = [line[1:].tolist() for line in lines]
         self._spikes = (1.0 / (SPIKE * deviation[1:])).tolist()
         self._sharpest = max(self._spikes)
 
-    def update(self, error: Iterable[float], masked: Collection[int] = ()) -> tuple[float, tuple[float, ...]]:
-        """The newest sample's score and each channel's part in it.
-
-        Args:
-            error: Signed error a channel, shape (F,), scaled units.
-            masked: Channels whose error is none, and says nothing of what is usual.
-
-        Returns:
-            The largest of these deviations, and each channel's part of it, shape (F,).
-        """
-        errors = heard = tuple(map(mul, error, self._inverse))
+    def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
+        """See `Scorer`. The score is the largest of three deviations: recent sizes, the newest errors, and the bias."""
+        errors = limited = tuple(map(mul, error, self._inverse))
         length = math.hypot(*errors)
         loudest = (length + self._aside) * self._sharpest  # no single error counts for more
         if loudest > LOUD:
             off = list(map(sub, errors, self._middle))
             loudest = max(max(off), -min(off)) * self._sharpest
         if loudest > LOUD:
-            heard = tuple(map(max, map(min, errors, self._highest), self._lowest))
-            length = math.hypot(*heard)
+            limited = tuple(map(max, map(min, errors, self._highest), self._lowest))
+            length = math.hypot(*limited)
         size = math.sqrt(length * self._share)
         self._size += self.scoring.quick * (size - self._size)
-        self._lean = lean = tuple(map(add, map(mul, self._lean, self._keeps), map(mul, heard, self._gains)))
-        parts = tuple(map(sub, lean, self._usual))
+        self._bias = bias = tuple(map(add, map(mul, self._bias, self._keeps), map(mul, limited, self._gains)))
+        parts = tuple(map(sub, bias, self._baseline))
         score = math.hypot(*parts) * self._share
-        large = (self._size - self._usual_size) * self._narrow
+        large = (self._size - self._mean_size) * self._narrow
         if loudest > min(score, CALM):
             large = max(large, *map(mul, map(abs, map(sub, errors, self._middle)), self._spikes))
         if large > score:
             score, parts = large, errors
         if masked:
-            size, heard = math.nan, tuple([math.nan if i in masked else value for i, value in enumerate(heard)])
-        row = self._pack(size, *heard)
-        if large > TROUBLE or self._troubled:
-            self._doubt(large, row, bool(masked))
-        else:
-            self._rows.append(row)
-        if len(self._rows) >= BLOCK:
-            self._follow()
+            size, limited = math.nan, tuple([math.nan if i in masked else value for i, value in enumerate(limited)])
+        self._learn(large, self._pack(size, *limited), bool(masked))
         return score, parts
 
-    def _doubt(self, large: float, row: bytes, masked: bool) -> None:
-        """Set a sample of trouble apart, teach all of them when it lasts, and forget them when it has passed.
+    def _learn(self, large: float, row: bytes, masked: bool) -> None:
+        """Let a sample update the baseline, now or, in an excursion, when that lasts.
 
-        Whether it has passed, a sample does not say in which a channel is masked, as that may be the troubled one, and none
-        of the first after a gap.
+        An excursion does not end by a sample in which a channel is masked, as that may be the one concerned, nor by one of
+        the first after a gap.
         """
-        if large > (CALM if self._troubled else TROUBLE):
-            self._troubled += 1
-            self._apart.append(row)
-            if self._troubled >= LASTING:
-                self._rows += self._apart
-                self._apart = []
-            return
-        self._rows.append(row)
-        if self._unsure:
-            self._unsure -= 1
-        elif not masked:
-            self._troubled, self._apart = 0, []
+        if large > (CALM if self._excursion else EXCURSION):
+            self._excursion += 1
+            self._suspect.append(row)
+            if self._excursion >= LASTING:
+                self._pending += self._suspect
+                self._suspect = []
+        else:
+            self._pending.append(row)
+            if self._excursion:
+                if self._unsure:
+                    self._unsure -= 1
+                elif not masked:
+                    self._excursion, self._suspect = 0, []
+        if len(self._pending) >= BLOCK:
+            self._update_baseline()
 
-    def _follow(self) -> None:
-        """Let usual levels and spreads move towards the samples that wait."""
-        off = np.frombuffer(b"".join(self._rows)).reshape(len(self._rows), -1) - self._level
+    def _update_baseline(self) -> None:
+        """Move baseline means and variances towards the pending samples."""
+        off = np.frombuffer(b"".join(self._pending)).reshape(len(self._pending), -1) - self._mean
         known, rate = ~np.isnan(off), 1.0 / self.scoring.memory
-        lean = tuple(map(truediv, self._lean, self._gains))
-        grown = np.add.reduce(off * off - self._spread, axis=0, where=known)
-        self._level = self._level + rate * np.add.reduce(off, axis=0, where=known)
-        self._spread = np.maximum(self._spread + rate * grown, LEAST_SPREAD)
-        self._rows = []
+        bias = tuple(map(truediv, self._bias, self._gains))
+        grown = np.add.reduce(off * off - self._variance, axis=0, where=known)
+        self._mean = self._mean + rate * np.add.reduce(off, axis=0, where=known)
+        self._variance = np.maximum(self._variance + rate * grown, LEAST_SPREAD)
+        self._pending = []
         self._prepare()
-        self._lean = tuple(map(mul, lean, self._gains))
+        self._bias = tuple(map(mul, bias, self._gains))
 
     def reset(self) -> None:
-        """Forget recent sizes and leans, as after a gap; what is usual is kept, and the samples that may yet teach it."""
-        self._size, self._lean = self._usual_size, tuple(self._usual)
-        self._unsure = GRACE if self._troubled else 0
+        """Forget recent sizes and biases, as after a gap; the baseline stays, and so do samples that may update it."""
+        self._size, self._bias = self._mean_size, tuple(self._baseline)
+        self._unsure = GRACE if self._excursion else 0
 
     def to_state(self) -> dict[str, Any]:
-        """Return the state as plain JSON types."""
+        """Return the state as plain JSON types.
+
+        Keys: `size` and `bias` (F,) are the averages; `mean` and `variance` (1 + F,) the baseline; `pending` and
+        `suspect` the samples that may update it (Base64 of doubles, 1 + F a sample); `excursion` the samples of an
+        excursion so far; `unsure` those after a gap that do not end it.
+        """
         return {
-            "size": self._size, "lean": [*self._lean], "level": self._level.tolist(), "spread": self._spread.tolist(),
-            "rows": rows_to_text(self._rows), "apart": rows_to_text(self._apart), "troubled": self._troubled,
+            "size": self._size,
+            "bias": [*self._bias],
+            "mean": self._mean.tolist(),
+            "variance": self._variance.tolist(),
+            "pending": rows_to_text(self._pending),
+            "suspect": rows_to_text(self._suspect),
+            "excursion": self._excursion,
             "unsure": self._unsure,
-        }  # fmt: skip
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `to_state` returned."""
-        lean, level, spread = (list(map(float, state[name])) for name in ("lean", "level", "spread"))
+        """Continue from what `to_state` returned.
+
+        Raises:
+            ValueError: If it is of another number of channels, or holds too many samples.
+        """
+        bias, mean, variance = (list(map(float, state[name])) for name in ("bias", "mean", "variance"))
         width = 8 * (1 + len(self._keeps))
-        rows, apart = (rows_from_text(state[name], width, LASTING - 1) for name in ("rows", "apart"))
-        if {len(lean), len(level) - 1, len(spread) - 1} != {len(self._keeps)}:
-            raise ValueError("another number of channels")
-        self._level, self._spread = np.asarray(level), np.asarray(spread)
+        pending, suspect = (rows_from_text(state[name], width, LASTING - 1) for name in ("pending", "suspect"))
+        if {len(bias), len(mean) - 1, len(variance) - 1} != {len(self._keeps)}:
+            raise ValueError("a scorer of another number of channels")
+        self._mean, self._variance = np.asarray(mean), np.asarray(variance)
         self._prepare()
-        self._size, self._lean, self._troubled = float(state["size"]), tuple(lean), int(state["troubled"])
-        self._rows, self._apart, self._unsure = rows, apart, int(state["unsure"])
-
-
-def scorer_of(scoring: Scoring) -> Scorer | DualScorer:
-    """The code that a scoring's method needs."""
-    return DualScorer(scoring) if scoring.method == "dual" else Scorer(scoring)
-
-
-def fit_style(errors: Doubles, style: Scoring) -> Scoring:
-    """Fit a scoring of the same style on errors of normal operation, signed, shape (N, F), scaled units."""
-    if style.method == "dual":
-        return fit_dual(errors, style)
-    return fit_scoring(errors, style.method, style.rows, style.smoothing)
-
-
-def fit_dual(errors: Doubles, style: Scoring | None = None) -> Scoring:
-    """Fit scales, usual levels and spreads on errors of normal operation.
-
-    Args:
-        errors: Signed errors a sample, shape (N, F), scaled units, in time order.
-        style: Gives `quick`, `slow` and `memory`; None for the defaults.
-    """
-    style = style or DUAL
-    scale = np.maximum(np.sqrt((errors**2).mean(axis=0)), LEAST_ERROR)
-    z = errors / scale
-    sizes = (z**2).mean(axis=1, keepdims=True) ** 0.25
-    series, weights = np.hstack([sizes, z]), np.asarray([style.quick] + [style.slow] * z.shape[1])
-    level, spread = series.mean(axis=0), np.maximum(series.var(axis=0), LEAST_SPREAD)
-    averages = _averages(series, weights, level)
-    # neighbouring errors are alike, so their average varies more than that of independent ones would
-    ratio = np.maximum(averages.std(axis=0) / np.sqrt(spread), np.sqrt(weights / (2 - weights)))
-    scales, levels, spreads, ratios = (tuple(map(float, values)) for values in (scale, level, spread, ratio))
-    return replace(
-        style, center=(0.0,) * len(scales), scale=scales, precision=(), level=levels, spread=spreads, ratio=ratios
-    )
+        self._size, self._bias, self._excursion = float(state["size"]), tuple(bias), int(state["excursion"])
+        self._pending, self._suspect, self._unsure = pending, suspect, int(state["unsure"])
 
 
 def _averages(series: Doubles, weights: Doubles, start: Doubles) -> Doubles:
-    """Exponential averages down the rows of (N, K), from a start."""
-    found, mean = np.empty_like(series), start
+    """Return exponential averages down the rows of (N, K).
+
+    Args:
+        series: Rows in time order, shape (N, K).
+        weights: Weight of the newest value, shape (K,).
+        start: Averages before the first row, shape (K,).
+    """
+    averages, average = np.empty_like(series), start
     for row, values in enumerate(series):
-        found[row] = mean = mean + weights * (values - mean)
-    return found
+        averages[row] = average = average + weights * (values - average)
+    return averages

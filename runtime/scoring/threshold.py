@@ -1,8 +1,7 @@
-"""Alarm thresholds, fitted on scores of normal operation."""
+"""Alarm threshold of a model, and the rule that sets it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,29 +15,37 @@ class Threshold:
     value: float
     """Threshold on the score."""
     method: str = "quantile"
-    """Rule it was set by."""
+    """Name of the rule that set it."""
     samples: int = 0
-    """Scores of normal operation it was set on."""
+    """Scores of normal operation that it was set on."""
     quantile: float | None = None
-    """Quantile of those scores, for the quantile rule."""
+    """Number of the rule, for the rule quantile."""
     number: float | None = None
-    """Number of another rule, see `rules`."""
+    """Number of the rule, for the others."""
 
 
-def fit_threshold(scores: npt.ArrayLike, quantile: float = 0.995, margin: float | None = None) -> Threshold:
-    """A quantile of the scores of normal operation, times a safety margin.
+@dataclass(frozen=True)
+class Rule:
+    """A threshold rule and its number."""
 
-    Few scores tell little about the quantile, and a short stretch little about normal operation: so the margin is
-    1 + 8 / sqrt(N), at most 2. Chosen on SKAB (N about 400, 1.4) and NAB's machine temperature (N about 2000, 1.2).
+    name: str
+    """Name of the rule in the registry `threshold_rules.RULES`."""
+    number: float
+    """Deviations, quantile, alarms a day, chance a row, or beta."""
 
-    Args:
-        scores: Of normal operation, N of them.
-        quantile: Between 0 and 1.
-        margin: Factor; None for the rule above.
+    def __str__(self) -> str:
+        return f"{self.name}:{self.number:g}" if self.number else self.name
 
-    >>> fit_threshold([1.0] * 400).value
-    1.4
-    """
-    values = np.asarray(scores, np.float64)
-    factor = min(2.0, 1 + 8 / math.sqrt(len(values))) if margin is None else margin
-    return Threshold(float(np.quantile(values, quantile) * factor), "quantile", len(values), quantile)
+
+@dataclass(frozen=True)
+class Setting:
+    """Properties of a model that a rule may need beside the scores."""
+
+    inputs: int = 0
+    """Values in a window, W times F: what the model could fit noise with."""
+    period: float | None = None
+    """Seconds between rows."""
+    apart: int = 10
+    """Rows between two exceedances that count as one alarm."""
+    labels: npt.NDArray[np.bool_] | None = None
+    """Whether each score's row is anomalous."""

@@ -1,7 +1,9 @@
-"""Threshold rules by name: how large a score of normal operation may be before it is an alarm.
+"""Threshold rules: how large a score of normal operation may be before it is an alarm.
 
-deviations:3.75  so many deviations from what is usual, more where rows were few, and at least the 99 % quantile of the
-                     scores of normal operation (the default of `dual` scores)
+`RULES` lists them: add one there, and every command and file knows it.
+
+deviations:3.75  so many deviations from the baseline, more where rows were few, and at least the 99 % quantile of the
+                     scores of normal operation (the default of the score ewma)
 quantile:0.995   a quantile of the scores of normal operation, times a margin for few scores (the default of others)
 alarms:0.1       as many false alarms a day as stated, extrapolated by extreme value theory; per 1000 rows without time
 pot:1e-4         peaks over threshold: a score that is exceeded with this chance a row (SPOT, Siffer et al., KDD 2017)
@@ -12,122 +14,64 @@ fbeta:1          the best F-beta on rows with labels; needs such rows
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
-from .threshold import Threshold, fit_threshold
+from .pareto_tail import fit_tail
+from .threshold import Rule, Setting, Threshold
 
 Doubles = npt.NDArray[np.float64]
+Setter = Callable[[Doubles, float, Setting], float]
+"""A function from scores (N,) in time order, the rule's number and the setting to the threshold."""
 DAY = 86_400.0
-DEFAULTS = {"deviations": 3.75, "quantile": 0.995, "alarms": 0.1, "pot": 1e-4, "dynamic": 0.0, "fbeta": 1.0}
-USUAL = 0.99  # quantile of normal scores that a number of deviations may not undercut
+HIGH = 0.99  # quantile of normal scores that a number of deviations may not undercut
 PEAKS = 0.98  # quantile above which scores are peaks, as in SPOT
 LEAST_PEAKS = 10  # fewer say nothing about a tail
 DYNAMIC_STEPS = np.arange(2.0, 12.5, 0.5)  # deviations tried by the dynamic rule
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A rule and its number."""
+def quantile_threshold(scores: Doubles, quantile: float, setting: Setting | None = None) -> float:
+    """Return a quantile of the scores of normal operation, times a safety margin.
 
-    name: str
-    """One of `DEFAULTS`."""
-    number: float
-    """Deviations, quantile, alarms a day, chance a row, or beta."""
-
-    def __str__(self) -> str:
-        return self.name if self.name == "dynamic" else f"{self.name}:{self.number:g}"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a rule may need to know beside the scores."""
-
-    inputs: int = 0
-    """Values in a window, W times F: what the model could fit noise with."""
-    period: float | None = None
-    """Seconds between rows."""
-    apart: int = 10
-    """Rows between two exceedances that count as one alarm."""
-    labels: npt.NDArray[np.bool_] | None = None
-    """Whether each score's row is anomalous."""
-
-
-def parse_rule(text: str) -> Rule:
-    """A rule from `NAME` or `NAME:NUMBER`.
-
-    Raises:
-        ConfigError: If there is no such rule, or its number is out of range.
-
-    >>> str(parse_rule("quantile:0.99")), str(parse_rule("deviations"))
-    ('quantile:0.99', 'deviations:3.75')
-    """
-    name, _, number = text.partition(":")
-    if name not in DEFAULTS:
-        raise ConfigError(f"A threshold rule is one of {', '.join(DEFAULTS)}; received {text!r}.")
-    try:
-        value = float(number) if number else DEFAULTS[name]
-    except ValueError:
-        value = math.nan
-    most = 1.0 if name in ("quantile", "pot") else math.inf
-    if not (0 < value < most) and name != "dynamic":
-        bound = "between 0 and 1" if most == 1.0 else "above 0"
-        raise ConfigError(
-            f"The number of the rule {name} lies {bound}, as in {name}:{DEFAULTS[name]:g}; received {text!r}."
-        )
-    return Rule(name, value)
-
-
-def unlabelled_rule(text: str | None) -> Rule | None:
-    """As `parse_rule`, where only rows of normal operation are at hand; None for None.
-
-    Raises:
-        ConfigError: If the rule needs labels.
-    """
-    rule = None if text is None else parse_rule(text)
-    if rule is not None and rule.name == "fbeta":
-        raise ConfigError(
-            "The rule fbeta needs labelled rows. Set it on the converted model: "
-            "edgelstm calibrate MODEL LABELLED.csv --threshold-rule fbeta --label-column anomaly."
-        )
-    return rule
-
-
-def set_threshold(rule: Rule, scores: npt.ArrayLike, setting: Setting | None = None) -> Threshold:
-    """A threshold by a rule.
+    Few scores tell little about the quantile, and a short stretch little about normal operation: so the margin is
+    1 + 8 / sqrt(N), at most 2. Chosen on SKAB (N about 400, 1.4) and NAB's machine temperature (N about 2000, 1.2).
 
     Args:
-        rule: Which.
-        scores: Of normal operation in time order; for `fbeta` of labelled rows.
-        setting: What some rules need to know.
+        scores: Of normal operation, N of them.
+        quantile: Between 0 and 1.
+        setting: Not needed.
 
-    Raises:
-        ConfigError: If the rule needs labels and there are none, or only one kind.
+    >>> quantile_threshold(np.ones(400), 0.995)
+    1.4
     """
-    values, setting = np.asarray(scores, np.float64), setting or Setting()
-    if rule.name == "quantile":
-        return fit_threshold(values, rule.number)
-    if rule.name == "deviations":
-        value = max(rule.number * few_rows(len(values), setting.inputs), float(np.quantile(values, USUAL)))
-    elif rule.name == "pot":
-        value = peaks_over_threshold(values, rule.number, apart=1)
-    elif rule.name == "alarms":
-        chance = rule.number * setting.period / DAY if setting.period else rule.number / 1000
-        value = peaks_over_threshold(values, chance, setting.apart)
-    elif rule.name == "dynamic":
-        value = dynamic_threshold(values)
-    else:
-        value = best_fbeta(values, setting.labels, rule.number)
-    return Threshold(float(value), rule.name, len(values), number=rule.number)
+    margin = min(2.0, 1 + 8 / math.sqrt(len(scores)))
+    return float(np.quantile(scores, quantile) * margin)
+
+
+def deviations_threshold(scores: Doubles, deviations: float, setting: Setting) -> float:
+    """Return a number of deviations, larger for few rows, and the 99 % quantile of the scores at least.
+
+    Args:
+        scores: Of normal operation, in deviations from the baseline, N of them.
+        deviations: The number.
+        setting: Gives the model's inputs.
+    """
+    return max(deviations * few_rows(len(scores), setting.inputs), float(np.quantile(scores, HIGH)))
 
 
 def few_rows(rows: int, inputs: int) -> float:
-    """How much larger errors are on new rows than on those that P inputs were fitted on: (N + P) / (N - P).
+    """Return the factor by which errors are larger on new rows than on those that the model was fitted on.
 
-    Akaike's final prediction error (1969), for a variance; taken whole, since normal operation moves, too. At most 3.
+    It is (N + P) / (N - P), Akaike's final prediction error (1969) for a variance, and taken whole since normal operation
+    moves, too. At most 3.
+
+    Args:
+        rows: Rows that it was fitted on, N.
+        inputs: Inputs that were fitted on them, P.
 
     >>> few_rows(400, 80), few_rows(20_000, 32) < 1.01
     (1.5, True)
@@ -136,8 +80,20 @@ def few_rows(rows: int, inputs: int) -> float:
     return (rows + known) / (rows - known)
 
 
+def alarms_threshold(scores: Doubles, alarms: float, setting: Setting) -> float:
+    """Return the threshold with so many false alarms a day, or in 1000 rows without time.
+
+    Args:
+        scores: Of normal operation, in time order.
+        alarms: The number.
+        setting: Gives the period, and the rows within which exceedances are one alarm.
+    """
+    chance = alarms * setting.period / DAY if setting.period else alarms / 1000
+    return peaks_over_threshold(scores, chance, setting.apart)
+
+
 def peaks_over_threshold(scores: Doubles, chance: float, apart: int = 1) -> float:
-    """The score that is exceeded with a given chance a row, by a generalized Pareto tail.
+    """Return the score that is exceeded with a given chance a row, by a generalized Pareto tail.
 
     Args:
         scores: Of normal operation, in time order.
@@ -151,47 +107,22 @@ def peaks_over_threshold(scores: Doubles, chance: float, apart: int = 1) -> floa
         above = np.flatnonzero(scores > start)
     if not len(above):
         return start
-    groups = (
-        np.split(above, np.flatnonzero(np.diff(above) > apart) + 1)
-        if apart > 1
-        else [above[i : i + 1] for i in range(len(above))]
-    )
-    peaks = np.asarray([scores[group].max() for group in groups]) - start
-    shape, scale = fit_pareto(peaks)
+    ends = np.flatnonzero(np.diff(above) > apart) + 1 if apart > 1 else np.arange(1, len(above))
+    peaks = np.asarray([scores[group].max() for group in np.split(above, ends)]) - start
     ratio = chance * len(scores) / len(peaks)
     if ratio >= 1:  # more often than there are peaks: no tail is needed
         return float(np.quantile(scores, max(0.0, 1 - min(1.0, chance * len(above) / len(peaks)))))
-    return start + (scale * math.log(1 / ratio) if abs(shape) < 1e-9 else scale / shape * (ratio**-shape - 1))
-
-
-def fit_pareto(peaks: Doubles) -> tuple[float, float]:
-    """Shape and scale of a generalized Pareto distribution, by maximum likelihood on one axis (Grimshaw 1993).
-
-    For a given theta = shape / scale the best shape is the mean of log(1 + theta x): the likelihood is searched over theta.
-    Shapes are held within -0.5 and 0.5: outside, a few peaks would decide everything.
-    """
-    mean, most = float(peaks.mean()), float(peaks.max())
-    if most <= 0:
-        return 0.0, 1e-12
-    low = -1 / most * (1 - 1e-6)
-    thetas = np.concatenate([np.linspace(low, -1e-6 / mean, 400), np.geomspace(1e-6 / mean, 100 / mean, 400)])
-    shapes = np.log1p(thetas[:, None] * peaks).mean(axis=1)
-    kept = (np.abs(shapes) <= 0.5) & (shapes * thetas > 0)
-    likelihood = np.where(kept, -np.log(np.where(kept, shapes / thetas, 1.0)) - shapes - 1, -np.inf)
-    best = int(np.argmax(likelihood))
-    if likelihood[best] <= -math.log(mean) - 1 + 1e-12:  # the exponential tail, shape 0, is as likely
-        return 0.0, mean
-    return float(shapes[best]), float(shapes[best] / thetas[best])
+    return start + fit_tail(peaks).excess(ratio)
 
 
 def dynamic_threshold(scores: Doubles) -> float:
-    """The threshold whose exceedances, taken away, calm the rest most: non-parametric, of telemanom.
+    """Return the threshold whose exceedances, taken away, calm the rest most: non-parametric, of telemanom.
 
     Of mean + z deviations the one with the largest (drop of the mean + drop of the deviation) / (exceedances +
     runs of them squared), drops as shares (Hundman et al. 2018, arXiv 1802.04431, section 3.2).
     """
     mean, spread = float(scores.mean()), float(scores.std())
-    best, found = 0.0, mean + float(DYNAMIC_STEPS[-1]) * spread
+    best, threshold = 0.0, mean + float(DYNAMIC_STEPS[-1]) * spread
     for z in DYNAMIC_STEPS if spread > 0 and mean > 0 else ():
         limit = mean + float(z) * spread
         above = scores > limit
@@ -202,12 +133,17 @@ def dynamic_threshold(scores: Doubles) -> float:
         drop = (mean - rest.mean()) / mean + (spread - rest.std()) / spread
         gain = drop / (int(above.sum()) + runs**2)
         if gain >= best:
-            best, found = gain, limit
-    return found
+            best, threshold = gain, limit
+    return threshold
 
 
 def best_fbeta(scores: Doubles, labels: npt.NDArray[np.bool_] | None, beta: float) -> float:
-    """The threshold with the best F-beta over rows, half-way to the next lower score.
+    """Return the threshold with the best F-beta over rows, half-way to the next lower score.
+
+    Args:
+        scores: Of labelled rows, shape (N,).
+        labels: Whether each row is anomalous, shape (N,).
+        beta: Weight of recall against precision.
 
     Raises:
         ConfigError: If there are no labels, or of one kind only.
@@ -224,3 +160,87 @@ def best_fbeta(scores: Doubles, labels: npt.NDArray[np.bool_] | None, beta: floa
     cut = int(np.argmax(np.where(last, f, -1.0)))
     below = ranked[cut + 1] if cut + 1 < len(ranked) else 0.0
     return float((ranked[cut] + below) / 2)
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """A rule as the registry lists it."""
+
+    set: Setter
+    """Function that computes the threshold."""
+    default: float
+    """Number that is taken when none is stated; 0 for a rule without one."""
+    most: float = math.inf
+    """Number that it must be below; it must be above 0, too."""
+    labelled: bool = False
+    """Whether it needs labelled rows."""
+
+
+RULES: dict[str, ThresholdRule] = {
+    "deviations": ThresholdRule(deviations_threshold, 3.75),
+    "quantile": ThresholdRule(quantile_threshold, 0.995, most=1.0),
+    "alarms": ThresholdRule(alarms_threshold, 0.1),
+    "pot": ThresholdRule(lambda scores, chance, _: peaks_over_threshold(scores, chance), 1e-4, most=1.0),
+    "dynamic": ThresholdRule(lambda scores, _, __: dynamic_threshold(scores), 0.0),
+    "fbeta": ThresholdRule(lambda scores, beta, setting: best_fbeta(scores, setting.labels, beta), 1.0, labelled=True),
+}
+
+
+def parse_rule(text: str) -> Rule:
+    """Read a rule from `NAME` or `NAME:NUMBER`.
+
+    Raises:
+        ConfigError: If there is no such rule, or its number is out of range.
+
+    >>> str(parse_rule("quantile:0.99")), str(parse_rule("deviations"))
+    ('quantile:0.99', 'deviations:3.75')
+    """
+    name, _, number = text.partition(":")
+    rule = RULES.get(name)
+    if rule is None:
+        raise ConfigError(f"A threshold rule is one of {', '.join(RULES)}; received {text!r}.")
+    try:
+        value = float(number) if number else rule.default
+    except ValueError:
+        value = math.nan
+    if rule.default and not 0 < value < rule.most:
+        bound = f"between 0 and {rule.most:g}" if math.isfinite(rule.most) else "above 0"
+        raise ConfigError(
+            f"The number of the rule {name} lies {bound}, as in {name}:{rule.default:g}; received {text!r}."
+        )
+    return Rule(name, value if rule.default else 0.0)
+
+
+def unlabelled_rule(text: str | None) -> Rule | None:
+    """As `parse_rule`, where only rows of normal operation are at hand; None for None.
+
+    Raises:
+        ConfigError: If the rule needs labels.
+    """
+    rule = None if text is None else parse_rule(text)
+    if rule is not None and RULES[rule.name].labelled:
+        raise ConfigError(
+            f"The rule {rule.name} needs labelled rows. Set it on the converted model: "
+            f"edgelstm calibrate MODEL LABELLED.csv --threshold-rule {rule.name} --label-column anomaly."
+        )
+    return rule
+
+
+def set_threshold(rule: Rule, scores: npt.ArrayLike, setting: Setting | None = None) -> Threshold:
+    """Compute a threshold by a rule.
+
+    Args:
+        rule: The rule and its number.
+        scores: Of normal operation in time order; for a rule with labels, of labelled rows.
+        setting: Properties of the model that the rule may need.
+
+    Raises:
+        ConfigError: If there is no such rule, or it needs labels and there are none, or only one kind.
+    """
+    if rule.name not in RULES:
+        raise ConfigError(f"A threshold rule is one of {', '.join(RULES)}; received {rule.name!r}.")
+    values = np.asarray(scores, np.float64)
+    value = float(RULES[rule.name].set(values, rule.number, setting or Setting()))
+    if rule.name == "quantile":  # files of metadata version 1 keep its number in a field of its own
+        return Threshold(value, rule.name, len(values), quantile=rule.number)
+    return Threshold(value, rule.name, len(values), number=rule.number)

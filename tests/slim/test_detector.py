@@ -9,7 +9,7 @@ from edgelstm.runtime.error_stream import mean_error
 from edgelstm.runtime.errors import ModelError, ShapeError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.inference.windows import sliding_windows
-from edgelstm.runtime.scoring.ewma import scorer_of
+from edgelstm.runtime.scoring.registry import scorer_of
 
 
 def plain_scores(bundle, values):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.alarms.events import Event
-from edgelstm.runtime.drift.dspot import FIRST, AdaptiveThreshold, tail_excess
+from edgelstm.runtime.drift.dspot import FIRST, AdaptiveThreshold
 from edgelstm.runtime.drift.statistics import SECTION, Reference, fit_reference
 from edgelstm.runtime.errors import ConfigError, ModelError
+from edgelstm.runtime.scoring.pareto_tail import fit_tail
 
 ROWS = 2500
 
@@ -81,7 +82,7 @@ def test_a_drift_is_over_when_its_cause_is(bundle):
     assert {(event.reason, event.state) for event in found} == {
         (reason, state) for reason in ("inputs", "scores") for state in ("open", "closed")
     }
-    # a dual score has learned the new level, and needs its memory of 1500 rows some times over to forget it
+    # the score has followed the new level, and needs its memory of 1500 rows some times over to forget it
     ends = {event.reason: (event.start, event.end) for event in found if event.state == "closed"}
     assert 1000 < ends["inputs"][0] < ends["inputs"][1] < 3000
     assert 1000 < ends["scores"][0] < ends["scores"][1] < 7000
@@ -171,7 +172,7 @@ def test_an_adapted_threshold_leaves_about_the_risk_asked_for():
 def test_the_tail_of_an_exponential_is_found():
     peaks = np.random.default_rng(1).exponential(size=5000).tolist()
 
-    assert tail_excess(peaks, 0.02, 1e-4) == pytest.approx(np.log(200), rel=0.1)
+    assert fit_tail(peaks).excess(1e-4 / 0.02) == pytest.approx(np.log(200), rel=0.1)
 
 
 def test_an_adapted_threshold_follows_a_slow_rise_but_no_further_than_its_bound():

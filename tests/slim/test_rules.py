@@ -9,17 +9,16 @@ from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring.pareto_tail import fit_tail
 from edgelstm.runtime.scoring.scorers import Scoring
-from edgelstm.runtime.scoring.threshold import fit_threshold
+from edgelstm.runtime.scoring.threshold import Rule, Setting, Threshold
 from edgelstm.runtime.scoring.threshold_rules import (
-    Rule,
-    Setting,
     best_fbeta,
     dynamic_threshold,
     few_rows,
-    fit_pareto,
     parse_rule,
     peaks_over_threshold,
+    quantile_threshold,
     set_threshold,
 )
 
@@ -39,7 +38,9 @@ def test_a_rule_reads_back_as_it_was_written():
 def test_the_quantile_rule_is_the_quantile_with_its_margin():
     scores = np.arange(1000.0)
 
-    assert set_threshold(parse_rule("quantile:0.9"), scores) == fit_threshold(scores, 0.9)
+    assert set_threshold(parse_rule("quantile:0.9"), scores) == Threshold(
+        quantile_threshold(scores, 0.9), "quantile", 1000, quantile=0.9
+    )
 
 
 def test_few_rows_for_many_inputs_raise_the_deviations_by_akaikes_factor():
@@ -61,10 +62,10 @@ def test_peaks_over_threshold_extrapolates_an_exponential_tail(chance):
 def test_the_pareto_fit_finds_the_shape_and_scale_it_was_drawn_from(shape):
     uniform = np.random.default_rng(2).uniform(size=20_000)
     peaks = -2 * np.log(uniform) if shape == 0 else 2 / shape * (uniform**-shape - 1)
-    found_shape, found_scale = fit_pareto(peaks)
+    tail = fit_tail(peaks)
 
-    assert found_shape == pytest.approx(shape, abs=0.03)
-    assert found_scale == pytest.approx(2, rel=0.05)
+    assert tail.shape == pytest.approx(shape, abs=0.03)
+    assert tail.scale == pytest.approx(2, rel=0.05)
 
 
 def test_the_level_of_a_pareto_tail_is_that_of_siffers_equation_1():
@@ -72,7 +73,8 @@ def test_the_level_of_a_pareto_tail_is_that_of_siffers_equation_1():
     scores = np.concatenate([np.zeros(900), 1 + np.random.default_rng(3).exponential(size=100)])
     start = np.quantile(scores, 0.98)
     peaks = scores[scores > start] - start
-    shape, scale = fit_pareto(peaks)
+    tail = fit_tail(peaks)
+    shape, scale = tail.shape, tail.scale
     ratio = 1e-4 * 1000 / len(peaks)
     expected = start + (scale * math.log(1 / ratio) if shape == 0 else scale / shape * (ratio**-shape - 1))
 
