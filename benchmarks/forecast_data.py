@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.data.csv_reader import read_frame
 from edgelstm.data.series import Series, read_series
+from edgelstm.data.table import read_names
 
 DAY = 86_400.0
 ETT_ENDS = (8640, 11520, 14400)  # 12, 4 and 4 months of 30 days: the convention of arXiv 2012.07436
@@ -55,10 +55,10 @@ class Case:
 def electricity(folder: Path) -> Iterator[Case]:
     """Each file: time, load, and maybe Temperature and Holiday; a day ahead. With temperature a second, labelled case."""
     for path in sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")]):
-        frame = read_frame(path)
-        target = str(frame.columns[1])
-        known = [name for name in COVARIATES if name in frame.columns]
-        weather = [name for name in WEATHER if name in frame.columns]
+        names = read_names(path)
+        target = names[1]
+        known = [name for name in COVARIATES if name in names]
+        weather = [name for name in WEATHER if name in names]
         name = path.name.split(".")[0]
         yield _load(name, path, target, known, weather, "calendar of the hours to come")
         if weather:
@@ -77,7 +77,7 @@ def _load(name: str, path: Path, target: str, known: list[str], others: list[str
 def etth(folder: Path) -> Iterator[Case]:
     """Each file: date and channels, the last of which is the target; 24 and 48 hours ahead, it alone and all."""
     for path in sorted(folder.glob("*.csv")):
-        names = [str(name) for name in read_frame(path).columns[1:]]
+        names = list(read_names(path)[1:])
         for targets in ([names[-1]], names):
             series = read_series([path], targets)
             for horizon in (24, 48):

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm import calibration_data
-from edgelstm.data.csv_reader import read_frame
 from edgelstm.data.series import Series
+from edgelstm.data.table import read_text
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.sources.csv_cells import MISSING
 
 Floats = npt.NDArray[np.float32]
 INTENTS, INTENTS_TEST = "intents_train.csv", "intents_test.csv"
@@ -38,16 +39,17 @@ def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_col
     texts: list[str] = []
     labels: list[str] = []
     for path in map(Path, paths):
-        frame = read_frame(path)
+        table = read_text(path)
         for name in (text_column, label_column):
-            if name not in frame.columns:
+            if name not in table:
                 raise SeriesError(
-                    f"{path.name} has no column {name!r}; it has {', '.join(frame.columns)}. "
+                    f"{path.name} has no column {name!r}; it has {', '.join(table)}. "
                     "Name them with --text-column and --label-column."
                 )
-        rows = frame[[text_column, label_column]].dropna(subset=[label_column]).fillna("").astype(str)
-        texts += rows[text_column].tolist()
-        labels += [label.strip() for label in rows[label_column]]
+        pairs = zip(table[text_column], table[label_column], strict=True)
+        labelled = [(text, label) for text, label in pairs if label.casefold() not in MISSING]
+        texts += [text for text, _ in labelled]
+        labels += [label for _, label in labelled]
     if not texts:
         raise SeriesError("No labelled text was found. Give a CSV file with a text and a label a row.")
     return Texts(tuple(texts), tuple(labels))

@@ -43,9 +43,9 @@ def train_classifier(
 
 def _find_text(data: tuple[Path, ...]) -> str | None:
     """`text` when the data set that comes along is taken, or the first file has such a column."""
-    from edgelstm.data.csv_reader import read_frame
+    from edgelstm.data.table import read_names
 
-    return "text" if not data or "text" in read_frame(data[0]).columns else None
+    return "text" if not data or "text" in read_names(data[0]) else None
 
 
 def _options(given: dict[str, Any], window: bool) -> Any:

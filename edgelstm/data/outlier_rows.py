@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .series import Series, runs
+from .regular_grid import runs
+from .series import Series
 from .split import usable
 
 Doubles = npt.NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,67 +11,11 @@ import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
 
-from .csv_reader import Table
+from .regular_grid import FILL, LONG, complete_stretches, fill_short, insert_missing, median_step, order_rows, runs
+from .repairs import Repairs, listed
+from .table import Table
 
 Doubles = npt.NDArray[np.float64]
-FILL = 3  # missing samples in a row that a straight line may bridge
-LONG = 1e9  # samples; a gap counts as no longer than that
-
-
-@dataclass(frozen=True)
-class Repairs:
-    """What was mended while reading, in rows unless said otherwise."""
-
-    reordered: int = 0
-    """Rows that came earlier in time than the row before them."""
-    doubled: int = 0
-    """Rows with a time that was there already; the first one is kept."""
-    untimed: int = 0
-    """Rows left out because they have no time."""
-    labelled: int = 0
-    """Rows left out because their label says that they are not normal."""
-    filled: int = 0
-    """Single values that a straight line over at most 3 samples replaced."""
-    inserted: int = 0
-    """Rows that were missing in time, and filled likewise."""
-    dropped: int = 0
-    """Rows left out because values are missing over more than 3 samples."""
-    gaps: int = 0
-    """Places where the series is cut, because more than 3 samples are missing; no window spans one."""
-    constant: tuple[str, ...] = ()
-    """Channels that never change."""
-    ignored: tuple[str, ...] = ()
-    """Columns left out: text, labels, empty, row counters."""
-    notes: tuple[str, ...] = ()
-    """How the files were understood where that is not a matter of course, in words."""
-
-    def sentences(self) -> list[str]:
-        """What was done, one sentence a kind, nothing for what was not needed."""
-        counts = {
-            "reordered": "rows were out of order and have been sorted",
-            "doubled": "rows had a time that was there already and were dropped",
-            "untimed": "rows without a time were left out",
-            "labelled": "rows labelled as anomalous were left out",
-            "filled": "missing values were filled by a straight line",
-            "inserted": "missing rows were filled by a straight line",
-            "dropped": "rows with values missing for longer were left out",
-            "gaps": "gaps cut the series: no window spans them",
-        }
-        said = list(self.notes)
-        said += [f"{getattr(self, name)} {text}" for name, text in counts.items() if getattr(self, name)]
-        if self.constant:
-            said.append(f"constant in these rows: {_named(self.constant)}")
-        if self.ignored:
-            said.append(f"columns not used as inputs: {_named(self.ignored)}")
-        return said
-
-    def record(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-
-def _named(names: Sequence[str], most: int = 20) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 @dataclass(frozen=True)
@@ -127,14 +71,14 @@ def read_series(
 
 def _check_alike(tables: Sequence[Table], names: Sequence[str]) -> None:
     """Files of one series have the same channels and the same rate."""
-    first, period = tables[0], _period(tables[0].time)
+    first, period = tables[0], median_step(tables[0].time)
     for table, name in zip(tables[1:], names[1:], strict=True):
         if table.channels != first.channels:
             raise SeriesError(
-                f"{name} has columns {_named(table.channels)}; {names[0]} has {_named(first.channels)}. "
+                f"{name} has columns {listed(table.channels)}; {names[0]} has {listed(first.channels)}. "
                 "Name the common ones with --columns."
             )
-        other = _period(table.time)
+        other = median_step(table.time)
         if period and other and not 0.5 < other / period < 2:
             raise SeriesError(
                 f"{name} has a row every {other:g} s, {names[0]} every {period:g} s. "
@@ -158,34 +102,26 @@ def _raw(table: Table) -> Series:
     rows = len(table.values)
     time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
     repairs = Repairs(ignored=table.ignored, notes=table.notes)
-    return Series(table.values, time, table.channels, _period(table.time), ((0, rows),), table.labels, repairs)
-
-
-def _period(time: Doubles | None) -> float | None:
-    if time is None or len(time) < 2:
-        return None
-    steps = np.diff(np.sort(time))
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if len(steps) else None
+    return Series(table.values, time, table.channels, median_step(table.time), ((0, rows),), table.labels, repairs)
 
 
 def _repair(table: Table) -> Series:
     """Sort, drop doubles, put on a regular grid, fill short gaps, cut at long ones."""
     rows = len(table.values)
     time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
-    keep, reordered, untimed = _order(time)
+    keep, reordered, untimed = order_rows(time)
     values, labels = table.values, table.labels
     if keep is not None:
         values, time = values[keep], time[keep]
         labels = None if labels is None else labels[keep]
     doubled = rows - len(values) - untimed
-    period = _period(table.time)
+    period = median_step(table.time)
     step = period or 1.0
     missing = np.rint(np.minimum(np.diff(time), LONG * step) / step).astype(np.int64) - 1
     inserted = int(missing[(missing > 0) & (missing <= FILL)].sum())
-    values, time, labels, cuts = _on_grid(values, time, labels, missing, step)
-    values, filled = _fill(values, cuts)
-    segments, dropped = _segments(values, cuts)
+    values, time, labels, cuts = insert_missing(values, time, labels, missing, step)
+    values, filled = fill_short(values, cuts)
+    segments, dropped = complete_stretches(values, cuts)
     constant = tuple(name for name, column in zip(table.channels, values.T, strict=True) if _is_constant(column))
     repairs = Repairs(
         reordered, doubled, untimed, 0, filled - inserted * values.shape[1], inserted, dropped,
@@ -196,75 +132,6 @@ def _repair(table: Table) -> Series:
 
 def _is_constant(column: Doubles) -> bool:
     return bool(np.nanmax(column, initial=-np.inf) <= np.nanmin(column, initial=np.inf))
-
-
-def _order(time: Doubles) -> tuple[npt.NDArray[np.intp] | None, int, int]:
-    """Rows to keep, sorted, the first of each time (None: all as they are); how many came early, or without a time."""
-    steps = np.diff(time)
-    if (steps > 0).all():
-        return None, 0, 0
-    timed = np.flatnonzero(np.isfinite(time))
-    steps = np.diff(time[timed])
-    order = timed[np.argsort(time[timed], kind="stable")]
-    _, first = np.unique(time[order], return_index=True)
-    return order[first], int(np.sum(steps < 0)), len(time) - len(timed)
-
-
-def _on_grid(
-    values: Doubles, time: Doubles, labels: Any, missing: Any, step: float
-) -> tuple[Doubles, Doubles, Any, npt.NDArray[np.intp]]:
-    """Insert empty rows where up to 3 samples are missing; the rows at which longer gaps end are cuts."""
-    short = np.flatnonzero((missing > 0) & (missing <= FILL))
-    places = np.repeat(short + 1, missing[short])
-    cuts = np.flatnonzero(missing > FILL) + 1
-    cuts = cuts + np.searchsorted(places, cuts, side="right")
-    if len(places):
-        offsets = np.concatenate([np.arange(1, count + 1) for count in missing[short]])
-        extra_time = time[places - 1] + offsets * step
-        values = np.insert(values, places, np.nan, axis=0)
-        time = np.insert(time, places, extra_time)
-        labels = None if labels is None else np.insert(labels, places, labels[places - 1])
-    return values, time, labels, cuts
-
-
-def _fill(values: Doubles, cuts: npt.NDArray[np.intp]) -> tuple[Doubles, int]:
-    """Bridge up to 3 missing samples of a channel by a straight line, never across a cut."""
-    if not np.isnan(values).any():
-        return values, 0
-    filled = values.copy()
-    count = 0
-    for column in filled.T:
-        known = np.flatnonzero(~np.isnan(column))
-        left, right = known[:-1], known[1:]
-        whole = np.searchsorted(cuts, left, side="right") == np.searchsorted(cuts, right, side="right")
-        short = np.flatnonzero((right - left > 1) & (right - left <= FILL + 1) & whole)
-        inside = [np.arange(left[at] + 1, right[at]) for at in short]
-        if inside:
-            rows = np.concatenate(inside)
-            column[rows] = np.interp(rows, known, column[known])
-            count += len(rows)
-    return filled, count
-
-
-def _segments(values: Doubles, cuts: npt.NDArray[np.intp]) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Stretches of complete rows between cuts, and how many rows are in none."""
-    whole = np.asarray(~np.isnan(values).any(axis=1))
-    return runs(whole, cuts), int(np.sum(~whole))
-
-
-def runs(kept: npt.NDArray[np.bool_], cuts: npt.ArrayLike = ()) -> tuple[tuple[int, int], ...]:
-    """First row and row after the last of each run of kept rows; a cut begins a new one.
-
-    >>> runs(np.array([True, True, False, True, True]), [4])
-    ((0, 2), (3, 4), (4, 5))
-    """
-    padded = np.concatenate([[False], kept, [False]])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
-    inner = np.asarray(cuts, np.intp)
-    inner = inner[(inner > 0) & (inner < len(kept))]
-    inner = inner[kept[inner] & kept[inner - 1]]
-    bounds = np.sort(np.concatenate([edges, inner, inner]))
-    return tuple(zip(bounds[::2].tolist(), bounds[1::2].tolist(), strict=True))
 
 
 def _joined(made: list[Series]) -> Series:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgelstm.classification.evaluate import read_examples
-from edgelstm.data.csv_reader import read_frame
 from edgelstm.data.series import Series, read_labels, read_series
+from edgelstm.data.table import read_names
 from edgelstm.deployment.convert import DETECTORS
 from edgelstm.deployment.representative_data import Source
 from edgelstm.runtime.errors import SeriesError
@@ -138,7 +138,7 @@ def _cut(series: Series, part: slice) -> str:
 
 def find_labels(data: Path, channels: tuple[str, ...]) -> str | None:
     """The label column of a CSV file by its usual names, None where there is none."""
-    names = {str(name).lower(): str(name) for name in read_frame(data).columns if str(name) not in channels}
+    names = {name.lower(): name for name in read_names(data) if name not in channels}
     return next((names[known] for known in LABEL_NAMES if known in names), None)
 
 

@@ -88,7 +88,7 @@ class Runner:
 
     def _loop(self) -> None:
         keeper = self.keeper
-        for sample in keeper.unseen(self.source, getattr(self.source, "replayable", False)) if keeper else self.source:
+        for sample in keeper.unseen(self.source, self.source.replayable) if keeper else self.source:
             if self.watch is not None:
                 self._swap(self.watch)
             self._take(sample)

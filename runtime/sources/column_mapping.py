@@ -1,4 +1,4 @@
-"""Which columns of a source feed the model, and what a row becomes."""
+"""Mapping from a source's columns to the model's channels."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import SeriesError, ShapeError
-from ..io.timestamps import TIME_NAMES, parse_time
-from .csv_cells import MISSING
+from ..errors import ShapeError
 
 
 class Row(NamedTuple):
@@ -27,7 +25,7 @@ Parse = Callable[[str], Row]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a source feed the model."""
+    """Columns of a source that feed the model."""
 
     channels: tuple[str, ...]
     """The model's channels, in its order."""
@@ -35,6 +33,8 @@ class Columns:
     """The source's names for them, in the same order; empty when they are called the same."""
     time: str | None = None
     """The source's time column; None to look for one."""
+    missing: tuple[str, ...] = ()
+    """Words for a missing value, besides those that are known."""
 
     def __post_init__(self) -> None:
         if self.taken and len(self.taken) != len(self.channels):
@@ -48,42 +48,18 @@ class Columns:
         """The source's name of each channel."""
         return self.taken or self.channels
 
-    def missing(self, found: Sequence[str], origin: str) -> ShapeError:
-        """The error for a source that lacks some of the names."""
-        lacking = [name for name in self.names if name not in found]
+    def lacking(self, present: Sequence[str], origin: str) -> ShapeError:
+        """The error for a source that lacks some of the names.
+
+        Args:
+            present: Names that the source has.
+            origin: Name of the source.
+        """
+        lacking = [name for name in self.names if name not in present]
         return ShapeError(
             f"The model expects {len(self.channels)} channels ({', '.join(self.channels)}); {origin} has no "
-            f"{', '.join(lacking)} (its columns: {short(found)}). Name the columns in the model's order with --columns."
+            f"{', '.join(lacking)} (its columns: {short(present)}). Name the columns in the model's order with --columns."
         )
-
-
-def time_name(names: Sequence[str]) -> str | None:
-    """The name among some that most likely is the time's, None if none is.
-
-    >>> time_name(["Date", "flow", "Time"])
-    'Time'
-    """
-    by_word = {name.strip().casefold(): name for name in reversed(names)}
-    return next((by_word[word] for word in TIME_NAMES if word in by_word), None)
-
-
-def read_time(text: str, name: str, american: bool = False) -> float | None:
-    """A cell's seconds, None where it is empty or says so.
-
-    Args:
-        text: The cell.
-        name: Its column, for errors.
-        american: Whether dates with slashes have the month first.
-
-    Raises:
-        SeriesError: If it is no time.
-    """
-    if text.casefold() in MISSING:
-        return None
-    try:
-        return parse_time(text, american)
-    except ValueError as error:
-        raise SeriesError(f"column {name}: {text[:40]!r} is not a time") from error
 
 
 def short(names: Sequence[str]) -> str:

@@ -1,13 +1,36 @@
-"""One cell of a row: a number, a missing value, or text."""
+"""One cell of a row: a number, a missing value, or text; the same rules in training and on the device."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import math
+import re
+from collections import Counter
+from collections.abc import Iterable
 
 from ..errors import SeriesError
 
+log = logging.getLogger("edgelstm")
 MISSING = frozenset({"", "-", "?", "na", "n/a", "#n/a", "<na>", "#na", "nan", "-nan", "null", "none", "nil", "missing"})
+"""Ways to write a missing value that pass without a word."""
+MISSING_WORDS = frozenset({
+    "unavailable", "unknown", "undefined", "invalid", "offline", "no data", "nodata", "no value", "not available",
+    "n.a.", "n. a.", "n/v", "n.v.", "k.a.", "k. a.", "k.w.", "keine angabe", "keine daten", "--", "---", "----", "-.-",
+    "--.-", ".", "..", "...", "…", "–", "—", "*", "**", "***", "#nv", "#wert!", "#bezug!", "#div/0!", "#value!",
+    "#ref!", "#num!", "#zahl!", "#name?", "#null!", "bad", "bad input", "i/o timeout", "no result",
+})  # fmt: skip
+"""Words of home automation, spreadsheets, loggers and historians for a missing value; each is said once."""
+SWITCHES = {
+    "true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0, "yes": 1.0, "no": 0.0, "wahr": 1.0, "falsch": 0.0, "ein": 1.0,
+    "aus": 0.0, "ja": 1.0, "nein": 0.0,
+}  # fmt: skip
+LONGEST = 64  # characters of a cell that is searched for a unit or groups of thousands
+_UNIT = re.compile(
+    r"(?!0[xob])([+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
+    r"\s*((?:[^\W\d_]|[%‰°Ω])(?:[^\W\d_]|[%‰°/·^²³⁻¹23*.-]){0,11}(?: [^\W\d_]{1,8})?)$"
+)
+_GROUPS = re.compile(r"(?<=\d)[ '’\u00a0\u202f](?=\d{3}(\D|$))")  # 1 234,5 and 1'234.5
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -34,20 +57,30 @@ def number(text: str, decimal_comma: bool = False, thousands: str = "") -> float
     Args:
         text: The cell.
         decimal_comma: Whether a comma may be the decimal mark.
-        thousands: What groups thousands, if anything does.
+        thousands: What groups thousands, if anything does; a blank or an apostrophe may always.
 
     >>> number("1.5"), number(" NA "), number("1.234,5", decimal_comma=True, thousands="."), number("high")
     (1.5, nan, 1234.5, None)
+    >>> number("ON"), number("unavailable"), number("1 234,5", decimal_comma=True)
+    (1.0, nan, 1234.5)
     """
     text = text.strip()
+    value = _number(text, decimal_comma, thousands)
+    if value is not None:
+        return value
+    word = text.casefold()
+    return math.nan if word in MISSING or word in MISSING_WORDS else SWITCHES.get(word)
+
+
+def _number(text: str, decimal_comma: bool, thousands: str) -> float | None:
     plain = text.replace(thousands, "") if thousands else text
+    plain = _GROUPS.sub("", plain) if len(plain) <= LONGEST else plain
     for candidate in (plain, plain.replace(",", ".") if decimal_comma else plain):
         try:
             return float(candidate)
         except ValueError:
             continue
-    word = text.casefold()
-    return math.nan if word in MISSING else {"true": 1.0, "false": 0.0}.get(word)
+    return None
 
 
 def is_number(cell: str) -> bool:
@@ -57,3 +90,88 @@ def is_number(cell: str) -> bool:
     except ValueError:
         return False
     return cell.casefold() not in MISSING
+
+
+def unit_of(text: str) -> tuple[str, str] | None:
+    """A number's text and the unit behind it; None for any other cell.
+
+    >>> unit_of("19.26 °C"), unit_of("51.5 %"), unit_of("3 m³/h"), unit_of("high"), unit_of("12")
+    (('19.26', '°C'), ('51.5', '%'), ('3', 'm³/h'), None, None)
+    """
+    match = _UNIT.match(text) if len(text) <= LONGEST else None
+    return (match[1], " ".join(match[2].split())) if match else None
+
+
+class CellReader:
+    """Reads the cells of one source as numbers; what is not a plain number is counted, and said once.
+
+    Units are passed over as long as a column has one: a second unit in the same column is text.
+
+    Args:
+        decimal_comma: Whether a comma may be the decimal mark.
+        thousands: What groups thousands; empty where nothing does.
+        missing: Further words for a missing value.
+        origin: Name of the source, for messages; empty for none.
+
+    >>> cells = CellReader(missing=["defekt"])
+    >>> [cells.read(text, "flow") for text in ("1.5", "2 l/min", "defekt", "3 bar")]
+    [1.5, 2.0, nan, None]
+    >>> cells.notes()
+    ['1 cell holds the unit l/min (flow)', "1 cell says 'defekt', which counts as missing"]
+    """
+
+    def __init__(
+        self, decimal_comma: bool = False, thousands: str = "", missing: Iterable[str] = (), origin: str = ""
+    ) -> None:
+        self.decimal_comma, self.thousands, self.origin = decimal_comma, thousands, origin
+        self.missing = frozenset(word.strip().casefold() for word in missing)
+        self.units: dict[str, str] = {}
+        """Unit of each column that has one."""
+        self.understood: Counter[str] = Counter()
+        """How many cells were understood by which rule, in words."""
+
+    def read(self, text: str, column: str) -> float | None:
+        """A cell's number, NaN when it is missing, None when it is text.
+
+        Args:
+            text: The cell.
+            column: Its column's name.
+        """
+        text = text.strip()
+        word = text.casefold()
+        if word in self.missing or word in MISSING_WORDS:
+            self._count(f"says {text!r}, which counts as missing")
+            return math.nan
+        value = number(text, self.decimal_comma, self.thousands)
+        if value is not None:
+            if word in SWITCHES and word not in ("true", "false"):
+                self._count(f"says {text!r}, which counts as {value:g}")
+            return value
+        return self._with_unit(text, column)
+
+    def _with_unit(self, text: str, column: str) -> float | None:
+        parts = unit_of(text)
+        if parts is None or self.units.get(column, parts[1]) != parts[1]:
+            return None
+        value = _number(parts[0], self.decimal_comma, self.thousands)
+        if value is not None:
+            self.units[column] = parts[1]
+            self._count(f"holds the unit {parts[1]} ({column})")
+        return value
+
+    def _count(self, rule: str) -> None:
+        self.understood[rule] += 1
+        if self.origin and self.understood[rule] == 1:
+            log.warning("%s: a cell %s", self.origin, rule)
+
+    def notes(self) -> list[str]:
+        """What was understood, one clause a rule, with the number of cells."""
+        return [
+            f"{count} cell{'s' * (count > 1)} {rule if count == 1 else _plural(rule)}"
+            for rule, count in self.understood.items()
+        ]
+
+
+def _plural(rule: str) -> str:
+    """A rule with its verb in the plural."""
+    return rule.replace("says", "say", 1).replace("holds", "hold", 1).replace("which counts", "which count", 1)

@@ -1,4 +1,4 @@
-"""How a CSV file is written: separator, decimal mark, and where its rows begin; for training and the device alike."""
+"""Dialect of a CSV file: separator, decimal mark, and where its rows begin; for training and the device alike."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..io.timestamps import is_time
-from .csv_cells import is_number
+from .csv_cells import SWITCHES, is_number, number, unit_of
 
 MOST_LINES = 200  # from which the dialect is guessed
 SEPARATORS = "\t;|,"  # the comma last: in files with another separator it is a decimal mark
 BLANK = " "  # any number of them, or of tabs
+COMMENT = "#"
 _POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][+-]?\d+)?$")
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+(?:[.,]\d+)?$")
+_MARKED = re.compile(r"[+-]?[\d.,]+$")
+Numbered = tuple[int, list[str]]
+"""Cells of a row, with the number of lines read until its end."""
 
 
 @dataclass(frozen=True)
@@ -38,46 +42,66 @@ class Dialect:
     """Whether it is one."""
     skip: int
     """Lines before the first row of data: preamble, header, units."""
-    preamble: int
-    """Lines among them that are neither blank nor header."""
+    comments: bool
+    """Whether lines that begin with # stand between the rows, as in annotated CSV; they are passed over."""
+    rows: tuple[tuple[str, ...], ...]
+    """Cells of the first rows of data."""
 
 
 def sniff(lines: Sequence[str]) -> Dialect | None:
     """Find out how a file is written, from its first lines; None if they are blank.
 
-    >>> found = sniff(["# Logger 5", "Zeit;Druck", "0;1,5", "1;1.234,5"])
-    >>> found.separator, found.decimal, found.thousands, found.names, found.skip
+    >>> dialect = sniff(["# Logger 5", "Zeit;Druck", "0;1,5", "1;1.234,5"])
+    >>> dialect.separator, dialect.decimal, dialect.thousands, dialect.names, dialect.skip
     (';', ',', '.', ('Zeit', 'Druck'), 2)
     """
     if not any(line.strip() for line in lines):
         return None
     separator = _separator(lines)
-    rows = _rows(lines, separator)
-    if not rows:
+    written = _rows(lines, separator)
+    if not written:
         return None
+    rows = _without_comments(written)
     width = _width(rows)
     first = _first(rows, width)
-    header = not any(map(_is_value, rows[first][1]))
+    header = _is_header(rows[first][1], [cells for _, cells in rows[first + 1 : first + 11]])
     begin = first + header
-    while header and begin + 1 < len(rows) and not any(map(_is_value, rows[begin][1])) and _has_values(rows[begin + 1]):
+    while header and begin + 1 < len(rows) and not _has_values(rows[begin]) and _has_values(rows[begin + 1]):
         begin += 1  # a row of units below the header
-    decimal, thousands = _marks([cell for _, cells in rows[begin:] for cell in cells], separator)
+    data = [cells for _, cells in rows[begin:]]
+    decimal, thousands = _marks([cell for cells in data for cell in cells], separator)
     names = column_names(rows[first][1] if header else [], max(width, len(rows[first][1]) if header else 0))
-    skip = rows[begin - 1][0] if begin else 0
-    return Dialect(separator, decimal, thousands, names, tuple(rows[first][1]), header, skip, begin - header)
+    return Dialect(
+        separator, decimal, thousands, names, tuple(rows[first][1]), header, rows[begin - 1][0] if begin else 0,
+        len(rows) < len(written), tuple(map(tuple, data)),
+    )  # fmt: skip
 
 
-def _rows(lines: Sequence[str], separator: str) -> list[tuple[int, list[str]]]:
+def _without_comments(rows: list[Numbered]) -> list[Numbered]:
+    """Rows without those that begin with #, unless the last of these is the header: then values follow it at once."""
+    plain = [row for row in rows if not row[1][0].startswith(COMMENT)]
+    return plain if plain and not any(map(_is_value, plain[0][1])) else rows
+
+
+def _is_header(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a row holds names: no value at all, or text above a column of values (names may be numbers)."""
+    if not any(map(_is_value, cells)):
+        return True
+    texts = [at for at, cell in enumerate(cells) if cell and number(cell, True) is None and not _is_data(cell)]
+    return any(below and all(at < len(row) and _is_value(row[at]) for row in below) for at in texts)
+
+
+def _rows(lines: Sequence[str], separator: str) -> list[Numbered]:
     """Cells of each row that is not blank, with the number of lines read until its end."""
     if separator == BLANK:
-        found = [(at, line.split()) for at, line in enumerate(lines, 1)]
+        rows = [(at, line.split()) for at, line in enumerate(lines, 1)]
     else:
         reader = csv.reader((line + "\n" for line in lines), delimiter=separator, skipinitialspace=True)
-        found = []
+        rows = []
         with suppress(csv.Error):
             for cells in reader:
-                found.append((reader.line_num, cells))
-    return [(at, [cell.strip() for cell in cells]) for at, cells in found if any(cell.strip() for cell in cells)]
+                rows.append((reader.line_num, cells))
+    return [(at, [cell.strip() for cell in cells]) for at, cells in rows if any(cell.strip() for cell in cells)]
 
 
 def _separator(lines: Sequence[str]) -> str:
@@ -90,14 +114,14 @@ def _separator(lines: Sequence[str]) -> str:
     return BLANK if len(last.split()) > 1 and not is_time(last) and any(map(_is_value, last.split())) else ","
 
 
-def _width(rows: Sequence[tuple[int, list[str]]]) -> int:
+def _width(rows: Sequence[Numbered]) -> int:
     """Cells that most rows have; 1 when fewer than half of them agree."""
     later = rows[len(rows) // 4 :]
     width, count = Counter(len(cells) for _, cells in later).most_common(1)[0]
     return width if 2 * count > len(later) else 1
 
 
-def _first(rows: Sequence[tuple[int, list[str]]], width: int) -> int:
+def _first(rows: Sequence[Numbered], width: int) -> int:
     """The first row as wide as most: the header, or data. A separator too many at the end of rows widens none."""
     ended = all(cells[-1] == "" for _, cells in rows if len(cells) == width)
     widths = {width, width - ended}
@@ -121,7 +145,8 @@ def column_names(header: Sequence[str], width: int) -> tuple[str, ...]:
 
 
 def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:
-    """Decimal mark, and what groups thousands."""
+    """Decimal mark, and what groups thousands; times and units do not count."""
+    cells = [parts[0] if (parts := unit_of(cell)) else cell for cell in cells if not is_time(cell)]
     points = sum(bool(_POINT.match(cell)) for cell in cells)
     commas = [cell for cell in cells if _COMMA.match(cell)]
     if separator == "," and not points and commas and all(map(_THOUSANDS.match, commas)):
@@ -129,12 +154,12 @@ def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:
     decimal = "," if len(commas) > points else "."
     other = "." if decimal == "," else ","
     grouped = any(other in cell and _THOUSANDS.match(cell) for cell in cells)
-    return decimal, other if grouped and not _contradicts(cells, decimal, other) else ""
+    return decimal, other if grouped and not _contradicts(cells, other) else ""
 
 
-def _contradicts(cells: Sequence[str], decimal: str, other: str) -> bool:
+def _contradicts(cells: Sequence[str], other: str) -> bool:
     """Whether the supposed thousands mark stands where it groups nothing."""
-    marked = [cell for cell in cells if other in cell and re.match(r"[+-]?[\d.,]+$", cell)]
+    marked = [cell for cell in cells if other in cell and _MARKED.match(cell)]
     return not all(_THOUSANDS.match(cell) for cell in marked)
 
 
@@ -143,5 +168,10 @@ def _is_value(cell: str) -> bool:
     return bool(cell) and (is_number(cell) or is_time(cell) or bool(_COMMA.match(cell)))
 
 
-def _has_values(row: tuple[int, list[str]]) -> bool:
-    return any(map(_is_value, row[1]))
+def _has_values(row: Numbered) -> bool:
+    """Whether a row is one of data: a value in it, be it with a unit or a switch's word."""
+    return any(map(_is_data, row[1]))
+
+
+def _is_data(cell: str) -> bool:
+    return _is_value(cell) or unit_of(cell) is not None or cell.casefold() in SWITCHES

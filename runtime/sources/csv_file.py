@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
+import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
-from ..io.timestamps import SLASHED, DateOrder
 from .column_mapping import Columns, Parse
-from .csv_dialect import BLANK, MOST_LINES, sniff
-from .csv_rows import file_layout, layout
+from .csv_rows import file_rows, layout
+from .csv_table import CsvTable, is_json, read_head
 from .line_reader import read_lines
 from .live import LiveSource
 from .sample import Sample
 
-MOST_DATES = 100_000  # rows that may be read to tell American dates; training looks as far
+log = logging.getLogger("edgelstm")
 
 
 class PipeSource(LiveSource):
@@ -38,8 +36,8 @@ class PipeSource(LiveSource):
 
     def __iter__(self) -> Iterator[Sample]:
         yield from self.rows.samples(read_lines("-", self._stop, self.rows.pass_over))
-        if self.rows.error is not None and not self.rows.row:
-            raise self.rows.error
+        if not self.rows.row and not self._stop.is_set():
+            raise self.rows.error or SeriesError(f"{self.name} holds no rows. Give one row a sample.")
 
 
 class TextSource:
@@ -82,6 +80,11 @@ def is_regular(path: Path | str) -> bool:
 def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:
     """Samples from lines of CSV or JSON as they come; blank lines are passed over.
 
+    Args:
+        lines: Of the source.
+        columns: What the model wants.
+        origin: Name of the source, for messages.
+
     Raises:
         SeriesError: With the number of the line.
         ShapeError: If channels are missing.
@@ -109,8 +112,13 @@ def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator
 def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:
     """Samples of a whole file: what training reads of it, in whatever form, is read here too.
 
+    Args:
+        lines: Of the file.
+        columns: What the model wants.
+        origin: Name of the file, for messages.
+
     Raises:
-        SeriesError: With the number of the line.
+        SeriesError: With the number of the line, or if there is no row.
         ShapeError: If channels are missing.
 
     >>> lines = ["Logger 5", "time;flow;motor", "1/13/2024 1:00 PM;1.234,5;2"]
@@ -118,72 +126,37 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
     [(1705150800.0, [1234.5])]
     """
     lines = iter(lines)
-    head = list(itertools.islice(lines, MOST_LINES))
-    dialect = None if _is_json(head) else sniff(head)
-    if dialect is None:
+    head = read_head(lines)
+    if is_json(head):
         yield from parse_lines(itertools.chain(head, lines), columns, origin)
         return
-    american = _american(head, lines)
+    table = CsvTable(lines, origin, head)
+    cells = table.cells(columns.missing)
     try:
-        reader, skip = file_layout(dialect, columns, origin, american)
+        reader = file_rows(table, columns, cells)
     except ShapeError as error:
-        raise located(error, origin, dialect.skip) from error
-    rows = _cells(itertools.chain(head, lines), skip, dialect.separator, origin)
-    for row, (at, cells) in enumerate(rows):
+        raise located(error, origin, table.skip) from error
+    row = 0
+    for row, (line, written) in enumerate(table.rows(), 1):
         try:
-            values, time, label = reader.row(cells)
+            values, time, label = reader.row(written)
         except SeriesError as error:
-            raise located(error, origin, at) from error
-        yield Sample(values, time, row, label)
-
-
-def _is_json(head: Sequence[str]) -> bool:
-    """Whether rows are JSON; a section's name in brackets is not."""
-    first = next((line.strip() for line in head if line.strip()), "")
-    if not first.startswith("["):
-        return first.startswith("{")
-    try:
-        return isinstance(json.loads(first), list)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _american(head: list[str], lines: Iterator[str]) -> bool | None:
-    """Whether dates have the month first; where the first ones do not tell, lines are read until one does.
-
-    Args:
-        head: The first lines, extended by those that are read.
-        lines: The later ones.
-    """
-    order = DateOrder()
-    for line in head:
-        order.see(line)
-    while order.month_first is None and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
-        later = next(lines, None)
-        if later is None:
-            break
-        head.append(later)
-        order.see(later)
-    return order.month_first
-
-
-def _cells(lines: Iterator[str], skip: int, separator: str, origin: str) -> Iterator[tuple[int, list[str]]]:
-    """Cells of each row that is not blank, with the number of its last line; a quoted cell may hold line ends."""
-    rest = itertools.islice(lines, skip, None)
-    if separator == BLANK:
-        yield from ((at, line.split()) for at, line in enumerate(rest, skip + 1) if line.strip())
-        return
-    reader = csv.reader(rest, delimiter=separator, skipinitialspace=True)
-    try:
-        for cells in reader:
-            if any(cells) and not "".join(cells).isspace():
-                yield skip + reader.line_num, cells
-    except csv.Error as error:
-        raise located(SeriesError(f"not a row of cells ({error})"), origin, skip + reader.line_num) from error
+            raise located(error, origin, line) from error
+        yield Sample(values, time, row - 1, label)
+    if not row:
+        raise SeriesError(f"{origin} holds no rows. Give one row a sample.")
+    for note in cells.notes():
+        log.warning("%s: %s", origin, note)
 
 
 def located(error: SeriesError | ShapeError, origin: str, line: int) -> SeriesError | ShapeError:
-    """The error with the number of its line."""
+    """The error with the number of its line.
+
+    Args:
+        error: Without it.
+        origin: Name of the file.
+        line: From 1.
+    """
     return (
         SeriesError(f"{origin}, line {line}: {error}.")
         if isinstance(error, SeriesError)

@@ -70,7 +70,7 @@ class IioSource(LiveSource):
         super().__init__(columns, f"iio:{folder.name}")
         found = _readings(folder)
         if not set(columns.names) <= set(found):
-            raise columns.missing(sorted(found), self.name)
+            raise columns.lacking(sorted(found), self.name)
         self._readings = [found[name] for name in columns.names]
 
     def __iter__(self) -> Iterator[Sample]:

@@ -24,6 +24,7 @@ class IterableSource:
         self._pairs, self._stopped = pairs, False
 
     skipped = 0
+    replayable = False
 
     def __iter__(self) -> Iterator[Sample]:
         for row, (time, values) in enumerate(self._pairs):

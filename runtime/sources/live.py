@@ -177,6 +177,8 @@ class LiveSource:
         clock: See `LiveRows`.
     """
 
+    replayable = False
+
     def __init__(self, columns: Columns, name: str, clock: Clock | None = time.time) -> None:
         self.name = name
         self.rows = LiveRows(columns, name, clock)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.sources import Columns, TextSource
+from edgelstm.runtime.sources.csv_table import CsvTable
+from edgelstm.runtime.sources.line_reader import read_lines
 from forms import CONTENTS, MOMENTS, TIMES, VALUES, as_bytes
 
-from edgelstm.data.csv_encoding import Format
 from edgelstm.data.series import read_series, without_labelled
 
 
@@ -85,7 +86,7 @@ def test_a_row_counter_is_no_channel(tmp_path):
 
 
 def test_a_row_with_too_many_cells_is_named(tmp_path):
-    with pytest.raises(SeriesError, match="Expected 3 fields in line 6, saw 4"):
+    with pytest.raises(SeriesError, match="line 6: 4 cells under 3 columns"):
         read(tmp_path, "# logger\n# 17\ntime,a,b\n0,1,2\n1,1,2\n2,3,4,5\n3,1,2\n")
 
 
@@ -98,7 +99,7 @@ def test_text_far_down_the_file_is_named_with_its_row(tmp_path):
     rows = ["1.5"] * 150_000
     rows[140_000] = "broken"
 
-    with pytest.raises(SeriesError, match="data row 140001, column 'a': 'broken'"):
+    with pytest.raises(SeriesError, match="line 140002, column 'a': 'broken'"):
         read(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in rows))
 
 
@@ -147,6 +148,6 @@ def test_a_hundred_thousand_rows_are_repaired_in_seconds(tmp_path):
 
 def test_the_format_is_said_as_data(tmp_path):
     (tmp_path / "a.csv").write_text("Zeit;Druck\n0;1,5\n1;1.234,5\n")
-    found = Format.of(tmp_path / "a.csv").dialect
+    found = CsvTable(read_lines(tmp_path / "a.csv"), "a.csv").dialect
 
     assert (found.separator, found.decimal, found.thousands, found.skip) == (";", ",", ".", 1)

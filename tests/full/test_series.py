@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 
-from edgelstm.data.series import FILL, read_labels, read_series
+from edgelstm.data.regular_grid import FILL
+from edgelstm.data.series import read_labels, read_series
 
 
 def write(folder, text, name="a.csv"):
@@ -79,7 +80,7 @@ def test_labels_and_text_columns_are_never_inputs(tmp_path):
 def test_text_in_a_number_column_names_file_row_and_column(tmp_path):
     path = write(tmp_path, "time,x\n0,1\n1,broken\n2,3\n")
 
-    with pytest.raises(SeriesError, match=r"a\.csv, data row 2, column 'x': 'broken'"):
+    with pytest.raises(SeriesError, match=r"a\.csv, line 3, column 'x': 'broken'"):
         read_series([path])
 
 

@@ -1,0 +1,106 @@
+"""Columns of a table as numbers: told from text once all rows have come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.sources.csv_cells import CellReader
+
+Doubles = npt.NDArray[np.float64]
+COUNTER = 50  # rows from which a column that goes up by one a row counts rows and measures nothing
+TEXT_SHARE = 0.5  # of a column's cells: from there on it is a text column, below it the text is a mistake
+SURELY_TEXT = 2000  # rows after which a column of text is read no further
+
+
+class NumberColumn:
+    """A column that may turn out to be numbers.
+
+    Args:
+        name: Of the column.
+        file: Name of the file, for errors.
+        cells: Reads its numbers.
+        explicit: Whether the user named the column: then text in it is an error.
+    """
+
+    def __init__(self, name: str, file: str, cells: CellReader, explicit: bool = False) -> None:
+        self.name, self.file, self.explicit = name, file, explicit
+        self.example: tuple[int, str] | None = None
+        """Line and content of the first cell of text."""
+        self._cells = cells
+        self._blocks: list[Doubles] = []
+        self._rows = self._text = 0
+
+    @property
+    def _is_text(self) -> bool:
+        return not self.explicit and self._text >= TEXT_SHARE * max(1, self._rows)
+
+    def take(self, cells: Sequence[str], lines: Sequence[int]) -> None:
+        """Take the next rows.
+
+        Args:
+            cells: Of this column.
+            lines: Number of each row's line.
+        """
+        if self._is_text and self._rows > SURELY_TEXT:
+            return
+        self._rows += len(cells)
+        self._blocks.append(self._read(cells, lines))
+
+    def _read(self, cells: Sequence[str], lines: Sequence[int]) -> Doubles:
+        if self._cells.thousands != ".":  # else 1.234 would be taken as it stands
+            try:
+                values = np.array(list(map(float, cells)))
+            except ValueError:
+                pass
+            else:
+                values[~np.isfinite(values)] = np.nan
+                return values
+        values = np.full(len(cells), np.nan)
+        for at, cell in enumerate(cells):
+            value = self._cells.read(cell, self.name)
+            if value is not None:
+                values[at] = value if np.isfinite(value) else np.nan
+                continue
+            self._text += 1
+            self.example = self.example or (lines[at], cell.strip())
+        return values
+
+    def finish(self) -> Doubles | None:
+        """The numbers, (T,); None for a column of text or without a value.
+
+        Raises:
+            SeriesError: If there is text among numbers.
+        """
+        if self._is_text and self._rows > SURELY_TEXT:
+            return None
+        values = np.concatenate(self._blocks)
+        self._blocks.clear()
+        if self.example and (self.explicit or not self._is_text):
+            line, cell = self.example
+            raise SeriesError(
+                f"{self.file}, line {line}, column {self.name!r}: {cell[:40]!r} is not a number{self._unit()}. "
+                "Repair the cell, leave it empty, name the word with --missing, or choose other columns with --columns."
+            )
+        if self.example or np.isnan(values).all():
+            if self.explicit:
+                raise SeriesError(f"{self.file}, column {self.name!r} holds no value. Choose others with --columns.")
+            return None
+        return values
+
+    def _unit(self) -> str:
+        """A word on the column's unit where a cell may have another."""
+        unit = self._cells.units.get(self.name)
+        return f" in {unit}, the unit of this column" if unit else ""
+
+
+def counts_rows(values: Doubles) -> bool:
+    """Whether a column is a row counter, as spreadsheets add one.
+
+    >>> counts_rows(np.arange(100.0)), counts_rows(np.zeros(100))
+    (True, False)
+    """
+    return len(values) >= COUNTER and bool((np.diff(values) == 1).all())

@@ -1,0 +1,130 @@
+"""Registry of sources: a kind of source is added by one entry here and the module that it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from ..errors import ConfigError
+from ..io.addresses import Address, build_options
+from .column_mapping import Columns
+from .sample import Sample
+
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """A stream of samples."""
+
+    name: str
+    """Name of the source in messages."""
+    replayable: bool
+    """Whether a second run gives the same samples again from the first on, as a file does."""
+
+    @property
+    def skipped(self) -> int:
+        """Lines or messages so far that gave no sample."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples, oldest first."""
+
+    def close(self) -> None:
+        """End the iteration soon; may be called from a signal handler or another thread."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """An address with all that a source may need beside it."""
+
+    address: Address
+    """The address, taken apart."""
+    columns: Columns
+    """Columns that feed the model."""
+    follow: bool = False
+    """Whether a file is read on as it grows."""
+    period: float | None = None
+    """The model's seconds between samples."""
+
+    @property
+    def where(self) -> str:
+        """Beginning of a message about this source."""
+        return f"The source {self.address.name}"
+
+    def options(self, kind: type[T]) -> T:
+        """The address's options as a dataclass.
+
+        Raises:
+            ConfigError: If one is unknown or of another type.
+        """
+        return build_options(kind, self.address.options, self.where)
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """One kind of source."""
+
+    schemes: tuple[str, ...]
+    """First words of its addresses; empty text for none."""
+    example: str
+    """Form of its addresses, for help and errors."""
+    open: Callable[[SourceRequest], Source]
+    """What opens it; it imports the source's module, which may need an extra package."""
+
+
+def open_source(address: Address, columns: Columns, follow: bool = False, period: float | None = None) -> Source:
+    """Open the source that an address names; nothing is read or connected before it is iterated.
+
+    Args:
+        address: A file, `-`, or an address whose scheme one of `SOURCES` has.
+        columns: Columns that feed the model.
+        follow: Whether a file is read on as it grows.
+        period: The model's seconds between samples.
+
+    Raises:
+        ConfigError: If there is no such kind of source, an option is unknown, or an extra is missing.
+    """
+    request = SourceRequest(address, columns, follow, period)
+    if follow and (address.scheme or address.target == "-"):
+        raise ConfigError(f"--follow is for files; the source is {address.name}.")
+    for kind in SOURCES:
+        if address.scheme in kind.schemes:
+            return kind.open(request)
+    forms = ", ".join(kind.example for kind in SOURCES)
+    raise ConfigError(f"{request.where} is of an unknown kind. Its address has one of the forms {forms}")
+
+
+def _open_file(request: SourceRequest) -> Source:
+    from .csv_file import PipeSource, TextSource, is_regular
+    from .tail import FollowSource
+
+    path, columns = request.address.target, request.columns
+    if path == "-":
+        return TextSource(path, columns) if is_regular(path) else PipeSource(columns)
+    return FollowSource(path, columns) if request.follow else TextSource(path, columns)
+
+
+def _open_mqtt(request: SourceRequest) -> Source:
+    from .mqtt import MqttSource, MqttSourceOptions
+
+    return MqttSource(request.address, request.options(MqttSourceOptions), request.columns)
+
+
+def _open_serial(request: SourceRequest) -> Source:
+    from .serial import SerialOptions, SerialSource
+
+    return SerialSource(request.address.target, request.options(SerialOptions), request.columns)
+
+
+def _open_iio(request: SourceRequest) -> Source:
+    from .iio import IioOptions, IioSource
+
+    return IioSource(request.address.target, request.options(IioOptions), request.columns, request.period)
+
+
+SOURCES = [
+    SourceKind(("",), "FILE, -", _open_file),
+    SourceKind(("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", _open_mqtt),
+    SourceKind(("serial",), "serial:DEVICE", _open_serial),
+    SourceKind(("iio",), "iio:DEVICE", _open_iio),
+]

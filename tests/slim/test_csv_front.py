@@ -1,0 +1,185 @@
+"""Tables as loggers, home automation, historians and spreadsheets of several countries export them."""
+
+import logging
+import math
+
+import pytest
+from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError
+from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.sources import Columns, IterableSource, TextSource, open_source, parse_file, parse_lines, registry
+from edgelstm.runtime.sources.csv_cells import MISSING_WORDS, CellReader
+from edgelstm.runtime.sources.live import LiveRows
+
+NAN = pytest.approx(math.nan, nan_ok=True)
+A, AB = Columns(("a",)), Columns(("a", "b"))
+NOON = 1705147200.0  # 2024-01-13 12:00 UTC
+
+
+def table(text, columns=A):
+    return list(parse_file(text.splitlines(), columns, "pump.csv"))
+
+
+def live(text, columns=A):
+    return list(LiveRows(columns, "line", clock=None).samples(text.splitlines()))
+
+
+CLOCKS = [
+    ("Datum;Uhrzeit;a", "13.01.2024;12:00;1,5", "13.01.2024;12:01;1,6"),
+    ("Datum;Zeit;a", "13.01.24;12:00:00;1,5", "13.01.24;12:01:00;1,6"),
+    ("Date;Heure;a", "13/01/2024;12h00;1,5", "13/01/2024;12h01;1,6"),
+    ("Fecha;Hora;a", "13/01/2024;12:00 p. m.;1,5", "13/01/2024;12:01 p. m.;1,6"),
+    ("Giorno;Ora;a", "13-01-2024;12:00:00;1,5", "13-01-2024;12:01:00;1,6"),
+    ("päivä;kello;a", "13.1.2024;12:00;1,5", "13.1.2024;12:01;1,6"),
+    ("x;a;y", "2024-01-13;1,5;12:00", "2024-01-13;1,6;12:01"),
+    ("clock,day,a", "12:00 PM,2024/01/13,1.5", "12:01 PM,2024/01/13,1.6"),
+]
+
+
+@pytest.mark.parametrize("lines", CLOCKS)
+def test_a_date_and_a_clock_are_told_by_their_cells_whatever_they_are_called(lines):
+    for read in (table, live):
+        samples = read("\n".join(lines))
+
+        assert [sample.time for sample in samples] == [NOON, NOON + 60]
+        assert [sample.values for sample in samples] == [[1.5], [1.6]]
+
+
+def test_the_hours_of_a_day_beside_its_date_are_its_clock():
+    rows = [f"{day},{hour},{day[-1]}" for day in ("2024-01-13", "2024-01-14") for hour in range(24)]
+    samples = table("\n".join(["day,hr,a", *rows]))
+
+    assert [sample.time - NOON + 43200 for sample in samples] == [3600.0 * row for row in range(48)]
+
+
+NUMERIC = ["epoch", "unix_ms", "Time (s)", "ts", "_time", "Zeitstempel", "when"]
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+@pytest.mark.parametrize("unit", [1, 1000, 10**6, 10**9])
+def test_a_column_that_counts_from_1970_is_the_time_whatever_it_is_called(name, unit):
+    rows = [f"{1705147200 * unit + row * 60 * unit},{row}" for row in range(5)]
+    for read in (table, live):
+        assert [sample.time for sample in read("\n".join([f"{name},a", *rows]))] == [
+            NOON + 60 * row for row in range(5)
+        ]
+
+
+def test_a_moment_is_taken_before_a_number_and_what_varies_before_what_does_not():
+    rows = [f"{row},2024-01-01T00:00:00Z,2024-01-13T12:0{row}:00Z,1" for row in range(3)]
+
+    assert [sample.time for sample in table("\n".join(["index,_start,_time,a", *rows]))] == [
+        NOON,
+        NOON + 60,
+        NOON + 120,
+    ]
+
+
+def test_a_temperature_is_no_clock():
+    samples = table("date,a,b\n2024-01-13,19.45,12.30\n2024-01-14,19.50,12.31\n")
+
+    assert [sample.time for sample in samples] == [NOON - 43200, NOON + 43200]
+
+
+def test_a_clock_without_a_date_is_refused_by_name():
+    with pytest.raises(SeriesError, match=r"line 2: column Time: '12:00' is not a time without a date"):
+        table("Time,a\n12:00,1\n12:01,2")
+
+
+@pytest.mark.parametrize("word", ["unavailable", "unknown", "---", "#NV", "k.A.", "n/a", "Keine Daten", "#DIV/0!"])
+def test_a_word_for_missing_counts_for_its_cell_alone(word):
+    text = f"time,a,b\n0,1,2\n1,{word},3\n2,2,4"
+    record = f'{{"time": 0, "a": "{word}", "b": 3}}'
+    for samples in (table(text, AB), live(text, AB)):
+        assert [sample.values for sample in samples] == [[1.0, 2.0], [NAN, 3.0], [2.0, 4.0]]
+    assert next(parse_lines([record], AB, "x")).values == [NAN, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("ON", 1.0), ("off", 0.0), ("true", 1.0), ("Ein", 1.0), ("aus", 0.0), ("19.26 °C", 19.26), ("51.5%", 51.5),
+     ("1013.0 hPa", 1013.0), ("3 m³/h", 3.0), ("-2.5e1 l/min", -25.0), ("1'234.5", 1234.5)],
+)  # fmt: skip
+def test_switches_and_units_are_read_and_the_other_channels_stay(cell, value):
+    text = f"time,a,b\n0,{cell},3\n1,{cell},4"
+    for samples in (table(text, AB), live(text, AB)):
+        assert [sample.values for sample in samples] == [[value, 3.0], [value, 4.0]]
+    record = f'{{"time": 0, "a": "{cell}", "b": 3}}'
+    assert next(parse_lines([record], AB, "x")).values == [value, 3.0]
+
+
+def test_a_second_unit_in_a_column_is_no_number():
+    with pytest.raises(SeriesError, match=r"line 3: column a: '70 °F' is not a number"):
+        table("time,a\n0,21 °C\n1,70 °F")
+
+
+def test_what_was_understood_is_counted_and_said_once(caplog):
+    with caplog.at_level(logging.WARNING):
+        table("time,a,b\n" + "".join(f"{row},unavailable,{row} %\n" for row in range(45)), AB)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "pump.csv: 45 cells say 'unavailable', which count as missing",
+        "pump.csv: 45 cells hold the unit % (b)",
+    ]
+
+
+def test_a_live_source_says_the_first_cell_alone(caplog):
+    with caplog.at_level(logging.WARNING):
+        live("time,a\n0,1\n" + "1,unavailable\n" * 5)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "line: a cell says 'unavailable', which counts as missing"
+    ]
+
+
+def test_further_words_are_missing_on_request():
+    rows = "time,a\n0,1\n1,defekt\n"
+    with pytest.raises(SeriesError, match="line 3: column a: 'defekt'"):
+        table(rows)
+
+    assert [sample.values for sample in table(rows, Columns(("a",), missing=("Defekt",)))] == [[1.0], [NAN]]
+
+
+def test_every_word_is_written_as_it_is_compared():
+    assert {word for word in MISSING_WORDS if word != word.casefold().strip()} == set()
+    assert all(math.isnan(CellReader().read(word, "a")) for word in MISSING_WORDS)
+
+
+@pytest.mark.parametrize("cells", [("1.234,5", "999,25"), ("1 234,5", "999,25"), ("1.234,5 hPa", "999,25 hPa")])
+def test_grouped_thousands_beside_dates_with_points_are_read(cells):
+    samples = table(f"Datum;a\n13.01.2024 12:00;{cells[0]}\n13.01.2024 12:01;{cells[1]}\n")
+
+    assert [(sample.time, sample.values) for sample in samples] == [(NOON, [1234.5]), (NOON + 60, [999.25])]
+
+
+def test_annotated_csv_is_read_below_its_comments_and_their_repetition():
+    header = ["#group,false,false,true,false", "#datatype,string,long,dateTime:RFC3339,double", "#default,_result,,,",
+              ",result,table,_time,a"]  # fmt: skip
+    blocks = [[f",,{table},2024-01-13T12:0{table}:00Z,{table}.5"] for table in range(2)]
+    samples = table("\n".join([*header, *blocks[0], "", *header, *blocks[1]]))
+
+    assert [(sample.time, sample.values) for sample in samples] == [(NOON, [0.5]), (NOON + 60, [1.5])]
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "time,a\n", "Logger 5\n\ntime,a\n"])
+def test_a_file_without_rows_is_an_error(tmp_path, content):
+    (tmp_path / "pump.csv").write_text(content)
+    with pytest.raises(EdgelstmError, match=r"no rows|has no a"):
+        list(TextSource(tmp_path / "pump.csv", A))
+
+
+def test_a_source_is_added_in_one_place(monkeypatch):
+    """An entry makes its addresses work, and an unknown one is refused with the forms that there are."""
+
+    def open_counter(request):
+        rows = range(int(request.address.target))
+        return IterableSource([(float(row), [row]) for row in rows], request.address.name)
+
+    kind = registry.SourceKind(("counter",), "counter:ROWS", open_counter)
+    monkeypatch.setattr(registry, "SOURCES", [*registry.SOURCES, kind])
+
+    source = open_source(parse_address("counter:3"), A)
+
+    assert (source.name, source.replayable) == ("counter:3", False)
+    assert [sample.values for sample in source] == [[0.0], [1.0], [2.0]]
+    with pytest.raises(ConfigError, match=r"one of the forms FILE, -, mqtt.*, iio:DEVICE, counter:ROWS"):
+        open_source(parse_address("opcua:plant"), A)
