@@ -1,4 +1,4 @@
-"""What a recurrent model has to beat, in the same harness and with the same threshold rule."""
+"""Baselines for detection, in the same harness and with the same threshold rule."""
 
 from __future__ import annotations
 

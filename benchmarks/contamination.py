@@ -1,4 +1,4 @@
-"""What contaminated training data costs, and what leaving the found rows out gives back.
+"""Cost of contaminated training data, and the gain from leaving out the rows that look odd.
 
 Example: python benchmarks/contamination.py pump --out benchmarks/results
          python benchmarks/contamination.py nab --data DATA/nab --out benchmarks/results

@@ -82,7 +82,7 @@ def told(watch: Detector, rows: Array) -> list[tuple[int, str]]:
 
 
 def measure(values: Array, first: int) -> dict[str, Any]:
-    """What is told of one series, as it is and changed."""
+    """Drift events of one series, as it is and changed."""
     values = values[np.isfinite(values).all(axis=1)]
     make, later, found = detector(values[:first]), values[first:], {}
     begin = len(later) // 4

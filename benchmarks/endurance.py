@@ -182,7 +182,7 @@ def endure(samples: int, model: Path = MODEL) -> dict[str, Any]:
 
 
 def promises(found: dict[str, Any]) -> list[str]:
-    """What was not kept of it."""
+    """Promises that a run did not keep."""
     broken = []
     counted, put_in = ({**found[name], "rate": 0} for name in ("counted", "put_in"))
     if counted != put_in or found["counted"]["rate"] < found["put_in"]["rate"]:  # a burst is several stretches

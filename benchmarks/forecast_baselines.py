@@ -1,4 +1,4 @@
-"""What a recurrent forecaster has to beat, on the same rows and origins. All work on standardised values."""
+"""Baselines for forecasting, on the same rows and origins. All work on standardised values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDER, SEASONAL = (2, 0, 1), (1, 1, 1)
 
 
 def truth(values: Doubles, origins: Rows, horizon: int) -> Doubles:
-    """What came, shape (N, C, H)."""
+    """Observed values, shape (N, C, H)."""
     return np.moveaxis(values[origins[:, None] + np.arange(horizon)], -1, 1)
 
 

@@ -190,7 +190,7 @@ def measure(name: str, rounds: int, left_out: list[str]) -> dict[str, Any]:
 
 
 def figures(contender: Contender, times: list[float], expected: np.ndarray) -> dict[str, Any]:
-    """What is written down of one contender."""
+    """Record of one contender's figures."""
     record: dict[str, Any] = {
         "kind": contender.kind, "stream": contender.stream, "us": statistics.median(times), "least_us": min(times),
         "bytes": contender.path.stat().st_size, **contender.start,

@@ -1,4 +1,4 @@
-"""What the device side costs over the bare interpreter, as ratios within one run: `python benchmarks/runtime.py`.
+"""Cost of the device side over the bare interpreter, as ratios within one run: `python benchmarks/runtime.py`.
 
 Writes benchmarks/results/runtime.json. Every figure is set against its own base, measured in turn in the same run, so
 that a busy machine slows both.
@@ -59,7 +59,7 @@ with open("/proc/self/statm") as file:
 
 
 def normal_rows(offset: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> list[list[float]]:
-    """What the models were trained on: sines of their periods, with noise."""
+    """Rows like those the models were trained on: sines of their periods, with noise."""
     periods, time_ = 20 + 5 * np.arange(len(offset)), np.arange(500)[:, None]
     noise = np.random.default_rng(0).normal(0, 0.05, (500, len(offset)))
     rows: list[list[float]] = (offset + scale * (1.35 * np.sin(2 * np.pi * time_ / periods) + noise)).tolist()

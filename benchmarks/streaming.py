@@ -1,4 +1,4 @@
-"""What a streamed sample costs beside a window of the same model, as ratios within one run.
+"""Cost of a streamed sample beside a window of the same model, as ratios within one run.
 
     edgelstm train normal.csv -o cast.keras --kind forecaster --streaming --lookback 64
     edgelstm convert cast.keras --int8 && edgelstm convert cast.keras --int8 --streaming

@@ -1,4 +1,4 @@
-"""How look-back, units and batch size trade accuracy against size and time: `python benchmarks/tradeoffs.py`.
+"""Accuracy against size and time over look-back, units and batch size: `python benchmarks/tradeoffs.py`.
 
 Trains autoencoders on the embedded pump, one setting changed at a time, converts each to int8 and measures it by the
 functions that the commands call. Writes benchmarks/results/tradeoffs.json, docs/images/tradeoffs.png, and the table in
@@ -58,7 +58,7 @@ class Point:
 
 
 def settings() -> list[tuple[str, int, tuple[int, int, int]]]:
-    """What is varied, its value, and the whole setting: look-back, units, batch size. The rest is as in the demo."""
+    """Settings as (varied, value, whole setting): look-back, units, batch size. The rest is as in the demo."""
     rows, units, batch = OPTIONS.lookback or 0, OPTIONS.architecture.units[0], OPTIONS.batch_size or 0
     return [
         *(("lookback", value, (value, units, batch)) for value in LOOKBACKS),

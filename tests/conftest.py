@@ -1,4 +1,4 @@
-"""What all tests share; this folder is on the path, so that `forms` can be imported."""
+"""Fixtures of all tests; this folder is on the path, so that `forms` can be imported."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Where the public series have to be there (EDGELSTM_DATA_REQUIRED), a test on them that was skipped has failed."""
+    """Fail a skipped test on the public series where these have to be there (EDGELSTM_DATA_REQUIRED)."""
     report = yield
     skipped = report.skipped and not hasattr(report, "wasxfail")
     if skipped and item.get_closest_marker("data") and os.environ.get("EDGELSTM_DATA_REQUIRED"):

@@ -205,7 +205,7 @@ def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
 
 
 def run_code(inputs):
-    """What a stranger's file might do when it is loaded."""
+    """Code that a stranger's file might run when it is loaded."""
     open("ran", "w").close()
     return inputs
 

@@ -204,7 +204,7 @@ def detector(model, exact, rows, cuts, **options):
 
 
 def continued(second, snapshot, samples, expected):
-    """Whether a detector that goes on from a snapshot gives the same, and how many samples it scores."""
+    """Compare a detector that goes on from a snapshot with one that was never stopped; count the samples that it scores."""
     second.restore(snapshot)
     results = [second.update(sample, time) for sample, time in samples]
     return {

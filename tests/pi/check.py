@@ -1,4 +1,4 @@
-"""What a Raspberry Pi must get right, checked without pytest: `check.py MODELS... --record OUT [--against REFERENCE]`.
+"""Checks on a Raspberry Pi, without pytest: `check.py MODELS... --record OUT [--against REFERENCE]`.
 
 Each model comes with a stream: `stream.csv` beside it. The record holds every score's exact bits and every event; with
 a reference from another platform, events must be the same, int8 scores the same bits and float ones within 1e-5 of the
@@ -41,7 +41,7 @@ def scores_and_events(model, stream):
 
 
 def record_of(model):
-    """What one model gives here."""
+    """Scores and events of one model on this machine."""
     scores, events, threshold = scores_and_events(model, model.parent / "stream.csv")
     if not events:
         sys.exit(f"{model.name}: no event at all in a stream with faults")

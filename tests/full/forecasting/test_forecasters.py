@@ -64,7 +64,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(made):
-    """What Keras and int8 say to every row that was never seen, and what came; scaled, (N * C, H)."""
+    """Answers of Keras and int8 for every unseen row, and the observed values; scaled, (N * C, H)."""
     bundle, series = load_bundle(made[1]), read_series([made[2]], ["load", "flow", "temperature"])
     metadata = bundle.metadata
     rows = origins(series, metadata.window, HORIZON)
