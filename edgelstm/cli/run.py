@@ -58,12 +58,13 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     SINK    one of the forms under Sinks below
 
     SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
+    SIGHUP takes a snapshot of the state and reopens the event log.
     """  # noqa: D301
     import logging
 
     from edgelstm.runtime.service.assembly import assemble, describe
     from edgelstm.runtime.service.config import load_config, make_config
-    from edgelstm.runtime.service.runner import run_all, stopping
+    from edgelstm.runtime.service.runner import handling_signals, run_all
     from edgelstm.runtime.service.systemd import serving
 
     given = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
@@ -73,7 +74,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
         click.echo("\n".join(describe(chosen)))
         return
     runners = assemble(chosen)
-    with stopping(*runners), serving(runners, chosen.settings):
+    with handling_signals(*runners), serving(runners, chosen.settings):
         run_all(runners)
     for runner in runners:
         done = runner.status

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+LONGEST = 1 << 20  # bytes at the end that are searched for a line's end; an event has some hundred
+
 
 class AppendFile:
     """An open log file, made with mode 0600 where it is missing.
@@ -35,7 +37,7 @@ class AppendFile:
 
     @property
     def renamed(self) -> bool:
-        """Whether the path names another file by now, or none."""
+        """Another file has the name by now, or none."""
         try:
             named = os.stat(self.path)
         except FileNotFoundError:
@@ -63,6 +65,13 @@ class AppendFile:
         """Cut the file back to a size; one that is shorter stays."""
         if size < self.size:
             os.ftruncate(self._descriptor, size)
+
+    def cut_half_line(self) -> None:
+        """Cut off a last line that lacks its end, as a power cut leaves it."""
+        size = self.size
+        start = max(0, size - LONGEST)
+        last = os.pread(self._descriptor, LONGEST, start)
+        self.cut(start + last.rfind(b"\n") + 1)
 
     def sync(self) -> None:
         """Wait until all is on the disk."""

@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..io.addresses import Address, parse_address
 from ..sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
 from ..sources import Columns, open_source
-from .checkpoint import Keeper
+from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
 from .model_reload import ModelWatch
 from .overrides import tuned
@@ -76,7 +76,9 @@ class _Plan:
         one = self.config
         if one.event_log and not one.state:
             raise ConfigError("--event-log needs --state: name the file that keeps the state, too.")
-        keeper = Keeper(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
+        checkpoint = (
+            Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
+        )
         return Runner(
-            self.detector, self.source, sinks, one.label, keeper, ModelWatch(one.model, partial(tuned, config=one))
+            self.detector, self.source, sinks, one.label, checkpoint, ModelWatch(one.model, partial(tuned, config=one))
         )

@@ -1,11 +1,12 @@
-"""Surviving a power cut: a detector's state and its event log on disk, so that a restart goes on as if nothing was.
+"""Detector state and event log on disk, so that a restart after a power cut goes on where the last run was.
 
-The state file holds the detector, how many rows of the source it has seen, and how long the event log was at that
+The state file holds the detector, the number of rows of the source that it has seen, and the end of the event log at that
 moment. It is replaced whole (write, fsync, rename, fsync of the folder) every few minutes, which spares SD cards. After a
-crash the log is cut back to the length that the state knows, the rows since then are read again from a replayable
+crash the log is cut back to the end that the state knows, the rows since then are read again from a replayable
 source, and the same events, with the same ids, are written again: no event is lost and none is there twice.
 
-A full disk does not end the watch: events wait in memory, and no snapshot is taken before they are in the log.
+When logrotate renames or truncates the log, a snapshot is taken at once, and the log goes on under its name. A full disk
+does not end the watch: events wait in memory, and no snapshot is taken before they are in the log.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -25,24 +24,26 @@ from ..detector import Detector
 from ..errors import ModelError, OutputError
 from ..io.atomic_files import write_atomic
 from ..sources.sample import Sample
+from .event_log import EventLog, Position, lock_beside
 
 log = logging.getLogger("edgelstm")
 INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 4 MB a day
+LOOK = 1.0  # seconds between looks whether the event log was rotated
 LARGEST = 1 << 26  # bytes; a state is some KB
-WAITING = 10_000  # events held while the log cannot be written; newer ones are dropped and counted
 
 
-class Keeper:
-    """Keeps one detector's state, and its event log when one is named.
+class Checkpoint:
+    """One detector's state on disk, and its event log when one is named.
 
     Args:
         detector: The model at work.
-        path: State file.
+        path: State file, made with mode 0600.
         events: Event log, JSON lines; None for none.
         interval: Seconds between snapshots.
 
     Raises:
-        OutputError: If the event log cannot be written.
+        ConfigError: If another process or stream uses the state or the log.
+        OutputError: If one of them cannot be written.
     """
 
     def __init__(
@@ -52,27 +53,39 @@ class Keeper:
         self.rows = 0
         """Rows of the source's file that the detector has seen."""
         self._first = ""  # that file's first row: another file is not the one whose rows have been seen
+        self._next_first = ""
         self.written = 0
         """Bytes of state written so far."""
-        self.dropped = 0
-        """Events that neither the log nor the memory had room for."""
-        self._waiting: deque[bytes] = deque()
-        self._trouble = ""
+        self._failure = ""
+        self._closed = False
         self._due = monotonic() + interval
-        length = self._resume()
-        self._log = None if events is None else _open_log(Path(events), length)
-        if length is None:
-            self.save()  # from here on the log's length is known
+        self._look = monotonic() + LOOK
+        self._lock = lock_beside(self.path, f"The state {path}", "Give each its own --state.")
+        self._log: EventLog | None = None
+        try:
+            position = self._resume()
+            self._log = None if events is None else EventLog(Path(events), position)
+            if position is None:
+                self.save()  # from here on the log's end is known
+        except BaseException:
+            self.close()
+            raise
 
-    def _resume(self) -> int | None:
-        """Take the kept state on; return the event log's length at that time, None when starting afresh."""
+    @property
+    def dropped(self) -> int:
+        """Events that neither the log nor the memory had room for."""
+        return self._log.dropped if self._log is not None else 0
+
+    def _resume(self) -> Position | None:
+        """Restore the detector; return the event log's end at that time, None when starting afresh."""
         try:
             state = read_state(self.path)
             if state is None:
                 return None
             self.detector.restore(state["detector"])
             self.rows, self._first = int(state["rows"]), str(state["first"])
-            return int(state["log"])
+            self._next_first = self._first
+            return Position(int(state["log"]), state.get("log_file"))
         except (ModelError, KeyError, TypeError, ValueError) as error:
             log.warning("The state in %s is not used, the model starts afresh: %s", self.path, error)
             self.detector.reset()
@@ -80,7 +93,12 @@ class Keeper:
             return None
 
     def unseen(self, source: Iterable[Sample], replayable: bool = True) -> Iterator[Sample]:
-        """The source's samples that the detector has not seen; all of one that cannot be replayed."""
+        """Iterate the samples that the detector has not seen; all of a source that cannot be replayed.
+
+        Args:
+            source: Samples.
+            replayable: Whether the source begins with the same rows at every start.
+        """
         seen = self.rows if replayable else 0
         if not replayable:
             self.rows = 0
@@ -89,7 +107,7 @@ class Keeper:
                 first = repr((sample.time, sample.values))
                 if first != self._first and seen:
                     log.warning("The file is not the one that %s knows: it is read from its beginning", self.path)
-                seen, self._first = (seen if first == self._first else 0), first
+                seen, self._next_first = (seen if first == self._first else 0), first
             if sample.row >= seen:
                 seen = 0
                 yield sample
@@ -98,41 +116,33 @@ class Keeper:
         """Append an event to the log; while that fails it waits."""
         if self._log is None:
             return
-        if len(self._waiting) >= WAITING:
-            self.dropped += 1
-            return
-        self._waiting.append(json.dumps(event.record(), separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
         try:
-            self._write(self._log)
+            self._log.append(event)
         except OutputError as error:
-            self._troubled(error)
-
-    def _write(self, log_file: int) -> None:
-        """Append what waits, line by line and each whole."""
-        while self._waiting:
-            size, line = os.fstat(log_file).st_size, self._waiting[0]
-            try:
-                if os.write(log_file, line) < len(line):
-                    raise OSError("no space left on the device")
-            except OSError as error:
-                os.ftruncate(log_file, size)
-                raise OutputError(f"Cannot write the event log: {error.strerror or error}. Free some space.") from error
-            self._waiting.popleft()
-
-    def _troubled(self, error: OutputError) -> None:
-        if not self._trouble:
-            log.warning("%s The watch goes on; tried again every %g s.", error, self.interval)
-        self._trouble = str(error)
+            self._warn(error)
 
     def after(self, row: int) -> None:
-        """A row has been dealt with, its events too; take a snapshot when one is due, and go on when that fails."""
-        self.rows = row + 1
-        if monotonic() < self._due:
+        """Count a row whose events are all reported, and take a snapshot when one is due; go on when that fails."""
+        self.rows, self._first = row + 1, self._next_first
+        now = monotonic()
+        if now < self._due and not self._rotated(now):
+            return
+        self.save_or_warn()
+
+    def _rotated(self, now: float) -> bool:
+        if self._log is None or now < self._look:
+            return False
+        self._look = now + LOOK
+        return self._log.rotated
+
+    def save_or_warn(self) -> None:
+        """Take a snapshot now, unless closed; a failure is logged, and tried again at the next interval."""
+        if self._closed:
             return
         try:
             self.save()
         except OutputError as error:
-            self._troubled(error)
+            self._warn(error)
 
     def save(self) -> None:
         """Take a snapshot now.
@@ -140,38 +150,51 @@ class Keeper:
         Raises:
             OutputError: If it cannot be written.
         """
-        length = 0
+        position = Position(0, None)
         self._due = monotonic() + self.interval
         if self._log is not None:
-            self._write(self._log)
-            os.fsync(self._log)
-            length = os.fstat(self._log).st_size
-        content = write_state(
-            self.path, {"rows": self.rows, "first": self._first, "log": length, "detector": self.detector.snapshot()}
-        )
-        self.written += content
-        if self._trouble:
+            self._log.flush()
+            self._log.reopen()
+            self._log.sync()
+            position = self._log.position
+        state = {"rows": self.rows, "first": self._first, "log": position.length, "log_file": position.inode}
+        self.written += write_state(self.path, {**state, "detector": self.detector.snapshot()})
+        if self._failure:
             log.warning("%s: can be written again", self.path)
-            self._trouble = ""
+            self._failure = ""
+
+    def _warn(self, error: OutputError) -> None:
+        if not self._failure:
+            log.warning("%s The watch goes on; tried again every %g s.", error, self.interval)
+        self._failure = str(error)
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log, and release the state for others."""
+        self._closed = True
         if self._log is not None:
-            os.fsync(self._log)
-            os.close(self._log)
+            self._log.close()
             self._log = None
+        self._lock.close()
 
 
 def write_state(path: Path, state: dict[str, Any]) -> int:
-    """Replace the state file; returns its size."""
+    """Replace the state file, readable for its user alone.
+
+    Args:
+        path: The file.
+        state: Plain JSON types.
+
+    Returns:
+        Bytes written.
+    """
     body = json.dumps(state, separators=(",", ":")).encode()
     content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-    write_atomic(path, content)
+    write_atomic(path, content, mode=0o600)
     return len(content)
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """The state that was kept, None when there is none.
+    """Read the state that was kept, None when there is none.
 
     Raises:
         ModelError: If it is damaged.
@@ -188,17 +211,3 @@ def read_state(path: Path) -> dict[str, Any] | None:
         raise ModelError("its checksum does not fit.")
     state: dict[str, Any] = json.loads(body)
     return state
-
-
-def _open_log(path: Path, length: int | None) -> int:
-    """Open the event log for appending, cut back to what the state knows of; None keeps all whole lines."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        size = os.fstat(descriptor).st_size
-        if length is None:
-            content = path.read_bytes()
-            length = content.rfind(b"\n") + 1
-        os.ftruncate(descriptor, min(length, size))
-    except OSError as error:
-        raise OutputError(f"Cannot write the event log {path}: {error.strerror or error}.") from error
-    return descriptor

@@ -150,6 +150,11 @@ def _check(streams: tuple[StreamConfig, ...], where: str) -> None:
     named = [stream.name for stream in streams if stream.name]
     if len(set(named)) < len(named):
         raise ConfigError(f"{where}: two models have the same name. Names must differ.")
+    for key in ("state", "event_log"):
+        paths = [Path(getattr(stream, key)).resolve() for stream in streams if getattr(stream, key)]
+        if len(set(paths)) < len(paths):
+            flag = key.replace("_", "-")
+            raise ConfigError(f"{where}: two models share one {flag} file. Give each [[stream]] a {flag} of its own.")
 
 
 def _numbered(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:

@@ -1,11 +1,11 @@
-"""The loop on the device: source → detector → sinks, until the source ends or somebody says stop."""
+"""Loop on the device: source → detector → sinks, until the source or a signal ends it."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from types import FrameType
@@ -15,7 +15,7 @@ from ..detector import Detector
 from ..errors import EdgelstmError
 from ..sinks import Forwarder, Sink
 from ..sources import Sample, Source
-from .checkpoint import Keeper
+from .checkpoint import Checkpoint
 from .model_reload import ModelWatch
 from .status import Status
 
@@ -27,11 +27,11 @@ class Runner:
 
     Args:
         detector: The model.
-        source: Where its samples come from.
-        sinks: Where its results go.
-        name: What to call it.
-        keeper: What keeps its state on disk.
-        watch: What looks whether its file is replaced.
+        source: Source of its samples.
+        sinks: Receivers of its results.
+        name: Name in topics, metrics and messages.
+        checkpoint: Keeper of its state on disk; None for none.
+        watch: Watcher of its model file; None for none.
     """
 
     def __init__(
@@ -40,12 +40,13 @@ class Runner:
         source: Source,
         sinks: Sequence[Sink],
         name: str = "model",
-        keeper: Keeper | None = None,
+        checkpoint: Checkpoint | None = None,
         watch: ModelWatch | None = None,
     ) -> None:
         self.detector, self.source, self.name = detector, source, name
-        self.keeper, self.watch = keeper, watch
+        self.checkpoint, self.watch = checkpoint, watch
         self._stopped = False
+        self._busy = threading.Lock()  # held from a sample to its last event: a snapshot never sees half of that
         self.status = Status(name, detector.metadata.names, detector.metadata.period)
         self.sinks: tuple[Sink, ...] = (self.status, *sinks)
         for sink in self.forwarders:
@@ -53,7 +54,7 @@ class Runner:
 
     @property
     def troubles(self) -> dict[str, int]:
-        """How often each input policy acted, and lines that gave no sample; those that never did are left out."""
+        """Counts of what each input policy did, and of lines that gave no sample; zeros are left out."""
         counts = {**self.detector.validator.counts, "unreadable": self.source.skipped}
         return {reason: count for reason, count in counts.items() if count}
 
@@ -63,15 +64,15 @@ class Runner:
         return [sink for sink in self.sinks if isinstance(sink, Forwarder)]
 
     def run(self) -> None:
-        """Take samples until the source ends; then close open events and flush the sinks.
+        """Score samples until the source ends; then close open events and flush the sinks.
 
         Raises:
-            EdgelstmError: If the source or a sink cannot go on. What was scored until then has been written.
+            EdgelstmError: If the source or a sink cannot go on. Results until then have been written.
         """
         self.status.state = "running"
         with ExitStack() as closing:
-            if self.keeper is not None:
-                closing.callback(self.keeper.close)
+            if self.checkpoint is not None:
+                closing.callback(self.checkpoint.close)
             for sink in self.sinks:
                 closing.callback(sink.close)
             try:
@@ -86,19 +87,32 @@ class Runner:
         self._stopped = True
         self.source.close()
 
+    def save_state(self) -> None:
+        """Take a snapshot now, and go on in the event log that has the name now; may be called from another thread."""
+        with self._busy:
+            if self.checkpoint is not None:
+                self.checkpoint.save_or_warn()
+
     def _loop(self) -> None:
-        keeper = self.keeper
-        for sample in keeper.unseen(self.source, self.source.replayable) if keeper else self.source:
-            if self.watch is not None:
-                self._swap(self.watch)
-            self._take(sample)
-            if keeper is not None:
-                keeper.after(sample.row)
-        if keeper is not None:
-            keeper.save()  # before the end's events: a longer file would go on from here
-        if keeper is None or not self._stopped:  # what is kept goes on later, an open alarm too
-            for event in self.detector.finish():
-                self._event(event)
+        checkpoint = self.checkpoint
+        for sample in self._samples():
+            with self._busy:
+                if self.watch is not None:
+                    self._swap(self.watch)
+                self._score(sample)
+                if checkpoint is not None:
+                    checkpoint.after(sample.row)
+        with self._busy:
+            if checkpoint is not None:
+                checkpoint.save()  # before the end's events: a longer file would go on from here
+            if checkpoint is None or not self._stopped:  # a state that is kept goes on later, an open alarm too
+                for event in self.detector.finish():
+                    self._event(event)
+
+    def _samples(self) -> Iterable[Sample]:
+        if self.checkpoint is None:
+            return self.source
+        return self.checkpoint.unseen(self.source, self.source.replayable)
 
     def _swap(self, watch: ModelWatch) -> None:
         new = watch.replaced(self.detector)
@@ -107,10 +121,10 @@ class Runner:
         for event in self.detector.finish():
             self._event(event)
         self.detector = new
-        if self.keeper is not None:
-            self.keeper.detector = new
+        if self.checkpoint is not None:
+            self.checkpoint.detector = new
 
-    def _take(self, sample: Sample) -> None:
+    def _score(self, sample: Sample) -> None:
         begin = perf_counter()
         result = self.detector.update(sample.values, sample.time, sample.arrival)
         self.status.seconds += perf_counter() - begin
@@ -119,11 +133,12 @@ class Runner:
         for event in result.events:
             self._event(event)
 
-    def _event(self, event: Event, but: Sink | None = None) -> None:
-        if self.keeper is not None and but is None:
-            self.keeper.event(event)
+    def _event(self, event: Event, origin: Sink | None = None) -> None:
+        """Give an event to the log and all sinks; one that a sink raised itself, to the other sinks alone."""
+        if self.checkpoint is not None and origin is None:
+            self.checkpoint.event(event)
         for sink in self.sinks:
-            if sink is not but:
+            if sink is not origin:
                 sink.event(event)
 
 
@@ -158,18 +173,27 @@ def run_all(runners: Sequence[Runner]) -> None:
 
 
 @contextmanager
-def stopping(*runners: Runner) -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGINT end the runners cleanly; a second signal acts as usual."""
+def handling_signals(*runners: Runner) -> Iterator[None]:
+    """Handle signals while the block runs.
+
+    SIGTERM and SIGINT end the runners cleanly; a second one acts as usual. SIGHUP takes a snapshot of each state and
+    reopens the event logs, as logrotate wants it.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, before[signal.Signals(number)])
         for runner in runners:
             runner.stop()
 
+    def save(number: int, frame: FrameType | None) -> None:
+        for runner in runners:  # in threads: the interrupted one may be in the middle of a sample
+            threading.Thread(target=runner.save_state, name=f"snapshot of {runner.name}", daemon=True).start()
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: save}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

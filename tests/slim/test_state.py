@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import OutputError
-from edgelstm.runtime.service.checkpoint import Keeper, read_state
+from edgelstm.runtime.service.checkpoint import Checkpoint, read_state
 from edgelstm.runtime.service.model_reload import ModelWatch
 from edgelstm.runtime.sources import Sample
 
@@ -25,19 +25,20 @@ def samples(stream):
 
 
 def work(model, stream, folder, stop_after=None, every=0.0):
-    """Run a keeper by hand; stop dead after some rows."""
-    keeper = Keeper(Detector.load(model), folder / "state", folder / "events.jsonl", every)
-    for sample in keeper.unseen(samples(stream)):
+    """Run a checkpoint by hand; stop dead after some rows."""
+    checkpoint = Checkpoint(Detector.load(model), folder / "state", folder / "events.jsonl", every)
+    for sample in checkpoint.unseen(samples(stream)):
         if sample.row == stop_after:
-            return keeper
-        for event in keeper.detector.update(sample.values, sample.time).events:
-            keeper.event(event)
-        keeper.after(sample.row)
-    keeper.save()
-    for event in keeper.detector.finish():
-        keeper.event(event)
-    keeper.close()
-    return keeper
+            checkpoint.close()
+            return checkpoint
+        for event in checkpoint.detector.update(sample.values, sample.time).events:
+            checkpoint.event(event)
+        checkpoint.after(sample.row)
+    checkpoint.save()
+    for event in checkpoint.detector.finish():
+        checkpoint.event(event)
+    checkpoint.close()
+    return checkpoint
 
 
 @pytest.fixture
@@ -107,18 +108,18 @@ def test_a_first_start_keeps_the_log_that_is_there(model, stream, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"garbage", b"0" * 64 + b"\n{}", b"\xff" * 5000])
 def test_a_damaged_state_is_told_and_the_model_starts_afresh(model, stream, tmp_path, caplog, content):
     (tmp_path / "state").write_bytes(content)
-    keeper = work(model, stream[:40], tmp_path)
+    checkpoint = work(model, stream[:40], tmp_path)
 
     assert "starts afresh" in caplog.text
-    assert keeper.rows == 40
+    assert checkpoint.rows == 40
 
 
 def test_the_state_of_another_model_is_not_used(models, stream, tmp_path, caplog):
     work(models / "auto.int8.tflite", stream[:40], tmp_path)
-    keeper = work(models / "cast.int8.tflite", stream, tmp_path)
+    checkpoint = work(models / "cast.int8.tflite", stream, tmp_path)
 
     assert "another model" in caplog.text
-    assert keeper.detector.index == len(stream)
+    assert checkpoint.detector.index == len(stream)
 
 
 def test_a_longer_file_goes_on_where_the_last_run_ended(model, stream, tmp_path):
@@ -134,19 +135,20 @@ def test_a_longer_file_goes_on_where_the_last_run_ended(model, stream, tmp_path)
 def test_another_file_is_read_from_its_beginning(model, stream, tmp_path, caplog):
     work(model, stream, tmp_path)
     later = stream + np.array([len(stream), 0, 0])
-    keeper = Keeper(Detector.load(model), tmp_path / "state")
+    checkpoint = Checkpoint(Detector.load(model), tmp_path / "state")
 
-    assert sum(1 for _ in keeper.unseen(samples(later))) == len(stream)
+    assert sum(1 for _ in checkpoint.unseen(samples(later))) == len(stream)
     assert "read from its beginning" in caplog.text
 
 
 def test_a_rotated_file_is_read_whole_and_known_again(model, stream, tmp_path, caplog):
     rotated = [*samples(stream), *samples(stream[:50] + np.array([len(stream), 0, 0]))]
-    keeper = Keeper(Detector.load(model), tmp_path / "state")
-    for sample in keeper.unseen(rotated):
-        keeper.after(sample.row)
-    keeper.save()
-    again = Keeper(Detector.load(model), tmp_path / "state")
+    checkpoint = Checkpoint(Detector.load(model), tmp_path / "state")
+    for sample in checkpoint.unseen(rotated):
+        checkpoint.after(sample.row)
+    checkpoint.save()
+    checkpoint.close()
+    again = Checkpoint(Detector.load(model), tmp_path / "state")
 
     assert again.rows == 50
     assert [sample.row for sample in again.unseen(samples(stream[:60] + np.array([len(stream), 0, 0])))] == [
@@ -186,12 +188,12 @@ def test_a_followed_file_goes_on_after_a_kill_where_the_state_was(model, stream,
 
 
 def test_a_day_of_snapshots_spares_the_card(model, stream, tmp_path):
-    keeper = work(model, stream, tmp_path)
+    checkpoint = work(model, stream, tmp_path)
     size = (tmp_path / "state").stat().st_size
 
     assert read_state(tmp_path / "state")["rows"] == len(stream)
     assert size * 24 * 3600 / 300 < 2_000_000
-    assert keeper.written > 0
+    assert checkpoint.written > 0
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
@@ -273,40 +275,11 @@ def test_a_run_takes_a_replaced_model_over(models, stream, tmp_path):
     assert "was replaced" in errors
 
 
-def test_a_full_disk_does_not_end_the_watch_and_nothing_is_lost(model, stream, tmp_path, monkeypatch, caplog):
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    work(model, stream, whole)
-    keeper = Keeper(Detector.load(model), tmp_path / "state", tmp_path / "events.jsonl", 0.0)
-    write, full = os.write, False
-    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:7] if full else content))
-    monkeypatch.setattr(
-        "edgelstm.runtime.service.checkpoint.write_atomic", lambda *given: None if not full else no_space()
-    )
-    for sample in samples(stream):
-        full = 140 < sample.row < 400
-        for event in keeper.detector.update(sample.values, sample.time).events:
-            keeper.event(event)
-        keeper.after(sample.row)
-    keeper.save()
-    for event in keeper.detector.finish():
-        keeper.event(event)
-    keeper.close()
-
-    assert (tmp_path / "events.jsonl").read_bytes() == (whole / "events.jsonl").read_bytes()
-    assert caplog.text.count("The watch goes on") == 1
-    assert caplog.text.count("can be written again") == 1
-
-
-def no_space():
-    raise OutputError("Cannot write the state: no space left on the device.")
-
-
 def test_a_state_that_cannot_be_written_at_the_start_or_the_end_is_an_error(model, tmp_path):
     with pytest.raises(OutputError, match="Make the folder"):
-        Keeper(Detector.load(model), tmp_path / "none" / "state")
+        Checkpoint(Detector.load(model), tmp_path / "none" / "state")
     (tmp_path / "kept").mkdir()
-    keeper = Keeper(Detector.load(model), tmp_path / "kept" / "state")
+    checkpoint = Checkpoint(Detector.load(model), tmp_path / "kept" / "state")
     shutil.rmtree(tmp_path / "kept")
     with pytest.raises(OutputError, match="Make the folder"):
-        keeper.save()
+        checkpoint.save()
