@@ -113,8 +113,8 @@ def test_only_the_newest_rows_are_replayed():
     assert [len(part) for part in kept] == [5, 10]
 
 
-class SecondLargest(Scorer):
-    """The second largest standardized error: a score that the product does not have."""
+class SumScorer(Scorer):
+    """Sum of the standardized error sizes: a score that the product does not have."""
 
     rule = "pot"
 
@@ -124,7 +124,7 @@ class SecondLargest(Scorer):
 
     def update(self, error, masked=()):
         parts = tuple(abs(value) / scale for value, scale in zip(error, self.scoring.scale, strict=True))
-        return sorted(parts)[-2], parts
+        return sum(parts), parts
 
 
 def test_a_score_is_added_in_one_place(monkeypatch):
@@ -133,9 +133,9 @@ def test_a_score_is_added_in_one_place(monkeypatch):
 
     from edgelstm.cli.registered import ScoreName
 
-    monkeypatch.setitem(SCORES, "second", SecondLargest)
+    monkeypatch.setitem(SCORES, "sum", SumScorer)
     fitted = fit_detector(
-        blank("forecaster").with_(scoring=style_of("second")), lambda window: window[-1:], [normal_rows()]
+        blank("forecaster").with_(scoring=style_of("sum")), lambda window: window[-1:], [normal_rows()]
     )
     detector = Detector(from_json(to_json(fitted)), lambda window: window[-1:])
     score = [detector.update([float(row), row / 2]).score for row in range(12)][-1]
@@ -143,9 +143,9 @@ def test_a_score_is_added_in_one_place(monkeypatch):
     other.restore(json.loads(json.dumps(detector.snapshot())))
 
     assert fitted.threshold.method == "pot"
-    assert score == pytest.approx(min(1 / fitted.scoring.scale[0], 0.5 / fitted.scoring.scale[1]))
-    assert "second" in ScoreName().get_metavar()
-    assert ScoreName().convert("second", None, None) == "second"
+    assert score == pytest.approx(1 / fitted.scoring.scale[0] + 0.5 / fitted.scoring.scale[1])
+    assert "sum" in ScoreName().get_metavar()
+    assert ScoreName().convert("sum", None, None) == "sum"
 
 
 def test_a_threshold_rule_is_added_in_one_place(monkeypatch):
