@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ class Demo:
 
 
 def run_demo(
-    folder: Path, seed: int = 0, callbacks: Sequence[Any] = (), tell: Callable[[str], None] = lambda _: None
+    folder: Path, seed: int = 0, callbacks: Iterable[Any] = (), tell: Callable[[str], None] = lambda _: None
 ) -> Demo:
     """Train on the normal series, convert to int8, and stream the faulty one.
 

@@ -113,7 +113,7 @@ class Detector:
         if "forecast" in bundle.metadata.sections:
             raise ModelError(
                 f"{bundle.origin} forecasts and gives no anomaly scores: use `edgelstm forecast`. "
-                "For scores train with --kind forecaster alone, or --kind autoencoder."
+                "For scores train a detector: edgelstm train DATA.csv."
             )
         engine = open_engine(bundle, threads)
         return cls(bundle.metadata, engine, debounce=debounce, policies=policies, adapt=adapt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from edgelstm.runtime.classification.tokenizer import encode_all, fit_vocabulary
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
+from edgelstm.tensorflow import load_tensorflow
+from edgelstm.training.fitting import Fit, fit
 from edgelstm.training.train import Trained
 from edgelstm.versions import tool_versions
 
@@ -56,7 +58,7 @@ class Options:
         return cls(Network(bidirectional=False, dropout=0.2), epochs=10, batch_size=128, label_smoothing=0.0)
 
 
-def train_texts(data: Texts, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
+def train_texts(data: Texts, options: Options | None = None, callbacks: Iterable[Any] = ()) -> Trained:
     """Train an intent classifier.
 
     Args:
@@ -73,16 +75,16 @@ def train_texts(data: Texts, options: Options | None = None, callbacks: Sequence
     tokens = encode_all(vocabulary, data.texts)
     _seed(options)
     model = text_classifier(options.network, vocabulary, len(classes))
-    history = _fit(model, tokens, targets, options, callbacks)
+    course = _fit(model, tokens, targets, options, callbacks)
     order = np.random.default_rng(options.seed).permutation(len(tokens))
     held = min(HELD, len(order) // 5)
-    metadata = _metadata(vocabulary.length, classes, targets, options, history)
+    metadata = _metadata(vocabulary.length, classes, targets, options, course)
     metadata = metadata.with_(sections={**metadata.sections, WORDS: vocabulary.record()})
     representative = Representative((tokens[order[held : held + EMBEDDED]],), (tokens[order[:held]],))
-    return Trained(model, metadata, representative, history)
+    return Trained(model, metadata, representative, course.history, course.interrupted)
 
 
-def train_windows(series: Series, options: Options | None = None, callbacks: Sequence[Any] = ()) -> Trained:
+def train_windows(series: Series, options: Options | None = None, callbacks: Iterable[Any] = ()) -> Trained:
     """Train a classifier of machine states over windows of samples.
 
     Args:
@@ -103,8 +105,8 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Seq
     classes, targets = _classes(states)
     _seed(options)
     model = window_classifier(options.network, options.lookback, len(series.channels), len(classes))
-    history = _fit(model, windows, targets, options, callbacks)
-    metadata = _metadata(options.lookback, classes, targets, options, history).with_(
+    course = _fit(model, windows, targets, options, callbacks)
+    metadata = _metadata(options.lookback, classes, targets, options, course).with_(
         channels=tuple(
             Channel(name, train_low=float(column.min()), train_high=float(column.max()))
             for name, column in zip(series.channels, np.concatenate(series.parts()).T, strict=True)
@@ -112,7 +114,7 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Seq
         period=series.period,
         scaler=scaler,
     )
-    return Trained(model, metadata, _examples(windows, targets, options.seed), history)
+    return Trained(model, metadata, _examples(windows, targets, options.seed), course.history, course.interrupted)
 
 
 def _classes(labels: Sequence[str]) -> tuple[list[str], Array]:
@@ -127,14 +129,13 @@ def _classes(labels: Sequence[str]) -> tuple[list[str], Array]:
 
 
 def _seed(options: Options) -> None:
+    load_tensorflow()
     import keras
 
     keras.utils.set_random_seed(options.seed)
 
 
-def _fit(
-    model: Any, inputs: Array, targets: Array, options: Options, callbacks: Sequence[Any]
-) -> dict[str, list[float]]:
+def _fit(model: Any, inputs: Array, targets: Array, options: Options, callbacks: Iterable[Any]) -> Fit:
     """Train with classes weighted by the root of their rarity: rare ones count, without drowning the common."""
     import keras
 
@@ -146,21 +147,14 @@ def _fit(
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
     counts = np.bincount(targets)
     weights = np.sqrt(counts.mean() / counts)
-    history = model.fit(
-        inputs,
-        np.eye(len(counts), dtype=np.float32)[targets],
-        batch_size=options.batch_size,
-        epochs=options.epochs,
+    one_hot = np.eye(len(counts), dtype=np.float32)[targets]
+    return fit(
+        model, inputs, callbacks, y=one_hot, batch_size=options.batch_size, epochs=options.epochs,
         sample_weight=weights[targets],
-        verbose=0,
-        callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks],
-    ).history
-    if not np.isfinite(history["loss"][-1]):
-        raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
-    return {name: [float(value) for value in values] for name, values in history.items()}
+    )  # fmt: skip
 
 
-def _metadata(window: int, classes: list[str], targets: Array, options: Options, history: dict[str, Any]) -> Metadata:
+def _metadata(window: int, classes: list[str], targets: Array, options: Options, course: Fit) -> Metadata:
     counts = np.bincount(targets).tolist()
     return Metadata(
         kind="classifier",
@@ -171,7 +165,8 @@ def _metadata(window: int, classes: list[str], targets: Array, options: Options,
             "training": {
                 "options": asdict(options),
                 "lookback": {"rows": window, "rule": "given", "autocorrelation": []},
-                "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
+                "history": {name: [round(value, 6) for value in values] for name, values in course.history.items()},
+                "interrupted": course.interrupted,
                 "examples": dict(zip(classes, counts, strict=True)),
             },
         },

@@ -2,8 +2,10 @@
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 
-@click.command(epilog="Example: edgelstm bench pump.int8.tflite pump.float32.tflite --json")
+
+@click.command(epilog=examples("edgelstm bench pump.int8.tflite pump.float32.tflite --json"))
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path())
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Interpreter threads.")
 @click.option(

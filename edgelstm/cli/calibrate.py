@@ -2,11 +2,12 @@
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP, columns_options
 
 
-@click.command("calibrate", epilog="Example: edgelstm calibrate pump.int8.tflite last-week.csv")
+@click.command("calibrate", epilog=examples("edgelstm calibrate pump.int8.tflite last-week.csv"))
 @click.argument("model", type=click.Path())
 @click.argument("recent", required=False, metavar="[RECENT.csv]", type=click.Path())
 @click.option(

@@ -6,11 +6,16 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
+
 
 @click.command(
     "classify",
-    epilog='Example: edgelstm classify intents.int8.tflite "turn on the light"    or, a sentence a line:    '
-    "edgelstm classify intents.int8.tflite < said.txt    or, rows:    edgelstm classify pump.int8.tflite --rows new.csv",
+    epilog=examples(
+        'edgelstm classify intents.int8.tflite "turn on the light"',
+        "edgelstm classify intents.int8.tflite < sentences.txt",
+        "edgelstm classify pump.int8.tflite --rows new.csv",
+    ),
 )
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.tflite")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP
 
@@ -19,8 +20,10 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 @click.command(
     "convert",
-    epilog="Example: edgelstm convert pump.keras --int8    or, for a model from elsewhere:    "
-    "edgelstm convert theirs.keras --int8 --calibration normal.csv",
+    epilog=examples(
+        "edgelstm convert pump.keras --int8",
+        "edgelstm convert theirs.keras --int8 --calibration normal.csv    # a model from elsewhere",
+    ),
 )
 @click.argument("model", type=click.Path(path_type=Path, readable=False), metavar="MODEL.keras")
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")

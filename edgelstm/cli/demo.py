@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 
-@click.command("demo", epilog="Example: edgelstm demo -o my-first-detector")
+
+@click.command("demo", epilog=examples("edgelstm demo -o my-first-detector"))
 @click.option(
     "-o", "--output", default="edgelstm-demo", show_default=True, type=click.Path(path_type=Path), help="Folder."
 )

@@ -2,10 +2,12 @@
 
 import click
 
+from edgelstm.cli.lazy_group import examples
+
 MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
-@click.command(epilog="Example: edgelstm doctor pump.int8.tflite")
+@click.command(epilog=examples("edgelstm doctor pump.int8.tflite"))
 @click.argument("model", required=False, type=click.Path())
 @click.option(
     "--folder", default=".", show_default=True, type=click.Path(), help="Where outputs and state will be written."

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgelstm.cli.lazy_group import examples
+
 if TYPE_CHECKING:
     from edgelstm.evaluation.evaluate import Evaluation
 
 
 @click.command(
     "evaluate",
-    epilog="Example: edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly",
+    epilog=examples("edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly"),
 )
 @click.argument("model", type=click.Path(path_type=Path, readable=False))
 @click.argument("data", type=click.Path(path_type=Path, readable=False), metavar="LABELLED.csv")
@@ -35,8 +37,8 @@ def command(
     """
     import json
 
-    from edgelstm.cli.classifiers import evaluate_classifier
-    from edgelstm.cli.forecasters import evaluate_forecaster
+    from edgelstm.cli.evaluate_classifier import evaluate_classifier
+    from edgelstm.cli.evaluate_forecaster import evaluate_forecaster
     from edgelstm.cli.progress import steps
     from edgelstm.evaluation.evaluate import evaluate
     from edgelstm.runtime.io.atomic_files import check_writable, write_atomic

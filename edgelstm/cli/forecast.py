@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 @click.command(
     "forecast",
-    epilog="Example: edgelstm forecast load.int8.tflite recent.csv --json    or a picture: "
-    "edgelstm forecast load.int8.tflite recent.csv --plot tomorrow.png",
+    epilog=examples(
+        "edgelstm forecast load.int8.tflite recent.csv --json",
+        "edgelstm forecast load.int8.tflite recent.csv --plot tomorrow.png",
+    ),
 )
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("recent", type=click.Path(path_type=Path, allow_dash=True), metavar="RECENT.csv")

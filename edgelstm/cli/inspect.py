@@ -2,8 +2,10 @@
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 
-@click.command(epilog="Example: edgelstm inspect pump.int8.tflite --json")
+
+@click.command(epilog=examples("edgelstm inspect pump.int8.tflite --json"))
 @click.argument("model", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: str, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """Progress on a terminal, silence in a pipe."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,15 +21,11 @@ def steps(title: str) -> Iterator[Tell]:
 
 
 @contextmanager
-def epochs(total: int | None) -> Iterator[list[Any]]:
-    """A bar over training epochs on stderr; gives the Keras callbacks that feed it."""
+def epochs(total: int | None) -> Iterator[Iterable[Any]]:
+    """A bar over training epochs on stderr, and the Keras callbacks that feed it."""
     if not sys.stderr.isatty():
-        yield []
+        yield ()
         return
-    from edgelstm.tensorflow import load_tensorflow
-
-    load_tensorflow()
-    import keras
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -38,7 +34,18 @@ def epochs(total: int | None) -> Iterator[list[Any]]:
         task = bar.add_task("starting", total=total)
 
         def show(epoch: int, logs: dict[str, float]) -> None:
-            said = f"epoch {epoch + 1}, loss {logs['loss']:.4f}, validation {logs.get('val_loss', float('nan')):.4f}"
-            bar.update(task, completed=epoch + 1, description=said)
+            validation = logs.get("val_loss", float("nan"))
+            description = f"epoch {epoch + 1}, loss {logs['loss']:.4f}, validation {validation:.4f}"
+            bar.update(task, completed=epoch + 1, description=description)
 
-        yield [keras.callbacks.LambdaCallback(on_epoch_end=show)]
+        yield _callbacks(show)
+
+
+def _callbacks(show: Callable[[int, dict[str, float]], None]) -> Iterator[Any]:
+    """A Keras callback that is made when training asks for it: Keras loads after the data have been checked."""
+    from edgelstm.tensorflow import load_tensorflow
+
+    load_tensorflow()
+    import keras
+
+    yield keras.callbacks.LambdaCallback(on_epoch_end=show)

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
+
 FILES = ("report.html", "report.json", "report.md", "report.csv")
 
 
@@ -21,8 +23,10 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 
 @click.command(
     "report",
-    epilog="Example: edgelstm report pump.keras --data faults.csv --label-column anomaly    then, measured on a "
-    "Raspberry Pi 5 with `edgelstm bench`:    edgelstm report -o report --bench pi5.json",
+    epilog=examples(
+        "edgelstm report pump.keras --data faults.csv --label-column anomaly",
+        "edgelstm report -o report --bench pi5.json    # add what `edgelstm bench --json` measured on a Raspberry Pi 5",
+    ),
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path), metavar="[MODEL.keras]")
 @click.option("--data", type=click.Path(path_type=Path), help="Rows or texts to judge on, with labels or without.")

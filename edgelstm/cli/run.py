@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.streams import columns_options, quiet_pipe, tuning_options
 
 
@@ -28,7 +29,7 @@ class RunCommand(click.Command):
 @click.command(
     "run",
     cls=RunCommand,
-    epilog="Example: edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db",
+    epilog=examples("edgelstm run pump.int8.tflite mqtt://broker/plant/pump --to sqlite:events.db"),
 )
 @click.argument("model", required=False)
 @click.argument("source", required=False)

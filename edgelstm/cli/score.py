@@ -5,10 +5,11 @@ from typing import TextIO
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 
-@click.command("score", epilog="Example: edgelstm score pump.int8.tflite pump.csv -o scores.csv")
+@click.command("score", epilog=examples("edgelstm score pump.int8.tflite pump.csv -o scores.csv"))
 @click.argument("model", type=click.Path(path_type=Path, readable=False))
 @click.argument("data", type=click.Path(path_type=Path, readable=False, allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="CSV to write; standard output if left out.")

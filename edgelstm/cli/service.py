@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.lazy_group import examples
 
-@click.command("service", epilog="Example: edgelstm service /etc/edgelstm/pump.toml -o edgelstm-pump.service")
+
+@click.command("service", epilog=examples("edgelstm service /etc/edgelstm/pump.toml -o edgelstm-pump.service"))
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Unit to write; standard output if left out.")
 @click.option("--program", metavar="PATH", help="The edgelstm command on the device; this one if left out.")

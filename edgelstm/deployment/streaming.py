@@ -30,12 +30,12 @@ def streamed(source: Source) -> Source:
     if metadata.kind not in ("forecaster", "generic"):
         raise ConversionError(
             f"{source.path.name} is a model of kind {metadata.kind}, which judges a window as a whole and stays windowed. "
-            "Streaming is for forecasters: edgelstm train --kind forecaster --streaming."
+            "Streaming is for forecasters: edgelstm train --streaming DATA.csv."
         )
     if FORECAST in metadata.sections:
         raise ConversionError(
             f"{source.path.name} forecasts given columns from a window of their past, and stays windowed. "
-            "Streaming is for forecasters that watch sensors: edgelstm train --kind forecaster --streaming."
+            "Streaming is for forecasters that watch sensors: edgelstm train --streaming DATA.csv."
         )
     if representative is None:
         raise ConversionError(

@@ -1,6 +1,6 @@
 """Training a forecaster: from a series to a Keras model with all that the device needs beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, Recip
 from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
+from edgelstm.tensorflow import load_tensorflow
+from edgelstm.training.fitting import Fit, fit
 from edgelstm.training.train import Trained
 from edgelstm.versions import tool_versions
 
@@ -83,7 +85,7 @@ class Options:
 
 
 def train_forecaster(
-    series: Series, options: Options, callbacks: Sequence[Any] = (), validation_start: int | None = None
+    series: Series, options: Options, callbacks: Iterable[Any] = (), validation_start: int | None = None
 ) -> Trained:
     """Train a forecaster.
 
@@ -113,7 +115,7 @@ def train_forecaster(
         recipe = replace(recipe, normalize=_normalization(series, scaler, recipe, window, options.horizon, early, late))
     learn = pairs(series, scaler, recipe, window, options.horizon, early)
     judge = pairs(series, scaler, recipe, window, options.horizon, thin(late, JUDGED // options.targets))
-    model, history = _fit(options, learn, judge, callbacks)
+    model, course = _fit(options, learn, judge, callbacks)
     fitted = fit_intervals(judge.answers, predict(model, judge), options.targets)
     metadata = Metadata(
         kind="forecaster",
@@ -125,10 +127,10 @@ def train_forecaster(
         tools=tool_versions(),
         sections={
             SECTION: replace(recipe, intervals=fitted).record(),
-            "training": _record(options, window, history, series),
+            "training": _record(options, window, course, series),
         },
     )
-    return Trained(model, metadata, representative(learn, judge, options.targets), history)
+    return Trained(model, metadata, representative(learn, judge, options.targets), course.history, course.interrupted)
 
 
 def passes(examples: int) -> int:
@@ -190,8 +192,9 @@ def _normalization(
     return best if found[best] < WORTH * found["last"] else "last"
 
 
-def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any]) -> tuple[Any, dict[str, list[float]]]:
+def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Iterable[Any]) -> tuple[Any, Fit]:
     """Train on absolute errors in scaled units, from the ridge regression on; keep the best epoch."""
+    load_tensorflow()
     import keras
 
     keras.utils.set_random_seed(options.seed)
@@ -206,23 +209,20 @@ def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Sequence[Any])
     judged = (judge.inputs, judge.answers, judge.unit[:, 0])
     alone = _Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
     best = replace(alone)
-    history = model.fit(
+    course = fit(
+        model,
         _drawn(learn, options),
         steps_per_epoch=steps,
         epochs=epochs,
         validation_data=judged,
         validation_batch_size=PREDICTED,
-        verbose=0,
         shuffle=False,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: best.see(model, logs)),
-                   keras.callbacks.TerminateOnNaN(), *callbacks],
-    ).history  # fmt: skip
-    if not np.isfinite(history["loss"][-1]):
-        raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: best.see(model, logs)), *callbacks],
+    )
     best = best if best.loss < PROVEN * alone.loss else alone
     model.set_weights(best.weights)
     kept = {"kept_val_loss": [float(best.loss)], "linear_val_loss": [float(alone.loss)]}
-    return model, {name: [float(value) for value in values] for name, values in history.items()} | kept
+    return model, replace(course, history=course.history | kept)
 
 
 @dataclass
@@ -262,12 +262,13 @@ def _channels(series: Series, cut: int) -> tuple[Channel, ...]:
     return tuple(Channel(name, train_low=float(least), train_high=float(most)) for name, least, most in pairs_of)
 
 
-def _record(options: Options, window: int, history: dict[str, list[float]], series: Series) -> dict[str, Any]:
+def _record(options: Options, window: int, course: Fit, series: Series) -> dict[str, Any]:
     rule = "given" if options.lookback else "a week of days, or 8 patches"
     return {
         "options": asdict(options),
         "lookback": {"rows": window, "rule": rule, "autocorrelation": []},
-        "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
+        "history": {name: [round(value, 6) for value in values] for name, values in course.history.items()},
+        "interrupted": course.interrupted,
         "rows": len(series.values),
         "repairs": series.repairs.record(),
     }

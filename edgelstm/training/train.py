@@ -1,6 +1,6 @@
 """Training: from a series to a Keras model with all that the converter and the device need beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from ..keras_file import Representative, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW, Architecture, build, build_learner
+from .fitting import Fit, fit
 from .lookback import Lookback, choose_lookback
 
 Doubles = npt.NDArray[np.float64]
@@ -86,6 +87,8 @@ class Trained:
     """Scaled rows for the converter."""
     history: dict[str, list[float]]
     """Training and validation loss by epoch."""
+    interrupted: bool = False
+    """Whether Ctrl-C ended the training; the weights are the best so far."""
 
     def save(self, path: Path | str, embed: bool = True) -> None:
         """Write one `.keras` file that stock Keras loads too.
@@ -100,7 +103,7 @@ class Trained:
 def train(
     series: Series,
     options: Options | None = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Iterable[Any] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train an autoencoder or a forecaster on rows of normal operation.
@@ -118,17 +121,17 @@ def train(
     rule = unlabelled_rule(options.threshold_rule)
     lookback = _lookback(series, options)
     reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
-    found = None
+    contamination = None
     if options.leave_out:
-        series, found = leave_out(series, reach)
-        for sentence in sentences(found, series):
+        series, contamination = leave_out(series, reach)
+        for sentence in sentences(contamination, series):
             tell(sentence)
     early, late = split(series.parts(), VALIDATION, reach)
     _check_amount(early, late, reach, len(series.values))
     load_tensorflow()
     scaler = fit_scaler(np.concatenate(early), options.scaler)
     scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
-    model, history, batch = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
+    model, course, batch = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
     metadata = Metadata(
         kind=options.architecture.kind,
         window=lookback.rows,
@@ -143,13 +146,13 @@ def train(
                 **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
                 **options.decision,
             },
-            "training": _record(options, lookback, history, batch, series, found),
+            "training": _record(options, lookback, course, batch, series, contamination),
         },
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
     metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal, rule)
-    return Trained(model, metadata, Representative(*map(tuple, kept)), history)
+    return Trained(model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
 
 
 def _style(options: Options, window: int, channels: int) -> Scoring:
@@ -196,8 +199,8 @@ def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: i
 
 def _fit(
     options: Options, window: int, channels: Sequence[str], early: list[Floats], late: list[Floats], callbacks: Any
-) -> tuple[Any, dict[str, list[float]], dict[str, Any]]:
-    """Fit the weights: the model, its losses, and how the batch size came about."""
+) -> tuple[Any, Fit, dict[str, Any]]:
+    """Fit the weights; return the model, the course of the training, and the batch size with its reason."""
     import keras
 
     from .batches import Batches, stretches
@@ -219,27 +222,24 @@ def _fit(
         set_linear(model, training)
     clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
     model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
-    history = model.fit(
+    course = fit(
+        model,
         training,
         validation_data=validation,
         epochs=options.epochs,
-        verbose=0,
         callbacks=[
             keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
             keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
-            keras.callbacks.TerminateOnNaN(),
             *callbacks,
         ],
-    ).history
-    if not np.isfinite(history["loss"][-1]):
-        raise TrainingError("The loss is no longer finite. Lower --learning-rate or set --clipnorm.")
+    )
     if options.architecture.streaming:
         learner, model = model, build(options.architecture, window, len(channels), options.horizon)
         for layer in learner.layers:
             if layer.weights:
                 model.get_layer(layer.name).set_weights(layer.get_weights())
     batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
-    return model, {name: [float(value) for value in values] for name, values in history.items()}, batch
+    return model, course, batch
 
 
 def _channels(series: Series) -> tuple[Channel, ...]:
@@ -260,10 +260,10 @@ def _channels(series: Series) -> tuple[Channel, ...]:
 def _record(
     options: Options,
     lookback: Lookback,
-    history: dict[str, list[float]],
+    course: Fit,
     batch: dict[str, Any],
     series: Series,
-    found: Contamination | None,
+    contamination: Contamination | None,
 ) -> dict[str, Any]:
     record = asdict(options)
     record["architecture"]["units"] = list(options.architecture.units)
@@ -271,8 +271,9 @@ def _record(
         "options": record,
         "lookback": {"rows": lookback.rows, "rule": lookback.rule, "autocorrelation": list(lookback.autocorrelation)},
         "batch": batch,
-        "history": {name: [round(value, 6) for value in values] for name, values in history.items()},
+        "history": {name: [round(value, 6) for value in values] for name, values in course.history.items()},
+        "interrupted": course.interrupted,
         "rows": len(series.values),
         "repairs": series.repairs.record(),
-        "contamination": None if found is None else found.record(),
+        "contamination": None if contamination is None else contamination.record(),
     }

@@ -62,7 +62,7 @@ class Classifier:
         if metadata.kind != "classifier" or not section:
             raise ModelError(
                 f"Classifying needs a model of kind classifier; received a {metadata.kind}. "
-                "Train one with `edgelstm train --kind classifier`."
+                "Train one with `edgelstm train intents` or `edgelstm train states`."
             )
         self.metadata = metadata
         self.labels: tuple[str, ...] = tuple(section["labels"])

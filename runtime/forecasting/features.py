@@ -61,7 +61,7 @@ class Recipe:
         if metadata.kind != "forecaster" or not section:
             raise ModelError(
                 f"Forecasting needs a model that was trained for it; received a {metadata.kind} that is not. "
-                "Train one with `edgelstm train --kind forecaster --target COLUMN --horizon ROWS`."
+                "Train one with `edgelstm train forecaster --target COLUMN --horizon ROWS`."
             )
         names = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in section.items() if name in names})

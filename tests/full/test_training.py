@@ -8,7 +8,7 @@ import pytest
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import TrainingError
 
-from edgelstm.cli.train import _options, command
+from edgelstm.cli.train_detector import command, training_options
 from edgelstm.data.series import Series
 from edgelstm.data.split import split
 from edgelstm.training.architectures import Architecture, build
@@ -30,13 +30,9 @@ def made(rows=160, channels=3, seed=0):
 
 def options_of(*flags):
     """The trainer's options for flags of the command line."""
+    others = ("data", "output", "columns", "time_column", "label_column", "no_embed", "as_json")
     context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if name not in ("data", "output", "columns", "time_column")
-    }
-    return _options(given)
+    return training_options(**{name: value for name, value in context.params.items() if name not in others})
 
 
 @pytest.mark.parametrize(

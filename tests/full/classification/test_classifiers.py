@@ -44,7 +44,7 @@ def intents(tmp_path_factory):
     data = folder / "said.csv"
     data.write_text("text,intent\n" + "\n".join(rows) + "\n")
     model = folder / "on.keras"
-    run("train", data, "-o", model, "--kind", "classifier", "--units", 8, "--epochs", 12, "--batch-size", 16)
+    run("train", "intents", data, "-o", model, "--units", 8, "--epochs", 12, "--batch-size", 16)
     return data, model, converted(model)
 
 
@@ -60,7 +60,7 @@ def states(tmp_path_factory):
     data.write_text("time,level,state\n" + "\n".join(lines) + "\n")
     model = folder / "swing.keras"
     options = ("--lookback", 12, "--units", 8, "--epochs", 8, "--batch-size", 32)
-    run("train", data, "-o", model, "--kind", "classifier", "--label-column", "state", *options)
+    run("train", "states", data, "-o", model, "--label-column", "state", *options)
     return data, model, converted(model)
 
 
@@ -123,15 +123,21 @@ def test_rows_get_the_state_that_python_gives(states):
 def test_a_class_with_few_examples_is_refused(tmp_path):
     data = tmp_path / "few.csv"
     data.write_text("text,intent\n" + "light on,on\n" * 20 + "light off,off\n")
-    found = CliRunner().invoke(group, ["train", str(data), "-o", str(tmp_path / "m.keras"), "--kind", "classifier"])
+    found = CliRunner().invoke(group, ["train", "intents", str(data), "-o", str(tmp_path / "m.keras")])
 
     assert "10 examples" in str(found.exception)
 
 
-def test_an_option_that_a_classifier_does_not_take_is_wrong_usage(tmp_path):
-    found = CliRunner().invoke(
-        group, ["train", "-o", str(tmp_path / "m.keras"), "--kind", "classifier", "--horizon", "3"]
-    )
+def test_an_option_of_another_kind_is_wrong_usage_that_names_its_command(tmp_path):
+    result = CliRunner().invoke(group, ["train", "intents", "-o", str(tmp_path / "m.keras"), "--horizon", "3"])
 
-    assert found.exit_code == 2
-    assert "--horizon" in found.stderr
+    assert result.exit_code == 2
+    assert "--horizon is an option of `edgelstm train detector` or `edgelstm train forecaster`" in result.stderr
+
+
+def test_the_kind_classifier_names_the_commands_that_train_one(tmp_path):
+    result = CliRunner().invoke(group, ["train", "x.csv", "-o", str(tmp_path / "m.keras"), "--kind", "classifier"])
+
+    assert result.exit_code == 2
+    assert "edgelstm train intents" in result.stderr
+    assert "edgelstm train states" in result.stderr

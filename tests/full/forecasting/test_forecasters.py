@@ -55,7 +55,7 @@ def made(tmp_path_factory):
     test = write(folder / "test.csv", 24 * DAYS, 24 * (DAYS + HOLD), values)
     recent = write(folder / "recent.csv", 24 * DAYS, 24 * DAYS + 180 + HORIZON, values, HORIZON)
     run(
-        "train", train, "-o", folder / "m.keras", "--kind", "forecaster", "--horizon", HORIZON, "--target", "load,flow",
+        "train", "forecaster", train, "-o", folder / "m.keras", "--horizon", HORIZON, "--target", "load,flow",
         "--covariates", "temperature", "--calendar", "--timezone", "UTC", "--units", 16, "--epochs", 4,
     )  # fmt: skip
     run("convert", folder / "m.keras", "--int8")
@@ -160,8 +160,6 @@ def test_a_plot_is_written(made, tmp_path):
 def test_a_csv_calibrates_a_model_without_rows(made, tmp_path):
     model = tmp_path / "bare.keras"
     options = (
-        "--kind",
-        "forecaster",
         "--horizon",
         HORIZON,
         "--target",
@@ -172,7 +170,7 @@ def test_a_csv_calibrates_a_model_without_rows(made, tmp_path):
         1,
         "--no-embed",
     )
-    run("train", made[2], "-o", model, *options)
+    run("train", "forecaster", made[2], "-o", model, *options)
     with pytest.raises(ConversionError, match="--calibration"):
         run("convert", model, "--int8")
     run("convert", model, "--scheme", "float32", "--calibration", made[2])
@@ -199,7 +197,7 @@ def test_too_few_rows_are_refused_before_training(tmp_path):
     data.write_text("time,load\n" + "".join(f"{3600 * hour},{hour % 24}\n" for hour in range(200)))
 
     with pytest.raises(TrainingError, match="at least 100 stretches of 168"):
-        run("train", data, "-o", tmp_path / "m.keras", "--kind", "forecaster", "--horizon", 24, "--target", "load")
+        run("train", "forecaster", data, "-o", tmp_path / "m.keras", "--horizon", 24, "--target", "load")
 
 
 def test_a_calendar_needs_times(tmp_path):
@@ -207,11 +205,19 @@ def test_a_calendar_needs_times(tmp_path):
     data.write_text("load\n" + "".join(f"{hour % 24}\n" for hour in range(900)))
 
     with pytest.raises(TrainingError, match="time column"):
-        run("train", data, "-o", tmp_path / "m.keras", "--kind", "forecaster", "--target", "load", "--calendar")
+        run("train", "forecaster", data, "-o", tmp_path / "m.keras", "--target", "load", "--calendar")
 
 
-def test_covariates_without_a_target_are_wrong_usage(tmp_path):
-    found = CliRunner().invoke(group, ["train", "x.csv", "-o", str(tmp_path / "m.keras"), "--calendar"])
+@pytest.mark.parametrize("option", ["--calendar", "--target"])
+def test_a_forecasters_options_are_wrong_usage_for_a_detector(option, tmp_path):
+    result = CliRunner().invoke(group, ["train", "x.csv", "-o", str(tmp_path / "m.keras"), option])
 
-    assert found.exit_code == 2
-    assert "--target" in found.stderr
+    assert result.exit_code == 2
+    assert f"{option} is an option of `edgelstm train forecaster`" in result.stderr
+
+
+def test_a_forecaster_needs_a_target(tmp_path):
+    result = CliRunner().invoke(group, ["train", "forecaster", "x.csv", "-o", str(tmp_path / "m.keras")])
+
+    assert result.exit_code == 2
+    assert "--target" in result.stderr

@@ -1,0 +1,181 @@
+"""`edgelstm train`, `edgelstm train detector`: from CSV files to a detector of anomalies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .lazy_group import examples
+from .registered import RuleText, ScoreName
+from .streams import RULE_HELP
+from .training_options import (
+    check_paths,
+    counts,
+    data_argument,
+    names,
+    output_options,
+    print_result,
+    print_rows,
+    row_options,
+    rows_or_auto,
+)
+
+if TYPE_CHECKING:
+    from edgelstm.training.train import Options, Trained
+
+
+class DetectorKind(click.Choice[str]):
+    """Kinds of detectors; for a classifier, the error names the commands that train one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look a kind up."""
+        if value == "classifier":
+            self.fail("a classifier is trained by `edgelstm train intents` (texts) or `edgelstm train states` (rows)")
+        return super().convert(value, param, ctx)
+
+
+@click.command(
+    "detector",
+    epilog=examples(
+        "edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16",
+        "edgelstm train pump.csv -o pump.keras --kind autoencoder --lookback 60",
+    ),
+)
+@data_argument()
+@output_options
+@click.option("--kind", type=DetectorKind(["forecaster", "autoencoder"]), default="forecaster", show_default=True)
+@click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
+@click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
+@row_options
+@click.option(
+    "--lookback",
+    default="auto",
+    show_default=True,
+    callback=rows_or_auto,
+    help="Rows a window: a number, or auto (autocorrelation).",
+)
+@click.option(
+    "--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows that a forecaster predicts."
+)
+@click.option(
+    "--streaming", is_flag=True, help="Learn on long stretches, for `convert --streaming` (LSTM forecasters)."
+)
+@click.option("--units", default="24", show_default=True, callback=counts, help="Units of the stacked layers.")
+@click.option("--cell", type=click.Choice(["lstm", "gru"]), default="lstm", show_default=True)
+@click.option("--bidirectional", is_flag=True, help="Read windows in both directions (autoencoders).")
+@click.option("--attention", is_flag=True, help="Attention over the encoder's sequence.")
+@click.option("--dropout", default=0.0, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option("--initializer", type=click.Choice(["glorot", "he", "orthogonal"]), default="glorot", show_default=True)
+@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="At most; stops early.")
+@click.option(
+    "--patience", default=8, show_default=True, type=click.IntRange(1), help="Epochs without progress before it stops."
+)
+@click.option("--batch-size", type=click.IntRange(1), help="Windows a step.  [default: by the amount of data]")
+@click.option("--learning-rate", default=3e-3, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--clipnorm", type=click.FloatRange(0, min_open=True), help="Largest norm of a gradient.  [default: 1]")
+@click.option("--clipvalue", type=click.FloatRange(0, min_open=True), help="Largest element of a gradient.")
+@click.option("--minimum", type=click.IntRange(1), help="Rows above the threshold before an alarm opens.  [default: 2]")
+@click.option("--cooldown", type=click.IntRange(1), help="Quiet rows before an alarm is over.  [default: 10]")
+@click.option("--keep-all", is_flag=True, help="Also train on rows that look unlike all others.")
+@click.option(
+    "--score",
+    type=ScoreName(),
+    help="From errors to a score.  [default: ewma for forecasters, mean for autoencoders]",
+)
+@click.option(
+    "--smoothing",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Weight of the newest score in an average (not for ewma).",
+)
+@click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: by the score]")
+def command(
+    data: tuple[Path, ...],
+    output: Path,
+    columns: str | None,
+    time_column: str | None,
+    label_column: str | None,
+    no_embed: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a detector of anomalies on rows of normal operation.
+
+    DATA is one or more CSV files: any separator, with or without header and time column. Repairs are counted and
+    printed. Rows that look unlike all others are left out, counted and printed too: training data is rarely clean.
+    The newest 15 % of the rows decide when training stops.
+    """
+    from edgelstm.cli.progress import epochs
+    from edgelstm.data.series import read_series, without_labelled
+    from edgelstm.training.train import train
+
+    check_paths(data, output)
+    settings = training_options(**options)
+    series = without_labelled(read_series(data, names(columns) or None, time_column, label_column))
+    print_rows(series)
+    with epochs(settings.epochs) as callbacks:
+        trained = train(series, settings, callbacks, tell=lambda line: click.echo(line, err=True))
+    trained.save(output, embed=not no_embed)
+    streaming = " --streaming" if settings.architecture.streaming else ""
+    print_result(trained, output, as_json, _sentence, _record(trained), streaming)
+
+
+def training_options(
+    *,
+    minimum: int | None,
+    cooldown: int | None,
+    clipnorm: float | None,
+    clipvalue: float | None,
+    keep_all: bool,
+    **options: Any,
+) -> Options:
+    """Options of the training, from those of the command line.
+
+    Args:
+        minimum: Rows above the threshold before an alarm opens; None for the model's default.
+        cooldown: Quiet rows before an alarm is over; None for the model's default.
+        clipnorm: Largest norm of a gradient; None for 1, or for none beside clipvalue.
+        clipvalue: Largest element of a gradient; None for none.
+        keep_all: Whether to train on rows that look unlike all others.
+        **options: Fields of `Architecture` and `Options` by their names.
+    """
+    from dataclasses import fields
+
+    from edgelstm.training.architectures import Architecture
+    from edgelstm.training.train import Options
+
+    from .training_options import chosen
+
+    shape = {field.name for field in fields(Architecture)} & set(options)
+    architecture = Architecture(**{name: options.pop(name) for name in shape})
+    return Options(
+        architecture,
+        clipnorm=clipnorm or (None if clipvalue else 1.0),
+        clipvalue=clipvalue,
+        decision=chosen({"minimum": minimum, "cooldown": cooldown}),
+        leave_out=not keep_all,
+        **options,
+    )
+
+
+def _record(trained: Trained) -> dict[str, Any]:
+    metadata = trained.metadata
+    training = metadata.sections["training"]
+    assert metadata.threshold is not None
+    return {
+        "lookback": metadata.window, "lookback_rule": training["lookback"]["rule"],
+        "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
+        "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
+        "contamination": training["contamination"],
+    }  # fmt: skip
+
+
+def _sentence(record: dict[str, Any]) -> str:
+    return (
+        f"{record['kind']}, look-back {record['lookback']} ({record['lookback_rule']}), "
+        f"{record['parameters']} parameters, validation loss {record['validation_loss']:.4f} after "
+        f"{record['epochs']} epochs of batches of {record['batch_size']} ({record['batch_rule']})"
+    )

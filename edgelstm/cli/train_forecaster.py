@@ -1,0 +1,116 @@
+"""`edgelstm train forecaster`: from CSV files to a forecaster of target columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .lazy_group import examples
+from .training_options import (
+    check_paths,
+    chosen,
+    data_argument,
+    names,
+    output_options,
+    print_result,
+    print_rows,
+    row_options,
+    rows_or_auto,
+)
+
+if TYPE_CHECKING:
+    from edgelstm.training.train import Trained
+
+
+@click.command(
+    "forecaster",
+    epilog=examples(
+        "edgelstm train forecaster load.csv -o load.keras --target demand --horizon 48 --calendar",
+        "edgelstm train forecaster load.csv -o load.keras --target demand --covariates holiday --columns temperature",
+    ),
+)
+@data_argument()
+@output_options
+@click.option("--target", required=True, metavar="A,B", help="Columns to forecast.")
+@click.option("--covariates", metavar="A,B", help="Columns known for the rows to come: weather forecasts, holidays.")
+@click.option("--columns", metavar="A,B", help="Further columns whose past is an input.")
+@row_options
+@click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
+@click.option("--calendar", is_flag=True, help="Hour, weekday and season of the rows to come are inputs.")
+@click.option(
+    "--timezone", "zone", default="", metavar="NAME", help="Of the calendar, e.g. Europe/Berlin.  [default: as written]"
+)
+@click.option(
+    "--normalize",
+    type=click.Choice(["last", "window", "none"]),
+    help="Level that windows are relative to.  [default: last, unless another is clearly better]",
+)
+@click.option(
+    "--lookback",
+    default="auto",
+    show_default=True,
+    callback=rows_or_auto,
+    help="Rows looked back: a number, or auto (a week of days, or 8 patches).",
+)
+@click.option("--units", type=click.IntRange(1), help="Units of the LSTM.  [default: 64]")
+@click.option(
+    "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Share dropped in training.  [default: 0.1]"
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over 10,000 examples.  [default: 12, or 24 of many]")
+@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.  [default: 128]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Start value.  [default: 0.003]")
+def command(
+    data: tuple[Path, ...],
+    output: Path,
+    target: str,
+    covariates: str | None,
+    columns: str | None,
+    time_column: str | None,
+    units: int | None,
+    dropout: float | None,
+    no_embed: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a forecaster of the rows that follow, with intervals, for `edgelstm forecast`.
+
+    DATA is one or more CSV files with the target columns, and those of the covariates. The newest 15 % of the rows
+    choose the epoch and the intervals. For alarms on sensors, train a detector: `edgelstm train DATA.csv`.
+    """
+    from edgelstm.cli.progress import epochs
+    from edgelstm.data.series import read_series
+    from edgelstm.forecasting.architecture import Network
+    from edgelstm.forecasting.train import Options, train_forecaster
+
+    check_paths(data, output)
+    targets, known = names(target), names(covariates)
+    if len({*targets, *known}) < len(targets) + len(known):
+        raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
+    network = Network(**chosen({"units": units, "dropout": dropout}))
+    settings = Options(targets=len(targets), known=len(known), network=network, **chosen(options))
+    series = read_series(data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column)
+    print_rows(series)
+    with epochs(settings.epochs) as callbacks:
+        trained = train_forecaster(series, settings, callbacks)
+    trained.save(output, embed=not no_embed)
+    print_result(trained, output, as_json, _sentence, _record(trained))
+
+
+def _record(trained: Trained) -> dict[str, Any]:
+    metadata, history = trained.metadata, trained.history
+    section = metadata.sections["forecast"]
+    return {
+        "targets": list(metadata.names[: section["targets"]]), "lookback": metadata.window, "horizon": metadata.horizon,
+        "normalize": section["normalize"], "validation_loss": history["kept_val_loss"][0],
+        "linear_validation_loss": history["linear_val_loss"][0],
+    }  # fmt: skip
+
+
+def _sentence(record: dict[str, Any]) -> str:
+    return (
+        f"forecaster of {', '.join(record['targets'])}, {record['lookback']} rows → {record['horizon']}, level: "
+        f"{record['normalize']}, {record['parameters']} parameters, validation MAE {record['validation_loss']:.4f} "
+        f"deviations (its linear part alone: {record['linear_validation_loss']:.4f})"
+    )

@@ -1,0 +1,84 @@
+"""`edgelstm train states`: from labelled rows to a classifier of machine states."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .lazy_group import examples
+from .training_options import (
+    check_paths,
+    chosen,
+    data_argument,
+    names,
+    output_options,
+    print_result,
+    print_rows,
+    row_options,
+)
+
+
+@click.command("states", epilog=examples("edgelstm train states runs.csv -o states.keras --label-column state"))
+@data_argument()
+@output_options
+@click.option(
+    "--label-column",
+    default="state",
+    show_default=True,
+    metavar="NAME",
+    help="Column with the state; empty cells are normal.",
+)
+@click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
+@row_options
+@click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
+@click.option("--units", type=click.IntRange(1), help="Units of the LSTM.  [default: 32]")
+@click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
+@click.option(
+    "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Share dropped in training.  [default: 0.2]"
+)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the windows.  [default: 10]")
+@click.option("--batch-size", type=click.IntRange(1), help="Windows a step.  [default: 128]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Start value.  [default: 0.008]")
+def command(
+    data: tuple[Path, ...],
+    output: Path,
+    label_column: str,
+    columns: str | None,
+    time_column: str | None,
+    units: int | None,
+    dropout: float | None,
+    bidirectional: bool,
+    no_embed: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a classifier of machine states over windows of rows, for `edgelstm classify --rows`.
+
+    DATA is one or more CSV files with number columns and a label column. The state of a window is that of its newest
+    row.
+    """
+    from dataclasses import replace
+
+    from edgelstm.classification.train import Options, train_windows
+    from edgelstm.cli.progress import epochs
+    from edgelstm.data.series import read_series
+
+    check_paths(data, output)
+    defaults = Options.for_windows()
+    shape = chosen({"units": units, "dropout": dropout, "bidirectional": bidirectional})
+    settings = replace(defaults, network=replace(defaults.network, **shape), **chosen(options))
+    series = read_series(data, names(columns) or None, time_column, label_column)
+    print_rows(series)
+    with epochs(settings.epochs) as callbacks:
+        trained = train_windows(series, settings, callbacks)
+    trained.save(output, embed=not no_embed)
+    more = {"classes": trained.metadata.sections["classifier"]["labels"]}
+    print_result(trained, output, as_json, sentence, more)
+
+
+def sentence(record: dict[str, Any]) -> str:
+    """Sentence about a trained classifier, from its record."""
+    return (
+        f"{len(record['classes'])} classes, {record['parameters']} parameters, "
+        f"loss {record['loss']:.4f} after {record['epochs']} epochs"
+    )

@@ -1,0 +1,146 @@
+"""Options and output that the kinds of `edgelstm train` share."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+SCALERS = ("standard", "minmax", "robust", "none")
+INTERRUPTED = 130  # exit code of a shell's own for a program that Ctrl-C ended: 128 + SIGINT
+
+
+def data_argument(required: bool = True) -> Callable[[F], F]:
+    """Add DATA.csv..., the training files."""
+    metavar = "DATA.csv..." if required else "[DATA.csv...]"
+    return click.argument("data", nargs=-1, required=required, metavar=metavar, type=click.Path(path_type=Path, readable=False))  # fmt: skip
+
+
+def row_options(function: F) -> F:
+    """Add the options of kinds that train on rows: columns and scaler."""
+    function = click.option(
+        "--scaler", type=click.Choice(SCALERS), default="standard", show_default=True, help="Scaling of the channels."
+    )(function)
+    return click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")(function)
+
+
+def output_options(function: F) -> F:
+    """Add --output, --seed, --no-embed and --json."""
+    options = [
+        click.option(
+            "-o", "--output", required=True, callback=_keras_file, type=click.Path(path_type=Path),
+            help="Model file to write, .keras.",
+        ),
+        click.option(
+            "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and shuffling."
+        ),
+        click.option(
+            "--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _keras_file(_: click.Context, __: click.Parameter, path: Path) -> Path:
+    if path.suffix != ".keras":
+        raise click.BadParameter(f"{path.name!r} does not end in .keras, as Keras wants it")
+    return path
+
+
+def check_paths(data: tuple[Path, ...], output: Path) -> None:
+    """Find missing files and folders before the long work.
+
+    Args:
+        data: Files to read.
+        output: File to write.
+
+    Raises:
+        SeriesError: If a data file cannot be read.
+        OutputError: If the output's folder is missing or not writable.
+    """
+    from edgelstm.cli.input_files import check_readable
+    from edgelstm.runtime.io.atomic_files import check_writable
+
+    check_readable(*data)
+    check_writable(output)
+
+
+def names(text: str | None) -> list[str]:
+    """Column names of a comma-separated option.
+
+    >>> names("flow, pressure")
+    ['flow', 'pressure']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+
+
+def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    """Convert an option with one or more counts, such as `32,16`."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a count or a comma-separated list of counts") from error
+
+
+def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None:
+    """Convert a number of rows, or `auto` to None."""
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise click.BadParameter(f"{text!r} is not a count of rows, nor auto")
+    return int(text)
+
+
+def chosen(options: dict[str, Any]) -> dict[str, Any]:
+    """Options with a value; the library's defaults hold for the rest."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def print_rows(series: Any) -> None:
+    """Print the size of a series, and the repairs in it, on stderr."""
+    channels = series.channels
+    lines = [f"{len(series.values)} rows, {len(channels)} channels: {', '.join(channels)}"]
+    for line in [*lines, *series.repairs.sentences()]:
+        click.echo(line, err=True)
+
+
+def print_result(
+    trained: Any,
+    output: Path,
+    as_json: bool,
+    sentence: Callable[[dict[str, Any]], str],
+    more: dict[str, Any],
+    hint: str = "",
+) -> None:
+    """Print the record of a saved model: a line of JSON, or a sentence and the next step.
+
+    Exits with code 130 if Ctrl-C ended the training.
+
+    Args:
+        trained: The model with its history.
+        output: File that it was saved to.
+        as_json: Whether to print JSON.
+        sentence: Makes the sentence from the record.
+        more: Entries of the record that not every kind has.
+        hint: Further options of the conversion.
+    """
+    losses = trained.history["loss"]
+    record = {
+        "model": str(output), "kind": trained.metadata.kind, "parameters": int(trained.model.count_params()),
+        "epochs": len(losses), "loss": losses[-1], "bytes": output.stat().st_size,
+        "interrupted": trained.interrupted, **more,
+    }  # fmt: skip
+    if trained.interrupted:
+        click.echo("Interrupted: the model has the best weights so far.", err=True)
+    if as_json:
+        click.echo(json.dumps(record))
+    else:
+        click.echo(f"{output}: {sentence(record)}", err=True)
+        click.echo(f"Next: edgelstm convert {output} --int8{hint}", err=True)
+    if trained.interrupted:
+        raise SystemExit(INTERRUPTED)
