@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
-from edgelstm.runtime.sources.csv_table import CsvTable
 from edgelstm.runtime.sources.line_reader import read_lines
+from edgelstm.runtime.sources.record_table import open_table
 
 from .number_columns import NumberColumn, counts_rows
 
@@ -87,7 +87,7 @@ class _Reader:
         missing: Sequence[str],
     ) -> None:
         self.name, self.columns, self.label_column = path.name, columns, label_column
-        self.table = CsvTable(read_lines(path), path.name)
+        self.table = open_table(read_lines(path), path.name)
         self._check([*(columns or ()), *filter(None, (time_column, label_column))])
         self.time = self.table.time(time_column, (*(columns or ()), label_column))
         taken = (label_column, *(self.table.names[at] for at in self.time.positions))
@@ -204,7 +204,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         SeriesError: If the file cannot be read or is empty.
     """
-    return CsvTable(read_lines(path), path.name).names
+    return open_table(read_lines(path), path.name).names
 
 
 def read_text(path: Path) -> dict[str, list[str]]:
@@ -213,7 +213,7 @@ def read_text(path: Path) -> dict[str, list[str]]:
     Raises:
         SeriesError: If the file cannot be read or holds no rows.
     """
-    table = CsvTable(read_lines(path), path.name)
+    table = open_table(read_lines(path), path.name)
     rows = [[cell.strip() for cell in cells] for _, cells in table.rows()]
     if not rows:
         raise SeriesError(f"{path.name} holds no rows. Give a CSV file with one row a sample.")

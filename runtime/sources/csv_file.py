@@ -13,9 +13,10 @@ from threading import Event as Flag
 from ..errors import SeriesError, ShapeError
 from .column_mapping import Columns, Parse
 from .csv_rows import file_rows, layout
-from .csv_table import CsvTable, is_json, read_head
+from .csv_table import CsvTable, read_head
 from .line_reader import read_lines
 from .live import LiveSource
+from .records import is_json, is_line_protocol
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -127,7 +128,8 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
     """
     lines = iter(lines)
     head = read_head(lines)
-    if is_json(head):
+    first = next((line for line in head if line.strip()), "")
+    if is_json(first) or is_line_protocol(first):
         yield from parse_lines(itertools.chain(head, lines), columns, origin)
         return
     table = CsvTable(lines, origin, head)

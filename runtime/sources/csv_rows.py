@@ -14,7 +14,8 @@ from .column_mapping import Columns, Parse, Row, short
 from .csv_cells import CellReader, number, split, unit_of
 from .csv_dialect import column_names
 from .csv_table import CsvTable
-from .json_rows import JsonRows
+from .record_rows import RecordRows
+from .records import is_line_protocol, parse_line_protocol
 from .time_columns import TimeReader, find_time
 
 SEPARATORS = (",", ";", "\t", "|", " ")
@@ -40,7 +41,9 @@ def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Par
     (True, Row(values=[2.0, 1.5], time=7.0, label='7'))
     """
     if first.lstrip()[:1] in ("{", "["):
-        return JsonRows(columns, origin).parse, False
+        return RecordRows(columns, origin).parse, False
+    if is_line_protocol(first):
+        return RecordRows(columns, origin, parse_line_protocol).parse, False
     separator = _separator(first, columns)
     reader = CellReader(separator != ",", missing=columns.missing, origin=origin)
     cells = [cell.strip() for cell in split(first, separator)]

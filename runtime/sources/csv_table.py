@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ..errors import SeriesError
@@ -157,14 +156,3 @@ def read_head(lines: Iterator[str]) -> list[str]:
 def _bounded(head: Sequence[str]) -> list[str]:
     """Lines cut where one alone is longer than all that is looked at."""
     return [line[: 16 * MOST_HEAD] for line in head]
-
-
-def is_json(head: Sequence[str]) -> bool:
-    """Whether rows are JSON; a section's name in brackets is not."""
-    first = next((line.strip() for line in head if line.strip()), "")
-    if not first.startswith("["):
-        return first.startswith("{")
-    try:
-        return isinstance(json.loads(first), list)
-    except (ValueError, RecursionError):
-        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from ..errors import ConfigError, SeriesError
@@ -24,6 +25,7 @@ SHARE = 0.75  # of them that must be of a kind: a broken cell at the beginning d
 MOMENT, DATE, CLOCK, EPOCHS, NUMBER, OTHER = "moment", "date", "clock", "epochs", "number", "other"
 
 
+@lru_cache(1024)
 def known_rank(name: str) -> int | None:
     """Place of a name among those that a time usually has, None if it is none of them.
 

@@ -151,3 +151,17 @@ def test_the_format_is_said_as_data(tmp_path):
     found = CsvTable(read_lines(tmp_path / "a.csv"), "a.csv").dialect
 
     assert (found.separator, found.decimal, found.thousands, found.skip) == (";", ",", ".", 1)
+
+
+def test_training_reads_records_as_the_device_does(tmp_path):
+    lines = [f'{{"when": {1705147200000 + 60000 * row}, "BME": {{"a": {row}.5, "on": true}}}}' for row in range(5)]
+    protocol = [f"bme,host=pi a={row}.5,on=t {1705147200 + 60 * row}000000000" for row in range(5)]
+    for content, names in ((lines, ("BME.a", "BME.on")), (protocol, ("a", "on"))):
+        series = read(tmp_path, "\n".join(content))
+        samples = list(TextSource(tmp_path / "a.csv", Columns(series.channels)))
+
+        assert series.channels == names
+        assert [sample.values for sample in samples] == series.values.tolist() == [[row + 0.5, 1.0] for row in range(5)]
+        assert (
+            [sample.time for sample in samples] == series.time.tolist() == [1705147200.0 + 60 * row for row in range(5)]
+        )

@@ -4,7 +4,7 @@ import logging
 import math
 
 import pytest
-from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError
+from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError, ShapeError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sources import Columns, IterableSource, TextSource, open_source, parse_file, parse_lines, registry
 from edgelstm.runtime.sources.csv_cells import MISSING_WORDS, CellReader
@@ -158,6 +158,37 @@ def test_annotated_csv_is_read_below_its_comments_and_their_repetition():
     samples = table("\n".join([*header, *blocks[0], "", *header, *blocks[1]]))
 
     assert [(sample.time, sample.values) for sample in samples] == [(NOON, [0.5]), (NOON + 60, [1.5])]
+
+
+LINES = [
+    "bme280,host=pi a=19.5,b=51i,on=t 1705147200000000000",
+    'bme280,host=pi\\ 2 a=19.6,b=52u,note="a b, c=d" 1705147260000000000',
+]
+RECORDS = [
+    '{"Time": "2024-01-13T12:00:00", "BME280": {"a": 19.5, "b": [51, 7]}, "TempUnit": "C"}',
+    '{"Time": "2024-01-13T12:01:00", "BME280": {"a": "19.6 °C", "b": [52, 7]}, "TempUnit": "C"}',
+]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("bme280.a", "bme280.b")])
+def test_line_protocol_is_read_as_a_file_and_live(names):
+    for read in (table, live):
+        samples = read("\n".join(LINES), Columns(("flow", "motor"), names))
+
+        assert [sample.time for sample in samples] == [NOON, NOON + 60]
+        assert [sample.values for sample in samples] == [[19.5, 51.0], [19.6, 52.0]]
+
+
+def test_a_value_inside_objects_and_lists_is_addressed_by_its_path():
+    for read in (table, live):
+        samples = read("\n".join(RECORDS), Columns(("flow", "motor"), ("BME280.a", "BME280.b.0")))
+
+        assert [(sample.time, sample.values) for sample in samples] == [(NOON, [19.5, 51.0]), (NOON + 60, [19.6, 52.0])]
+
+
+def test_the_paths_that_there_are_are_listed_when_a_channel_is_not():
+    with pytest.raises(ShapeError, match=r"its columns: Time, BME280\.a, BME280\.b\.0, BME280\.b\.1, TempUnit"):
+        table("\n".join(RECORDS))
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "time,a\n", "Logger 5\n\ntime,a\n"])

@@ -1,9 +1,10 @@
-"""JSON lines to samples."""
+"""Records to samples: JSON lines and InfluxDB line protocol."""
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,19 +12,23 @@ from ..errors import SeriesError, ShapeError
 from ..io.timestamps import seconds
 from .column_mapping import Columns, Row
 from .csv_cells import CellReader
+from .records import flatten, lookup, parse_json
 from .time_columns import find_time, read_time, time_name
 
+LISTED = 200  # values of a record that are looked through for the time, and for errors
 
-class JsonRows:
-    """JSON lines: an object by channel names, or an array in the model's order (with the time first, or without).
+
+class RecordRows:
+    """Rows of records: an object by channel names or paths, or an array in the model's order (time first, or without).
 
     Args:
         columns: What the model wants.
         origin: Name of the source, for messages.
+        read: A line to its record.
     """
 
-    def __init__(self, columns: Columns, origin: str) -> None:
-        self.columns, self.origin = columns, origin
+    def __init__(self, columns: Columns, origin: str, read: Callable[[str], Any] = parse_json) -> None:
+        self.columns, self.origin, self._read = columns, origin, read
         self._cells = CellReader(missing=columns.missing, origin=origin)
         self._time: str | None = None
 
@@ -31,13 +36,10 @@ class JsonRows:
         """Read one row.
 
         Raises:
-            SeriesError: If it is not JSON, neither object nor array, or a value is no number.
+            SeriesError: If it is not a record, or a value is no number.
             ShapeError: If it holds none of the channels, or an array has another length.
         """
-        try:
-            record = json.loads(line, parse_int=float)
-        except (ValueError, RecursionError) as error:
-            raise SeriesError(f"not a JSON value: {line[:40]!r}") from error
+        record = self._read(line)
         if isinstance(record, dict):
             return self._object(record)
         if isinstance(record, list):
@@ -46,19 +48,25 @@ class JsonRows:
 
     def _object(self, record: dict[str, Any]) -> Row:
         names = self.columns.names
-        if not any(name in record for name in names):
-            raise self.columns.lacking(tuple(record), self.origin)
+        present, values = zip(*(lookup(record, name) for name in names), strict=True)
+        if not any(present):
+            raise self.columns.lacking(self._paths(record), self.origin)
+        numbers = [self._number(value, name) for value, name in zip(values, names, strict=True)]
         others = [name for name in record if name not in names]
-        at = self.columns.time or time_name(others) or self._time_by_value(record, others)
-        values = [self._number(record.get(name), name) for name in names]
-        return _timed(values, record.get(at) if at else None, at or "")
+        at = self.columns.time or time_name(others) or self._time_by_value(record)
+        return _timed(numbers, lookup(record, at)[1] if at else None, at or "")
 
-    def _time_by_value(self, record: dict[str, Any], others: list[str]) -> str | None:
-        """Key of the first value that is a date or counts from 1970, remembered for later records."""
+    def _paths(self, record: dict[str, Any]) -> Sequence[str]:
+        return [path for path, _ in itertools.islice(flatten(record), LISTED)]
+
+    def _time_by_value(self, record: dict[str, Any]) -> str | None:
+        """Path of the first value that is a date or counts from 1970, remembered for later records."""
         if self._time is None:
-            texts = [value if isinstance(value, str) else repr(value) for value in map(record.get, others)]
-            positions = find_time(others, [texts])
-            self._time = others[positions[0]] if len(positions) == 1 else ""
+            taken = self.columns.names
+            leaves = [(path, leaf) for path, leaf in itertools.islice(flatten(record), LISTED) if path not in taken]
+            texts = [leaf if isinstance(leaf, str) else repr(leaf) for _, leaf in leaves]
+            positions = find_time([path.rpartition(".")[2] for path, _ in leaves], [texts])
+            self._time = leaves[positions[0]][0] if len(positions) == 1 else ""
         return self._time or None
 
     def _array(self, record: list[Any]) -> Row:

@@ -1,0 +1,89 @@
+"""Files of records as tables: JSON lines and InfluxDB line protocol, read by training as CSV files are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from ..errors import SeriesError
+from .csv_dialect import Dialect
+from .csv_table import CsvTable, read_head
+from .records import flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
+
+
+class RecordTable(CsvTable):
+    """A file with a record a line; each value inside a record is a column, called by its path.
+
+    Args:
+        lines: Of the file.
+        origin: Name of the file, for errors.
+        head: Lines before those, read already; one of them is not blank. Columns are what their records hold.
+
+    >>> table = RecordTable([], "a.jsonl", ['{"t": 1, "BME": {"temp": 19.5}}'])
+    >>> table.names, list(table.rows())
+    (('t', 'BME.temp'), [(1, ['1.0', '19.5'])])
+    """
+
+    def __init__(self, lines: Iterable[str], origin: str, head: list[str]) -> None:
+        self.origin, self._lines, self._head, self.skip = origin, iter(lines), head, 0
+        first = next(line for line in head if line.strip())
+        self._parse = parse_json if is_json(first) else _without_measurement
+        records = [self._record(at, line) for at, line in enumerate(head, 1) if line.strip()]
+        self.names = tuple(dict.fromkeys(name for record in records for name in record))
+        rows = tuple(tuple(record.get(name, "") for name in self.names) for record in records)
+        self.dialect = Dialect("", ".", "", self.names, self.names, True, 0, False, rows)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Cells of each record, with the number of its line; to be taken once.
+
+        Raises:
+            SeriesError: With the line, if it is no record.
+        """
+        for at, line in enumerate(chain(self._head, self._lines), 1):
+            if line.strip():
+                record = self._record(at, line)
+                yield at, [record.get(name, "") for name in self.names]
+
+    def _record(self, at: int, line: str) -> dict[str, str]:
+        """Cells by column."""
+        try:
+            record: Any = self._parse(line)
+        except SeriesError as error:
+            raise self.error(at, str(error)) from error
+        if isinstance(record, list):
+            record = {f"column_{place}": value for place, value in enumerate(record, 1)}
+        if not isinstance(record, dict):
+            raise self.error(at, f"expected a JSON object or array; received {line[:40]!r}")
+        return {path: _text(leaf) for path, leaf in flatten(record)}
+
+
+def _without_measurement(line: str) -> dict[str, Any]:
+    return {name: value for name, value in parse_line_protocol(line).items() if not isinstance(value, dict)}
+
+
+def _text(leaf: Any) -> str:
+    """A value as a cell."""
+    if leaf is None:
+        return ""
+    if isinstance(leaf, bool):
+        return "true" if leaf else "false"
+    return leaf if isinstance(leaf, str) else repr(leaf)
+
+
+def open_table(lines: Iterable[str], origin: str) -> CsvTable:
+    """Open a file's lines as a table, be they cells or records.
+
+    Args:
+        lines: Of the file.
+        origin: Name of the file, for errors.
+
+    Raises:
+        SeriesError: If there is no line that is not blank, or the file is no text.
+    """
+    lines = iter(lines)
+    head = read_head(lines)
+    first = next((line for line in head if line.strip()), "")
+    if is_json(first) or is_line_protocol(first):
+        return RecordTable(lines, origin, head)
+    return CsvTable(lines, origin, head)

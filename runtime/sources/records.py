@@ -1,0 +1,135 @@
+"""Records of named values: JSON objects and InfluxDB line protocol, with a path for each value inside them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import SeriesError
+
+LONGEST = 1 << 16  # characters of a line of line protocol
+DEEPEST = 8  # levels of nesting that are listed
+_LINE = re.compile(
+    r"(?P<series>(?:\\.|[^\s,=\\])+(?:,(?:\\.|[^\s=\\])+=(?:\\.|[^\s\\])+)?)"
+    r' (?P<fields>(?:\\.|[^\s=\\])+=(?:"(?:\\.|[^"\\])*"|\\.|[^\s"\\])+)(?: (?P<time>-?\d{1,20}))?\s*$'
+)
+_ITEM = re.compile(r'((?:\\.|[^=,\\])+)=("(?:\\.|[^"\\])*"|(?:\\.|[^,\\])*)(?:,|$)')
+_SWITCHES = {"t": 1.0, "T": 1.0, "true": 1.0, "True": 1.0, "TRUE": 1.0, "f": 0.0, "F": 0.0, "false": 0.0, "False": 0.0,
+             "FALSE": 0.0}  # fmt: skip
+
+
+def parse_json(line: str) -> Any:
+    """A line's JSON value, numbers as floats.
+
+    Raises:
+        SeriesError: If it is not JSON.
+    """
+    try:
+        return json.loads(line, parse_int=float)
+    except (ValueError, RecursionError) as error:
+        raise SeriesError(f"not a JSON value: {line[:40]!r}") from error
+
+
+def is_json(line: str) -> bool:
+    """Tell a line of JSON; a section's name in brackets is none.
+
+    >>> is_json('{"flow": 1}'), is_json("[1, 2]"), is_json("[Data]")
+    (True, True, False)
+    """
+    first = line.strip()
+    if not first.startswith("["):
+        return first.startswith("{")
+    try:
+        return isinstance(json.loads(first), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def is_line_protocol(line: str) -> bool:
+    """Tell a line of InfluxDB line protocol.
+
+    >>> is_line_protocol("bme280,host=pi temperature=19.2,humidity=51 1700864000000000000"), is_line_protocol("a;b=1")
+    (True, False)
+    """
+    return len(line) < LONGEST and _LINE.match(line) is not None
+
+
+def parse_line_protocol(line: str) -> dict[str, Any]:
+    r"""A line's tags, fields and time as one record; its fields stand under the measurement's name, too.
+
+    Raises:
+        SeriesError: If it is not line protocol.
+
+    >>> parse_line_protocol("pump,host=pi flow=1.5,on=t 1700864000000000000")
+    {'measurement': 'pump', 'host': 'pi', 'flow': 1.5, 'on': 1.0, 'pump': {'flow': 1.5, 'on': 1.0}, 'time': 1.700864e+18}
+    """
+    match = _LINE.match(line) if len(line) < LONGEST else None
+    if not match:
+        raise SeriesError(f"not a line of InfluxDB line protocol: {line[:40]!r}")
+    measurement, _, tags = match["series"].partition(",")
+    fields = {_plain(name): _field(value) for name, value in _ITEM.findall(match["fields"])}
+    record: dict[str, Any] = {"measurement": _plain(measurement)}
+    record |= {_plain(name): _plain(value) for name, value in _ITEM.findall(tags)}
+    record |= fields
+    record[_plain(measurement)] = fields
+    if match["time"]:
+        record["time"] = float(match["time"])
+    return record
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def _field(text: str) -> Any:
+    if text.startswith('"'):
+        return _plain(text[1:-1])
+    if text in _SWITCHES:
+        return _SWITCHES[text]
+    try:
+        return float(text[:-1] if text[-1:] in ("i", "u") else text)
+    except ValueError:
+        return text
+
+
+def lookup(record: Any, path: str) -> tuple[bool, Any]:
+    """The value at a path of names and list positions joined by points, and whether there is one.
+
+    Args:
+        record: Of JSON.
+        path: A name with points in it is found, too.
+
+    >>> lookup({"ENERGY": {"Power": [1, 7]}, "a.b": 2}, "ENERGY.Power.1"), lookup({"a.b": 2}, "a.b")
+    ((True, 7), (True, 2))
+    """
+    if isinstance(record, Mapping) and path in record:
+        return True, record[path]
+    if isinstance(record, Sequence) and not isinstance(record, str) and path.isdigit():
+        at = int(path[:6])
+        return (True, record[at]) if at < len(record) else (False, None)
+    for mark in re.finditer(r"\.", path):
+        present, inner = lookup(record, path[: mark.start()])
+        if present and isinstance(inner, (Mapping, list)):
+            return lookup(inner, path[mark.end() :])
+    return False, None
+
+
+def flatten(record: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Path and value of each leaf of a record.
+
+    Args:
+        record: Of JSON.
+        before: Path of the record itself.
+        depth: Level of nesting.
+
+    >>> dict(flatten({"Time": "12:00", "BME280": {"Temperature": 19.3}}))
+    {'Time': '12:00', 'BME280.Temperature': 19.3}
+    """
+    if depth >= DEEPEST or not isinstance(record, (Mapping, list)):
+        yield before, record
+        return
+    items = record.items() if isinstance(record, Mapping) else enumerate(record)
+    for name, value in items:
+        yield from flatten(value, f"{before}.{name}" if before else str(name), depth + 1)
