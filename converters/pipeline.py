@@ -13,7 +13,7 @@ from .quantization.calibrator import METHODS, Observations, observe
 from .quantization.quantizer import quantize
 from .quantization.scheme import QuantizationScheme
 from .refusal import refusal
-from .validation.validator import Candidate, Validator
+from .validator import Candidate, Validator
 
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
 PREFERENCE = 1.25  # an all-integer model may be this much worse than a mixed one

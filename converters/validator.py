@@ -9,12 +9,12 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from ..flatbuffer import TFLiteFile
-from ..job import Conversion, Job, Windows
-from ..quantization.calibrator import run_model
 from .channels import channel_deviations, channel_errors, gives_probabilities
-from .op_support import missing
-from .report import (
+from .flatbuffer import TFLiteFile
+from .job import Conversion, Job, Windows
+from .quantization.calibrator import run_model
+from .validation.op_support import missing
+from .validation.report import (
     FLOAT_LIMIT,
     INT8_LIMIT,
     STRETCH,
@@ -25,7 +25,7 @@ from .report import (
     spread,
     within_limits,
 )
-from .tflite_micro import validate_on_micro
+from .validation.tflite_micro import validate_on_micro
 
 Array = npt.NDArray[Any]
 STRETCHED = 1000  # windows, or rows of a stream, of the out-of-range check
