@@ -9,10 +9,10 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
-from .channels import channel_deviations, channel_errors, gives_probabilities
 from .flatbuffer import TFLiteFile
 from .job import Conversion, Job, Windows
 from .quantization.calibrator import run_model
+from .validation.channels import channel_deviations, channel_errors, gives_probabilities
 from .validation.op_support import missing
 from .validation.report import (
     FLOAT_LIMIT,
