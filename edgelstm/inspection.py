@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from .keras_file import read_extras
-from .runtime.errors import ModelError
+from .runtime.errors import ModelError, NoMetadataError
 from .runtime.inference.flatbuffer.summary import read_graph
 from .runtime.model_file import metadata as meta
-from .runtime.model_file.bundle import load_bundle, read_model_file
+from .runtime.model_file.bounded_json import LARGEST, load_json
+from .runtime.model_file.bundle import parse_bundle, read_member, read_model_file
 
 
 def inspect_model(path: Path | str) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def _tflite(path: Path, content: bytes) -> dict[str, Any]:
     graph = read_graph(content, path.name)
     record: dict[str, Any] = {"file": path.name, "format": "tflite", "bytes": len(content), "metadata": None}
     try:
-        record["metadata"] = json.loads(meta.to_json(load_bundle(path).metadata))
-    except ModelError as error:
+        record["metadata"] = json.loads(meta.to_json(parse_bundle(content, path.name).metadata))
+    except NoMetadataError as error:
         record["note"] = str(error)
     return record | asdict(graph)
 
@@ -64,7 +65,7 @@ def _keras(path: Path, size: int) -> dict[str, Any]:
 def _layers(path: Path) -> list[dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))["config"]
+            config = load_json(read_member(archive, "config.json", LARGEST))["config"]
         return [
             {"class": layer["class_name"], "name": layer["config"].get("name"), "units": layer["config"].get("units")}
             for layer in config.get("layers", ())

@@ -1,8 +1,12 @@
 """Fixtures of all tests; this folder is on the path, so that `forms` can be imported."""
 
 import os
+import tempfile
 
 import pytest
+
+# notes of models that have passed their trial, for all tests of a run and for nobody else
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="edgelstm-state-")
 
 
 @pytest.hookimpl(wrapper=True)

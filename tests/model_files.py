@@ -6,6 +6,8 @@ import json
 import struct
 import zipfile
 
+from edgelstm.runtime.inference.flatbuffer.reader import read_model
+from edgelstm.runtime.inference.flatbuffer.table import Table
 from edgelstm.runtime.model_file.bundle import DIGEST, ENTRY, parse_bundle
 from edgelstm.runtime.model_file.metadata import to_json
 
@@ -44,3 +46,13 @@ def channels(record, **changes):
     """The channels of a metadata record, the first one changed."""
     first, *rest = record["channels"]
     return {"channels": [{**first, **changes}, *rest]}
+
+
+def aborting(models):
+    """A file that keeps every rule of the verifier, and ends LiteRT by SIGSEGV: an LSTM's weights are its state."""
+    content = (models / "auto.int8.tflite").read_bytes()
+    body = bytearray(parse_bundle(content).flatbuffer)
+    lstm = read_model(bytes(body)).subgraphs[0].operators[0]
+    inputs = Table(bytes(body), lstm.at).vector(1, 4)[0]
+    struct.pack_into("<i", body, inputs + 4 * 7, lstm.inputs[18])
+    return repack(content, body=bytes(body))

@@ -35,7 +35,7 @@ def command(
     """
     import json
 
-    from edgelstm.runtime import load_bundle
+    from edgelstm.runtime.model_file.trial import load_tried_bundle
     from edgelstm.runtime.recalibration import recalibrate, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
     from edgelstm.runtime.sources import Columns, TextSource
@@ -46,7 +46,7 @@ def command(
         done = roll_back(model)
     else:
         taken = tuple(part.strip() for part in (columns or "").split(",") if part.strip())
-        chosen = Columns(load_bundle(model).metadata.names, taken, time_column or None)
+        chosen = Columns(load_tried_bundle(model).metadata.names, taken, time_column or None)
         labels = None
         if label_column:
             marks = TextSource(recent, Columns((label_column,), (), time_column or None))

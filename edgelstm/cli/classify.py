@@ -31,8 +31,9 @@ def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int,
     import json
 
     from edgelstm.runtime.classification.classifier import Classifier
+    from edgelstm.runtime.model_file.trial import load_tried_bundle
 
-    classifier = Classifier.load(model)
+    classifier = Classifier.from_bundle(load_tried_bundle(model))
     if texts and rows:
         raise click.UsageError("Give texts or --rows, not both.")
     eats_rows = classifier.vocabulary is None

@@ -68,9 +68,10 @@ def command(
 def _load(model: Path) -> Any:
     """A forecaster over a `.tflite` file, or over a `.keras` file where TensorFlow is installed."""
     from edgelstm.runtime.forecasting.forecaster import Forecaster
+    from edgelstm.runtime.model_file.trial import load_tried_bundle
 
     if model.suffix != ".keras":
-        return Forecaster.load(model)
+        return Forecaster.from_bundle(load_tried_bundle(model))
     from edgelstm.forecasting.train import keras_forecaster
 
     return keras_forecaster(model)

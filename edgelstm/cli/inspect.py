@@ -13,6 +13,7 @@ def command(model: str, as_json: bool) -> None:
     import json
 
     from edgelstm.inspection import inspect_model, lines
+    from edgelstm.runtime.io.terminal import printable
 
     record = inspect_model(model)
-    click.echo(json.dumps(record, indent=2) if as_json else "\n".join(lines(record)))
+    click.echo(json.dumps(record, indent=2) if as_json else printable("\n".join(lines(record))))

@@ -28,12 +28,13 @@ def command(model: Path, data: Path, output: Path | None, columns: str | None, t
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import SeriesError
     from edgelstm.runtime.io.atomic_files import replacing
+    from edgelstm.runtime.model_file.trial import load_tried_bundle
     from edgelstm.runtime.service.runner import Runner
     from edgelstm.runtime.service.status import Status
     from edgelstm.runtime.sinks import ScoreTable
     from edgelstm.runtime.sources import TextSource
 
-    detector = Detector.load(model)
+    detector = Detector.from_bundle(load_tried_bundle(model))
     source = TextSource(data, parse_columns(detector.metadata.names, columns, time_column))
 
     def score(stream: TextIO) -> Status:

@@ -19,7 +19,7 @@ class Event:
     id: str
     """Unique within a model and a stream; the same stream gives the same ids."""
     kind: str
-    """anomaly, sensor_fault, drift or overflow."""
+    """anomaly, sensor_fault, drift, overflow, or model: the last good model is at work, the configured file is not usable."""
     state: str
     """open or closed."""
     start: float | None

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InterpreterError, ModelError
+from ..errors import InterpreterError, NoMetadataError
 from ..inference.interpreter import TFLiteModel
 from ..model_file.bundle import parse_bundle, read_model_file
+from ..model_file.trial import try_model
 
 STREAMING = "streaming"  # the form of a file that eats one row a call
 
@@ -114,9 +115,10 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
     """
     path = Path(path)
     content = read_model_file(path)
+    source, scheme, form = _identity(content, path.name)
+    try_model(content, path.name)
     model = load(content, threads)
     latency = measure(bare_call(model), seconds)
-    source, scheme, form = _identity(content)
     start = start_up(path, threads)
     return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme, form)
 
@@ -127,11 +129,11 @@ def load(content: bytes, threads: int = 1) -> TFLiteModel:
     return TFLiteModel(content, threads, target="" if form == STREAMING else form)
 
 
-def _identity(content: bytes) -> tuple[str, str, str]:
+def _identity(content: bytes, origin: str = "model.tflite") -> tuple[str, str, str]:
     """Source hash, scheme and form of a model file; empty for one that carries no metadata of ours."""
     try:
-        metadata = parse_bundle(content).metadata
-    except ModelError:
+        metadata = parse_bundle(content, origin).metadata
+    except NoMetadataError:
         return "", "", ""
     return metadata.source, metadata.scheme, STREAMING if metadata.stateful else metadata.target
 

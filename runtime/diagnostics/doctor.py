@@ -19,6 +19,7 @@ from ..errors import EdgelstmError
 from ..inference.backend import BACKENDS, backend, install_hint, is_arm32
 from ..inference.flatbuffer.summary import Graph, read_graph
 from ..model_file.bundle import Bundle, load_bundle, read_model_file
+from ..model_file.trial import try_model
 from .benchmark import start_up
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -185,7 +186,8 @@ def check_model(path: Path) -> list[Finding]:
             return findings
     try:
         findings.append(_check_ops(read_graph(content, path.name)))
-        start = start_up(path, repeats=1)  # in a process of its own: an interpreter may crash
+        try_model(read_model_file(path), path.name)
+        start = start_up(path, repeats=1)
         findings.append(
             Finding("runs here", OK, f"first output after {start.seconds:.2f} s, {start.resident_mb:.0f} MB resident")
         )

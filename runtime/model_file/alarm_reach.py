@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from .metadata import Channel, Metadata
 
 FAR = 1e4  # training ranges that all channels are off at once
-VERY_FAR = 1e6  # training ranges that one channel is off alone
+FAR_BY_HAND = 1e8  # the same for a threshold that somebody names on purpose
+ALONE = 100  # times as far goes a channel that is off alone
 LONGEST_MINIMUM = 1_000_000  # samples above the threshold before an event opens, or below before it closes
 
 
-def check_reach(metadata: Metadata) -> None:
+def check_reach(metadata: Metadata, far: float = FAR) -> None:
     """Check that rows far outside of the training range are above the threshold.
 
     Args:
         metadata: Metadata with a scaler that fits the channels; others without a threshold pass.
+        far: Distance of those rows, training ranges.
 
     Raises:
         ValueError: If no row could raise an alarm, or a channel could not by itself.
@@ -36,13 +38,13 @@ def check_reach(metadata: Metadata) -> None:
         return
     channels = zip(metadata.channels, scaler.scale, strict=True)
     ranges = [_training_range(channel, scale) / scale for channel, scale in channels]
-    highest = _score(scoring, [FAR * value for value in ranges])
+    highest = _score(scoring, [far * value for value in ranges])
     if not highest > threshold.value:
         raise ValueError(
-            f"a threshold of {threshold.value:g}, which no score exceeds: rows at {FAR:,.0f} times the training range reach "
+            f"a threshold of {threshold.value:g}, which no score exceeds: rows at {far:,.0f} times the training range reach "
             f"{highest:.3g}"
         )
-    for name, error in zip(metadata.names, _alone([VERY_FAR * value for value in ranges]), strict=True):
+    for name, error in zip(metadata.names, _alone([ALONE * far * value for value in ranges]), strict=True):
         if not _score(scoring, error) > threshold.value:
             raise ValueError(f"a scaling that silences the channel {name}: no value of it is above the threshold")
 

@@ -91,13 +91,14 @@ def _ending(code: int) -> str:
     return f"exit code {code}"
 
 
-def try_model(content: bytes, origin: str, folder: Path | None = None) -> None:
+def try_model(content: bytes, origin: str, folder: Path | None = None, *, noted: bool = True) -> None:
     """Try a model file, unless it is noted that it has passed before.
 
     Args:
         content: Bytes of the file.
         origin: Its name, for errors.
         folder: State folder; None for the user's own.
+        noted: Whether to note that it has passed.
 
     Raises:
         ModelError: If it does not pass.
@@ -113,7 +114,8 @@ def try_model(content: bytes, origin: str, folder: Path | None = None) -> None:
             f"{origin} cannot be tried in a process of its own ({error.strerror or error}). Free some memory."
         ) from error
     trial.check()
-    note_passed(note)
+    if noted:
+        note_passed(note)
 
 
 def load_tried_bundle(path: Path | str, folder: Path | None = None) -> Bundle:

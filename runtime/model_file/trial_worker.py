@@ -48,6 +48,7 @@ def _refuse(reason: str) -> None:
 
 def _try(content: bytes, seconds: int) -> None:
     from ..inference.backend import backend
+    from ..inference.flatbuffer.summary import read_graph
     from ..inference.interpreter import TFLiteModel
     from .bundle import parse_bundle
 
@@ -56,7 +57,7 @@ def _try(content: bytes, seconds: int) -> None:
         bundle = parse_bundle(content, "MODEL")
         metadata, flatbuffer = bundle.metadata, bundle.flatbuffer
     except NoMetadataError:
-        pass  # a file of another tool
+        read_graph(content, "MODEL")  # a file of another tool
     backend()
     limit(ROOM + ROOM_FOR_A_BYTE * len(content), seconds)
     model = TFLiteModel(flatbuffer, target=metadata.target if metadata else "")

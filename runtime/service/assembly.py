@@ -7,12 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TextIO
 
-from ..errors import ConfigError
+from ..errors import ConfigError, EdgelstmError
 from ..io.addresses import Address, parse_address
+from ..io.state_folder import state_folder
 from ..sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
 from ..sources import Columns, open_source
 from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
+from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .overrides import tuned
 from .runner import Runner
@@ -29,10 +31,16 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
     Raises:
         EdgelstmError: If any of it is not usable.
     """
-    plans = [_Plan(one) for one in config.streams]  # all checks before the first connection
-    out = stream or sys.stdout
-    several = len(plans) > 1
-    return [plan.runner(config.settings, out, plan.config.label if several else "") for plan in plans]
+    out, several = stream or sys.stdout, len(config.streams) > 1
+    plans: list[_Plan] = []
+    try:
+        for one in config.streams:  # all checks before the first connection
+            plans.append(_Plan(one, config.settings, dry=False))  # noqa: PERF401
+        return [plan.runner(config.settings, out, plan.config.label if several else "") for plan in plans]
+    except EdgelstmError:
+        for plan in plans:
+            plan.forget()
+        raise
 
 
 def describe(config: Config) -> list[str]:
@@ -42,7 +50,7 @@ def describe(config: Config) -> list[str]:
         EdgelstmError: If any of it is not usable.
     """
     lines = []
-    for plan in map(_Plan, config.streams):
+    for plan in [_Plan(one, config.settings, dry=True) for one in config.streams]:
         sinks = [address.name + (" (scores)" if scores else "") for address, scores, _ in plan.deliveries]
         metadata = plan.detector.metadata
         lines.append(
@@ -55,9 +63,25 @@ def describe(config: Config) -> list[str]:
 class _Plan:
     """One model with its source and sinks checked, but not connected."""
 
-    def __init__(self, config: StreamConfig) -> None:
-        self.config = config
-        self.detector = tuned(config.model, config)
+    def __init__(self, config: StreamConfig, settings: Settings, *, dry: bool) -> None:
+        self.config, self.folder = config, state_folder(settings.state_dir)
+        self.good = LastGoodModel(config.state) if config.state and not dry else None
+        self.model = choose_model(config.model, self.good, self.folder, noted=not dry)
+        if self.good is not None:
+            self.good.starting(self.model.digest)
+        try:
+            self._open(config)
+        except EdgelstmError:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Take the count of this start back: the program ends in an orderly way."""
+        if self.good is not None:
+            self.good.ended(self.model.digest)
+
+    def _open(self, config: StreamConfig) -> None:
+        self.detector = tuned(self.model.bundle, config)
         metadata = self.detector.metadata
         columns = Columns(metadata.names, config.taken, config.time_column or None)
         self.source = open_source(parse_address(config.source), columns, config.follow, metadata.period)
@@ -79,6 +103,6 @@ class _Plan:
         checkpoint = (
             Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
         )
-        return Runner(
-            self.detector, self.source, sinks, one.label, checkpoint, ModelWatch(one.model, partial(tuned, config=one))
-        )
+        load = partial(tuned, config=one)
+        watch = ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
+        return Runner(self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice)

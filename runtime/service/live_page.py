@@ -22,10 +22,10 @@ from urllib.parse import parse_qsl, urlsplit
 from ..errors import ConfigError, OutputError
 from ..io.addresses import read_secret
 from ..io.atomic_files import write_atomic
+from ..io.state_folder import state_folder
 from .config import Settings
 from .prometheus import exposition
 from .runner import Runner
-from .state_folder import state_folder
 
 log = logging.getLogger("edgelstm")
 PAGE = Path(__file__).with_name("live.html")
@@ -215,7 +215,7 @@ def _token(settings: Settings) -> str:
         if len(token) < 16:
             raise ConfigError(f"The token in {settings.token_file} is shorter than 16 characters.")
         return token
-    path = state_folder(settings) / "token"
+    path = state_folder(settings.state_dir) / "token"
     if not path.exists():
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ..alarms.debounce import DebounceRules
 from ..detector import Detector
 from ..errors import ConfigError
 from ..input.policies import Policies, parse_limit
-from ..model_file.bundle import load_bundle
+from ..model_file.alarm_reach import FAR_BY_HAND, check_reach
+from ..model_file.bundle import Bundle
 from .config import StreamConfig
 
 
-def tuned(path: Path | str, config: StreamConfig) -> Detector:
-    """Load a model as its configuration wants it.
+def tuned(bundle: Bundle, config: StreamConfig) -> Detector:
+    """Make a detector as its configuration wants it.
+
+    Args:
+        bundle: The model file.
+        config: Settings of the installation.
 
     Raises:
-        ModelError: If the file is not a usable model.
+        ModelError: If the model cannot score, or the interpreter cannot load it.
         ConfigError: If a setting is impossible, or of a channel that the model does not have.
     """
-    bundle = load_bundle(path)
     metadata = bundle.metadata
     if config.threshold is not None:
         if metadata.threshold is None or not config.threshold > 0:
             raise ConfigError(f"--threshold is a score above 0 of a model that detects; received {config.threshold:g}.")
         metadata = metadata.with_(threshold=replace(metadata.threshold, value=config.threshold, method="given"))
+        try:
+            check_reach(metadata, FAR_BY_HAND)
+        except ValueError as error:
+            raise ConfigError(f"--threshold is a score that rows may reach; received {error}.") from error
     given = {name: getattr(config, name) for name in ("off", "minimum", "cooldown")}
     section = {**metadata.sections.get("decision", {}), **{k: v for k, v in given.items() if v is not None}}
     policies = Policies(config.bridge, config.hold, config.stuck, config.recover, dict(map(parse_limit, config.limit)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from time import perf_counter
 from types import FrameType
 
@@ -32,6 +34,7 @@ class Runner:
         name: Name in topics, metrics and messages.
         checkpoint: Keeper of its state on disk; None for none.
         watch: Watcher of its model file; None for none.
+        notice: Event to report at the start, closed when the file is replaced; None for none.
     """
 
     def __init__(
@@ -42,9 +45,10 @@ class Runner:
         name: str = "model",
         checkpoint: Checkpoint | None = None,
         watch: ModelWatch | None = None,
+        notice: Event | None = None,
     ) -> None:
         self.detector, self.source, self.name = detector, source, name
-        self.checkpoint, self.watch = checkpoint, watch
+        self.checkpoint, self.watch, self._notice = checkpoint, watch, notice
         self._stopped = False
         self._busy = threading.Lock()  # held from a sample to its last event: a snapshot never sees half of that
         self.status = Status(name, detector.metadata.names, detector.metadata.period)
@@ -73,6 +77,8 @@ class Runner:
         with ExitStack() as closing:
             if self.checkpoint is not None:
                 closing.callback(self.checkpoint.close)
+            if self.watch is not None:
+                closing.callback(self.watch.close)
             for sink in self.sinks:
                 closing.callback(sink.close)
             try:
@@ -95,6 +101,8 @@ class Runner:
 
     def _loop(self) -> None:
         checkpoint = self.checkpoint
+        if self._notice is not None:
+            self._event(self._notice)
         for sample in self._samples():
             with self._busy:
                 if self.watch is not None:
@@ -120,6 +128,9 @@ class Runner:
             return
         for event in self.detector.finish():
             self._event(event)
+        if self._notice is not None:
+            self._event(replace(self._notice, state="closed", end=time.time()))
+            self._notice = None
         self.detector = new
         if self.checkpoint is not None:
             self.checkpoint.detector = new

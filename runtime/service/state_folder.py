@@ -1,23 +1,14 @@
-"""Folders for files that must outlive the process."""
+"""Folders of a service for files that must outlive the process."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
 from ..io.addresses import Address
+from ..io.state_folder import state_folder
 from .config import Settings
-
-
-def state_folder(settings: Settings) -> Path:
-    """Return the configured state folder, or else systemd's, or else the user's own."""
-    folder = settings.state_dir or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if folder:
-        return Path(folder)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "edgelstm"
 
 
 def spool_folder(settings: Settings, model: str, address: Address) -> Path:
@@ -30,4 +21,4 @@ def spool_folder(settings: Settings, model: str, address: Address) -> Path:
     """
     word = re.sub(r"[^A-Za-z0-9]+", "-", f"{model}-{address.scheme}-{address.host or address.name}")[:40].strip("-")
     digest = hashlib.sha256(address.identity.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return state_folder(settings) / "spool" / f"{word}-{digest}"
+    return state_folder(settings.state_dir) / "spool" / f"{word}-{digest}"

@@ -92,7 +92,8 @@ def test_a_detector_is_refused_by_kind(bundle):
 
 
 def test_the_command_reads_a_sentence_a_line(intents, monkeypatch):
-    monkeypatch.setattr(Classifier, "load", classmethod(lambda cls, path: intents))
+    monkeypatch.setattr("edgelstm.runtime.model_file.trial.load_tried_bundle", lambda path: None)
+    monkeypatch.setattr(Classifier, "from_bundle", classmethod(lambda cls, bundle: intents))
     found = CliRunner().invoke(command, ["model.tflite"], input="stop pump\n\nжди\n")
 
     assert found.exit_code == 0
@@ -100,7 +101,8 @@ def test_the_command_reads_a_sentence_a_line(intents, monkeypatch):
 
 
 def test_the_command_gives_a_json_line_a_text(intents, monkeypatch):
-    monkeypatch.setattr(Classifier, "load", classmethod(lambda cls, path: intents))
+    monkeypatch.setattr("edgelstm.runtime.model_file.trial.load_tried_bundle", lambda path: None)
+    monkeypatch.setattr(Classifier, "from_bundle", classmethod(lambda cls, bundle: intents))
     found = CliRunner().invoke(command, ["model.tflite", "light", "--json"])
 
     assert json.loads(found.stdout)["label"] == "light_on"
@@ -109,7 +111,8 @@ def test_the_command_gives_a_json_line_a_text(intents, monkeypatch):
 def test_the_command_gives_a_state_a_full_window(states, monkeypatch, tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("time,flow,state\n" + "".join(f"{t},{flow},\n" for t, flow in enumerate([9, 8, 8, 12, 13])))
-    monkeypatch.setattr(Classifier, "load", classmethod(lambda cls, path: states))
+    monkeypatch.setattr("edgelstm.runtime.model_file.trial.load_tried_bundle", lambda path: None)
+    monkeypatch.setattr(Classifier, "from_bundle", classmethod(lambda cls, bundle: states))
     found = CliRunner().invoke(command, ["model.tflite", "--rows", str(rows)])
 
     assert [line.split("\t")[::2] for line in found.stdout.splitlines()] == [

@@ -94,7 +94,7 @@ def test_every_model_of_ours_is_verified(path):
 def test_names_with_control_characters_are_made_printable():
     start, count = Table(CONTENT, OUTPUT.at).vector(3, 1)
     content = bytearray(CONTENT)
-    content[start : start + count] = b"\x1b[2J\x9b\xff".ljust(count, b"x")[:count]
+    content[start : start + count] = b"\x1b[2J\xc2\x9b".ljust(count, b"x")[:count]
 
     name = read_graph(bytes(content)).outputs[0].name
 

@@ -203,7 +203,8 @@ def test_rows_at_other_distances_are_refused():
 
 
 def run(forecaster, monkeypatch, text, *options):
-    monkeypatch.setattr(Forecaster, "load", classmethod(lambda cls, path: forecaster))
+    monkeypatch.setattr("edgelstm.runtime.model_file.trial.load_tried_bundle", lambda path: None)
+    monkeypatch.setattr(Forecaster, "from_bundle", classmethod(lambda cls, bundle: forecaster))
     return CliRunner().invoke(command, ["load.tflite", "-", *options], input=text)
 
 

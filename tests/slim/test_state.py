@@ -1,6 +1,5 @@
 """State on disk: power cuts, kills, damaged files, and models that are replaced while at work."""
 
-import json
 import os
 import random
 import re
@@ -16,7 +15,6 @@ import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import OutputError
 from edgelstm.runtime.service.checkpoint import Checkpoint, read_state
-from edgelstm.runtime.service.model_reload import ModelWatch
 from edgelstm.runtime.sources import Sample
 
 
@@ -212,67 +210,6 @@ def test_a_snapshot_is_written_synced_renamed_and_the_folder_synced(model, tmp_p
     kinds = [(call, name if name == "folder" else "beside" if name.endswith(".part") else name) for call, name in calls]
 
     assert kinds == [("write", "beside"), ("fsync", "beside"), ("rename", "beside"), ("fsync", "folder")]
-
-
-def test_a_replaced_model_is_taken_over_after_a_full_check(models, tmp_path):
-    path = tmp_path / "model.tflite"
-    shutil.copy(models / "cast.int8.tflite", path)
-    watch, old = ModelWatch(path, every=0), Detector.load(path)
-    unchanged = watch.replaced(old)
-    shutil.copy(models / "cast.float32.tflite", tmp_path / "new")
-    os.replace(tmp_path / "new", path)
-    new = watch.replaced(old)
-
-    assert unchanged is None
-    assert new.metadata.scheme == "float32"
-    assert new.index == 0
-    assert watch.replaced(new) is None
-
-
-def test_a_broken_replacement_is_told_once_and_the_old_model_stays(models, tmp_path, caplog):
-    path = tmp_path / "model.tflite"
-    shutil.copy(models / "cast.int8.tflite", path)
-    watch, old = ModelWatch(path, every=0), Detector.load(path)
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    results = [watch.replaced(old) for _ in range(5)]
-
-    assert results == [None] * 5
-    assert caplog.text.count("the old model stays") == 1
-
-
-def test_a_run_takes_a_replaced_model_over(models, stream, tmp_path):
-    """End to end: rows come through a pipe, the file is replaced in between."""
-    path = tmp_path / "model.tflite"
-    shutil.copy(models / "cast.int8.tflite", path)
-    program = "import edgelstm.runtime.service.model_reload as swap; swap.EVERY = 0.0; swap.ModelWatch.__init__.__defaults__ = (*swap.ModelWatch.__init__.__defaults__[:1], 0.0); "
-    program += "from edgelstm.cli import main; import sys; sys.argv = ['edgelstm', 'run', sys.argv[1], '-', '--scores']; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    lines = ["time,level_cm,flow_lpm", *(f"{t:g},{a},{b}" for t, a, b in stream[:80])]
-    statuses = []
-
-    def feed(part):
-        process.stdin.write("\n".join(part) + "\n")
-        process.stdin.flush()
-
-    feed(lines[:41])
-    statuses += [json.loads(process.stdout.readline())["status"] for _ in range(40)]
-    shutil.copy(models / "cast.float32.tflite", tmp_path / "new")
-    os.replace(tmp_path / "new", path)
-    feed(lines[41:])
-    rest, errors = process.communicate(timeout=60)
-    statuses += [json.loads(line)["status"] for line in rest.splitlines()]
-
-    assert statuses[39] == "ok"
-    assert statuses[40] == "warmup"
-    assert statuses[-1] == "ok"
-    assert "was replaced" in errors
 
 
 def test_a_state_that_cannot_be_written_at_the_start_or_the_end_is_an_error(model, tmp_path):

@@ -98,7 +98,10 @@ class Table:
             raise DamagedError(f"a name of {count} bytes")
         if start and self.content[start + count : start + count + 1] != b"\0":
             raise DamagedError(f"the string at byte {start} has no end")
-        text = self.content[start : start + count].decode("utf-8", "replace")
+        try:
+            text = self.content[start : start + count].decode()
+        except UnicodeDecodeError as error:
+            raise DamagedError(f"the string at byte {start} is no UTF-8") from error
         return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 

@@ -31,7 +31,7 @@ from .table import DamagedError
 MOST_AXES = 8
 MOST_ELEMENTS = 1 << 28
 ACTIVATIONS = 64 << 20  # bytes of all activations of a subgraph together, and 16 times the file's size
-LARGEST_SCALE = 1e30
+LEAST_SCALE, LARGEST_SCALE = 1e-30, 1e30  # kernels abort on what single precision holds with few digits only
 INTEGER_TYPES = {"int8": 127, "uint8": 255, "int16": 32767, "int32": 2**31 - 1, "int64": 2**63 - 1, "int4": 7}
 MAY_LACK: dict[str, frozenset[int]] = {
     "FULLY_CONNECTED": frozenset({2}),
@@ -182,7 +182,7 @@ def _check_quantization(index: int, tensor: Tensor, quantization: Quantization) 
     channels = tensor.shape[axis] if 0 <= axis < len(tensor.shape) else 1
     if len(scales) not in (1, channels) or len(zeros) not in (0, len(scales)):
         raise DamagedError(f"tensor {index} has {len(scales)} scales and {len(zeros)} zero points")
-    if not all(0 < scale < LARGEST_SCALE for scale in scales):
+    if not all(LEAST_SCALE < scale < LARGEST_SCALE for scale in scales):
         raise DamagedError(f"tensor {index} has a scale that is not a positive number")
     most = INTEGER_TYPES.get(TYPES[tensor.type], 0)
     if any(not -most - 1 <= zero <= most for zero in zeros):
