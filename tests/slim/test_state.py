@@ -1,6 +1,5 @@
 """State on disk: power cuts, kills, damaged files, and models that are replaced while at work."""
 
-import os
 import random
 import re
 import shutil
