@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.data.series import read_series
+from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.classification.classifier import Classifier
 from edgelstm.runtime.classification.tokenizer import encode_all
@@ -140,7 +140,7 @@ def read_examples(
         known = tuple(classifier.vocabulary.known(text) for text in texts.texts)
         return Examples(encode_all(classifier.vocabulary, texts.texts), texts.labels, known, classifier.labels)
     assert metadata.scaler is not None
-    series = read_series([data], metadata.names, label_column=label_column or "state")
+    series = read_for_model(metadata, data, label_column=label_column or "state")
     scaled = [metadata.scaler.transform(part) for part in series.parts()]
     inputs, truth = labelled_windows(scaled, segment_states(series), metadata.window)
     return Examples(inputs, tuple(truth), (True,) * len(truth), classifier.labels)

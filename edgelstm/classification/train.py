@@ -106,7 +106,9 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Ite
     _seed(options)
     model = window_classifier(options.network, options.lookback, len(series.channels), len(classes))
     course = _fit(model, windows, targets, options, callbacks)
-    metadata = _metadata(options.lookback, classes, targets, options, course).with_(
+    metadata = _metadata(options.lookback, classes, targets, options, course)
+    metadata = metadata.with_(
+        sections={**metadata.sections, **series.sections},
         channels=tuple(
             Channel(name, train_low=float(column.min()), train_high=float(column.max()))
             for name, column in zip(series.channels, np.concatenate(series.parts()).T, strict=True)

@@ -4,7 +4,7 @@ import click
 
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
-from edgelstm.cli.streams import RULE_HELP, columns_options
+from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
 
 
 @click.command("calibrate", epilog=examples("edgelstm calibrate pump.int8.tflite last-week.csv"))
@@ -28,6 +28,7 @@ def command(
     as_json: bool,
     columns: str | None,
     time_column: str | None,
+    missing: tuple[str, ...],
 ) -> None:
     """Set MODEL's alarm threshold from RECENT rows of normal operation, or from labelled ones; needs no TensorFlow.
 
@@ -38,20 +39,19 @@ def command(
     from edgelstm.runtime.model_file.trial import load_tried_bundle
     from edgelstm.runtime.recalibration import recalibrate, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
-    from edgelstm.runtime.sources import Columns, TextSource
+    from edgelstm.runtime.sources import Columns, TextSource, open_file
 
     if rollback == (recent is not None):
         raise click.UsageError("Name either RECENT.csv or --rollback.")
     if recent is None:
         done = roll_back(model)
     else:
-        taken = tuple(part.strip() for part in (columns or "").split(",") if part.strip())
-        chosen = Columns(load_tried_bundle(model).metadata.names, taken, time_column or None)
+        chosen = parse_columns(load_tried_bundle(model).metadata, columns, time_column, missing)
         labels = None
         if label_column:
-            marks = TextSource(recent, Columns((label_column,), (), time_column or None))
+            marks = TextSource(recent, Columns((label_column,), (), time_column or None, missing))
             labels = (mark.values[0] > 0 for mark in marks)
-        done = recalibrate(model, TextSource(recent, chosen), force, parse_rule(rule) if rule else None, labels)
+        done = recalibrate(model, open_file(recent, chosen), force, parse_rule(rule) if rule else None, labels)
     if as_json:
         click.echo(json.dumps(done.record(), indent=2))
         return

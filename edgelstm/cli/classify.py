@@ -64,10 +64,10 @@ def _states(classifier: Any, path: Path, stride: int) -> Iterator[tuple[str, Any
     """A state a window; the key is the time as written, or the row's number."""
     from collections import deque
 
-    from edgelstm.runtime.sources import Columns, TextSource
+    from edgelstm.runtime.sources import Columns, open_file
 
     newest: deque[list[float]] = deque(maxlen=classifier.metadata.window)
-    for count, row in enumerate(TextSource(path, Columns(classifier.metadata.names)), 1):
+    for count, row in enumerate(open_file(path, Columns.of(classifier.metadata)), 1):
         newest.append(row.values)
         if len(newest) == newest.maxlen and (count - newest.maxlen) % stride == 0:
             yield "time", row.label or str(count - 1), classifier.window(list(newest))

@@ -36,6 +36,7 @@ def command(
     as_json: bool,
     columns: str | None,
     time_column: str | None,
+    missing: tuple[str, ...],
 ) -> None:
     """Forecast the rows that follow RECENT (a CSV file, or - for standard input).
 
@@ -50,7 +51,7 @@ def command(
     from edgelstm.runtime.sources.line_reader import read_lines
 
     forecaster = _load(model)
-    wanted = parse_columns(forecaster.metadata.names, columns, time_column)
+    wanted = parse_columns(forecaster.metadata, columns, time_column, missing)
     lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
     rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
     found = forecaster.forecast(rows.values, rows.times, level=level)

@@ -15,7 +15,9 @@ from edgelstm.cli.streams import columns_options, quiet_pipe
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="CSV to write; standard output if left out.")
 @columns_options
 @quiet_pipe
-def command(model: Path, data: Path, output: Path | None, columns: str | None, time_column: str | None) -> None:
+def command(
+    model: Path, data: Path, output: Path | None, columns: str | None, time_column: str | None, missing: tuple[str, ...]
+) -> None:
     """Score DATA with MODEL, one row per input row, in the input's order.
 
     Columns: time (or row, where the data have no times), score, anomaly (1 above the threshold). Rows that could not
@@ -32,10 +34,10 @@ def command(model: Path, data: Path, output: Path | None, columns: str | None, t
     from edgelstm.runtime.service.runner import Runner
     from edgelstm.runtime.service.status import Status
     from edgelstm.runtime.sinks import ScoreTable
-    from edgelstm.runtime.sources import TextSource
+    from edgelstm.runtime.sources import open_file
 
     detector = Detector.from_bundle(load_tried_bundle(model))
-    source = TextSource(data, parse_columns(detector.metadata.names, columns, time_column))
+    source = open_file(data, parse_columns(detector.metadata, columns, time_column, missing))
 
     def score(stream: TextIO) -> Status:
         runner = Runner(detector, source, [ScoreTable(stream)])

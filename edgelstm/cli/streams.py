@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import click
 
 if TYPE_CHECKING:
+    from edgelstm.runtime.model_file.metadata import Metadata
     from edgelstm.runtime.sources import Columns
 
 P = ParamSpec("P")
@@ -18,12 +19,15 @@ RULE_HELP = "How the alarm threshold is set, as in alarms:0.1 (a day)."
 
 
 def columns_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Add --columns and --time-column."""
+    """Add --columns, --time-column and --missing."""
     time = click.option("--time-column", metavar="NAME", help="The source's time column; found by itself otherwise.")
     names = click.option(
         "--columns", metavar="A,B", help="The source's columns in the model's order, if they are called differently."
     )
-    return names(time(function))
+    words = click.option(
+        "--missing", multiple=True, metavar="WORD", help="Read WORD as a missing value; may be given several times."
+    )
+    return names(time(words(function)))
 
 
 def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
@@ -51,12 +55,21 @@ def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
     return function
 
 
-def parse_columns(channels: tuple[str, ...], columns: str | None, time_column: str | None) -> Columns:
-    """The options as a `Columns`."""
+def parse_columns(
+    metadata: Metadata, columns: str | None, time_column: str | None, missing: tuple[str, ...] = ()
+) -> Columns:
+    """The options as a `Columns`.
+
+    Args:
+        metadata: The model's.
+        columns: Text of --columns.
+        time_column: Text of --time-column.
+        missing: Words of --missing.
+    """
     from edgelstm.runtime.sources import Columns
 
-    taken = tuple(name.strip() for name in columns.split(",")) if columns else ()
-    return Columns(channels, taken, time_column)
+    taken = tuple(name for part in (columns or "").split(",") if (name := part.strip()))
+    return Columns.of(metadata, taken, time_column or None, missing)
 
 
 def quiet_pipe(function: Callable[P, None]) -> Callable[P, None]:

@@ -97,6 +97,7 @@ def command(
     output: Path,
     columns: str | None,
     time_column: str | None,
+    missing: tuple[str, ...],
     label_column: str | None,
     no_embed: bool,
     as_json: bool,
@@ -114,7 +115,7 @@ def command(
 
     check_paths(data, output)
     settings = training_options(**options)
-    series = without_labelled(read_series(data, names(columns) or None, time_column, label_column))
+    series = without_labelled(read_series(data, names(columns) or None, time_column, label_column, missing=missing))
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train(series, settings, callbacks, tell=lambda line: click.echo(line, err=True))

@@ -68,6 +68,7 @@ def command(
     covariates: str | None,
     columns: str | None,
     time_column: str | None,
+    missing: tuple[str, ...],
     units: int | None,
     dropout: float | None,
     no_embed: bool,
@@ -90,7 +91,7 @@ def command(
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
     network = Network(**chosen({"units": units, "dropout": dropout}))
     settings = Options(targets=len(targets), known=len(known), network=network, **chosen(options))
-    series = read_series(data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column)
+    series = read_series(data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column, missing=missing)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train_forecaster(series, settings, callbacks)

@@ -45,6 +45,7 @@ def command(
     label_column: str,
     columns: str | None,
     time_column: str | None,
+    missing: tuple[str, ...],
     units: int | None,
     dropout: float | None,
     bidirectional: bool,
@@ -67,7 +68,7 @@ def command(
     defaults = Options.for_windows()
     shape = chosen({"units": units, "dropout": dropout, "bidirectional": bidirectional})
     settings = replace(defaults, network=replace(defaults.network, **shape), **chosen(options))
-    series = read_series(data, names(columns) or None, time_column, label_column)
+    series = read_series(data, names(columns) or None, time_column, label_column, missing=missing)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train_windows(series, settings, callbacks)

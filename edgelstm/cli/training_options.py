@@ -19,9 +19,12 @@ def data_argument(required: bool = True) -> Callable[[F], F]:
 
 
 def row_options(function: F) -> F:
-    """Add the options of kinds that train on rows: columns and scaler."""
+    """Add the options of kinds that train on rows: time column, words for a missing value, and scaler."""
     function = click.option(
         "--scaler", type=click.Choice(SCALERS), default="standard", show_default=True, help="Scaling of the channels."
+    )(function)
+    function = click.option(
+        "--missing", multiple=True, metavar="WORD", help="Read WORD as a missing value; may be given several times."
     )(function)
     return click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")(function)
 

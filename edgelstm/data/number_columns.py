@@ -13,7 +13,8 @@ from edgelstm.runtime.sources.csv_cells import CellReader
 Doubles = npt.NDArray[np.float64]
 COUNTER = 50  # rows from which a column that goes up by one a row counts rows and measures nothing
 TEXT_SHARE = 0.5  # of a column's cells: from there on it is a text column, below it the text is a mistake
-SURELY_TEXT = 2000  # rows after which a column of text is read no further
+SURELY_TEXT, SURELY_SHARE = 2000, 0.99  # rows, and share of text in them, after which a column is read no further
+MOST_TEXTS = 100_000  # cells of text that are remembered
 
 
 class NumberColumn:
@@ -28,15 +29,42 @@ class NumberColumn:
 
     def __init__(self, name: str, file: str, cells: CellReader, explicit: bool = False) -> None:
         self.name, self.file, self.explicit = name, file, explicit
-        self.example: tuple[int, str] | None = None
-        """Line and content of the first cell of text."""
         self._cells = cells
         self._blocks: list[Doubles] = []
         self._rows = self._text = 0
+        self._texts: list[tuple[int, int, str]] = []
+
+    @property
+    def example(self) -> tuple[int, str] | None:
+        """Line and content of the first cell of text."""
+        return self._texts[0][1:] if self._texts else None
 
     @property
     def _is_text(self) -> bool:
         return not self.explicit and self._text >= TEXT_SHARE * max(1, self._rows)
+
+    @property
+    def _hopeless(self) -> bool:
+        return not self.explicit and self._rows > SURELY_TEXT and self._text >= SURELY_SHARE * self._rows
+
+    def numbers(self) -> Doubles | None:
+        """The numbers so far, NaN for text, shape (T,); None for a column of text."""
+        return None if self._hopeless or self._text == self._rows else np.concatenate(self._blocks)
+
+    def refuse_text(self, codes: npt.NDArray[np.int64]) -> None:
+        """Refuse text among the numbers of a channel of a long table; a channel of text alone is left out.
+
+        Args:
+            codes: Channel of each row, shape (T,).
+
+        Raises:
+            SeriesError: With the line.
+        """
+        counts = np.bincount(codes)
+        texts = np.bincount(codes[[row for row, _, _ in self._texts]], minlength=len(counts))
+        for row, line, cell in self._texts:
+            if texts[codes[row]] < TEXT_SHARE * counts[codes[row]]:
+                raise self._error(line, cell)
 
     def take(self, cells: Sequence[str], lines: Sequence[int]) -> None:
         """Take the next rows.
@@ -45,7 +73,7 @@ class NumberColumn:
             cells: Of this column.
             lines: Number of each row's line.
         """
-        if self._is_text and self._rows > SURELY_TEXT:
+        if self._hopeless:
             return
         self._rows += len(cells)
         self._blocks.append(self._read(cells, lines))
@@ -65,8 +93,9 @@ class NumberColumn:
             if value is not None:
                 values[at] = value if np.isfinite(value) else np.nan
                 continue
+            if len(self._texts) < MOST_TEXTS:
+                self._texts.append((self._rows - len(cells) + at, lines[at], cell.strip()))
             self._text += 1
-            self.example = self.example or (lines[at], cell.strip())
         return values
 
     def finish(self) -> Doubles | None:
@@ -75,21 +104,23 @@ class NumberColumn:
         Raises:
             SeriesError: If there is text among numbers.
         """
-        if self._is_text and self._rows > SURELY_TEXT:
+        if self._hopeless:
             return None
         values = np.concatenate(self._blocks)
         self._blocks.clear()
         if self.example and (self.explicit or not self._is_text):
-            line, cell = self.example
-            raise SeriesError(
-                f"{self.file}, line {line}, column {self.name!r}: {cell[:40]!r} is not a number{self._unit()}. "
-                "Repair the cell, leave it empty, name the word with --missing, or choose other columns with --columns."
-            )
+            raise self._error(*self.example)
         if self.example or np.isnan(values).all():
             if self.explicit:
                 raise SeriesError(f"{self.file}, column {self.name!r} holds no value. Choose others with --columns.")
             return None
         return values
+
+    def _error(self, line: int, cell: str) -> SeriesError:
+        return SeriesError(
+            f"{self.file}, line {line}, column {self.name!r}: {cell[:40]!r} is not a number{self._unit()}. "
+            "Repair the cell, leave it empty, name the word with --missing, or choose other columns with --columns."
+        )
 
     def _unit(self) -> str:
         """A word on the column's unit where a cell may have another."""

@@ -10,12 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.sources.resampling import SECTION, Resampling
 
 from .regular_grid import FILL, LONG, complete_stretches, fill_short, insert_missing, median_step, order_rows, runs
 from .repairs import Repairs, listed
-from .table import Table
+from .resample import on_one_grid
+from .table import Request, Table
 
 Doubles = npt.NDArray[np.float64]
+MOST_LOST = 0.5  # share of rows without a time or a value, above which a table is refused
+LEAST_JUDGED = 50  # rows from which that is judged
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,14 @@ class Series:
     labels: npt.NDArray[np.str_] | None = None
     """Label cell of each row as text, shape (T,), when a label column was asked for."""
     repairs: Repairs = field(default_factory=Repairs)
-    """What was mended."""
+    """What was repaired."""
+    resampling: Resampling | None = None
+    """Grid that the rows were brought to; None for rows as they came."""
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """Sections of a model's metadata that say how the device must read its rows."""
+        return {} if self.resampling is None else {SECTION: self.resampling.record()}
 
     def parts(self) -> list[Doubles]:
         """The values of each segment, (T_i, F)."""
@@ -48,6 +60,7 @@ def read_series(
     time_column: str | None = None,
     label_column: str | None = None,
     repair: bool = True,
+    missing: Sequence[str] = (),
 ) -> Series:
     """Read CSV files with any separator, with or without header and time column, plain or gzipped.
 
@@ -57,12 +70,46 @@ def read_series(
         time_column: Name of the time column; None looks for one.
         label_column: Column that says which rows are anomalous; never an input.
         repair: Sort, drop doubled rows, fill short gaps and cut at long ones; off gives the rows as they are.
+        missing: Further words for a missing value.
 
     Raises:
         SeriesError: If a file cannot be read, lacks a column, or has text among numbers; or files do not fit together.
     """
-    names = [Path(path).name for path in paths]
-    tables = [Table.read(Path(path), columns, time_column, label_column) for path in paths]
+    request = Request(columns, time_column, label_column, missing)
+    tables: list[Table] = []
+    for path in paths:
+        table, grid = Table.read(Path(path), request), tables[0].resampling if tables else None
+        tables.append(on_one_grid(table, grid) if repair else table)
+    return _series(tables, [Path(path).name for path in paths], repair)
+
+
+def read_for_model(
+    metadata: Metadata,
+    path: Path | str,
+    time_column: str | None = None,
+    label_column: str | None = None,
+    repair: bool = True,
+    missing: Sequence[str] = (),
+) -> Series:
+    """Read a file for a model: its channels, on the grid that it was trained on.
+
+    Args:
+        metadata: The model's.
+        path: Of the file.
+        time_column: Name of the time column; None looks for one.
+        label_column: Column that says which rows are anomalous.
+        repair: As in `read_series`.
+        missing: Further words for a missing value.
+
+    Raises:
+        SeriesError: As in `read_series`.
+    """
+    grid = Resampling.of(metadata.sections)
+    table = Table.read(Path(path), Request(metadata.names, time_column, label_column, missing, grid))
+    return _series([table if grid is None else on_one_grid(table, grid)], [Path(path).name], repair)
+
+
+def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
     _check_alike(tables, names)
     if not repair:
         return _joined([_raw(table) for table in tables])
@@ -102,11 +149,24 @@ def _raw(table: Table) -> Series:
     rows = len(table.values)
     time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
     repairs = Repairs(ignored=table.ignored, notes=table.notes)
-    return Series(table.values, time, table.channels, median_step(table.time), ((0, rows),), table.labels, repairs)
+    return Series(
+        table.values,
+        time,
+        table.channels,
+        median_step(table.time),
+        ((0, rows),),
+        table.labels,
+        repairs,
+        table.resampling,
+    )
 
 
 def _repair(table: Table) -> Series:
-    """Sort, drop doubles, put on a regular grid, fill short gaps, cut at long ones."""
+    """Sort, drop doubles, put on a regular grid, fill short gaps, cut at long ones.
+
+    Raises:
+        SeriesError: If most rows would be lost.
+    """
     rows = len(table.values)
     time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
     keep, reordered, untimed = order_rows(time)
@@ -122,12 +182,31 @@ def _repair(table: Table) -> Series:
     values, time, labels, cuts = insert_missing(values, time, labels, missing, step)
     values, filled = fill_short(values, cuts)
     segments, dropped = complete_stretches(values, cuts)
+    _refuse_loss(table, untimed, dropped, len(values))
     constant = tuple(name for name, column in zip(table.channels, values.T, strict=True) if _is_constant(column))
     repairs = Repairs(
         reordered, doubled, untimed, 0, filled - inserted * values.shape[1], inserted, dropped,
         max(0, len(segments) - 1), constant, table.ignored, table.notes,
     )  # fmt: skip
-    return Series(values, time, table.channels, period, segments, labels, repairs)
+    return Series(values, time, table.channels, period, segments, labels, repairs, table.resampling)
+
+
+def _refuse_loss(table: Table, untimed: int, dropped: int, rows: int) -> None:
+    """Refuse a table most rows of which cannot be used, with the likely reason."""
+    total = len(table.values)
+    if total >= LEAST_JUDGED and untimed > MOST_LOST * total:
+        raise SeriesError(
+            f"{untimed} of {total} rows have no time. Name the column that holds it with --time-column, or leave the column "
+            "out of the file: rows are counted then."
+        )
+    if rows >= LEAST_JUDGED and dropped > MOST_LOST * rows:
+        empty = np.isnan(table.values).mean(axis=0)
+        worst = sorted(zip(empty.tolist(), table.channels, strict=True), reverse=True)[:5]
+        shares = ", ".join(f"{name} in {share:.0%}" for share, name in worst if share)
+        raise SeriesError(
+            f"{dropped} of {rows} rows lack a value for longer than {FILL} samples ({shares} of the rows). "
+            "Choose the channels that are there with --columns."
+        )
 
 
 def _is_constant(column: Doubles) -> bool:
@@ -154,7 +233,7 @@ def _joined(made: list[Series]) -> Series:
     repairs = Repairs(**totals, constant=constant, ignored=first.repairs.ignored, notes=notes)
     labels = None if first.labels is None else np.concatenate([np.asarray(part.labels) for part in made])
     values, time = (np.concatenate([getattr(part, name) for part in made]) for name in ("values", "time"))
-    return Series(values, time, first.channels, first.period, segments, labels, repairs)
+    return Series(values, time, first.channels, first.period, segments, labels, repairs, first.resampling)
 
 
 def without_labelled(series: Series) -> Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,12 +14,30 @@ from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
 from edgelstm.runtime.sources.line_reader import read_lines
 from edgelstm.runtime.sources.record_table import open_table
+from edgelstm.runtime.sources.resampling import Resampling
 
+from .long_table import KeyColumn, LongForm, find_long
 from .number_columns import NumberColumn, counts_rows
 
 Doubles = npt.NDArray[np.float64]
 BLOCK = 20_000  # rows taken at a time, so that memory stays near that of the numbers
 CLOCK_TOLERANCE = 1.0  # seconds by which a second time column may differ from the first one
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller wants of a file."""
+
+    columns: Sequence[str] | None = None
+    """Channels to take, in this order; None takes every number column."""
+    time_column: str | None = None
+    """Name of the time column; None looks for one."""
+    label_column: str | None = None
+    """Column of labels, never a channel."""
+    missing: Sequence[str] = ()
+    """Further words for a missing value."""
+    resampling: Resampling | None = None
+    """Grid of the model that the file is read for, with the columns of its long tables."""
 
 
 @dataclass(frozen=True)
@@ -38,29 +56,25 @@ class Table:
     """Columns left out: text, labels, empty."""
     notes: tuple[str, ...] = ()
     """How the file's format was understood, in words."""
+    keys: tuple[str, ...] = ()
+    """Columns that named the channels of a long table; each row holds one channel, NaN else."""
+    key_values: tuple[str, ...] = ()
+    """Columns that held the values of a long table."""
+    resampling: Resampling | None = None
+    """Grid that the rows were brought to; None for rows as they came."""
 
     @classmethod
-    def read(
-        cls,
-        path: Path,
-        columns: Sequence[str] | None,
-        time_column: str | None,
-        label_column: str | None,
-        missing: Sequence[str] = (),
-    ) -> Table:
+    def read(cls, path: Path, request: Request) -> Table:
         """Read one file.
 
         Args:
             path: Of the file.
-            columns: Channels to take, in this order; None takes every number column.
-            time_column: Name of the time column; None looks for one.
-            label_column: Column of labels, never a channel.
-            missing: Further words for a missing value.
+            request: What is wanted of it.
 
         Raises:
             SeriesError: If it cannot be read, lacks a column, or has text among numbers.
         """
-        reader = _Reader(path, columns, time_column, label_column, missing)
+        reader = _Reader(path, request)
         reader.read()
         return reader.finish()
 
@@ -72,30 +86,27 @@ class Table:
         first = tables[0]
         labels = None if first.labels is None else np.concatenate([np.asarray(table.labels) for table in tables])
         notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
-        return cls(values, time, first.channels, labels, first.ignored, notes)
+        return replace(first, values=values, time=time, labels=labels, notes=notes)
 
 
 class _Reader:
     """Takes a file's rows; what a column is shows only once all of them have come."""
 
-    def __init__(
-        self,
-        path: Path,
-        columns: Sequence[str] | None,
-        time_column: str | None,
-        label_column: str | None,
-        missing: Sequence[str],
-    ) -> None:
-        self.name, self.columns, self.label_column = path.name, columns, label_column
+    def __init__(self, path: Path, request: Request) -> None:
+        self.name, self.request = path.name, request
         self.table = open_table(read_lines(path), path.name)
-        self._check([*(columns or ()), *filter(None, (time_column, label_column))])
-        self.time = self.table.time(time_column, (*(columns or ()), label_column))
-        taken = (label_column, *(self.table.names[at] for at in self.time.positions))
-        wanted = columns or [name for name in self.table.names if name not in taken]
-        self.cells = self.table.cells(missing)
-        self.numbers = [NumberColumn(name, self.name, self.cells, bool(columns)) for name in wanted]
-        self._positions = [self.table.names.index(name) for name in wanted]
-        self._label = self.table.names.index(label_column) if label_column else None
+        label = request.label_column
+        self._check(list(filter(None, (request.time_column, label))))
+        names = self.table.names
+        self.columns = request.columns if request.columns and set(request.columns) <= set(names) else None
+        self.time = self.table.time(request.time_column, (*(self.columns or ()), label))
+        taken = (label, *(names[at] for at in self.time.positions))
+        wanted = self.columns or [name for name in names if name not in taken]
+        self.cells = self.table.cells(request.missing)
+        self.numbers = [NumberColumn(name, self.name, self.cells, bool(self.columns)) for name in wanted]
+        self.keys = [] if self.columns or not self.time.positions else [KeyColumn(name) for name in wanted]
+        self._positions = [names.index(name) for name in wanted]
+        self._label = names.index(label) if label else None
         self.times: list[Doubles] = []
         self.labels: list[str] = []
         self.rows = 0
@@ -104,8 +115,9 @@ class _Reader:
         for name in names:
             if name not in self.table.names:
                 raise SeriesError(f"{self.name} has no column {name!r}; it has {', '.join(self.table.names)}.")
-        if self.label_column in (self.columns or ()):
-            raise SeriesError(f"{self.label_column!r} is the label column and cannot be a channel too. Leave it out.")
+        label = self.request.label_column
+        if label in (self.request.columns or ()):
+            raise SeriesError(f"{label!r} is the label column and cannot be a channel too. Leave it out.")
 
     def read(self) -> None:
         """Take all rows, block by block."""
@@ -115,6 +127,8 @@ class _Reader:
             self.rows += len(block)
             for column, at in zip(self.numbers, self._positions, strict=True):
                 column.take(cells[at], lines)
+            for key, at in zip(self.keys, self._positions, strict=bool(self.keys)):
+                key.take(cells[at])
             if self.time.positions:
                 self.times.append(self._read_times(block))
             if self._label is not None:
@@ -139,13 +153,21 @@ class _Reader:
     def finish(self) -> Table:
         """The columns that are channels."""
         time = np.concatenate(self.times) if self.times else None
+        labels = np.asarray(self.labels, str) if self._label is not None else None
+        form = self._long(time)
+        if form is not None:
+            return self._pivoted(form, time, labels)
+        if self.columns is None and self.request.columns:
+            self._check(self.request.columns)
         taken: dict[str, Doubles] = {}
         for column in self.numbers:
             is_label = not self.columns and column.name.lower() in LABEL_NAMES
             values = None if is_label else column.finish()
             if values is not None:
                 taken[column.name] = values
-        others = () if self.columns else [name for name, values in taken.items() if _is_no_channel(values, time)]
+        others = (
+            () if self.columns else [name for name, values in taken.items() if self._is_no_channel(name, values, time)]
+        )
         if len(others) < len(taken):
             taken = {name: values for name, values in taken.items() if name not in others}
         if not taken:
@@ -154,8 +176,45 @@ class _Reader:
             )
         channels = tuple(taken)
         ignored = tuple(column.name for column in self.numbers if column.name not in taken)
-        labels = np.asarray(self.labels, str) if self._label is not None else None
         return Table(_stacked(taken), time, channels, labels, ignored, self._notes())
+
+    def _long(self, time: Doubles | None) -> LongForm | None:
+        """The form of a long table, as the model says or as the cells tell."""
+        numbers = {column.name: values for column in self.numbers if (values := column.numbers()) is not None}
+        grid = self.request.resampling
+        if (
+            grid is not None
+            and grid.keys
+            and self.keys
+            and {*grid.keys, *grid.values} <= {key.name for key in self.keys}
+        ):
+            return LongForm.of([key for key in self.keys if key.name in grid.keys], grid.values)
+        numbers = {name: values for name, values in numbers.items() if not self._is_no_channel(name, values, time)}
+        return find_long(time, self.keys, numbers, self.name) if numbers else None
+
+    def _pivoted(self, form: LongForm, time: Doubles | None, labels: npt.NDArray[np.str_] | None) -> Table:
+        """A long table with a column a channel."""
+        columns = {column.name: column for column in self.numbers}
+        for name in form.values:
+            columns[name].refuse_text(form.codes)
+        numbers = {name: columns[name].numbers() for name in form.values}
+        channels, values = form.pivot({name: column for name, column in numbers.items() if column is not None})
+        wanted = self.request.columns or channels
+        if lacking := [name for name in wanted if name not in channels]:
+            raise SeriesError(
+                f"{self.name} has no {', '.join(lacking)}; its {' and '.join(form.keys)} are {', '.join(channels)}."
+            )
+        ignored = [name for name in columns if name not in (*form.keys, *form.values)]
+        ignored += [name for name in form.channels if name not in wanted]
+        note = f"a long table: {len(wanted)} channels named by {' and '.join(form.keys)}, values in {' and '.join(form.values)}"
+        picked = values[:, [channels.index(name) for name in wanted]]
+        notes = (*self._notes(), note)
+        return Table(picked, time, tuple(wanted), labels, tuple(ignored), notes, form.keys, form.values)
+
+    def _is_no_channel(self, name: str, values: Doubles, time: Doubles | None) -> bool:
+        """Tell a column that counts rows, is the time once more, or the number of a table in annotated CSV."""
+        numbers_tables = name == "table" and self.table.dialect.comments
+        return numbers_tables or counts_rows(values) or _repeats_time(values, time)
 
     def _shown(self) -> str:
         """A cell of the first text column, for the error that there are no numbers."""
@@ -172,10 +231,8 @@ class _Reader:
         return (*notes, *self.cells.notes())
 
 
-def _is_no_channel(values: Doubles, time: Doubles | None) -> bool:
-    """Whether a column of numbers counts rows, or is the time once more."""
-    if counts_rows(values):
-        return True
+def _repeats_time(values: Doubles, time: Doubles | None) -> bool:
+    """Tell whether a column of numbers is the time once more."""
     if time is None or np.isnan(values[0]) or not np.nanmin(np.abs(values)) > 1e8:
         return False
     try:

@@ -16,7 +16,7 @@ from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
 
 from ..data.npz_windows import read_windows
-from ..data.series import read_series
+from ..data.series import read_for_model, read_series
 from ..data.split import split, usable
 from ..forecasting.representative_data import examples_of
 from ..keras_file import Representative, load_keras, read_extras
@@ -147,7 +147,7 @@ def _calibrated(
     window = metadata.window if metadata else shapes[0][0] or lookback
     if window is None:
         raise ConversionError(f"{path.name} has an open time axis {shapes[0]}. Give its length with --lookback N.")
-    series = read_series([calibration], metadata.names if metadata else None)
+    series = read_for_model(metadata, calibration) if metadata else read_series([calibration])
     if shapes[0][1] not in (None, len(series.channels)):
         raise ConversionError(
             f"{path.name} eats {shapes[0][1]} channels; {calibration.name} has {len(series.channels)} "

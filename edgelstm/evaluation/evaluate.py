@@ -14,7 +14,7 @@ from edgelstm.runtime.errors import ModelError, SeriesError
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.metadata import Metadata
 
-from ..data.series import Series, read_labels, read_series
+from ..data.series import Series, read_for_model, read_labels
 from ..keras_file import load_keras, read_extras
 from .batched_predict import batched_predict
 from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
@@ -193,7 +193,7 @@ def load_detector(path: Path | str, series: Series | None = None) -> tuple[Detec
 
 def read_labelled(path: Path | str, metadata: Metadata, label_column: str, time_column: str | None = None) -> Series:
     """Labelled rows as they are in the file, in the order of the model's channels."""
-    return read_series([path], metadata.names, time_column, label_column, repair=False)
+    return read_for_model(metadata, path, time_column, label_column, repair=False)
 
 
 def evaluate(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.data.series import read_series
+from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecasting.features import SECTION, Recipe
@@ -73,7 +73,7 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
     path = Path(path)
     metadata, content = model_parts(path)
     recipe, scaler = Recipe.of(metadata), metadata.scaler
-    series = read_series([data], metadata.names)
+    series = read_for_model(metadata, data)
     rows = thin(origins(series, metadata.window, metadata.horizon), MOST)
     if not len(rows) or scaler is None:
         raise SeriesError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgelstm.data.series import read_series
+from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import Representative
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import Recipe
@@ -46,7 +46,7 @@ def examples_of(metadata: Metadata, path: Path) -> Representative:
     Raises:
         ConversionError: If it holds too few rows.
     """
-    series = read_series([path], metadata.names)
+    series = read_for_model(metadata, path)
     recipe, window, horizon = Recipe.of(metadata), metadata.window, metadata.horizon
     every = origins(series, window, horizon)
     cut = len(every) - int(HELD_SHARE * len(every))

@@ -128,6 +128,7 @@ def train_forecaster(
         sections={
             SECTION: replace(recipe, intervals=fitted).record(),
             "training": _record(options, window, course, series),
+            **series.sections,
         },
     )
     return Trained(model, metadata, representative(learn, judge, options.targets), course.history, course.interrupted)

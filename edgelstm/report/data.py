@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgelstm.classification.evaluate import read_examples
-from edgelstm.data.series import Series, read_labels, read_series
+from edgelstm.data.series import Series, read_for_model, read_labels
 from edgelstm.data.table import read_names
 from edgelstm.deployment.convert import DETECTORS
 from edgelstm.deployment.representative_data import Source
@@ -83,7 +83,7 @@ class Subject:
         if data is None:
             examples = held_examples(source)
             return cls(source, f"{len(source.held[0])} examples that were held back", examples)
-        series = read_series([data], source.metadata.names, time_column)
+        series = read_for_model(source.metadata, data, time_column)
         examples, count = forecast_examples(source.metadata, series)
         return cls(source, f"{data.name}: {count:,} origins, evenly spread", examples, series=series)
 
@@ -96,7 +96,7 @@ def _answers(metadata: Metadata, data: Path, label_column: str | None) -> Answer
 
 def _rows(metadata: Metadata, data: Path, label_column: str | None, time_column: str | None) -> Series:
     label_column = label_column or find_labels(data, metadata.names)
-    series = read_series([data], metadata.names, time_column, label_column, repair=False)
+    series = read_for_model(metadata, data, time_column, label_column, repair=False)
     if len(series.values) < metadata.window + metadata.horizon:
         raise SeriesError(
             f"{data.name} has {len(series.values)} rows; the model needs {metadata.window + metadata.horizon} for its "

@@ -147,6 +147,7 @@ def train(
                 **options.decision,
             },
             "training": _record(options, lookback, course, batch, series, contamination),
+            **series.sections,
         },
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]

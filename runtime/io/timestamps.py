@@ -233,3 +233,12 @@ def month_first(texts: Iterable[str]) -> bool | None:
     """
     order = DateOrder()
     return next((known for text in texts if (known := order.see(text)) is not None), None)
+
+
+def stamp(moment: float) -> str:
+    """A moment as ISO 8601 text, UTC, milliseconds.
+
+    >>> stamp(0.5)
+    '1970-01-01T00:00:00.500Z'
+    """
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -83,7 +83,7 @@ class _Plan:
     def _open(self, config: StreamConfig) -> None:
         self.detector = tuned(self.model.bundle, config)
         metadata = self.detector.metadata
-        columns = Columns(metadata.names, config.taken, config.time_column or None)
+        columns = Columns.of(metadata, config.taken, config.time_column or None, config.missing)
         self.source = open_source(parse_address(config.source), columns, config.follow, metadata.period)
         self.deliveries: list[tuple[Address, bool, Callable[[], Delivery]]] = []
         for sink, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:

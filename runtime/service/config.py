@@ -33,6 +33,8 @@ class StreamConfig:
     """The source's columns in the model's order, where they are called differently."""
     time_column: str = ""
     """The source's time column; empty to look for one."""
+    missing: tuple[str, ...] = ()
+    """Words for a missing value, besides those that are known."""
     follow: bool = False
     """Whether a file is read on as it grows, through rotation."""
     to: tuple[str | Mapping[str, Any], ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .column_mapping import Columns
 from .csv_file import PipeSource, TextSource, is_regular, parse_file, parse_lines
 from .iterable import IterableSource
-from .registry import SOURCES, Source, SourceKind, SourceRequest, open_source
+from .registry import SOURCES, Source, SourceKind, SourceRequest, open_file, open_source
 from .sample import Sample
 from .tail import FollowSource
 
@@ -21,6 +21,7 @@ __all__ = [
     "SourceRequest",
     "TextSource",
     "is_regular",
+    "open_file",
     "open_source",
     "parse_file",
     "parse_lines",

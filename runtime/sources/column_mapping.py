@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ShapeError
+from .resampling import Resampling
+
+if TYPE_CHECKING:
+    from ..model_file.metadata import Metadata
 
 
 class Row(NamedTuple):
@@ -35,6 +39,22 @@ class Columns:
     """The source's time column; None to look for one."""
     missing: tuple[str, ...] = ()
     """Words for a missing value, besides those that are known."""
+    resampling: Resampling | None = None
+    """Grid that the model was trained on; None for rows as they come."""
+
+    @classmethod
+    def of(
+        cls, metadata: Metadata, taken: tuple[str, ...] = (), time: str | None = None, missing: tuple[str, ...] = ()
+    ) -> Columns:
+        """Columns for a model's channels, on the grid that it was trained on.
+
+        Args:
+            metadata: The model's.
+            taken: The source's names for the channels; empty when they are called the same.
+            time: The source's time column; None to look for one.
+            missing: Further words for a missing value.
+        """
+        return cls(metadata.names, taken, time, missing, Resampling.of(metadata.sections))
 
     def __post_init__(self) -> None:
         if self.taken and len(self.taken) != len(self.channels):
@@ -42,6 +62,13 @@ class Columns:
                 f"The model expects {len(self.channels)} channels ({', '.join(self.channels)}); "
                 f"--columns names {len(self.taken)} ({', '.join(self.taken)})."
             )
+
+    def is_long(self, header: Sequence[str]) -> bool:
+        """Tell a long table, a value a row, by its header: it lacks the channels and has the columns that make them."""
+        grid, present = self.resampling, set(header)
+        if grid is None or not grid.keys or present >= set(self.names):
+            return False
+        return present >= {*grid.keys, *grid.values}
 
     @property
     def names(self) -> tuple[str, ...]:

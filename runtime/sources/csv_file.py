@@ -6,16 +6,17 @@ import itertools
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
-from .column_mapping import Columns, Parse
+from .column_mapping import Columns, Parse, Row
 from .csv_rows import file_rows, layout
 from .csv_table import CsvTable, read_head
 from .line_reader import read_lines
 from .live import LiveSource
+from .long_rows import LongRows, in_time_order
 from .records import is_json, is_line_protocol
 from .sample import Sample
 
@@ -138,17 +139,27 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
         reader = file_rows(table, columns, cells)
     except ShapeError as error:
         raise located(error, origin, table.skip) from error
-    row = 0
-    for row, (line, written) in enumerate(table.rows(), 1):
-        try:
-            values, time, label = reader.row(written)
-        except SeriesError as error:
-            raise located(error, origin, line) from error
-        yield Sample(values, time, row - 1, label)
-    if not row:
+    count = itertools.count()
+    rows = _file_rows(table, reader.row, count)
+    if isinstance(reader, LongRows):
+        yield from in_time_order(rows)
+    else:
+        for row, (values, time, label) in enumerate(rows):
+            yield Sample(values, time, row, label)
+    if not next(count):
         raise SeriesError(f"{origin} holds no rows. Give one row a sample.")
     for note in cells.notes():
         log.warning("%s: %s", origin, note)
+
+
+def _file_rows(table: CsvTable, read: Callable[[list[str]], Row], count: Iterator[int]) -> Iterator[Row]:
+    """Rows of a file, each counted; errors name the line."""
+    for line, cells in table.rows():
+        next(count)
+        try:
+            yield read(cells)
+        except SeriesError as error:
+            raise located(error, table.origin, line) from error
 
 
 def located(error: SeriesError | ShapeError, origin: str, line: int) -> SeriesError | ShapeError:

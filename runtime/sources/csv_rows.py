@@ -14,6 +14,7 @@ from .column_mapping import Columns, Parse, Row, short
 from .csv_cells import CellReader, number, split, unit_of
 from .csv_dialect import column_names
 from .csv_table import CsvTable
+from .long_rows import LongRows
 from .record_rows import RecordRows
 from .records import is_line_protocol, parse_line_protocol
 from .time_columns import TimeReader, find_time
@@ -49,11 +50,11 @@ def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Par
     cells = [cell.strip() for cell in split(first, separator)]
     header = _is_header(cells, columns)
     names = column_names(cells, len(cells)) if header else _positions(cells, columns, origin)
-    rows = CsvRows(names, columns, origin, reader)
+    rows = LongRows(names, columns, reader) if columns.is_long(names) else CsvRows(names, columns, origin, reader)
     return lambda line: rows.row(split(line, separator)), header
 
 
-def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows:
+def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows | LongRows:
     """Settle how rows of a file are read.
 
     Args:
@@ -67,6 +68,9 @@ def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows:
     """
     dialect = table.dialect
     names: Sequence[str] = table.names
+    if columns.is_long(names) and columns.resampling is not None:
+        taken = (*columns.resampling.keys, *columns.resampling.values)
+        return LongRows(names, columns, cells, table.time(columns.time, taken))
     if not dialect.header and set(dialect.first) >= set(columns.names):
         names = column_names(dialect.first, len(dialect.first))
         table.take_header(names)  # a header of numbers

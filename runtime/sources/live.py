@@ -6,10 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timezone
 from threading import Event as Flag
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
+from ..io.timestamps import stamp
 from .column_mapping import Columns, Parse, Row
 from .csv_rows import layout, width
 from .sample import Sample
@@ -17,15 +17,6 @@ from .sample import Sample
 log = logging.getLogger("edgelstm")
 PATIENCE = 20  # lines at the start that may be unreadable before the source counts as a wrong one
 Clock = Callable[[], float]
-
-
-def stamp(moment: float) -> str:
-    """A moment as ISO 8601 text, UTC, milliseconds.
-
-    >>> stamp(0.5)
-    '1970-01-01T00:00:00.500Z'
-    """
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class LiveRows:

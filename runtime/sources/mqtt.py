@@ -12,10 +12,11 @@ from typing import Any
 from ..errors import ConfigError
 from ..io.addresses import Address
 from ..io.mqtt import BrokerOptions, connect, reason
+from ..io.timestamps import stamp
 from .column_mapping import Columns, Row
 from .csv_cells import number
 from .line_reader import LONGEST, WAIT
-from .live import Grid, LiveSource, Rounds, stamp
+from .live import Grid, LiveSource, Rounds
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")

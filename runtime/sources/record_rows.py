@@ -12,7 +12,8 @@ from ..errors import SeriesError, ShapeError
 from ..io.timestamps import seconds
 from .column_mapping import Columns, Row
 from .csv_cells import CellReader
-from .records import flatten, lookup, parse_json
+from .long_rows import LongRows
+from .records import as_text, flatten, lookup, parse_json
 from .time_columns import find_time, read_time, time_name
 
 LISTED = 200  # values of a record that are looked through for the time, and for errors
@@ -31,6 +32,7 @@ class RecordRows:
         self.columns, self.origin, self._read = columns, origin, read
         self._cells = CellReader(missing=columns.missing, origin=origin)
         self._time: str | None = None
+        self._long_rows: LongRows | None = None
 
     def parse(self, line: str) -> Row:
         """Read one row.
@@ -50,11 +52,20 @@ class RecordRows:
         names = self.columns.names
         present, values = zip(*(lookup(record, name) for name in names), strict=True)
         if not any(present):
+            if self.columns.is_long(list(record)):
+                return self._long(record)
             raise self.columns.lacking(self._paths(record), self.origin)
         numbers = [self._number(value, name) for value, name in zip(values, names, strict=True)]
         others = [name for name in record if name not in names]
         at = self.columns.time or time_name(others) or self._time_by_value(record)
         return _timed(numbers, lookup(record, at)[1] if at else None, at or "")
+
+    def _long(self, record: dict[str, Any]) -> Row:
+        """The row of a record that holds one channel's value, under that channel's name in another field."""
+        if self._long_rows is None:
+            self._long_rows = LongRows(list(record), self.columns, self._cells)
+        header = self._long_rows.header
+        return self._long_rows.row([as_text(record.get(name)) for name in header])
 
     def _paths(self, record: dict[str, Any]) -> Sequence[str]:
         return [path for path, _ in itertools.islice(flatten(record), LISTED)]

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import SeriesError
 from .csv_dialect import Dialect
 from .csv_table import CsvTable, read_head
-from .records import flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
+from .records import as_text, flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
 
 
 class RecordTable(CsvTable):
@@ -55,20 +55,11 @@ class RecordTable(CsvTable):
             record = {f"column_{place}": value for place, value in enumerate(record, 1)}
         if not isinstance(record, dict):
             raise self.error(at, f"expected a JSON object or array; received {line[:40]!r}")
-        return {path: _text(leaf) for path, leaf in flatten(record)}
+        return {path: as_text(leaf) for path, leaf in flatten(record)}
 
 
 def _without_measurement(line: str) -> dict[str, Any]:
     return {name: value for name, value in parse_line_protocol(line).items() if not isinstance(value, dict)}
-
-
-def _text(leaf: Any) -> str:
-    """A value as a cell."""
-    if leaf is None:
-        return ""
-    if isinstance(leaf, bool):
-        return "true" if leaf else "false"
-    return leaf if isinstance(leaf, str) else repr(leaf)
 
 
 def open_table(lines: Iterable[str], origin: str) -> CsvTable:

@@ -133,3 +133,12 @@ def flatten(record: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str
     items = record.items() if isinstance(record, Mapping) else enumerate(record)
     for name, value in items:
         yield from flatten(value, f"{before}.{name}" if before else str(name), depth + 1)
+
+
+def as_text(leaf: Any) -> str:
+    """A value as a cell of a table."""
+    if leaf is None:
+        return ""
+    if isinstance(leaf, bool):
+        return "true" if leaf else "false"
+    return leaf if isinstance(leaf, str) else repr(leaf)

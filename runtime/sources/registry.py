@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..errors import ConfigError
 from ..io.addresses import Address, build_options
 from .column_mapping import Columns
+from .resampling import ResampledSource
 from .sample import Sample
 
 T = TypeVar("T")
@@ -89,9 +91,31 @@ def open_source(address: Address, columns: Columns, follow: bool = False, period
         raise ConfigError(f"--follow is for files; the source is {address.name}.")
     for kind in SOURCES:
         if address.scheme in kind.schemes:
-            return kind.open(request)
+            return on_grid(kind.open(request), columns)
     forms = ", ".join(kind.example for kind in SOURCES)
     raise ConfigError(f"{request.where} is of an unknown kind. Its address has one of the forms {forms}")
+
+
+def open_file(path: Path | str, columns: Columns) -> Source:
+    """Open a file as a source.
+
+    Args:
+        path: File name, `-` for standard input.
+        columns: Columns that feed the model.
+    """
+    from .csv_file import TextSource
+
+    return on_grid(TextSource(path, columns), columns)
+
+
+def on_grid(source: Source, columns: Columns) -> Source:
+    """The source's samples on the grid that the model was trained on, or as they come.
+
+    Args:
+        source: To read from.
+        columns: Columns that feed the model, with its grid.
+    """
+    return source if columns.resampling is None else ResampledSource(source, columns.resampling, len(columns.names))
 
 
 def _open_file(request: SourceRequest) -> Source:
