@@ -15,6 +15,9 @@ METHODS = ("minmax", "headroom", "mse", "percentile")
 HEADROOM = 1.2  # values to come may reach further than the representative ones: what saturates is lost
 PERCENTILE = 0.9999  # of values on either side
 BUDGET = 1 << 26  # values kept in all, 256 MB: fewer windows are observed for a large model
+CONSTANT = (
+    1e-10  # a narrower range is what rounding left of a constant channel; its steps would overflow kernels' multipliers
+)
 SAMPLE = 1 << 15  # values of a tensor that the MSE search looks at
 
 
@@ -154,6 +157,8 @@ def choose_range(values: Floats, method: str) -> tuple[float, float]:
 
     >>> choose_range(np.array([0.5, 2.0]), "minmax")
     (0.0, 2.0)
+    >>> choose_range(np.array([-1.7e-16, -1.1e-16]), "minmax")
+    (0.0, 1.0)
     """
     flat = values.ravel()
     low, high = float(flat.min()), float(flat.max())
@@ -162,13 +167,13 @@ def choose_range(values: Floats, method: str) -> tuple[float, float]:
     low, high = min(low, 0.0), max(high, 0.0)
     if method == "headroom":
         low, high = HEADROOM * low, HEADROOM * high
-    if method == "mse" and high > low:
+    if method == "mse" and high - low > CONSTANT:
         sample = flat[:: max(1, len(flat) // SAMPLE)]
         shares = np.linspace(1.0, 0.4, 25)
         errors = [_rounding_error(sample, share * low, share * high) for share in shares]
         best = float(shares[int(np.argmin(errors))])
         low, high = best * low, best * high
-    return (low, high) if high > low else (0.0, 1.0)
+    return (low, high) if high - low > CONSTANT else (0.0, 1.0)
 
 
 def _rounding_error(values: Floats, low: float, high: float) -> float:

@@ -15,6 +15,9 @@ HYBRID = {
 }
 
 
+NOTHING = 1e-12  # weights below it change no sum, and their steps would fall below the smallest float
+
+
 def asymmetric(low: float, high: float) -> Quantization:
     """Int8 parameters for a range that holds 0."""
     scale = max((high - low) / 255, 1e-12)
@@ -36,7 +39,7 @@ def symmetric(weights: npt.NDArray[Any], axis: int | None = None, least: Any = 0
     """
     others = None if axis is None else tuple(other for other in range(weights.ndim) if other != axis)
     largest = np.abs(weights).max(axis=others) / 127
-    scales = np.atleast_1d(np.maximum(np.where(largest > 0, largest, 1.0), least))
+    scales = np.atleast_1d(np.maximum(np.where(largest > NOTHING, largest, 1.0), least))
     return Quantization(tuple(map(float, scales)), 0, axis or 0)
 
 

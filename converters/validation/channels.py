@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..flatbuffer import Graph
+from .report import NOTHING
 
 Array = npt.NDArray[Any]
 CONSTANT = 1e-5  # of a channel's largest value: what varies less is the last bits of single precision
@@ -67,5 +68,6 @@ def _deviations(values: Array) -> Array:
     """Standard deviation of each channel, 0 for constant ones, shape (C,)."""
     rows = values.astype(np.float64).reshape(-1, values.shape[-1])
     deviation = rows.std(axis=0)
-    kept: Array = np.where(deviation > CONSTANT * np.abs(rows).max(axis=0, initial=0.0), deviation, 0.0)
+    least = np.maximum(CONSTANT * np.abs(rows).max(axis=0, initial=0.0), NOTHING)
+    kept: Array = np.where(deviation > least, deviation, 0.0)
     return kept

@@ -11,6 +11,7 @@ FLOAT_LIMIT = 1e-4
 INT8_LIMIT = 0.05
 ROUNDING = 1e-6  # of the largest output: what two orders of adding in single precision differ by
 STRETCH = 1.5  # times normal values: what a fault may reach, in the out-of-range check and in detectors' integer ranges
+NOTHING = 1e-10  # a smaller value is what rounding left of 0
 FEW_WINDOWS = 32
 OUTSIDE_LIMIT = 0.01
 
@@ -120,7 +121,8 @@ def lowering_limit(reference: Array) -> float:
 def spread(values: Array) -> float:
     """Standard deviation over all values; the largest magnitude where they are constant, 1 where they are 0."""
     data = values.astype(np.float64)
-    return float(data.std()) or float(np.abs(data).max(initial=0.0)) or 1.0
+    measures = (float(data.std()), float(np.abs(data).max(initial=0.0)))
+    return next((measure for measure in measures if measure > NOTHING), 1.0)
 
 
 def check_representative(windows: tuple[Array, ...], held: tuple[Array, ...]) -> RepresentativeCheck:
