@@ -118,7 +118,10 @@ def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:
         return bundle.metadata, bundle.flatbuffer
     metadata, _ = read_extras(path)
     if metadata is None:
-        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
+        raise ModelError(
+            f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`, "
+            "or give rows of normal operation with --calibration FILE, where the command takes it."
+        )
     return metadata, b""
 
 

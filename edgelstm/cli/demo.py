@@ -21,14 +21,11 @@ def command(output: Path, seed: int, as_json: bool) -> None:
     """
     import json
 
+    from edgelstm.cli.input_files import check_folder
     from edgelstm.cli.progress import epochs, steps
-    from edgelstm.runtime.errors import OutputError
     from edgelstm.tensorflow import load_tensorflow
 
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"Cannot make the folder {output}: {error.strerror}. Choose another with -o.") from error
+    check_folder(output, "demo.json")
     with steps("loading TensorFlow"):
         load_tensorflow()
     from edgelstm.demo import OPTIONS, run_demo

@@ -1,7 +1,8 @@
-"""`edgelstm evaluate`: detection quality on labelled rows."""
+"""`edgelstm evaluate`: quality on labelled rows or texts."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,58 +16,132 @@ if TYPE_CHECKING:
 
 @click.command(
     "evaluate",
-    epilog=examples("edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly"),
+    epilog=examples(
+        "edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly",
+        "edgelstm evaluate theirs.keras faults.csv --calibration normal.csv    # a model from elsewhere",
+    ),
 )
 @click.argument("model", type=click.Path(path_type=Path, readable=False))
 @click.argument("data", type=click.Path(path_type=Path, readable=False), metavar="LABELLED.csv")
 @click.option(
-    "--label-column", help="0, false, normal or empty is normal.  [default: anomaly; intent or state of classifiers]"
+    "--label-column",
+    metavar="NAME",
+    help="0, false, normal or empty is normal.  [default: a usual name; intent or state of classifiers]",
 )
-@click.option("--time-column", help="Column with the time; default: looked for.")
+@click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="JSON file to store.  [default: MODEL.evaluation.json]"
 )
+@click.option("--calibration", type=click.Path(path_type=Path), help="For a foreign Keras model: rows of normal operation, .csv.")  # fmt: skip
+@click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="Of a foreign model, fitted on --calibration.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["autoencoder", "forecaster"]), help="Of a foreign model.  [default: by its shapes]")  # fmt: skip
+@click.option("--lookback", type=click.IntRange(1), help="Rows a window of a foreign model with an open time axis.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path, data: Path, label_column: str | None, time_column: str | None, output: Path | None, as_json: bool
+    model: Path,
+    data: Path,
+    label_column: str | None,
+    time_column: str | None,
+    output: Path | None,
+    calibration: Path | None,
+    scaler: str | None,
+    kind: str | None,
+    lookback: int | None,
+    as_json: bool,
 ) -> None:
     """Measure MODEL (.keras or .tflite) on labelled rows; print the result and store it as JSON.
 
     The rows are fed one by one, as a device gets them. The threshold is the model's own: no label sets it, and no
-    row is counted as found because a neighbour was (no point adjustment).
+    row is counted as detected because a neighbour was (no point adjustment). A Keras model of another tool gets its
+    threshold from rows of normal operation: --calibration.
     """
-    import json
-
-    from edgelstm.cli.evaluate_classifier import evaluate_classifier
-    from edgelstm.cli.evaluate_forecaster import evaluate_forecaster
+    from edgelstm.cli.input_files import check_readable
     from edgelstm.cli.progress import steps
-    from edgelstm.evaluation.evaluate import evaluate
-    from edgelstm.runtime.io.atomic_files import check_writable, write_atomic
+    from edgelstm.runtime.io.atomic_files import check_writable
 
+    if (
+        calibration is None
+        and (unused := {"--scaler": scaler, "--kind": kind, "--lookback": lookback})
+        and any(unused.values())
+    ):
+        raise click.UsageError(f"{next(name for name in unused if unused[name])} goes with --calibration FILE.")
     target = output or model.with_suffix(".evaluation.json")
+    check_readable(data, calibration)
     if output or model.is_file():  # else the error is the missing model's
         check_writable(target)
-    if evaluate_classifier(model, data, label_column, target, as_json):
-        return
-    if evaluate_forecaster(model, data, target, as_json):
+    if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
         return
     with steps(f"evaluating {model.name}"):
-        found = evaluate(model, data, label_column or "anomaly", time_column)
-    text = json.dumps({**found.document(), "data": data.name}, indent=1)
+        if calibration is None:
+            from edgelstm.evaluation.evaluate import evaluate
+
+            evaluation = evaluate(model, data, label_column, time_column)
+        else:
+            evaluation = _foreign(model, data, label_column, time_column, (calibration, scaler, kind, lookback))
+    _store_and_print(evaluation, data, target, as_json)
+
+
+def _evaluate_other_kinds(model: Path, data: Path, label_column: str | None, target: Path, as_json: bool) -> bool:
+    """Evaluate a classifier or a forecaster of targets; tell whether the model is one."""
+    from edgelstm.cli.evaluate_classifier import evaluate_classifier
+    from edgelstm.cli.evaluate_forecaster import evaluate_forecaster
+
+    return evaluate_classifier(model, data, label_column, target, as_json) or evaluate_forecaster(
+        model, data, target, as_json
+    )
+
+
+def _foreign(
+    model: Path,
+    data: Path,
+    label_column: str | None,
+    time_column: str | None,
+    reading: tuple[Path, str | None, str | None, int | None],
+) -> Evaluation:
+    """Evaluate a Keras model of another tool."""
+    from edgelstm.data.label_columns import require_label_column
+    from edgelstm.keras_file import read_extras
+    from edgelstm.runtime.errors import ConfigError
+
+    if model.suffix == ".tflite" or read_extras(model)[0] is not None:
+        raise ConfigError(
+            f"--calibration is for a Keras model of another tool; {model.name} carries its own scaler and threshold. "
+            "Leave it out."
+        )
+    label_column = require_label_column(data, label_column)
+    from edgelstm.tensorflow import load_tensorflow
+
+    load_tensorflow()
+    from edgelstm.deployment.representative_data import read_source
+    from edgelstm.evaluation.evaluate import evaluate_foreign
+
+    source = read_source(model, *reading)
+    normal = source.representative
+    if normal is None:
+        raise ConfigError(f"A threshold is fitted on rows; {reading[0].name} holds windows. Give rows as .csv.")
+    return evaluate_foreign(model, source.metadata, [*normal.segments, *normal.held], data, label_column, time_column)
+
+
+def _store_and_print(evaluation: Evaluation, data: Path, target: Path, as_json: bool) -> None:
+    from edgelstm.runtime.io.atomic_files import write_atomic
+
+    text = json.dumps({**evaluation.document(), "data": data.name}, indent=1)
     write_atomic(target, text.encode() + b"\n")
-    click.echo(text if as_json else _table(found))
+    click.echo(text if as_json else _table(evaluation))
     click.echo(f"Stored in {target}", err=True)
+    for warning in evaluation.warnings:
+        click.echo(f"Warning: {warning}", err=True)
 
 
-def _table(found: Evaluation) -> str:
-    """A line a metric, with what it means."""
+def _table(evaluation: Evaluation) -> str:
+    """One line a metric, with its meaning."""
     from edgelstm.evaluation.evaluate import MEANING
 
     lines = [
-        f"{found.model} ({found.scheme}): {found.rows} rows scored, {found.anomalous_rows} anomalous, "
-        f"{found.labelled_events} labelled anomalies, {found.alarms} alarms"
+        f"{evaluation.model} ({evaluation.scheme}): {evaluation.rows} rows scored, {evaluation.anomalous_rows} "
+        f"anomalous, {evaluation.labelled_events} labelled anomalies, {evaluation.alarms} alarms"
     ]
     for name, meaning in MEANING.items():
-        value = getattr(found, name)
+        value = getattr(evaluation, name)
         lines.append(f"  {name:26} {'-' if value is None else f'{value:.3f}':>8}  {meaning}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`edgelstm report`: what every scheme costs and loses, on the user's own data."""
+"""`edgelstm report`: cost and loss of every scheme, on the user's own data."""
 
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,16 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--schemes", default="all", show_default=True, callback=_schemes, help="Comma-separated.")
 @click.option("-o", "--output", default="report", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="Result of `edgelstm bench --json` on another machine; may be given several times.")  # fmt: skip
-@click.option("--label-column", help="0, false, normal or empty is normal.  [default: a usual name]")
-@click.option("--time-column", help="Column with the time; default: looked for.")
+@click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a usual name]")
+@click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="For a foreign model: normal rows (.csv) or windows (.npy, .npz).")  # fmt: skip
 @click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
 @click.option("--kind", type=click.Choice(["autoencoder", "forecaster", "generic"]), help="Of a foreign model.")
 @click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis.")
-@click.option("--streaming", is_flag=True, help="The form that eats one row a call, of causal forecasters.")
+@click.option("--streaming", is_flag=True, help="The form that takes one row a call, of causal forecasters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **given: Any) -> None:
-    """Show accuracy versus size: convert to every scheme, and say what each costs and loses.
+def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Show accuracy versus size: convert to every scheme, and compare cost and loss with Keras.
 
     Writes report.html (one page, no network), report.json, report.md, report.csv and the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
@@ -51,53 +51,51 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
-    if given["data"] is None and (given["label_column"] or given["time_column"]):
-        raise click.UsageError("--label-column and --time-column speak of --data FILE. Name it.")
-    built, models = _made(model, output, benches, given)
-    for name, content in {**models, **_forms(built)}.items():
+    if options["data"] is None and (options["label_column"] or options["time_column"]):
+        raise click.UsageError("--label-column and --time-column are columns of --data FILE. Name it.")
+    report, models = _merged(output, benches) if model is None else _built(model, output, benches, options)
+    for name, content in {**models, **_forms(report)}.items():
         write_atomic(output / name, content)
-    _show(built, output, as_json)
+    _show(report, output, as_json)
 
 
-def _made(
-    model: Path | None, output: Path, benches: tuple[Path, ...], given: dict[str, Any]
-) -> tuple[Any, dict[str, bytes]]:
-    """The report, and the files that belong to it."""
+def _merged(output: Path, benches: tuple[Path, ...]) -> tuple[Any, dict[str, bytes]]:
+    """The report in a folder, with further measurements."""
+    from edgelstm.report.merge import merge, read_bench
+    from edgelstm.report.report_json import read_report
     from edgelstm.runtime.errors import OutputError
 
-    if model is None:
-        from edgelstm.report.merge import merge
-        from edgelstm.report.schema import read_report
-
-        path = output / "report.json"
-        if not path.is_file():
-            raise OutputError(f"There is no {path} to merge into. Name the model to make a report first.")
-        return merge(read_report(path.read_text(), str(path)), benches), {}
-    from edgelstm.runtime.io.atomic_files import check_writable
-
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"Cannot make the folder {output}: {error.strerror}. Choose another with -o.") from error
-    check_writable(output / FILES[0])
-    return _build(model, benches, given)
+    path = output / "report.json"
+    if not path.is_file():
+        raise OutputError(f"There is no {path} to merge into. Name the model to make a report first.")
+    return merge(read_report(path.read_text(), str(path)), [read_bench(bench) for bench in benches]), {}
 
 
-def _build(model: Path, benches: tuple[Path, ...], given: dict[str, Any]) -> tuple[Any, dict[str, bytes]]:
+def _built(
+    model: Path, output: Path, benches: tuple[Path, ...], options: dict[str, Any]
+) -> tuple[Any, dict[str, bytes]]:
+    """A new report, and the model files beside it; all inputs are checked before TensorFlow loads."""
+    from edgelstm.cli.input_files import check_folder, check_readable
     from edgelstm.cli.progress import steps
+    from edgelstm.data.label_columns import require_label_column
     from edgelstm.keras_file import read_extras
+    from edgelstm.report.merge import merge, read_bench
     from edgelstm.tensorflow import load_tensorflow
 
-    read_extras(model)  # before the long work: is it a model at all?
+    read_extras(model)
+    check_readable(options["data"], options["calibration"])
+    if options["label_column"]:
+        require_label_column(options["data"], options["label_column"])
+    measured = [read_bench(bench) for bench in benches]
+    check_folder(output, FILES[0])
     with steps(f"report on {model.name}") as tell:
         tell("loading TensorFlow")
         load_tensorflow()
         from edgelstm.converters import SCHEMES
-        from edgelstm.report.merge import merge
         from edgelstm.report.pipeline import Request, build
 
-        built = build(Request(model, **{**given, "schemes": given["schemes"] or SCHEMES}), tell)
-        return merge(built.report, benches), dict(built.models)
+        built = build(Request(model, **{**options, "schemes": options["schemes"] or SCHEMES}), tell)
+        return merge(built.report, measured), dict(built.models)
 
 
 def _forms(report: Any) -> dict[str, bytes]:
@@ -118,4 +116,6 @@ def _show(report: Any, output: Path, as_json: bool) -> None:
         click.echo(to_json(report), nl=False)
     else:
         show(report, Console())
+    for remark in report.remarks:
+        click.echo(f"Warning: {remark}", err=True)
     click.echo(f"{output / FILES[0]}", err=True)

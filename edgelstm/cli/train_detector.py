@@ -20,6 +20,7 @@ from .training_options import (
     print_rows,
     row_options,
     rows_or_auto,
+    warn_of_lost_rows,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def command(
     with epochs(settings.epochs) as callbacks:
         trained = train(series, settings, callbacks, tell=lambda line: click.echo(line, err=True))
     trained.save(output, embed=not no_embed)
+    warn_of_lost_rows(series)
     streaming = " --streaming" if settings.architecture.streaming else ""
     print_result(trained, output, as_json, _sentence, _record(trained), streaming)
 

@@ -18,6 +18,7 @@ from .training_options import (
     print_rows,
     row_options,
     rows_or_auto,
+    warn_of_lost_rows,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def command(
     with epochs(settings.epochs) as callbacks:
         trained = train_forecaster(series, settings, callbacks)
     trained.save(output, embed=not no_embed)
+    warn_of_lost_rows(series)
     print_result(trained, output, as_json, _sentence, _record(trained))
 
 

@@ -15,6 +15,7 @@ from .training_options import (
     print_result,
     print_rows,
     row_options,
+    warn_of_lost_rows,
 )
 
 
@@ -73,6 +74,7 @@ def command(
     with epochs(settings.epochs) as callbacks:
         trained = train_windows(series, settings, callbacks)
     trained.save(output, embed=not no_embed)
+    warn_of_lost_rows(series)
     more = {"classes": trained.metadata.sections["classifier"]["labels"]}
     print_result(trained, output, as_json, sentence, more)
 

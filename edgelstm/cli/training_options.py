@@ -112,6 +112,14 @@ def print_rows(series: Any) -> None:
         click.echo(line, err=True)
 
 
+def warn_of_lost_rows(series: Any) -> None:
+    """Print a warning where more than half of the rows were not used."""
+    from edgelstm.data.lost_rows import lost_rows
+
+    if sentence := lost_rows(series):
+        click.echo(f"Warning: {sentence}", err=True)
+
+
 def print_result(
     trained: Any,
     output: Path,

@@ -24,7 +24,7 @@ def batched_predict(model: Any, metadata: Metadata, segments: Sequence[Floats]) 
     so that memory does not grow with the rows.
 
     Args:
-        model: Keras model from (W, F) to (R, F).
+        model: Keras model from (W, F) to (R, F), or to (F,) for one row.
         metadata: Its metadata.
         segments: Scaled segments that the detector is going to be fed, in this order.
     """
@@ -34,10 +34,15 @@ def batched_predict(model: Any, metadata: Metadata, segments: Sequence[Floats]) 
     ends = np.cumsum([len(view) for view in views])
     expected = 0  # the window that most likely is asked for next, counted over all segments
 
+    def rows_of(windows: Floats) -> Floats:
+        """Outputs (N, R, F); a plain dense layer gives one row without a row axis."""
+        outputs = np.asarray(model.predict_on_batch(windows))
+        return outputs[:, None] if outputs.ndim == 2 else outputs
+
     def window_at(number: int) -> Floats:
         part = int(np.searchsorted(ends, number, side="right"))
-        found: Floats = views[part][number - (ends[part - 1] if part else 0)]
-        return found
+        window: Floats = views[part][number - (ends[part - 1] if part else 0)]
+        return window
 
     def find(window: Floats) -> int | None:
         """Number of the next equal window, or of any; found by its newest row."""
@@ -53,18 +58,18 @@ def batched_predict(model: Any, metadata: Metadata, segments: Sequence[Floats]) 
     @lru_cache(maxsize=2)
     def batch(number: int) -> Floats:
         numbers = range(number * BATCH, min((number + 1) * BATCH, int(ends[-1])))
-        return np.asarray(model.predict_on_batch(np.stack([window_at(at) for at in numbers])))
+        return rows_of(np.stack([window_at(at) for at in numbers]))
 
     def predict(window: Floats) -> Floats:
         nonlocal expected
-        given = np.asarray(window, np.float32)
-        there = len(ends) and expected < ends[-1] and np.array_equal(window_at(expected), given)
-        at = expected if there else find(given)
+        scaled = np.asarray(window, np.float32)
+        is_next = len(ends) and expected < ends[-1] and np.array_equal(window_at(expected), scaled)
+        at = expected if is_next else find(scaled)
         if at is None:
-            alone: Floats = np.asarray(model.predict_on_batch(given[None]))[0]
+            alone: Floats = rows_of(scaled[None])[0]
             return alone
         expected = at + 1
-        found: Floats = batch(at // BATCH)[at % BATCH]
-        return found
+        output: Floats = batch(at // BATCH)[at % BATCH]
+        return output
 
     return predict

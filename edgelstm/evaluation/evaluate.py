@@ -1,7 +1,7 @@
 """Detection quality of a model on labelled rows; the same code for Keras and TFLite."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from edgelstm.runtime.errors import ModelError, SeriesError
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.metadata import Metadata
 
+from ..data.label_columns import require_label_column
 from ..data.series import Series, read_for_model, read_labels
-from ..keras_file import load_keras, read_extras
-from .batched_predict import batched_predict
+from ..keras_file import load_keras, model_parts
+from .keras_detector import Segments, check_detector, keras_detector
 from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
+from .unscored_rows import unscored_rows
 
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -26,7 +28,7 @@ DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Replay:
-    """What a detector said, row by row."""
+    """Scores and alarms of a detector, row by row."""
 
     scores: Doubles
     """Score of each row, shape (T,), NaN where there is none."""
@@ -80,6 +82,8 @@ class Evaluation:
     """Alarms that overlap no label, per day of data; None where there is no time."""
     false_alarms_per_1000_rows: float
     """Alarms that overlap no label, per 1000 rows."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about rows that were not judged."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -135,14 +139,25 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None) -> 
     return Replay(scores, flagged, alarms, tuple(closed), detector.threshold)
 
 
-def measure(name: str, scheme: str, found: Replay, labels: Bools, period: float | None) -> Evaluation:
-    """Metrics of a replay against labels; rows without a score are left out of row metrics."""
-    scored = np.isfinite(found.scores)
+def measure(name: str, scheme: str, result: Replay, labels: Bools, period: float | None) -> Evaluation:
+    """Compute the metrics of a replay against labels; rows without a score are left out of row metrics.
+
+    Args:
+        name: File name of the model.
+        scheme: keras or a quantization scheme.
+        result: Scores and alarms of the detector.
+        labels: Whether each row is anomalous, shape (T,).
+        period: Seconds between rows; None without a time column.
+
+    Raises:
+        SeriesError: If no row has a score.
+    """
+    scored = np.isfinite(result.scores)
     if not scored.any():
-        raise SeriesError(f"No row could be scored: {len(labels)} rows are fewer than one window.")
-    truth, scores = labels[scored], found.scores[scored]
-    counts = points(truth, found.flagged[scored])
-    events = match(ranges(labels), found.alarms)
+        raise SeriesError(f"A metric needs rows with a score; none of these {len(labels)} rows has one.")
+    truth, scores = labels[scored], result.scores[scored]
+    counts = points(truth, result.flagged[scored])
+    events = match(ranges(labels), result.alarms)
     days = len(labels) * period / DAY if period else None
     delay = float(np.median(events.delays)) if events.delays else None
     return Evaluation(
@@ -181,30 +196,41 @@ def load_detector(path: Path | str, series: Series | None = None) -> tuple[Detec
     if path.suffix != ".keras":
         bundle = load_bundle(path)
         return Detector.from_bundle(bundle), bundle.metadata
-    metadata, _ = read_extras(path)
-    if metadata is None or metadata.scaler is None:
-        raise ModelError(
-            f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`, or convert it first."
-        )
-    model = load_keras(path)
-    segments = [] if series is None else [metadata.scaler.transform(series.values)]
-    return Detector(metadata, batched_predict(model, metadata, segments)), metadata
+    metadata, _ = model_parts(path)
+    if metadata.scaler is None or metadata.scoring is None:
+        raise ModelError(f"{path.name} is a {metadata.kind} model and gives no anomaly score.")
+    values = np.empty((0, len(metadata.channels))) if series is None else series.values
+    return keras_detector(load_keras(path), metadata, values), metadata
 
 
-def read_labelled(path: Path | str, metadata: Metadata, label_column: str, time_column: str | None = None) -> Series:
-    """Labelled rows as they are in the file, in the order of the model's channels."""
+def read_labelled(
+    path: Path | str, metadata: Metadata, label_column: str | None = None, time_column: str | None = None
+) -> Series:
+    """Read labelled rows as they are in the file, in the order of the model's channels.
+
+    Args:
+        path: CSV file.
+        metadata: The model's.
+        label_column: 0, false, normal or empty is normal; None looks for a column of a usual name.
+        time_column: Column with the time; None looks for one.
+
+    Raises:
+        SeriesError: If there is no label column, or the rows cannot be read.
+    """
+    path = Path(path)
+    label_column = require_label_column(path, label_column, metadata.names)
     return read_for_model(metadata, path, time_column, label_column, repair=False)
 
 
 def evaluate(
-    path: Path | str, data: Path | str, label_column: str = "anomaly", time_column: str | None = None
+    path: Path | str, data: Path | str, label_column: str | None = None, time_column: str | None = None
 ) -> Evaluation:
     """Measure a model file on a labelled CSV file.
 
     Args:
         path: `.keras` or `.tflite`.
         data: CSV with the model's channels and a label column.
-        label_column: 0, false, normal or empty is normal; anything else is an anomaly.
+        label_column: 0, false, normal or empty is normal, anything else is an anomaly; None looks for a usual name.
         time_column: Column with the time; None looks for one.
 
     Raises:
@@ -212,12 +238,50 @@ def evaluate(
         SeriesError: If the data cannot be used.
     """
     path = Path(path)
-    metadata = read_extras(path)[0] if path.suffix == ".keras" else load_bundle(path).metadata
-    if metadata is None:
-        raise ModelError(f"{path.name} carries no edgelstm metadata. Train it with `edgelstm train`.")
+    metadata, content = model_parts(path)
     series = read_labelled(data, metadata, label_column, time_column)
-    assert series.labels is not None
     detector, _ = load_detector(path, series)
-    found = replay(detector, series.values, series.time)
-    scheme = "keras" if path.suffix == ".keras" else metadata.scheme
-    return measure(path.name, scheme, found, read_labels(series.labels), series.period)
+    return _judge(path.name, metadata.scheme if content else "keras", detector, series)
+
+
+def evaluate_foreign(
+    path: Path | str,
+    metadata: Metadata,
+    normal: Segments,
+    data: Path | str,
+    label_column: str | None = None,
+    time_column: str | None = None,
+) -> Evaluation:
+    """Measure a Keras model of another tool on a labelled CSV file; its threshold is fitted on normal operation.
+
+    Args:
+        path: `.keras` file.
+        metadata: Its kind, window, channels and scaler, as `read_source` infers them.
+        normal: Scaled segments of normal operation, each (T_i, F).
+        data: CSV with the model's channels and a label column.
+        label_column: As in `evaluate`.
+        time_column: As in `evaluate`.
+
+    Raises:
+        ModelError: If the model gives no anomaly score.
+        SeriesError: If the data cannot be used.
+    """
+    path = Path(path)
+    series = read_labelled(data, metadata, label_column, time_column)
+    model = load_keras(path)
+    check_detector(path.name, model, metadata)
+    return _judge(path.name, "keras", keras_detector(model, metadata, series.values, normal), series)
+
+
+def _judge(name: str, scheme: str, detector: Detector, series: Series) -> Evaluation:
+    assert series.labels is not None
+    result = replay(detector, series.values, series.time)
+    warning = unscored_rows(series, result.scores, detector.metadata.window + detector.metadata.horizon)
+    if not np.isfinite(result.scores).any():
+        raise SeriesError(f"An evaluation needs rows with a score: {warning}")
+    labels = read_labels(series.labels)
+    warnings = [f"Only {warning}"] if warning else []
+    if labels.all():
+        values = ", ".join(sorted(set(series.labels.tolist()))[:5])
+        warnings.append(f"Every row is labelled anomalous ({values}): normal is 0, false, normal, ok, no or empty.")
+    return replace(measure(name, scheme, result, labels, series.period), warnings=tuple(warnings))

@@ -1,4 +1,4 @@
-"""What models are judged on: the user's rows or examples, or what rides along in the model file."""
+"""Rows or examples that models are judged on: the user's, or those in the model file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from edgelstm.classification.evaluate import read_examples
+from edgelstm.data.label_columns import advice, find_label_column
 from edgelstm.data.series import Series, read_for_model, read_labels
-from edgelstm.data.table import read_names
 from edgelstm.deployment.convert import DETECTORS
 from edgelstm.deployment.representative_data import Source
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
-from edgelstm.runtime.io.timestamps import LABEL_NAMES
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .judge_classifier import Answers
@@ -42,6 +41,8 @@ class Subject:
     """Labelled examples for a classifier."""
     series: Series | None = None
     """Rows for a forecaster of targets, of which `windows` are examples."""
+    remarks: tuple[str, ...] = ()
+    """Sentences about the data that the user should know."""
 
     @property
     def metadata(self) -> Metadata:
@@ -75,7 +76,9 @@ class Subject:
         series = _rows(metadata, data, label_column, time_column)
         part = stretch(series)
         judge = Judge(part_of(series, part), metadata.window)
-        return cls(source, data.name + _cut(series, part), windows, judge)
+        likely = advice(data, metadata.names) if series.labels is None else ""
+        remarks = (f"{data.name} was judged without labels, but {likely}",) if likely else ()
+        return cls(source, data.name + _cut(series, part), windows, judge, remarks=remarks)
 
     @classmethod
     def _of_forecaster(cls, source: Source, data: Path | None, time_column: str | None) -> Subject:
@@ -95,7 +98,7 @@ def _answers(metadata: Metadata, data: Path, label_column: str | None) -> Answer
 
 
 def _rows(metadata: Metadata, data: Path, label_column: str | None, time_column: str | None) -> Series:
-    label_column = label_column or find_labels(data, metadata.names)
+    label_column = label_column or find_label_column(data, metadata.names)
     series = read_for_model(metadata, data, time_column, label_column, repair=False)
     if len(series.values) < metadata.window + metadata.horizon:
         raise SeriesError(
@@ -134,12 +137,6 @@ def _cut(series: Series, part: slice) -> str:
         return ""
     why = "the newest" if series.labels is None else "those with most anomalous ones"
     return f", rows {part.start + 1:,} to {part.stop:,} of {rows:,} ({why})"
-
-
-def find_labels(data: Path, channels: tuple[str, ...]) -> str | None:
-    """The label column of a CSV file by its usual names, None where there is none."""
-    names = {name.lower(): name for name in read_names(data) if name not in channels}
-    return next((names[known] for known in LABEL_NAMES if known in names), None)
 
 
 def _own_rows(metadata: Metadata, parts: tuple[Any, ...]) -> Judge | None:

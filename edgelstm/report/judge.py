@@ -1,4 +1,4 @@
-"""Judging Keras and every scheme on the same rows: figures, and what the plots show."""
+"""Judgement of Keras and every scheme on the same rows: figures, and the contents of the plots."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ import numpy.typing as npt
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.report import relative_rms
 from edgelstm.deployment.convert import Converted
-from edgelstm.evaluation.batched_predict import batched_predict
 from edgelstm.evaluation.evaluate import Replay, replay
-from edgelstm.runtime.calibration import fit_detector
+from edgelstm.evaluation.keras_detector import keras_detector
+from edgelstm.evaluation.unscored_rows import unscored_rows
 from edgelstm.runtime.detector import Detector
 
 from . import plot_data as traces
@@ -20,7 +20,8 @@ from .data import Subject
 from .judge_detector import Judge, agreement
 from .judge_forecaster import forecast_example
 from .judge_outputs import Windows, figures
-from .schema import KERAS, Data, Drop, Figures, Resampling, Scheme
+from .plot_schema import Figures
+from .schema import KERAS, Data, Drop, Resampling, Scheme
 
 Array = npt.NDArray[Any]
 Tell = Callable[[str], None]
@@ -30,46 +31,48 @@ Predicts = dict[str, traces.Predict]
 
 @dataclass
 class Judged:
-    """What was found, by scheme; `keras` is the reference."""
+    """Figures by scheme; `keras` is the reference."""
 
     metrics: dict[str, Metrics]
     drops: dict[str, dict[str, Drop]]
     confusions: dict[str, Any] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
     data: Data = field(default_factory=lambda: Data("", 0, False, 0, None))
+    remarks: tuple[str, ...] = ()
+    """About rows that were not judged, one sentence each."""
 
 
 def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tell) -> Judged:
     """Judge Keras and every conversion.
 
     Args:
-        subject: What on.
+        subject: Rows or examples.
         keras: The Keras model.
         made: Conversions by scheme.
         tell: Called with the name of each step.
     """
     names = (KERAS, *made)
-    found = Judged({name: {} for name in names}, {name: {} for name in made})
+    judged = Judged({name: {} for name in names}, {name: {} for name in made})
     expected = _outputs(keras, subject.source.held)
     for scheme, converted in made.items():
-        found.metrics[scheme]["output_error"] = _output_error(converted, subject, expected)
-    predicts: Predicts = {KERAS: lambda given: _outputs(keras, given)[0]}
+        judged.metrics[scheme]["output_error"] = _output_error(converted, subject, expected)
+    predicts: Predicts = {KERAS: lambda inputs: _outputs(keras, inputs)[0]}
     windowed = {scheme: converted for scheme, converted in made.items() if not converted.bundle.metadata.stateful}
     predicts |= {scheme: _predict(converted.conversion.flatbuffer) for scheme, converted in windowed.items()}
     if subject.windows is not None:
-        _explained(found, subject.windows, predicts)
+        _explained(judged, subject.windows, predicts)
     if subject.judge is not None:
-        _detect(found, subject, subject.judge, keras, made, predicts, tell)
+        _detect(judged, subject, subject.judge, keras, made, predicts, tell)
     elif subject.metadata.kind == "classifier":
-        _classify(found, subject, predicts, tell)
+        _classify(judged, subject, predicts, tell)
     elif subject.series is not None and subject.windows is not None:
         models = {KERAS: subject.metadata, shown_scheme(made): made[shown_scheme(made)].bundle.metadata}
         example = forecast_example(subject.series, subject.windows, models, predicts)
-        found.figures = Figures(examples=(example,))
-        found.data = Data(subject.description, len(subject.series.values), False, 0, _resampling(subject))
-    if not found.data.rows:
-        found.data = Data(subject.description, len(subject.source.held[0]), False, 0, _resampling(subject))
-    return found
+        judged.figures = Figures(examples=(example,))
+        judged.data = Data(subject.description, len(subject.series.values), False, 0, _resampling(subject))
+    if not judged.data.rows:
+        judged.data = Data(subject.description, len(subject.source.held[0]), False, 0, _resampling(subject))
+    return judged
 
 
 def _output_error(converted: Converted, subject: Subject, expected: tuple[Array, ...]) -> float:
@@ -81,60 +84,58 @@ def _output_error(converted: Converted, subject: Subject, expected: tuple[Array,
 
 
 def _predict(flatbuffer: bytes) -> traces.Predict:
-    return lambda given: run(flatbuffer, given)[0]
+    return lambda inputs: run(flatbuffer, inputs)[0]
 
 
 def _outputs(keras: Any, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-    given = list(inputs) if len(inputs) > 1 else inputs[0]
-    outputs = keras.predict(given, batch_size=256, verbose=0)
+    arrays = list(inputs) if len(inputs) > 1 else inputs[0]
+    outputs = keras.predict(arrays, batch_size=256, verbose=0)
     parts = (
         outputs.values() if isinstance(outputs, dict) else outputs if isinstance(outputs, list | tuple) else (outputs,)
     )
     return tuple(np.asarray(part) for part in parts)
 
 
-def _explained(found: Judged, windows: Windows, predicts: Predicts) -> None:
+def _explained(judged: Judged, windows: Windows, predicts: Predicts) -> None:
     parts = {name: windows.errors(predict(windows.inputs)) for name, predict in predicts.items()}
     for name, part in parts.items():
-        found.metrics[name] |= figures(part)
+        judged.metrics[name] |= figures(part)
         if name != KERAS:
-            found.drops[name] |= windows.drops(part, parts[KERAS])
+            judged.drops[name] |= windows.drops(part, parts[KERAS])
 
 
 def _detect(
-    found: Judged, subject: Subject, rows: Judge, keras: Any, made: Mapping[str, Converted],
+    judged: Judged, subject: Subject, rows: Judge, keras: Any, made: Mapping[str, Converted],
     predicts: Predicts, tell: Tell,
 ) -> None:  # fmt: skip
     count = len(rows.series.values)
     replays = {}
     for name in (KERAS, *made):
         tell(f"scoring {count:,} rows with {name}")
-        detector = keras_detector(subject, keras) if name == KERAS else Detector.from_bundle(made[name].bundle)
+        detector = _keras_detector(subject, keras) if name == KERAS else Detector.from_bundle(made[name].bundle)
         replays[name] = replay(detector, rows.series.values, rows.series.time)
         if name != KERAS:
-            found.metrics[name]["clipped"] = detector.engine.clipped / rows.series.values.size
-    for name, said in replays.items():
-        found.metrics[name] |= {**rows.figures(name, said), **agreement(said, replays[KERAS])}
+            judged.metrics[name]["clipped"] = detector.engine.clipped / rows.series.values.size
+    for name, result in replays.items():
+        judged.metrics[name] |= {**rows.figures(name, result), **agreement(result, replays[KERAS])}
     known = rows.resampled(replays[KERAS])
     for name in made:
         tell(f"how sure the differences of {name} are")
-        found.drops[name] |= rows.drops(
+        judged.drops[name] |= rows.drops(
             replays[name], replays[KERAS], rows.figures(name, replays[name]), rows.figures(KERAS, replays[KERAS]), known
         )
-    found.data = Data(subject.description, count, rows.labels is not None, len(rows.anomalies), _resampling(subject))
-    found.figures = _pictures(subject, rows, replays, predicts)
+    judged.data = Data(subject.description, count, rows.labels is not None, len(rows.anomalies), _resampling(subject))
+    judged.figures = _pictures(subject, rows, replays, predicts)
+    warning = unscored_rows(rows.series, replays[KERAS].scores, subject.metadata.window + subject.metadata.horizon)
+    judged.remarks = (f"Only {warning}",) if warning else ()
 
 
-def keras_detector(subject: Subject, keras: Any) -> Detector:
+def _keras_detector(subject: Subject, keras: Any) -> Detector:
     """A detector over the Keras model; the score of a foreign one is fitted on its representative rows."""
-    metadata, representative = subject.metadata, subject.source.representative
-    assert metadata.scaler is not None
     assert subject.judge is not None
-    predict = batched_predict(keras, metadata, [metadata.scaler.transform(subject.judge.series.values)])
-    if metadata.scoring is None and representative is not None:
-        normal = [*representative.segments, *representative.held]
-        metadata = fit_detector(metadata, batched_predict(keras, metadata, normal), normal)
-    return Detector(metadata, predict)
+    rows = subject.source.representative
+    normal = [] if rows is None else [*rows.segments, *rows.held]
+    return keras_detector(keras, subject.metadata, subject.judge.series.values, normal)
 
 
 def shown_scheme(names: Mapping[str, Any]) -> str:
@@ -156,7 +157,7 @@ def _pictures(subject: Subject, rows: Judge, replays: Mapping[str, Replay], pred
 
 
 def _classify(
-    found: Judged, subject: Subject, predicts: Predicts, tell: Tell
+    judged: Judged, subject: Subject, predicts: Predicts, tell: Tell
 ) -> None:  # fmt: skip
     answers = subject.answers
     inputs = (answers.examples.inputs,) if answers else subject.source.held
@@ -165,15 +166,15 @@ def _classify(
         tell(f"asking {name}")
         shares[name] = predict(inputs)
         same = shares[name].argmax(axis=1) == shares[KERAS].argmax(axis=1)
-        found.metrics[name] |= {} if name == KERAS else {"answers_flipped": float(np.mean(~same))}
+        judged.metrics[name] |= {} if name == KERAS else {"answers_flipped": float(np.mean(~same))}
     if answers is None:
         return
     for name, part in shares.items():
-        quality = found.confusions[name] = answers.quality(name, name, part)
-        found.metrics[name] |= {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
+        quality = judged.confusions[name] = answers.quality(name, name, part)
+        judged.metrics[name] |= {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
         if name != KERAS:
-            found.drops[name] |= answers.drops(part, shares[KERAS])
-    found.data = Data(subject.description, len(inputs[0]), True, 0, _resampling(subject))
+            judged.drops[name] |= answers.drops(part, shares[KERAS])
+    judged.data = Data(subject.description, len(inputs[0]), True, 0, _resampling(subject))
 
 
 def _resampling(subject: Subject) -> Resampling | None:
@@ -183,6 +184,6 @@ def _resampling(subject: Subject) -> Resampling | None:
     return None
 
 
-def reference(found: Judged, parameters: int) -> Scheme:
+def reference(judged: Judged, parameters: int) -> Scheme:
     """The row of Keras."""
-    return Scheme(KERAS, parameters=parameters, metrics=found.metrics[KERAS], confusion=found.confusions.get(KERAS))
+    return Scheme(KERAS, parameters=parameters, metrics=judged.metrics[KERAS], confusion=judged.confusions.get(KERAS))

@@ -16,7 +16,8 @@ from edgelstm.runtime.model_file.metadata import Metadata
 
 from .judge_outputs import MOST, Windows
 from .plot_data import Predict, channel_name
-from .schema import KERAS, Example
+from .plot_schema import Example
+from .schema import KERAS
 
 Array = npt.NDArray[Any]
 PAST = 4  # horizons of history that an example shows

@@ -50,8 +50,8 @@ class Windows:
     def errors(self, outputs: Array) -> Doubles:
         """Squared error, squared deviation and mean absolute error of each, scaled units, shape (N, 3)."""
         count = len(self.targets)
-        missed = ((outputs - self.targets.astype(np.float64)).reshape(count, -1)) * self.unit
-        wanted = (self.targets.astype(np.float64).reshape(count, -1)) * self.unit
+        wanted = self.targets.astype(np.float64).reshape(count, -1) * self.unit
+        missed = outputs.astype(np.float64).reshape(count, -1) * self.unit - wanted
         deviation = (wanted - wanted.mean()) if self.targets.ndim < 3 else self._by_channel()
         return np.stack([(missed**2).sum(axis=1), (deviation**2).sum(axis=1), np.abs(missed).mean(axis=1)], axis=1)
 

@@ -15,7 +15,7 @@ from edgelstm.converters.private_api import preserving_interpreter
 from edgelstm.converters.validation.report import relative_rms
 from edgelstm.runtime.inference.interpreter import Tensor
 
-from .schema import Histogram, TensorError
+from .plot_schema import Histogram, TensorError
 
 Array = npt.NDArray[Any]
 BINS = 60
@@ -62,19 +62,19 @@ def compare(float_model: bytes, converted: bytes, inputs: tuple[Array, ...], sta
         return Comparison()
     windows = tuple(part[:WINDOWS] for part in inputs)
     values, copies = exact.run(windows, stateful), ours.run(windows, stateful)
-    found = [
+    tensors = [
         (name, value, copy.reshape(value.shape), tensor)
         for name, value, copy, tensor in zip(exact.names, values, copies, ours.outputs, strict=True)
         if np.issubdtype(value.dtype, np.floating)
     ]
-    layers = _worst([TensorError(name, relative_rms(copy, value)) for name, value, copy, _ in found])
+    layers = _worst([TensorError(name, relative_rms(copy, value)) for name, value, copy, _ in tensors])
     kept = {layer.name for layer in layers}
     names = ["input"] if len(windows) == 1 else [f"input {number + 1}" for number in range(len(windows))]
-    given = [
+    inputs_of = [
         (name, np.asarray(part, np.float32), tensor)
         for name, part, tensor in zip(names, windows, ours.inputs, strict=True)
     ]
-    pairs = [*given, *((name, value, tensor) for name, value, _, tensor in found if name in kept)]
+    pairs = [*inputs_of, *((name, value, tensor) for name, value, _, tensor in tensors if name in kept)]
     histograms = tuple(_histogram(name, value, tensor) for name, value, tensor in pairs if tensor.scale)
     return Comparison(layers, _worst(_weights(exact, ours)), histograms)
 
@@ -96,12 +96,24 @@ def _histogram(name: str, value: Array, tensor: Tensor) -> Histogram:
 
 def _weights(exact: _Probe, ours: _Probe) -> list[TensorError]:
     errors = []
-    for name, first, second in zip(exact.names, exact.operators, ours.operators, strict=True):
-        for part, places in WEIGHTS.get(name.rsplit(" ", 1)[0], {}).items():
+    for first, second in zip(exact.layers, ours.layers, strict=True):
+        for part, places in WEIGHTS.get(first.name.rsplit(" ", 1)[0], {}).items():
             pair = exact.weights(first, places), ours.weights(second, places)
             if pair[0] is not None and pair[1] is not None and pair[0].size == pair[1].size:
-                errors.append(TensorError(f"{name} {part}", relative_rms(pair[1].reshape(pair[0].shape), pair[0])))
+                errors.append(
+                    TensorError(f"{first.name} {part}", relative_rms(pair[1].reshape(pair[0].shape), pair[0]))
+                )
     return errors
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One op that computes, or the sum of two dense ops on one input: 16-bit weights are held as two 8-bit parts."""
+
+    name: str
+    operators: tuple[Any, ...]
+    output: int
+    """Index of the output tensor."""
 
 
 class _Probe:
@@ -110,16 +122,37 @@ class _Probe:
     def __init__(self, content: bytes) -> None:
         self.interpreter = preserving_interpreter(content)
         self.graph = Graph.parse(content)
-        self.operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
-        self.names = _numbered([self._kind(operator) for operator in self.operators])
+        self.layers = self._layers()
+        self.names = [layer.name for layer in self.layers]
         self.inputs = [Tensor.of(detail) for detail in self.interpreter.get_input_details()]
         details = {detail["index"]: detail for detail in self.interpreter.get_tensor_details()}
-        self.outputs = [Tensor.of(details[int(operator.outputs[0])]) for operator in self.operators]
+        self.outputs = [Tensor.of(details[layer.output]) for layer in self.layers]
         self.widened: Mapping[int, int] = {
             int(operator.outputs[0]): int(operator.inputs[0])
             for operator in self.graph.operators
             if self.graph.name_of(operator) == "DEQUANTIZE"
         }
+
+    def _layers(self) -> list[_Layer]:
+        operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
+        dense = {int(op.outputs[0]): op for op in operators if self._kind(op) == "FULLY_CONNECTED"}
+        parts = {}  # output of a sum: the two dense ops on one input that it adds
+        for operator in operators:
+            pair = [dense.get(int(tensor)) for tensor in operator.inputs]
+            if (
+                self.graph.name_of(operator) == "ADD"
+                and None not in pair
+                and len({int(op.inputs[0]) for op in pair}) == 1
+            ):
+                parts[int(operator.outputs[0])] = tuple(pair)
+        inside = {id(op) for pair in parts.values() for op in pair}
+        kept = [operator for operator in operators if id(operator) not in inside]
+        kinds = ["FULLY_CONNECTED" if int(op.outputs[0]) in parts else self._kind(op) for op in kept]
+        outputs = [int(operator.outputs[0]) for operator in kept]
+        return [
+            _Layer(name, parts.get(output, (operator,)), output)
+            for name, operator, output in zip(_numbered(kinds), kept, outputs, strict=True)
+        ]
 
     def _kind(self, operator: Any) -> str:
         """Its name; a convolution over single rows is how a dense layer is written in integers."""
@@ -142,8 +175,17 @@ class _Probe:
                 kept.append(tensor.dequantize(self.interpreter.get_tensor(tensor.index)))
         return [np.stack(kept) for kept in rows]
 
-    def weights(self, operator: Any, places: range) -> Array | None:
-        """Real values of an op's constant inputs, in one row; None when one is not there."""
+    def weights(self, layer: _Layer, places: range) -> Array | None:
+        """Real values of a layer's constant inputs, in one row; None when one is not there.
+
+        Args:
+            layer: One op, or two whose weights add up.
+            places: Numbers of the inputs.
+        """
+        parts = [values for op in layer.operators if (values := self._constants(op, places)) is not None]
+        return np.sum(parts, axis=0) if parts else None
+
+    def _constants(self, operator: Any, places: range) -> Array | None:
         parts = []
         for place in places:
             index = int(operator.inputs[place]) if place < len(operator.inputs) else -1

@@ -1,38 +1,42 @@
-"""Making a report: convert to every scheme, measure, judge on the same rows, and compare."""
+"""The steps of a report: convert to every scheme, measure, judge on the same rows, and compare."""
 
 import datetime
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import SCHEMES
 from edgelstm.converters.validation.report import INT8_LIMIT
-from edgelstm.deployment.convert import Converted, convert_source
+from edgelstm.deployment.convert import DETECTORS, Converted, convert_source
 from edgelstm.deployment.representative_data import Source, read_source
 from edgelstm.deployment.streaming import streamed
+from edgelstm.evaluation.keras_detector import check_detector
 from edgelstm.inspection import inspect_model
 from edgelstm.keras_file import load_keras
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.versions import tool_versions
 
 from .data import Subject
 from .judge import Judged, judge, reference
 from .layer_errors import compare
 from .plot_data import channel_name
-from .schema import Figures, Model, Report, Scheme
+from .plot_schema import Figures
+from .schema import Model, Report, Scheme
 
 Tell = Callable[[str], None]
 SECONDS = 1.0  # of timing a scheme
 EXACT = "float32"  # what other schemes are compared with, tensor by tensor
+UNCOMPARED = "it has no errors by layer: its operators are others than those of float32, as where an LSTM is unrolled"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a report is asked for."""
+    """A model, the data to judge it on, and the schemes to compare."""
 
     model: Path
     """A `.keras` file."""
@@ -68,6 +72,10 @@ class Built:
 def build(request: Request, tell: Tell = lambda _: None) -> Built:
     """Make a report.
 
+    Args:
+        request: Model, data and schemes.
+        tell: Called with the name of each step.
+
     Raises:
         ModelError: If the file is no Keras model.
         ConversionError: If it has no TFLite form at all.
@@ -75,16 +83,19 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
     """
     tell("reading")
     source = read_source(request.model, request.calibration, request.scaler, request.kind, request.lookback)
+    keras = load_keras(request.model)
+    if source.metadata.kind in DETECTORS and FORECAST not in source.metadata.sections:
+        check_detector(request.model.name, keras, source.metadata)
     subject = Subject.read(source, request.data, request.label_column, request.time_column)
     converted = streamed(source) if request.streaming else source
     made, refused = _convert(converted, request, tell)
-    keras = load_keras(request.model)
     tell("Keras")
     judged = judge(subject, keras, made, tell)
     tell("errors by layer")
     figures = _tensors(judged.figures, made, converted)
     benches, models = _measure(made, request, tell)
-    schemes = tuple(_scheme(name, made, refused, judged, benches, keras) for name in request.schemes)
+    compared = {EXACT, *figures.layers}
+    schemes = tuple(_scheme(name, made, refused, judged, benches, keras, compared) for name in request.schemes)
     report = Report(
         made=datetime.date.today().isoformat(),
         tools=tool_versions(),
@@ -95,6 +106,7 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         schemes=schemes,
         figures=_training(figures, source),
         warnings=next(iter(made.values())).check.warnings,
+        remarks=(*subject.remarks, *judged.remarks),
     )
     return Built(report, models)
 
@@ -102,8 +114,8 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
 def _convert(source: Source, request: Request, tell: Tell) -> tuple[dict[str, Converted], dict[str, str]]:
     """All schemes at once; one by one where one of them cannot be made."""
     wanted = tuple(dict.fromkeys((EXACT, *request.schemes)))
-    said: Tell = lambda step: tell(f"converting, {step}")  # noqa: E731
-    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": said}
+    step_of: Tell = lambda step: tell(f"converting, {step}")  # noqa: E731
+    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": step_of}
     try:
         return convert_source(source, wanted, **options), {}
     except ConversionError:
@@ -121,7 +133,7 @@ def _measure(
     made: Mapping[str, Converted], request: Request, tell: Tell
 ) -> tuple[dict[str, Benchmark], dict[str, bytes]]:
     """Times and memory of each file that was asked for, from a scratch folder."""
-    found, models = {}, {}
+    benches, models = {}, {}
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
         for scheme in request.schemes:
             if scheme not in made:
@@ -129,14 +141,14 @@ def _measure(
             tell(f"timing {scheme}")
             file = Path(folder) / made[scheme].bundle.origin
             file.write_bytes(made[scheme].bundle.to_bytes())
-            found[scheme] = benchmark(file, seconds=SECONDS)
+            benches[scheme] = benchmark(file, seconds=SECONDS)
             models[file.name] = file.read_bytes()
-    return found, models
+    return benches, models
 
 
 def _scheme(
     name: str, made: Mapping[str, Converted], refused: Mapping[str, str], judged: Judged,
-    benches: Mapping[str, Benchmark], keras: Any,
+    benches: Mapping[str, Benchmark], keras: Any, compared: Collection[str],
 ) -> Scheme:  # fmt: skip
     if name in refused:
         return Scheme(name, refused=refused[name])
@@ -151,7 +163,7 @@ def _scheme(
         metrics=judged.metrics[name],
         drops=judged.drops[name],
         confusion=judged.confusions.get(name),
-        notes=tuple(_notes(made[name])),
+        notes=(*_notes(made[name]), *(() if name in compared else (UNCOMPARED,))),
     )
 
 
@@ -194,25 +206,25 @@ def _model(source: Source, keras: Any) -> Model:
 def _tensors(figures: Figures, made: Mapping[str, Converted], source: Source) -> Figures:
     """Errors of layers and weights of every scheme, and the int8 scheme's ranges."""
     exact = made[EXACT].conversion.flatbuffer
-    found = {
+    comparisons = {
         scheme: compare(exact, converted.conversion.flatbuffer, source.held, converted.bundle.metadata.stateful)
         for scheme, converted in made.items()
         if scheme != EXACT
     }
-    integer = found.get("int8")
+    integer = comparisons.get("int8")
     return replace(
         figures,
-        layers={scheme: part.layers for scheme, part in found.items() if part.layers},
-        weights={scheme: part.weights for scheme, part in found.items() if part.weights},
+        layers={scheme: part.layers for scheme, part in comparisons.items() if part.layers},
+        weights={scheme: part.weights for scheme, part in comparisons.items() if part.weights},
         histograms=integer.histograms if integer else (),
     )
 
 
 def _training(figures: Figures, source: Source) -> Figures:
-    """What the trainer wrote down; nothing for a foreign model."""
-    said = source.metadata.sections.get("training", {})
-    lookback: Mapping[str, Any] = said.get("lookback", {})
-    history: Mapping[str, Sequence[float]] = said.get("history", {})
+    """Add the trainer's records; a foreign model has none."""
+    training = source.metadata.sections.get("training", {})
+    lookback: Mapping[str, Any] = training.get("lookback", {})
+    history: Mapping[str, Sequence[float]] = training.get("history", {})
     return replace(
         figures,
         autocorrelation=tuple(lookback.get("autocorrelation", ())),

@@ -12,7 +12,7 @@ from edgelstm.evaluation.evaluate import Replay
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .judge_outputs import Windows
-from .schema import Curve, Example, Scores, Span
+from .plot_schema import Curve, Example, Scores, Span
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -80,7 +80,8 @@ def anomalous_example(
 def _example(title: str, metadata: Metadata, whole: Array, predicts: Mapping[str, Predict]) -> Example:
     """Channels are those with the largest error of Keras; `whole` holds scaled rows (W + H, F)."""
     window = whole[None, : metadata.window]
-    outputs = {name: np.asarray(predict((window,)))[0] for name, predict in predicts.items()}
+    channels = whole.shape[1]
+    outputs = {name: np.asarray(predict((window,)))[0].reshape(-1, channels) for name, predict in predicts.items()}
     error = np.abs(outputs["keras"] - whole[-len(outputs["keras"]) :]).mean(axis=0)
     shown = sorted(np.argsort(-error, kind="stable")[:CHANNELS].tolist())
 

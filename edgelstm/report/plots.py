@@ -10,7 +10,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from edgelstm.classification.evaluate import Quality
 
 from .metrics import HEADLINE, METRICS, Metric
-from .schema import Example, Histogram, Report, Scheme, Scores, Span, TensorError
+from .plot_schema import Example, Histogram, Scores, Span, TensorError
+from .schema import Report, Scheme
 from .svg import BLUE, COLOURS, FAINT, HALF, INK, ORANGE, PAPER, VERMILLION, WIDE, canvas, svg, swatch, time_axis
 
 DODGE = 0.22  # rows between the marks of two schemes

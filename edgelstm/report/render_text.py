@@ -5,15 +5,17 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 
+from .plot_schema import TensorError
 from .render_html import facts, subtitle
-from .schema import Report, Scheme, TensorError
+from .report_json import record
+from .schema import Report, Scheme
 from .tables import NOISE, Cell, Table, costs, known_metrics, losses
 from .verdict import remarks, verdicts
 
 
 def to_json(report: Report) -> str:
     """All of it, figures' data included; `read_report` reads it again."""
-    return json.dumps(report.record(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(record(report), indent=1, ensure_ascii=False) + "\n"
 
 
 def to_csv(report: Report) -> str:

@@ -102,6 +102,7 @@ def remarks(report: Report) -> tuple[str, ...]:
         said += _certainty(report, metric)
     said += [f"There is no {scheme.scheme} file: {scheme.refused}" for scheme in report.schemes if scheme.refused]
     said += [f"{', '.join(names)}: {note}." for note, names in _noted(report).items()]
+    said += report.remarks
     return (*said, *(f"About the representative rows: {warning}." for warning in report.warnings))
 
 

@@ -15,7 +15,7 @@ from edgelstm.report.judge_outputs import figures
 from edgelstm.report.pipeline import Request, build
 from edgelstm.report.render_html import render
 from edgelstm.report.render_text import to_csv, to_json, to_markdown
-from edgelstm.report.schema import read_report
+from edgelstm.report.report_json import read_report
 from edgelstm.report.verdict import verdicts
 
 PUMP = Path(__file__).parents[2] / "calibration_data"
