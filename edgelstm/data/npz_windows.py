@@ -1,4 +1,4 @@
-"""Windows of the user's own, as a NumPy file: just what a model eats, one array an input."""
+"""Windows of the user's own, as a NumPy file: just what a model takes, one array an input."""
 
 import re
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def read_windows(path: Path, inputs: Sequence[tuple[str, Shape]]) -> tuple[Array
     for (name, shape), part in zip(inputs, arrays, strict=True):
         if part.ndim != len(shape) + 1 or any(a not in (None, b) for a, b in zip(shape, part.shape[1:], strict=True)):
             raise ConversionError(
-                f"Input {name!r} eats windows of shape {shape}; {path.name} holds {part.shape[1:]} for it. "
+                f"Input {name!r} expects windows of shape {shape}; {path.name} holds {part.shape[1:]} for it. "
                 "Cut the windows as the model was trained on them, (windows, rows, channels)."
             )
         if part.dtype.kind not in "fiub":
@@ -59,7 +59,7 @@ def _order(path: Path, held: list[str], wanted: list[str]) -> list[str]:
     """Names of the arrays in the order of the inputs."""
     if len(held) == len(wanted) == 1 or sorted(held) == sorted(wanted):
         return held if len(held) == 1 else wanted
-    positions = {int(found[1]): name for name in held if (found := POSITION.fullmatch(name))}
+    positions = {int(match[1]): name for name in held if (match := POSITION.fullmatch(name))}
     if len(held) == len(wanted) == len(positions):
         return [positions[number] for number in sorted(positions)]
     raise ConversionError(

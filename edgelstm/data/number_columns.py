@@ -129,7 +129,7 @@ class NumberColumn:
 
 
 def counts_rows(values: Doubles) -> bool:
-    """Whether a column is a row counter, as spreadsheets add one.
+    """Tell whether a column is a row counter, as spreadsheets add one.
 
     >>> counts_rows(np.arange(100.0)), counts_rows(np.zeros(100))
     (True, False)

@@ -42,7 +42,7 @@ class Contamination:
     share: float
     """Of all rows that could be used."""
     left_out: bool
-    """Whether they were kept from training; not where they are too many, or too little would remain."""
+    """True if they were kept from training; false where they are too many, or too little would remain."""
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -79,16 +79,16 @@ def leave_out(series: Series, reach: int) -> tuple[Series, Contamination]:
         series: Rows that are meant to be normal operation.
         reach: Rows that one training example spans.
     """
-    found = find_contamination(series)
-    if not found.left_out:
-        return series, found
+    contamination = find_contamination(series)
+    if not contamination.left_out:
+        return series, contamination
     keep = _inside(series)
-    for start, stop in found.spans:
+    for start, stop in contamination.spans:
         keep[start:stop] = False
     cut = replace(series, segments=runs(keep, [start for start, _ in series.segments]))
     if 2 * _windows(cut, reach) < _windows(series, reach):
-        return series, replace(found, left_out=False)
-    return cut, found
+        return series, replace(contamination, left_out=False)
+    return cut, contamination
 
 
 def _inside(series: Series) -> Flags:
@@ -126,13 +126,13 @@ def _distances(white: Doubles, starts: npt.NDArray[np.intp], rows: int) -> Doubl
     chosen = np.unique(np.linspace(0, len(white) - 1, min(len(white), REFERENCES)).astype(int))
     references, elsewhere = white[chosen], np.clip(0.03 * rows, 10, 300)
     squares = (references**2).sum(axis=1)
-    found = np.empty(len(white))
+    third = np.empty(len(white))
     for at in range(0, len(white), 500):
         block = white[at : at + 500]
         distance = (block**2).sum(axis=1)[:, None] + squares - 2 * block @ references.T
         distance[np.abs(starts[at : at + 500, None] - starts[chosen]) < elsewhere] = np.inf
-        found[at : at + 500] = np.partition(distance, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]
-    return np.sqrt(np.maximum(found, 1e-18))
+        third[at : at + 500] = np.partition(distance, NEIGHBOUR - 1, axis=1)[:, NEIGHBOUR - 1]
+    return np.sqrt(np.maximum(third, 1e-18))
 
 
 def _odd(distances: Doubles) -> Flags:
@@ -147,17 +147,23 @@ def _odd(distances: Doubles) -> Flags:
     return odd
 
 
-def sentences(found: Contamination, series: Series, most: int = 5) -> Sequence[str]:
-    """What was found, and where."""
-    if not found.rows:
+def sentences(contamination: Contamination, series: Series, most: int = 5) -> Sequence[str]:
+    """Sentences on unusual rows and their places.
+
+    Args:
+        contamination: The rows.
+        series: Series that they are in.
+        most: Places listed; the others are counted.
+    """
+    if not contamination.rows:
         return []
-    places = [f"{_moment(series, start)} to {_moment(series, stop - 1)}" for start, stop in found.spans[:most]]
-    more = f" and {len(found.spans) - most} more stretches" if len(found.spans) > most else ""
-    said = f"{found.rows} rows ({found.share:.1%}) look unlike all others"
-    if found.left_out:
-        return [f"{said} and were left out of training: {', '.join(places)}{more}"]
+    places = [f"{_moment(series, start)} to {_moment(series, stop - 1)}" for start, stop in contamination.spans[:most]]
+    more = f" and {len(contamination.spans) - most} more stretches" if len(contamination.spans) > most else ""
+    unusual = f"{contamination.rows} rows ({contamination.share:.1%}) look unlike all others"
+    if contamination.left_out:
+        return [f"{unusual} and were left out of training: {', '.join(places)}{more}"]
     return [
-        f"{said}, too many to leave out: they were kept. Check that this is normal operation: {', '.join(places)}{more}"
+        f"{unusual}, too many to leave out: they were kept. Check that this is normal operation: {', '.join(places)}{more}"
     ]
 
 

@@ -34,7 +34,18 @@ def order_rows(time: Doubles) -> tuple[npt.NDArray[np.intp] | None, int, int]:
 def insert_missing(
     values: Doubles, time: Doubles, labels: Any, missing: Any, step: float
 ) -> tuple[Doubles, Doubles, Any, npt.NDArray[np.intp]]:
-    """Insert empty rows where up to 3 samples are missing; the rows at which longer gaps end are cuts."""
+    """Insert empty rows where up to 3 samples are missing; the rows at which longer gaps end are cuts.
+
+    Args:
+        values: Rows in time order, shape (T, F).
+        time: Seconds, shape (T,).
+        labels: Label of each row, or None.
+        missing: Samples missing between each row and the next, shape (T - 1,).
+        step: Seconds between samples.
+
+    Returns:
+        Values, times and labels with the inserted rows, and the rows at which a new stretch begins.
+    """
     short = np.flatnonzero((missing > 0) & (missing <= FILL))
     places = np.repeat(short + 1, missing[short])
     cuts = np.flatnonzero(missing > FILL) + 1
@@ -49,7 +60,15 @@ def insert_missing(
 
 
 def fill_short(values: Doubles, cuts: npt.NDArray[np.intp]) -> tuple[Doubles, int]:
-    """Bridge up to 3 missing samples of a channel by a straight line, never across a cut."""
+    """Bridge up to 3 missing samples of a channel by a straight line, never across a cut.
+
+    Args:
+        values: Shape (T, F), NaN where a sample is missing.
+        cuts: Rows at which a new stretch begins.
+
+    Returns:
+        The values, and how many were filled.
+    """
     if not np.isnan(values).any():
         return values, 0
     filled = values.copy()
@@ -68,13 +87,22 @@ def fill_short(values: Doubles, cuts: npt.NDArray[np.intp]) -> tuple[Doubles, in
 
 
 def complete_stretches(values: Doubles, cuts: npt.NDArray[np.intp]) -> tuple[tuple[tuple[int, int], ...], int]:
-    """Stretches of complete rows between cuts, and how many rows are in none."""
+    """Stretches of complete rows between cuts, and how many rows are in none.
+
+    Args:
+        values: Shape (T, F), NaN where a sample is missing.
+        cuts: Rows at which a new stretch begins.
+    """
     whole = np.asarray(~np.isnan(values).any(axis=1))
     return runs(whole, cuts), int(np.sum(~whole))
 
 
 def runs(kept: npt.NDArray[np.bool_], cuts: npt.ArrayLike = ()) -> tuple[tuple[int, int], ...]:
     """First row and row after the last of each run of kept rows; a cut begins a new one.
+
+    Args:
+        kept: True for rows in a run, shape (T,).
+        cuts: Rows at which a new run begins.
 
     >>> runs(np.array([True, True, False, True, True]), [4])
     ((0, 2), (3, 4), (4, 5))

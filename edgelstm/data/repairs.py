@@ -30,7 +30,7 @@ class Repairs:
     ignored: tuple[str, ...] = ()
     """Columns left out: text, labels, empty, row counters."""
     notes: tuple[str, ...] = ()
-    """How the files were understood where that is not a matter of course, in words."""
+    """Notes on the files' form where it is not a matter of course."""
 
     def sentences(self) -> list[str]:
         """One sentence for each kind of repair that was needed."""

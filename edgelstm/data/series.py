@@ -40,7 +40,7 @@ class Series:
     labels: npt.NDArray[np.str_] | None = None
     """Label cell of each row as text, shape (T,), when a label column was asked for."""
     repairs: Repairs = field(default_factory=Repairs)
-    """What was repaired."""
+    """Repairs made while reading."""
     resampling: Resampling | None = None
     """Grid that the rows were brought to; None for rows as they came."""
 

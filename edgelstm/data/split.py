@@ -32,5 +32,10 @@ def split(parts: Sequence[Doubles], share: float, reach: int) -> tuple[list[Doub
 
 
 def usable(parts: Sequence[Any], reach: int) -> list[Any]:
-    """The segments that hold at least one example."""
+    """The segments that hold at least one example.
+
+    Args:
+        parts: Segments, each (T_i, F).
+        reach: Rows that one training example spans.
+    """
     return [part for part in parts if len(part) >= reach]

@@ -26,7 +26,7 @@ CLOCK_TOLERANCE = 1.0  # seconds by which a second time column may differ from t
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller wants of a file."""
+    """Columns and form that a caller wants of a file."""
 
     columns: Sequence[str] | None = None
     """Channels to take, in this order; None takes every number column."""
@@ -55,7 +55,7 @@ class Table:
     ignored: tuple[str, ...]
     """Columns left out: text, labels, empty."""
     notes: tuple[str, ...] = ()
-    """How the file's format was understood, in words."""
+    """Notes on the file's form, in words."""
     keys: tuple[str, ...] = ()
     """Columns that named the channels of a long table; each row holds one channel, NaN else."""
     key_values: tuple[str, ...] = ()
@@ -223,7 +223,7 @@ class _Reader:
         )
 
     def _notes(self) -> tuple[str, ...]:
-        """How times and cells were understood, where that is not a matter of course."""
+        """Notes on times and cells where they are not a matter of course."""
         names = [self.table.names[at] for at in self.time.positions]
         notes = [f"times were read from {' and '.join(map(repr, names))}"] if len(names) > 1 else []
         if self.time.month_first:

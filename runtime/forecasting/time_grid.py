@@ -28,7 +28,7 @@ class Recent:
     times: Doubles
     """Seconds since 1970 or the row number, shape (T,)."""
     dated: bool
-    """Whether the times are dates."""
+    """True if the times are dates."""
 
 
 def read_recent(lines: Iterable[str], columns: Columns, period: float | None, origin: str = "the input") -> Recent:
@@ -68,6 +68,14 @@ def _times(rows: list[Sample], origin: str) -> Doubles:
 
 def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Doubles]:
     """Rows sorted by time, the first of doubled ones, with an empty row for each that is missing.
+
+    Args:
+        values: Shape (T, F).
+        times: Seconds, shape (T,).
+        period: Seconds between rows of the grid.
+
+    Raises:
+        SeriesError: If the rows span many more steps than there are rows.
 
     >>> on_grid(np.array([[3.0], [1.0]]), np.array([20.0, 0.0]), 10.0)[0].ravel().tolist()
     [1.0, nan, 3.0]

@@ -162,7 +162,7 @@ def _zone(text: str) -> str:
 
 
 def is_time(text: str) -> bool:
-    """Whether a cell holds a date (a plain number does not count).
+    """Tell whether a cell holds a date (a plain number does not count).
 
     >>> is_time("2020-03-09 10:14:33"), is_time("3/25/2020 9:15"), is_time("33.5")
     (True, True, False)
@@ -178,7 +178,7 @@ def is_time(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Whether a cell holds a date without a time of day.
+    """Tell whether a cell holds a date without a time of day.
 
     >>> is_date("16.12.2006"), is_date("16.12.2006 17:24"), is_date("17:24:00")
     (True, False, False)
@@ -188,7 +188,7 @@ def is_date(text: str) -> bool:
 
 
 def is_time_of_day(text: str) -> bool:
-    """Whether a cell holds a time of day without a date.
+    """Tell whether a cell holds a time of day without a date.
 
     >>> is_time_of_day("17:24:00"), is_time_of_day("5:24 PM"), is_time_of_day("17")
     (True, True, False)
@@ -224,7 +224,7 @@ class DateOrder:
 
 
 def month_first(texts: Iterable[str]) -> bool | None:
-    """Whether dates with slashes or hyphens have the month first, by the first evidence; None without any.
+    """Tell whether dates with slashes or hyphens have the month first, by the first evidence; None without any.
 
     >>> month_first(["1/2/2024", "1/13/2024"]), month_first(["16/12/2006 17:24"]), month_first(["1/2/2024"])
     (True, False, None)

@@ -84,7 +84,7 @@ def _number(text: str, decimal_comma: bool, thousands: str) -> float | None:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell reads as a number; words for a missing one do not count."""
+    """Tell whether a cell reads as a number; words for a missing one do not count."""
     try:
         float(cell)
     except ValueError:
@@ -128,7 +128,7 @@ class CellReader:
         self.units: dict[str, str] = {}
         """Unit of each column that has one."""
         self.understood: Counter[str] = Counter()
-        """How many cells were understood by which rule, in words."""
+        """Number of cells understood by each rule, by the rule in words."""
 
     def read(self, text: str, column: str) -> float | None:
         """A cell's number, NaN when it is missing, None when it is text.
@@ -165,7 +165,7 @@ class CellReader:
             log.warning("%s: a cell %s", self.origin, rule)
 
     def notes(self) -> list[str]:
-        """What was understood, one clause a rule, with the number of cells."""
+        """Clauses on the cells that were understood by a rule, with their number."""
         return [
             f"{count} cell{'s' * (count > 1)} {rule if count == 1 else _plural(rule)}"
             for rule, count in self.understood.items()

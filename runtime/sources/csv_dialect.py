@@ -26,24 +26,24 @@ Numbered = tuple[int, list[str]]
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a reader has to know of one file of text."""
+    """Dialect and beginning of one file of text."""
 
     separator: str
     """One character; a blank stands for any number of them."""
     decimal: str
     """Point or comma."""
     thousands: str
-    """What groups thousands; empty where nothing does."""
+    """Mark that groups thousands; empty where nothing does."""
     names: tuple[str, ...]
     """Name of each column, made up where there is no header."""
     first: tuple[str, ...]
     """Cells of the first row that could be a header."""
     header: bool
-    """Whether it is one."""
+    """True if it is one."""
     skip: int
     """Lines before the first row of data: preamble, header, units."""
     comments: bool
-    """Whether lines that begin with # stand between the rows, as in annotated CSV; they are passed over."""
+    """True if lines that begin with # stand between the rows, as in annotated CSV; they are passed over."""
     rows: tuple[tuple[str, ...], ...]
     """Cells of the first rows of data."""
 
@@ -84,7 +84,7 @@ def _without_comments(rows: list[Numbered]) -> list[Numbered]:
 
 
 def _is_header(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether a row holds names: no value at all, or text above a column of values (names may be numbers)."""
+    """Tell whether a row holds names: no value at all, or text above a column of values (names may be numbers)."""
     if not any(map(_is_value, cells)):
         return True
     texts = [at for at, cell in enumerate(cells) if cell and number(cell, True) is None and not _is_data(cell)]
@@ -134,7 +134,12 @@ def _filled(cells: Sequence[str]) -> int:
 
 
 def column_names(header: Sequence[str], width: int) -> tuple[str, ...]:
-    """Unique names, `column_3` where there is none."""
+    """Unique names, `column_3` where there is none.
+
+    Args:
+        header: Cells of the header, maybe fewer than columns.
+        width: Number of columns.
+    """
     seen: Counter[str] = Counter()
     names = []
     for at in range(width):
@@ -158,18 +163,18 @@ def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:
 
 
 def _contradicts(cells: Sequence[str], other: str) -> bool:
-    """Whether the supposed thousands mark stands where it groups nothing."""
+    """Tell whether the supposed thousands mark stands where it groups nothing."""
     marked = [cell for cell in cells if other in cell and _MARKED.match(cell)]
     return not all(_THOUSANDS.match(cell) for cell in marked)
 
 
 def _is_value(cell: str) -> bool:
-    """Whether a cell is a number or a date, as a header's is not."""
+    """Tell whether a cell is a number or a date, as a header's is not."""
     return bool(cell) and (is_number(cell) or is_time(cell) or bool(_COMMA.match(cell)))
 
 
 def _has_values(row: Numbered) -> bool:
-    """Whether a row is one of data: a value in it, be it with a unit or a switch's word."""
+    """Tell whether a row is one of data: a value in it, be it with a unit or a switch's word."""
     return any(map(_is_data, row[1]))
 
 

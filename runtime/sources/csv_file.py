@@ -72,7 +72,7 @@ class TextSource:
 
 
 def is_regular(path: Path | str) -> bool:
-    """Whether lines can be read ahead without waiting for them: of a file, not of a pipe."""
+    """Tell whether lines can be read ahead without waiting for them: of a file, not of a pipe."""
     try:
         return stat.S_ISREG(os.stat(0 if str(path) == "-" else path).st_mode)
     except OSError:

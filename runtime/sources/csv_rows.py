@@ -146,7 +146,11 @@ def _check_names(header: Sequence[str], columns: Columns, origin: str) -> None:
 
 
 def width(line: str, columns: Columns) -> int:
-    """Cells of a line, 0 for JSON.
+    """Number of cells of a line, 0 for JSON.
+
+    Args:
+        line: The line.
+        columns: Names that the separator must tell apart.
 
     >>> width("a;b;c", Columns(("flow",)))
     3
@@ -193,5 +197,5 @@ def _is_value(cell: str) -> bool:
 
 
 def _is_cell(cell: str) -> bool:
-    """Whether a cell may stand in a row of data: a value, with a unit or without."""
+    """Tell whether a cell may stand in a row of data: a value, with a unit or without."""
     return _is_value(cell) or unit_of(cell.strip()) is not None

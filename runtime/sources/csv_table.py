@@ -81,7 +81,7 @@ class CsvTable:
         return TimeReader(positions, self.names, self._month_first() if positions else None)
 
     def _month_first(self) -> bool | None:
-        """Whether dates have the month first; where the first ones do not tell, lines are read until one does."""
+        """Find out whether dates have the month first; where the first ones do not tell, read lines until one does."""
         order = DateOrder()
         for line in self._head:
             order.see(line)

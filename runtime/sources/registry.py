@@ -22,7 +22,7 @@ class Source(Protocol):
     name: str
     """Name of the source in messages."""
     replayable: bool
-    """Whether a second run gives the same samples again from the first on, as a file does."""
+    """True if a second run gives the same samples again from the first on, as a file does."""
 
     @property
     def skipped(self) -> int:
@@ -44,7 +44,7 @@ class SourceRequest:
     columns: Columns
     """Columns that feed the model."""
     follow: bool = False
-    """Whether a file is read on as it grows."""
+    """True to read a file on as it grows."""
     period: float | None = None
     """The model's seconds between samples."""
 
@@ -71,7 +71,7 @@ class SourceKind:
     example: str
     """Form of its addresses, for help and errors."""
     open: Callable[[SourceRequest], Source]
-    """What opens it; it imports the source's module, which may need an extra package."""
+    """Function that opens it; it imports the source's module, which may need an extra package."""
 
 
 def open_source(address: Address, columns: Columns, follow: bool = False, period: float | None = None) -> Source:

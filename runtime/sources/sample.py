@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """What a source gives for each row, in the model's order of channels."""
+    """One row of a source, in the model's order of channels."""
 
     values: list[float]
     """Sensor units, shape (F,); NaN where a cell is empty or a channel silent."""

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the time: told by their cells first, by their names where cells are plain numbers."""
+"""Time columns of a table: told by their cells first, by their names where cells are plain numbers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def find_time(
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """What a column's first cells are."""
+    """Kind of a column by its first cells."""
     cells = [cell for cell in cells if cell.casefold() not in MISSING and cell.casefold() not in MISSING_WORDS][:CELLS]
     for kind, rule in ((DATE, is_date), (CLOCK, _is_clock), (MOMENT, is_time), (EPOCHS, _is_epoch), (NUMBER, _is_time)):
         if cells and sum(map(rule, cells)) >= SHARE * len(cells):
@@ -89,7 +89,7 @@ def _kind(cells: Sequence[str]) -> str:
 
 
 def _is_clock(cell: str) -> bool:
-    """Whether a cell is a time of day and no number: 19.45 is a temperature."""
+    """Tell whether a cell is a time of day and no number: 19.45 is a temperature."""
     return is_time_of_day(cell) and not is_number(cell)
 
 
@@ -102,7 +102,7 @@ def _is_time(cell: str) -> bool:
 
 
 def _is_epoch(cell: str) -> bool:
-    """Whether a cell is a number that counts from 1970 and lies between 1990 and 2100."""
+    """Tell whether a cell is a number that counts from 1970 and lies between 1990 and 2100."""
     try:
         return EPOCH[0] <= seconds(float(cell)) <= EPOCH[1]
     except ValueError:
@@ -143,7 +143,7 @@ def _best(
 
 
 def _rises(cells: Sequence[str]) -> bool:
-    """Whether numbers never go back, and go on; a single one is not told from a measurement, and counts."""
+    """Tell whether numbers never go back, and go on; a single one is not told from a measurement, and counts."""
     values = [float(cell) for cell in cells if _is_epoch(cell)]
     return len(values) == 1 or (values == sorted(values) and values[0] < values[-1])
 
@@ -165,7 +165,7 @@ def _joined(best: int, names: Sequence[str], columns: Sequence[Sequence[str]], k
 
 
 def _is_hour(dates: Sequence[str], cells: Sequence[str], name: str) -> bool:
-    """Whether numbers are the hours of days that stand beside them: they rise within each date, which has several."""
+    """Tell whether numbers are the hours of days that stand beside them: they rise within each date, which has several."""
     named = name.casefold().strip() in ("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur")
     if not all(cell.isdigit() and int(cell[:3]) <= 24 for cell in cells) or len(set(dates)) == len(dates) > 1:
         return False
@@ -195,7 +195,7 @@ class TimeReader:
 
     @property
     def month_first(self) -> bool | None:
-        """Whether dates have the month first; None where nothing tells."""
+        """True if dates have the month first; None where nothing tells."""
         return self._order.month_first
 
     def read(self, cells: Sequence[str]) -> tuple[float | None, str]:

@@ -35,7 +35,7 @@ def test_unnamed_arrays_go_by_their_order_even_beyond_ten(tmp_path):
     [
         ({"flow": FLOW, "weather": CONTEXT}, r"2 inputs \(flow, context\).*holds flow, weather.*np.savez"),
         ({"flow": FLOW}, "holds flow"),
-        ({"flow": FLOW[:, :3], "context": CONTEXT}, r"'flow' eats windows of shape \(4, 2\).*\(3, 2\)"),
+        ({"flow": FLOW[:, :3], "context": CONTEXT}, r"'flow' expects windows of shape \(4, 2\).*\(3, 2\)"),
         ({"flow": FLOW[:3], "context": CONTEXT}, "same number of windows"),
         ({"flow": FLOW.astype(str), "context": CONTEXT}, "are numbers"),
     ],
