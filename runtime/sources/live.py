@@ -23,7 +23,7 @@ class LiveRows:
     """Lines to samples; an unreadable line is counted and passed over, and said once.
 
     Args:
-        columns: Which columns feed the model.
+        columns: Columns that feed the model.
         origin: Name of the source, for messages.
         clock: Time of arrival for samples that bring none, seconds since 1970; None leaves them without.
     """
@@ -31,26 +31,38 @@ class LiveRows:
     def __init__(self, columns: Columns, origin: str, clock: Clock | None = time.time) -> None:
         self.columns, self.origin, self.clock = columns, origin, clock
         self.bad = self.row = 0
+        self.fits = False
+        """Whether anything so far has fit the model."""
         self.error: EdgelstmError | None = None
-        """What the first line that did not fit had."""
+        """Reason why the first unreadable line is none."""
         self._parse: Parse | None = None
         self._refused = self._begin = 0
         self.header = ""
 
     def line(self, line: str) -> Sample | None:
-        """One line's sample; None for a header, a blank or an unreadable line.
+        """Return one line's sample; None for a header, a blank or an unreadable line.
 
         Raises:
             EdgelstmError: If not one of the first lines fits the model.
         """
-        if not line or line.isspace() or line == self.header:
-            return None
         try:
-            parse = self._parse or self._settle(line)
-            return None if parse is None else self.sample(parse(line))
+            row = self.read(line)
         except (SeriesError, ShapeError) as error:
             self.pass_over(error)
             return None
+        return None if row is None else self.sample(row)
+
+    def read(self, line: str) -> Row | None:
+        """Return one line's row; None for a header or a blank.
+
+        Raises:
+            SeriesError: If it cannot be read.
+            ShapeError: If it does not fit the model.
+        """
+        if not line or line.isspace() or line == self.header:
+            return None
+        parse = self._parse or self._settle(line)
+        return None if parse is None else parse(line)
 
     def _settle(self, line: str) -> Parse | None:
         """Settle the layout by a line; None when it is a header.
@@ -68,7 +80,8 @@ class LiveRows:
         return None if header else parse
 
     def sample(self, row: Row) -> Sample:
-        """A row as the next sample."""
+        """Make a row the next sample."""
+        self.fits = True
         number, self.row = self.row - self._begin, self.row + 1
         if self.clock is None:
             return Sample(row.values, row.time, number, row.label)
@@ -79,24 +92,24 @@ class LiveRows:
         return Sample(row.values, now, number, stamp(now), arrival)
 
     def pass_over(self, error: EdgelstmError) -> None:
-        """Count a line that cannot be used; say so at the first one.
+        """Count a line that cannot be used; the first one is logged.
 
         Raises:
             EdgelstmError: If not one of the first lines could be used.
         """
         self.bad += 1
-        if not self.row and self.bad >= PATIENCE:
+        if not self.fits and self.bad >= PATIENCE:
             raise error
         if self.bad == 1:
             self.error = error
             log.warning("%s: a line is passed over: %s", self.origin, error)
 
     def new_file(self) -> None:
-        """A rotated file may have other columns: settle the layout anew, and count its rows from 0."""
+        """Settle the layout anew, as a rotated file may have other columns, and count its rows from 0."""
         self._parse, self._refused, self.header, self._begin = None, 0, "", self.row
 
     def samples(self, lines: Iterable[str]) -> Iterator[Sample]:
-        """The samples of all lines."""
+        """Iterate the samples of some lines."""
         for line in lines:
             sample = self.line(line)
             if sample is not None:
@@ -119,7 +132,12 @@ class Rounds:
         self._values, self._come = self._empty.copy(), [False] * channels
 
     def put(self, channel: int, value: float) -> list[float] | None:
-        """Take a value; give the row that it completes."""
+        """Take a value; return the row that it completes.
+
+        Args:
+            channel: Its position.
+            value: Sensor units.
+        """
         if self._come[channel]:
             row = self._flush()
             self._set(channel, value)
@@ -137,7 +155,13 @@ class Rounds:
 
 
 class Grid:
-    """Values that come one channel at a time, sampled at a fixed interval; a value older than three of them is NaN."""
+    """Values that come one channel at a time, sampled at a fixed interval; a value older than three of them is NaN.
+
+    Args:
+        channels: Number of channels, F.
+        every: Seconds between rows.
+        clock: Clock that never jumps, seconds.
+    """
 
     def __init__(self, channels: int, every: float, clock: Clock = time.monotonic) -> None:
         self.every, self._clock = every, clock
@@ -146,11 +170,16 @@ class Grid:
         self._due = clock() + every
 
     def put(self, channel: int, value: float) -> None:
-        """Take a value."""
+        """Take a value.
+
+        Args:
+            channel: Its position.
+            value: Sensor units.
+        """
         self._values[channel], self._at[channel] = value, self._clock()
 
     def due(self) -> list[float] | None:
-        """The row that is due now, None if none is; after a standstill one row, not many."""
+        """Return the row that is due now, None if none is; after a standstill one row, not many."""
         now = self._clock()
         if now < self._due:
             return None
@@ -163,8 +192,8 @@ class LiveSource:
     """A source that goes on for as long as it is read.
 
     Args:
-        columns: Which columns feed the model.
-        name: What to call it in messages.
+        columns: Columns that feed the model.
+        name: Name in messages.
         clock: See `LiveRows`.
     """
 

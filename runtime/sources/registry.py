@@ -131,7 +131,7 @@ def _open_file(request: SourceRequest) -> Source:
 def _open_mqtt(request: SourceRequest) -> Source:
     from .mqtt import MqttSource, MqttSourceOptions
 
-    return MqttSource(request.address, request.options(MqttSourceOptions), request.columns)
+    return MqttSource(request.address, request.options(MqttSourceOptions), request.columns, request.period)
 
 
 def _open_serial(request: SourceRequest) -> Source:

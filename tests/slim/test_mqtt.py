@@ -1,10 +1,8 @@
-"""MQTT against a real broker: mosquitto, started and stopped by the tests, on loopback."""
+"""MQTT sinks against a real broker."""
 
 import json
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,56 +13,12 @@ from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
-from edgelstm.runtime.sources import Columns, Sample, open_source
+from edgelstm.runtime.sources import Sample
+from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener
+from sink_helpers import wait_for
 
-mqtt = pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed (apt-get install mosquitto)")
-FLOW = Columns(("flow", "motor"))
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(condition, seconds=15.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
-
-
-class Broker:
-    """A mosquitto that keeps its sessions over a restart."""
-
-    def __init__(self, folder, extra=""):
-        self.port, self.folder = free_port(), folder
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o777)
-        (folder / "broker.conf").write_text(
-            f"listener {self.port} 127.0.0.1\n{extra or 'allow_anonymous true'}\n"
-            f"persistence true\npersistence_location {folder}/\nmax_queued_messages 0\nuser root\n"
-        )
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [MOSQUITTO, "-c", self.folder / "broker.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        assert wait_for(self._answers), "mosquitto does not start"
-        return self
-
-    def _answers(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def stop(self):
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
-            self.process = None
+pytestmark = NEEDS_MOSQUITTO
+NAMES = ("flow", "motor")
 
 
 @pytest.fixture
@@ -72,30 +26,6 @@ def broker(tmp_path):
     made = Broker(tmp_path / "broker").start()
     yield made
     made.stop()
-
-
-class Listener:
-    """A subscriber whose session the broker keeps."""
-
-    def __init__(self, port, topic, identity="listener"):
-        self.messages = []
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=identity, clean_session=False)
-        self.client.reconnect_delay_set(0.2, 0.2)
-        self.ready = threading.Event()
-        self.client.on_connect = lambda client, *_: client.subscribe(topic, 1)
-        self.client.on_subscribe = lambda *_: self.ready.set()
-        self.client.on_message = lambda _, __, message: self.messages.append(message)
-        self.client.connect_async("127.0.0.1", port)
-        self.client.loop_start()
-        assert self.ready.wait(10)
-
-    def of(self, end):
-        """Payloads of the topics with an end."""
-        return [message.payload.decode() for message in list(self.messages) if message.topic.endswith(end)]
-
-    def close(self):
-        self.client.disconnect()
-        self.client.loop_stop()
 
 
 @pytest.fixture
@@ -110,7 +40,7 @@ def event(number, state="open"):
 
 
 def sink_to(url, folder, scores=False):
-    return Forwarder(plan_delivery(parse_address(url), "pump", scores)(), Spool(folder), "pump", FLOW.names, scores)
+    return Forwarder(plan_delivery(parse_address(url), "pump", scores)(), Spool(folder), "pump", NAMES, scores)
 
 
 def test_events_scores_and_status_are_published(broker, listener, tmp_path):
@@ -214,65 +144,6 @@ def test_every_event_arrives_in_order_though_the_broker_restarts_twenty_times(br
     assert first_seen == list(range(sent))
     # QoS 1 repeats at most what was in flight at a restart, on the way in (20) and on the way out (20)
     assert len(repeated) <= 20 * 40
-
-
-def test_samples_come_as_json_under_wildcards(broker):
-    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/+/data"), FLOW)
-    samples = collect(source, broker, lambda publish: [
-        publish("plant/a/data", '{"flow": 1, "motor": 2, "time": 7}'),
-        publish("plant/b/data", "[3, 4]"),
-        publish("plant/b/data", "nonsense"),
-        publish("plant/b/data", '{"motor": 5}'),
-    ], 3)  # fmt: skip
-
-    assert [str(sample.values) for sample in samples] == ["[1.0, 2.0]", "[3.0, 4.0]", "[nan, 5.0]"]
-    assert samples[0].time == 7.0
-    assert abs(samples[1].time - time.time()) < 30
-
-
-def test_one_topic_a_channel_gives_a_sample_a_round(broker):
-    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/#"), FLOW)
-    samples = collect(source, broker, lambda publish: [
-        publish(f"plant/pump/{name}", value)
-        for name, value in [("flow", "1"), ("motor", "2"), ("other", "9"), ("motor", "4"), ("motor", "6"), ("flow", "5")]
-    ], 3)  # fmt: skip
-
-    assert [str(sample.values) for sample in samples] == ["[1.0, 2.0]", "[nan, 4.0]", "[5.0, 6.0]"]
-
-
-def test_one_topic_a_channel_can_be_sampled_at_an_interval(broker):
-    source = open_source(parse_address(f"mqtt://127.0.0.1:{broker.port}/plant/#?every=0.1"), FLOW)
-    samples = collect(source, broker, lambda publish: [publish("plant/flow", "1"), publish("plant/motor", "2")], 8)
-    pairs = [str(sample.values) for sample in samples]
-
-    assert "[1.0, 2.0]" in pairs
-    assert 0.05 < samples[5].time - samples[4].time < 0.5
-
-
-def collect(source, broker, act, count):
-    """Read a source in a thread while messages are published."""
-    samples = []
-
-    def read():
-        for sample in source:
-            samples.append(sample)
-            if len(samples) >= count:
-                source.close()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    time.sleep(0.7)
-    act(lambda topic, payload: client.publish(topic, payload, qos=1).wait_for_publish(5))
-    reader.join(10)
-    source.close()
-    reader.join(5)
-    client.disconnect()
-    client.loop_stop()
-    assert not reader.is_alive()
-    return samples
 
 
 @pytest.fixture(scope="module")
