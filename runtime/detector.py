@@ -18,7 +18,7 @@ from .error_stream import open_engine, open_stream
 from .errors import ModelError, ShapeError
 from .inference.engine import Engine, Predict
 from .input.policies import Policies, warmup
-from .input.sensor_faults import SensorFaults
+from .input.sensor_faults import CalmCheck, SensorFaults
 from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
@@ -61,6 +61,7 @@ class Detector:
         identity = self.identity = f"{metadata.source}.{form}{metadata.scheme}"
         self.validator = Validator(metadata, policies)
         self.faults = SensorFaults(metadata.names, identity, self.validator.recover)
+        self.calm_check = CalmCheck(self.validator.recover)
         self.stream = open_stream(metadata, predict)
         self.scorer = scorer_of(metadata.scoring)
         rules = debounce or DebounceRules.of(metadata.sections.get("decision", {}))
@@ -95,9 +96,8 @@ class Detector:
             ModelError: If the file is not a usable edgelstm model.
             InterpreterError: If no interpreter is installed or it cannot load the model.
         """
-        return cls.from_bundle(
-            load_bundle(path), threads=threads, debounce=debounce, policies=policies, adapt=adapt
-        )  # fmt: skip
+        bundle = load_bundle(path)
+        return cls.from_bundle(bundle, threads=threads, debounce=debounce, policies=policies, adapt=adapt)
 
     @classmethod
     def from_bundle(
@@ -142,9 +142,10 @@ class Detector:
         if admission is not None:
             return self._irregular(index, time, admission)
         error = self.stream.push(scaled)
+        events = self._watch_input(index, time)
         if error is None:
-            return Result(time, None, self.threshold, False, None, "warmup", self._watch_input(index, time))
-        return self._score(index, time, error, "ok")
+            return Result(time, None, self.threshold, False, None, "warmup", events)
+        return self._score(index, time, error, "ok", (), events)
 
     def _values(self, sample: npt.ArrayLike) -> list[float]:
         if isinstance(sample, list) and len(sample) == len(self._offset) and isinstance(sample[0], float):
@@ -162,33 +163,33 @@ class Detector:
         return tuple(map(truediv, map(sub, values, self._offset), self._scale))
 
     def _score(
-        self, index: int, time: float | None, error: Iterable[float], status: str, masked: tuple[int, ...] = ()
+        self,
+        index: int,
+        time: float | None,
+        error: Iterable[float],
+        status: str,
+        masked: tuple[int, ...],
+        events: tuple[Event, ...],
     ) -> Result:
-        """Turn an error into a score, and the score into events."""
+        """Turn an error into a score, and the score into events beside those about the input."""
         score, parts = self.scorer.update(error, masked)
         threshold = self.threshold
         if threshold is None:
-            return Result(time, score, None, False, parts, status, self._watch_input(index, time))
-        event = self.debounce.update(index, time, score, threshold, parts)
-        events = self._watch_input(index, time)
-        if self.drift is not None and self.drift.add(self.stream.packed, score):
-            events += self._watch_drift(self.drift, index, time, parts)
-        return Result(time, score, threshold, score > threshold, parts, status, (event, *events) if event else events)
+            return Result(time, score, None, False, parts, status, events)
+        if self.calm_check.hold_back(self.faults.missing, score <= threshold) and not self.debounce.active:
+            self.debounce.finish()  # drops what may have begun
+        elif event := self.debounce.update(index, time, score, threshold, parts):
+            events = (event, *events)
+        if self.drift is not None and self.drift.add(self.stream.packed, score, status == "merged"):
+            events += self.drift.process(index, time, parts, self.faults.channels, self.debounce.active)
+            self.threshold = self.drift.threshold
+        return Result(time, score, threshold, score > threshold, parts, status, events)
 
     def _watch_input(self, index: int, time: float | None) -> tuple[Event, ...]:
         """Return events about the input."""
         if self.validator.fault_possible or self.faults.open:
             return self.faults.update(index, time, self.validator.faults())
         return ()
-
-    def _watch_drift(
-        self, drift: DriftMonitor, index: int, time: float | None, parts: tuple[float, ...]
-    ) -> tuple[Event, ...]:
-        """Return events about drift, and set the threshold for the samples to come."""
-        events = drift.process(index, time, parts, self.faults.channels, self.debounce.active)
-        if drift.adaptation is not None:
-            self.threshold = drift.adaptation.threshold
-        return events
 
     def _irregular(self, index: int, time: float | None, admission: Admission) -> Result:
         """Return the result of a row that an input policy applies to."""
@@ -199,6 +200,8 @@ class Detector:
         if admission.values is None:
             events += self._watch_input(index, time) if admission.status == "missing" else ()
             return Result(time, None, self.threshold, False, None, admission.status, events)
+        if admission.replace:
+            self.stream.undo()
         for row in admission.fill:
             self.stream.push(self._scaled(row))
         events += self._watch_input(index, time)
@@ -208,13 +211,7 @@ class Detector:
             status = "warmup" if error is None else admission.status
             return Result(time, None, self.threshold, False, None, status, events)
         counted = [0.0 if channel in masked else value for channel, value in enumerate(error)]
-        if "missing" in self.faults.reasons:
-            score, parts = self.scorer.update(counted, masked)
-            anomaly = self.threshold is not None and score > self.threshold
-            events += self.debounce.finish()
-            return Result(time, score, self.threshold, anomaly, parts, admission.status, events)
-        result = self._score(index, time, counted, admission.status, masked)
-        return result._replace(events=events + result.events)
+        return self._score(index, time, counted, admission.status, masked, events)
 
     def probe(self) -> None:
         """Run the model on its typical sample until it gives a finite score, then start over.
@@ -243,6 +240,7 @@ class Detector:
         self.index = 0
         self.finish()
         self.validator.clear()
+        self.calm_check.clear()
         if self.drift is not None:
             self.drift.clear()
         assert self.metadata.scoring
@@ -258,7 +256,7 @@ class Detector:
         """Return all that `restore` needs to continue without a difference, as plain JSON types.
 
         Keys: `schema` of the snapshot, `model` for the model's identity, `samples` taken so far, and the states of
-        `validator`, `faults`, `stream`, `scorer`, `debounce` and `drift` (None where nothing is watched); see the
+        `validator`, `faults`, `calm_check`, `stream`, `scorer`, `debounce` and `drift` (None where nothing is watched); see the
         `to_state` of each.
         """
         return {
@@ -267,6 +265,7 @@ class Detector:
             "samples": self.index,
             "validator": self.validator.to_state(),
             "faults": self.faults.to_state(),
+            "calm_check": self.calm_check.to_state(),
             "stream": self.stream.to_state(),
             "scorer": self.scorer.to_state(),
             "debounce": self.debounce.to_state(),
@@ -284,13 +283,13 @@ class Detector:
             self.index = int(state["samples"])
             self.validator.restore(state["validator"])
             self.faults.restore(state["faults"])
+            self.calm_check.restore(state["calm_check"])
             self.stream.restore(state["stream"])
             self.scorer.restore(state["scorer"])
             self.debounce.restore(state["debounce"])
             if self.drift is not None and state["drift"]:
                 self.drift.restore(state["drift"])
-                if self.drift.adaptation is not None:
-                    self.threshold = self.drift.adaptation.threshold
+                self.threshold = self.drift.threshold
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.reset()
             raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error

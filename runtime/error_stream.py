@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import sub
@@ -19,6 +20,7 @@ from .model_file.metadata import Metadata
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Ranges = Sequence[tuple[float, float]]
 
 
 class ErrorStream:
@@ -26,16 +28,18 @@ class ErrorStream:
 
     Args:
         engine: The model with its window.
-        channels: Number of channels, F.
+        ranges: Lowest and highest value in training of each channel, scaled units, shape (F, 2); infinite if not known.
     """
 
-    def __init__(self, engine: Engine, channels: int) -> None:
+    def __init__(self, engine: Engine, ranges: Ranges) -> None:
         self.engine = engine
+        self._ranges = tuple(ranges)
         self.packed = b""
         """The newest scaled sample as the bytes of a float32 array."""
         self.expected: Sequence[float] = ()
-        """What the model expects of the next sample, scaled units, shape (F,); empty while it does not know."""
-        single = struct.Struct(f"={channels}f")  # to float32 and back, as Scaler.transform rounds
+        """Expectation for the next sample, scaled units, shape (F,); empty while there is none."""
+        self._before: Sequence[float] = ()
+        single = struct.Struct(f"={len(self._ranges)}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
 
     def push(self, scaled: Sequence[float]) -> Iterable[float] | None:
@@ -45,6 +49,7 @@ class ErrorStream:
             Its error in each channel, shape (F,), None while the model warms up. Errors are signed, observed minus
             expected, but absolute where they are averaged over several rows.
         """
+        self._before = self.expected
         self.packed = packed = self._pack(*scaled)
         scaled = self._unpack(packed)
         self.engine.push(scaled, packed)
@@ -57,13 +62,22 @@ class ErrorStream:
             scaled: The sample, with any number where there is no reading.
             filled: Indices of the channels without a reading.
         """
+        self.engine.keep()
         error = self.push(self._fill(scaled, filled))
         return None if error is None else list(error)
+
+    def undo(self) -> None:
+        """Take the newest sample back, one of `push_filled`, to push another in its place."""
+        self.engine.undo()
+        self.expected = self._before
 
     def _fill(self, scaled: Sequence[float], filled: Collection[int]) -> Sequence[float]:
         if not filled or not self.expected:
             return scaled
-        return [self.expected[i] if i in filled else value for i, value in enumerate(scaled)]
+        # an expectation that feeds on itself may run away: it stays within the values of training
+        pairs = zip(self.expected, self._ranges, strict=True)
+        expected = [min(max(value, low), high) for value, (low, high) in pairs]
+        return [expected[i] if i in filled else value for i, value in enumerate(scaled)]
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
         raise NotImplementedError
@@ -71,16 +85,17 @@ class ErrorStream:
     def clear(self) -> None:
         """Forget all samples: the model warms up again."""
         self.engine.clear()
-        self.expected = ()
+        self.expected = self._before = ()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the engine's state and the expectation, as plain JSON types."""
-        return {"engine": self.engine.to_state(), "expected": list(self.expected)}
+        """Return the engine's state, and the expectations of the next and of the newest sample, as plain JSON types."""
+        return {"engine": self.engine.to_state(), "expected": list(self.expected), "before": list(self._before)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
         self.engine.restore(state["engine"])
         self.expected = tuple(map(float, state["expected"]))
+        self._before = tuple(map(float, state["before"]))
 
 
 class ForecastErrors(ErrorStream):
@@ -88,12 +103,12 @@ class ForecastErrors(ErrorStream):
 
     Args:
         engine: A forecaster with its window.
-        channels: Number of channels, F.
+        ranges: See `ErrorStream`.
         warmup: Samples that a streaming model takes before its output counts; 0 for a window.
     """
 
-    def __init__(self, engine: Engine, channels: int, warmup: int = 0) -> None:
-        super().__init__(engine, channels)
+    def __init__(self, engine: Engine, ranges: Ranges, warmup: int = 0) -> None:
+        super().__init__(engine, ranges)
         self._warmup = warmup
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
@@ -108,20 +123,22 @@ class ReconstructionErrors(ErrorStream):
 
     Args:
         engine: An autoencoder with its window.
-        channels: Number of channels, F.
+        ranges: See `ErrorStream`.
         rows: Newest rows of the window whose absolute errors are averaged; 1 takes the signed error of the newest.
     """
 
-    def __init__(self, engine: Engine, channels: int, rows: int = 1) -> None:
-        super().__init__(engine, channels)
+    def __init__(self, engine: Engine, ranges: Ranges, rows: int = 1) -> None:
+        super().__init__(engine, ranges)
         self._rows = rows
 
     def push_filled(self, scaled: Sequence[float], filled: Collection[int]) -> list[float] | None:
         """See `ErrorStream`. The reconstruction of a filled value is nearer to the truth: it is filled in once more."""
+        before = self.expected
         error = super().push_filled(scaled, filled)
         if filled and error is not None:
             self.engine.undo()
             error = super().push_filled(scaled, filled)
+        self._before = before
         return error
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
@@ -144,11 +161,22 @@ def open_stream(metadata: Metadata, predict: Predict | Engine) -> ErrorStream:
         metadata: The model's metadata, with a scoring.
         predict: A function from a scaled window (W, F) to the output without a batch axis, or an `Engine`.
     """
-    channels = len(metadata.channels)
-    engine = PlainEngine(predict, metadata.window, channels) if callable(predict) else predict
+    ranges = _training_ranges(metadata)
+    engine = PlainEngine(predict, metadata.window, len(ranges)) if callable(predict) else predict
     if metadata.kind == "forecaster":
-        return ForecastErrors(engine, channels, warmup(metadata) if metadata.stateful else 0)
-    return ReconstructionErrors(engine, channels, metadata.scoring.rows if metadata.scoring else 1)
+        return ForecastErrors(engine, ranges, warmup(metadata) if metadata.stateful else 0)
+    return ReconstructionErrors(engine, ranges, metadata.scoring.rows if metadata.scoring else 1)
+
+
+def _training_ranges(metadata: Metadata) -> list[tuple[float, float]]:
+    ranges = []
+    for index, channel in enumerate(metadata.channels):
+        if metadata.scaler is None or channel.train_low is None or channel.train_high is None:
+            ranges.append((-math.inf, math.inf))
+        else:
+            offset, scale = metadata.scaler.offset[index], metadata.scaler.scale[index]
+            ranges.append(((channel.train_low - offset) / scale, (channel.train_high - offset) / scale))
+    return ranges
 
 
 def mean_error(target: Floats, output: Floats, rows: int) -> Doubles:

@@ -29,6 +29,7 @@ class DriftMonitor:
     Args:
         names: Channel names, F of them.
         identity: Text that tells this model's events from another's; part of each event's id.
+        threshold: The model's own threshold.
         reference: Inputs and scores in normal operation; None watches no drift.
         adaptation: Threshold that follows the scores, None for a fixed one.
     """
@@ -37,11 +38,12 @@ class DriftMonitor:
         self,
         names: Sequence[str],
         identity: str,
+        threshold: float,
         reference: Reference | None,
         adaptation: AdaptiveThreshold | None = None,
     ) -> None:
         self.names = tuple(names)
-        self.reference, self.adaptation = reference, adaptation
+        self._fixed, self.reference, self.adaptation = threshold, reference, adaptation
         self._tracker = EventTracker("drift", identity)
         self._edges = np.asarray(reference.edges if reference else (), np.float32)
         self.clear()
@@ -59,7 +61,12 @@ class DriftMonitor:
         if metadata.threshold is None or (reference is None and adapt is None):
             return None
         adaptation = None if adapt is None else AdaptiveThreshold(metadata.threshold.value, adapt)
-        return cls(metadata.names, identity, reference, adaptation)
+        return cls(metadata.names, identity, metadata.threshold.value, reference, adaptation)
+
+    @property
+    def threshold(self) -> float:
+        """The threshold in force."""
+        return self._fixed if self.adaptation is None else self.adaptation.threshold
 
     def clear(self) -> None:
         """Forget the stream, but not the reference."""
@@ -74,13 +81,17 @@ class DriftMonitor:
             self._histogram = Histogram(self.reference.above)
             self._test = PageHinkley(self.reference.level, self.reference.slack)
 
-    def add(self, packed: bytes, score: float) -> bool:
+    def add(self, packed: bytes, score: float, replace: bool = False) -> bool:
         """Store a sample; return whether it is time to `process` those stored.
 
         Args:
             packed: The scaled sample as the bytes of a float32 array.
             score: Its score.
+            replace: Whether it completes the newest sample, and is stored in its place.
         """
+        if replace:
+            self._rows[-1:] = [packed] if self._rows else []
+            return False
         self._rows.append(packed)
         self._scores.append(score)
         return len(self._rows) >= CHUNK

@@ -58,8 +58,11 @@ class Engine:
         """Run the model on the newest window; return the last rows of its output, shape (rows, F), or all for 0."""
         raise NotImplementedError
 
+    def keep(self) -> None:
+        """Keep what `undo` of the next sample needs beside the windows."""
+
     def undo(self) -> None:
-        """Take the newest sample back, to push another in its place."""
+        """Take the newest sample back, to push another in its place; `keep` was called before it."""
         for buffer in self._buffers:
             buffer.undo()
 
@@ -111,6 +114,7 @@ class TFLiteEngine(Engine):
     def __init__(self, model: TFLiteModel, stateful: bool = False, keep_unclipped: bool = True) -> None:
         self.model = model
         self._stateful = stateful
+        self._kept: list[npt.NDArray[Any]] = []
         self._interpreter = model.interpreter
         self._input, self._output = model.inputs[0], model.outputs[0]
         self._flat = len(self._output.shape) == 2  # one row (1, F) without a row axis, as a plain Dense layer gives
@@ -167,15 +171,31 @@ class TFLiteEngine(Engine):
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
         return output
 
+    def keep(self) -> None:
+        """See `Engine`."""
+        if self._stateful:
+            self._kept = [array.copy() for array in self.model.variables()]
+
+    def undo(self) -> None:
+        """See `Engine`."""
+        super().undo()
+        if self._kept:
+            self.model.set_variables(self._kept)
+
     def clear(self) -> None:
         """See `Engine`."""
         super().clear()
         self.model.reset()
 
     def to_state(self) -> dict[str, Any]:
-        """See `Engine`; with the count of clipped values and the state tensors of a streaming model."""
-        variables = [rows_to_text([array.tobytes()]) for array in self.model.variables()] if self._stateful else []
-        return {**super().to_state(), "clipped": self.clipped, "variables": variables}
+        """See `Engine`; with the count of clipped values, and the state tensors of a streaming model, now and kept."""
+        variables = self.model.variables() if self._stateful else []
+        return {
+            **super().to_state(),
+            "clipped": self.clipped,
+            "variables": [rows_to_text([array.tobytes()]) for array in variables],
+            "kept": [rows_to_text([array.tobytes()]) for array in self._kept],
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Engine`."""
@@ -183,10 +203,12 @@ class TFLiteEngine(Engine):
         if self._quantizer:
             self._quantizer.clipped = state["clipped"]
         if self._stateful:
-            pairs = zip(state["variables"], self.model.variables(), strict=True)
-            self.model.set_variables(
-                [np.frombuffer(b64decode(text), like.dtype).reshape(like.shape) for text, like in pairs]
-            )
+            self.model.set_variables(self._variables(state["variables"]))
+            self._kept = self._variables(state["kept"]) if state["kept"] else []
+
+    def _variables(self, texts: Sequence[str]) -> list[npt.NDArray[Any]]:
+        pairs = zip(texts, self.model.variables(), strict=True)
+        return [np.frombuffer(b64decode(text), like.dtype).reshape(like.shape) for text, like in pairs]
 
 
 class Quantizer:

@@ -8,13 +8,15 @@ an anomaly of the machine and a fault of its sensors are told apart.
     early       under half a period after the row before (burst)   dropped: the model knows one rate only
     clock       the clock was set back, or its jump is not real    taken on with the new time, after a warm-up
     time        a time that is no number                           dropped
+    merged      early or doubled, with readings that the row      taken on for these channels, and scored for them
+                before lacks
     bridged     rows missing, fewer than `bridge`                  filled in on a straight line
     gap         more rows missing than that                        warm-up from the start; an open event is closed
     rate        rows that keep coming faster or slower than in     scored as they are, thinned or bridged; a fault
                 training, by more than a fifth
     missing     a value that is not a number, or no value          what the model expects, else the last good value; its
-                                                                   channel does not count in the score, and no anomaly
-                                                                   event opens while the fault lasts
+                                                                   channel does not count in the score, nor do its next
+                                                                   readings until there are as many of them
     range       a value that is physically impossible              as missing
     far         a value further outside the training range than    scored against its true value; limited only where no
                 that is wide                                       arithmetic could bear it, which still shows
@@ -33,9 +35,9 @@ import numpy.typing as npt
 from ..errors import ConfigError, ModelError
 from ..model_file.metadata import Channel, Metadata
 
-REASONS = (
-    "duplicate", "late", "early", "clock", "time", "bridged", "gap", "rate", "missing", "range", "far", "stuck",
-)  # fmt: skip
+TIMING_REASONS = ("duplicate", "late", "early", "merged", "clock", "time", "bridged", "gap")
+READING_REASONS = ("missing", "range", "far", "stuck")
+REASONS = (*TIMING_REASONS, "rate", *READING_REASONS)
 STUCK_FACTOR = 2  # times the longest run of equal values in training
 Limits = tuple[float | None, float | None]
 
@@ -47,7 +49,8 @@ class Policies:
     bridge: int | None = None
     """Missing rows that are filled in; default: an eighth of the window, 2 at least."""
     hold: int | None = None
-    """Samples in a row for which a channel may be missing or impossible before it is a fault; default: as `bridge`."""
+    """Samples by which missing or impossible values of a channel may outnumber good ones before it is a fault; default: as
+    `bridge`."""
     stuck: int | None = None
     """Samples of one value before a channel is stuck; default: twice the longest run in training and a window at
     least, never where training does not say."""

@@ -49,14 +49,22 @@ class SensorFaults:
         return bool(self._tracker.excursions)
 
     @property
-    def reasons(self) -> frozenset[str]:
-        """Reasons of the open faults."""
-        return frozenset(key.partition(".")[0] for key in self._tracker.excursions)
+    def missing(self) -> frozenset[int]:
+        """Indices of the channels that are missing."""
+        return frozenset(int(channel) for reason, channel in self._keys() if reason == "missing")
 
     @property
     def channels(self) -> frozenset[int]:
         """Indices of the channels with a fault of their own."""
-        return frozenset(int(key.partition(".")[2]) for key in self._tracker.excursions if "." in key)
+        return frozenset(int(channel) for _, channel in self._keys() if channel)
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """Reasons of the open faults."""
+        return frozenset(reason for reason, _ in self._keys())
+
+    def _keys(self) -> list[tuple[str, str]]:
+        return [(reason, channel) for reason, _, channel in (key.partition(".") for key in self._tracker.excursions)]
 
     def finish(self) -> tuple[Event, ...]:
         """Close all open events, as at the end of a stream."""
@@ -69,6 +77,54 @@ class SensorFaults:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
         self._tracker.restore(state)
+
+
+class CalmCheck:
+    """Alarms while a channel is missing: held back until the model has shown that it copes without the channel.
+
+    The model's own expectation stands for the channel. Where others depend on it, their scores would raise an alarm for a
+    fault that is known already. So alarms wait for a stretch of calm scores.
+
+    Args:
+        stretch: Calm samples in a row that are enough.
+
+    >>> check = CalmCheck(stretch=2)
+    >>> [check.hold_back(frozenset({1}), calm) for calm in (True, False, True, True, False)]
+    [True, True, True, False, False]
+    """
+
+    def __init__(self, stretch: int) -> None:
+        self._stretch = stretch
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the stream."""
+        self._missing: frozenset[int] = frozenset()
+        self._calm = 0
+
+    def hold_back(self, missing: frozenset[int], calm: bool) -> bool:
+        """Return whether no alarm may begin at the newest sample.
+
+        Args:
+            missing: Indices of the channels that are missing.
+            calm: Whether its score is not above the threshold.
+        """
+        if missing - self._missing:
+            self._calm = 0
+        self._missing = missing
+        if not missing:
+            return False
+        if self._calm < self._stretch:
+            self._calm = self._calm + 1 if calm else 0
+        return self._calm < self._stretch
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the missing channels and the calm samples in a row, as plain JSON types."""
+        return {"missing": sorted(self._missing), "calm": self._calm}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `to_state` returned."""
+        self._missing, self._calm = frozenset(map(int, state["missing"])), int(state["calm"])
 
 
 def _key(reason: str, channel: int | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..snapshot import rows_from_text, rows_to_text
-from .scorers import Doubles, Scored, Scorer, Scoring
+from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 
 BLOCK = 32  # samples that update the baseline at once: a fiftieth of the memory, too few to move a score
 GUARD = 8.0  # deviations; larger errors add no more to the averages: a fault must be forgotten soon
@@ -65,6 +65,8 @@ class EwmaScorer(Scorer):
         self._pending: list[bytes] = []  # sizes and standardized errors that will update the baseline, as doubles
         self._suspect: list[bytes] = []  # those of an excursion, which may pass
         self._excursion = 0  # samples of the excursion so far
+        self._concerned = 0  # channels that were valid in it, and not yet in a calm sample, as bits
+        self._every_channel = (1 << count) - 1
         self._bias: tuple[float, ...] = ()
         self._prepare()
         self.reset()
@@ -117,6 +119,8 @@ class EwmaScorer(Scorer):
     def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
         """See `Scorer`. The score is the largest of three deviations: recent sizes, the newest errors, and the bias."""
         errors = limited = tuple(map(mul, error, self._inverse))
+        if masked:
+            return self._update_valid(errors, masked)
         length = math.hypot(*errors)
         loudest = (length + self._aside) * self._sharpest  # no single error counts for more
         if loudest > LOUD:
@@ -135,19 +139,44 @@ class EwmaScorer(Scorer):
             large = max(large, *map(mul, map(abs, map(sub, errors, self._middle)), self._spikes))
         if large > score:
             score, parts = large, errors
-        if masked:
-            size, limited = math.nan, tuple([math.nan if i in masked else value for i, value in enumerate(limited)])
-        self._learn(large, self._pack(size, *limited), bool(masked))
+        self._learn(large, self._pack(size, *limited), self._every_channel)
         return score, parts
 
-    def _learn(self, large: float, row: bytes, masked: bool) -> None:
+    def _update_valid(self, errors: tuple[float, ...], masked: Collection[int]) -> Scored:
+        """As `update` over the valid channels; the others keep their bias and their baseline."""
+        count = len(errors)
+        valid = [i for i in range(count) if i not in masked]
+        limited = [max(min(errors[i], self._highest[i]), self._lowest[i]) for i in valid]
+        total = math.fsum(value * value for value in limited)
+        size = comparable_mean_square(total, len(valid), count) ** 0.25
+        self._size += self.scoring.quick * (size - self._size)
+        bias, deviations, sizes, row = list(self._bias), [0.0] * count, [0.0] * count, [math.nan] * count
+        for i, value in zip(valid, limited, strict=True):
+            bias[i] = bias[i] * self._keeps[i] + value * self._gains[i]
+            deviations[i], sizes[i], row[i] = bias[i] - self._baseline[i], errors[i], value
+        self._bias = tuple(bias)
+        score, parts = math.sqrt(comparable_mean_square(math.hypot(*deviations) ** 2, len(valid), count)), deviations
+        large = (self._size - self._mean_size) * self._narrow
+        large = max(large, *[abs(errors[i] - self._middle[i]) * self._spikes[i] for i in valid])
+        if large > score:
+            score, parts = large, sizes
+        self._learn(large, self._pack(math.nan, *row), sum(1 << i for i in valid))
+        return score, tuple(parts)
+
+    def _learn(self, large: float, row: bytes, valid: int) -> None:
         """Let a sample update the baseline, now or, in an excursion, when that lasts.
 
-        An excursion does not end by a sample in which a channel is masked, as that may be the one concerned, nor by one of
-        the first after a gap.
+        An excursion ends when every channel that was valid in it was valid in a calm sample, too; those of the first
+        samples after a gap do not count.
+
+        Args:
+            large: Deviation of the errors' size.
+            row: The sample as packed size and errors, NaN where they do not count.
+            valid: Valid channels as bits.
         """
         if large > (CALM if self._excursion else EXCURSION):
             self._excursion += 1
+            self._concerned |= valid
             self._suspect.append(row)
             if self._excursion >= LASTING:
                 self._pending += self._suspect
@@ -155,12 +184,17 @@ class EwmaScorer(Scorer):
         else:
             self._pending.append(row)
             if self._excursion:
-                if self._unsure:
-                    self._unsure -= 1
-                elif not masked:
-                    self._excursion, self._suspect = 0, []
+                self._calm_down(valid)
         if len(self._pending) >= BLOCK:
             self._update_baseline()
+
+    def _calm_down(self, valid: int) -> None:
+        if self._unsure:
+            self._unsure -= 1
+            return
+        self._concerned &= ~valid
+        if not self._concerned:
+            self._excursion, self._suspect = 0, []
 
     def _update_baseline(self) -> None:
         """Move baseline means and variances towards the pending samples."""
@@ -184,7 +218,7 @@ class EwmaScorer(Scorer):
 
         Keys: `size` and `bias` (F,) are the averages; `mean` and `variance` (1 + F,) the baseline; `pending` and
         `suspect` the samples that may update it (Base64 of doubles, 1 + F a sample); `excursion` the samples of an
-        excursion so far; `unsure` those after a gap that do not end it.
+        excursion so far, `concerned` its channels as bits; `unsure` the samples after a gap that do not end it.
         """
         return {
             "size": self._size,
@@ -194,6 +228,7 @@ class EwmaScorer(Scorer):
             "pending": rows_to_text(self._pending),
             "suspect": rows_to_text(self._suspect),
             "excursion": self._excursion,
+            "concerned": self._concerned,
             "unsure": self._unsure,
         }
 
@@ -211,7 +246,8 @@ class EwmaScorer(Scorer):
         self._mean, self._variance = np.asarray(mean), np.asarray(variance)
         self._prepare()
         self._size, self._bias, self._excursion = float(state["size"]), tuple(bias), int(state["excursion"])
-        self._pending, self._suspect, self._unsure = pending, suspect, int(state["unsure"])
+        self._pending, self._suspect = pending, suspect
+        self._concerned, self._unsure = int(state["concerned"]), int(state["unsure"])
 
 
 def _averages(series: Doubles, weights: Doubles, start: Doubles) -> Doubles:

@@ -32,7 +32,7 @@ class ParetoTail:
         """
         if abs(self.shape) < EXPONENTIAL:
             return self.scale * math.log(1 / ratio)
-        return self.scale / self.shape * (ratio**-self.shape - 1)
+        return self.scale / self.shape * (math.pow(ratio, -self.shape) - 1)
 
 
 def fit_tail(excesses: npt.ArrayLike) -> ParetoTail:

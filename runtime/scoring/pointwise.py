@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .scorers import Doubles, Scored, Scorer, Scoring
+from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 
 SHRINKAGE = 0.1  # share of the unit matrix in a covariance, so that it has an inverse
 
@@ -42,16 +42,21 @@ class PointwiseScorer(Scorer):
 
     def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
         """See `Scorer`."""
-        parts = self._parts(error)
-        score, before = self._combine(parts), self._smoothed
+        parts = self._parts(error, masked)
+        score, before = self._combine(parts, len(parts) - len(masked)), self._smoothed
         self._smoothed = score = score if before is None else before + self.scoring.smoothing * (score - before)
         return score, parts
 
-    def _parts(self, error: Iterable[float]) -> tuple[float, ...]:
-        return tuple(map(mul, error, self._inverse))
+    def _parts(self, error: Iterable[float], masked: Collection[int]) -> tuple[float, ...]:
+        parts = tuple(map(mul, error, self._inverse))
+        return tuple([0.0 if i in masked else part for i, part in enumerate(parts)]) if masked else parts
 
-    def _combine(self, parts: tuple[float, ...]) -> float:
-        raise NotImplementedError
+    def _combine(self, parts: tuple[float, ...], valid: int) -> float:
+        """Return the score of a sample from its parts, of which some are valid and the others 0."""
+        length = math.hypot(*parts)
+        if valid == len(parts):
+            return length * self._share
+        return math.sqrt(comparable_mean_square(length * length, valid, len(parts)))
 
     def reset(self) -> None:
         """See `Scorer`."""
@@ -73,9 +78,6 @@ class MeanScorer(PointwiseScorer):
     (3.0, (3.0, 3.0, 3.0, 3.0))
     """
 
-    def _combine(self, parts: tuple[float, ...]) -> float:
-        return math.hypot(*parts) * self._share
-
 
 class MaxScorer(PointwiseScorer):
     """Largest of the standardized errors.
@@ -84,7 +86,7 @@ class MaxScorer(PointwiseScorer):
     (3.0, (-3.0, 1.0))
     """
 
-    def _combine(self, parts: tuple[float, ...]) -> float:
+    def _combine(self, parts: tuple[float, ...], valid: int) -> float:
         return max(map(abs, parts))
 
 
@@ -100,6 +102,7 @@ class MahalanobisScorer(PointwiseScorer):
         self._center = tuple(scoring.center)
         self._zeros = (0.0,) * len(scoring.center)
         self._precision = np.asarray(scoring.precision, np.float64)
+        self._marginals: dict[tuple[int, ...], Doubles] = {}
 
     @classmethod
     def fit(cls, errors: Doubles, style: Scoring) -> Scoring:
@@ -118,14 +121,22 @@ class MahalanobisScorer(PointwiseScorer):
         if [len(row) for row in scoring.precision] != [channels] * channels:
             raise ValueError(f"a covariance that is not of {channels} channels")
 
-    def _parts(self, error: Iterable[float]) -> tuple[float, ...]:
+    def _parts(self, error: Iterable[float], masked: Collection[int]) -> tuple[float, ...]:
         sizes = map(mul, map(sub, map(abs, error), self._center), self._inverse)
         z = tuple(map(max, sizes, self._zeros))
-        weighted = (self._precision * z).sum(axis=1).tolist()  # not @: BLAS rounds differently between platforms
+        precision = self._marginal(tuple(sorted(masked))) if masked else self._precision
+        weighted = (precision * z).sum(axis=1).tolist()  # not @: BLAS rounds differently between platforms
         return tuple(map(math.sqrt, map(max, map(mul, z, weighted), self._zeros)))
 
-    def _combine(self, parts: tuple[float, ...]) -> float:
-        return math.hypot(*parts) * self._share
+    def _marginal(self, masked: tuple[int, ...]) -> Doubles:
+        """Return the inverse covariance of the other channels, 0 in the rows and columns of the masked ones."""
+        if masked not in self._marginals:
+            valid = [i for i in range(len(self._precision)) if i not in masked]
+            covariance = np.linalg.inv(self._precision)
+            marginal = np.zeros_like(self._precision)
+            marginal[np.ix_(valid, valid)] = np.linalg.inv(covariance[np.ix_(valid, valid)])
+            self._marginals[masked] = marginal
+        return self._marginals[masked]
 
 
 def _with_scale(style: Scoring, center: Doubles, spread: Doubles) -> Scoring:

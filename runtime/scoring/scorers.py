@@ -6,6 +6,7 @@ listed in `registry`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -95,10 +96,10 @@ class Scorer:
 
         Args:
             error: Its error, shape (F,), scaled units.
-            masked: Indices of the channels whose error does not count.
+            masked: Indices of the channels whose error does not count, fewer than F.
 
         Returns:
-            The score, and each channel's part in it, shape (F,): the score grows with its square.
+            The score, and each channel's part in it, shape (F,), 0 where masked: the score grows with its square.
         """
         raise NotImplementedError
 
@@ -111,3 +112,21 @@ class Scorer:
 
     def restore(self, state: Any) -> None:
         """Continue from what `to_state` returned."""
+
+
+def comparable_mean_square(total: float, valid: int, channels: int) -> float:
+    """Return the mean square over some channels, made comparable with that over all.
+
+    A mean over fewer channels varies more, and would exceed a threshold for all of them more often. Standardized errors have
+    a mean square of 1 in normal operation, and its variance falls with their number: so the distance from 1 is scaled by
+    the square root of the share of valid channels, which gives the same mean and variance for independent channels.
+
+    Args:
+        total: Sum of the squares over the valid channels.
+        valid: Number of valid channels, 1 at least.
+        channels: Number of all channels.
+
+    >>> comparable_mean_square(total=9.0, valid=1, channels=4)
+    5.0
+    """
+    return 1.0 + (total / valid - 1.0) * math.sqrt(valid / channels)

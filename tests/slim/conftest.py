@@ -1,11 +1,12 @@
 """Tiny models and their stream, for tests on the base install."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from edgelstm.runtime import load_bundle
+from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.sinks import store_and_forward
 
 if os.access("/dev/shm", os.W_OK):  # hundreds of snapshots, each synced: a disk would take minutes
@@ -43,3 +44,18 @@ def quick(monkeypatch):
     """Attempts follow each other quickly."""
     monkeypatch.setattr(store_and_forward, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(store_and_forward, "LONGEST_WAIT", 0.05)
+
+
+@pytest.fixture
+def make(models):
+    """Build a detector whose channels know their physical limits and longest run."""
+
+    def made(name="cast.int8", policies=None, **channel):
+        bundle = load_bundle(models / f"{name}.tflite")
+        said = bundle.metadata
+        channels = tuple(
+            replace(item, **({"low": -200.0, "high": 200.0, "longest_run": 2} | channel)) for item in said.channels
+        )
+        return Detector.from_bundle(replace(bundle, metadata=said.with_(channels=channels)), policies=policies)
+
+    return made

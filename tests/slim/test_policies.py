@@ -1,31 +1,14 @@
-"""What the detector makes of real input: each rule, its counter, and its event."""
+"""Input policies on times and rows: each rule, its counter, and its event; readings are in test_readings."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.input.policies import Policies, parse_limit
 from edgelstm.runtime.io.timestamps import parse_time
 
 NAN = math.nan
-
-
-@pytest.fixture
-def make(models):
-    """A detector whose channels know their physical limits and longest run."""
-
-    def made(name="cast.int8", policies=None, **channel):
-        bundle = load_bundle(models / f"{name}.tflite")
-        said = bundle.metadata
-        channels = tuple(
-            replace(item, **({"low": -200.0, "high": 200.0, "longest_run": 2} | channel)) for item in said.channels
-        )
-        return Detector.from_bundle(replace(bundle, metadata=said.with_(channels=channels)), policies=policies)
-
-    return made
 
 
 def play(detector, rows):
@@ -169,96 +152,6 @@ def test_a_time_that_is_no_number_at_the_very_start_is_dropped(make, stream):
 
     assert detector.update(stream[0, 1:], NAN).status == "time"
     assert detector.update(stream[0, 1:], stream[0, 0]).status == "warmup"
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"), [(NAN, "missing"), (math.inf, "missing"), (1e4, "range"), (-1e4, "range")]
-)
-def test_a_bad_value_is_held_and_its_channel_does_not_count(make, stream, value, reason):
-    rows, detector = clean(stream), make()
-    rows[60, 1] = value
-    results = play(detector, rows)
-
-    assert results[60].status == "held"
-    assert results[60].parts[0] == 0
-    assert detector.validator.counts[reason] == 1
-    assert not [event for result in results for event in result.events]
-
-
-def test_a_row_without_any_value_is_a_missing_row(make, stream):
-    rows, detector = clean(stream), make()
-    rows[60, 1:] = NAN
-    results = play(detector, rows)
-
-    assert results[60].status == "missing"
-    assert results[60].score is None
-    assert detector.validator.counts["bridged"] == 1
-
-
-@pytest.mark.parametrize("name", ["cast.int8", "auto.int8", "auto.float32"])
-def test_a_dead_channel_is_a_sensor_fault_until_it_is_back_for_a_window(make, stream, name):
-    rows, detector = clean(stream), make(name)
-    rows[40:70, 2] = NAN
-    results = play(detector, rows)
-    events = [event for result in results for event in result.events]
-
-    assert [(e.kind, e.reason, e.state, e.channels) for e in events] == [
-        ("sensor_fault", "missing", "open", ("flow_lpm",)),
-        ("sensor_fault", "missing", "closed", ("flow_lpm",)),
-    ]
-    assert events[0].id == events[1].id
-    assert events[1].end == rows[69, 0]
-
-
-def test_a_window_after_a_dead_channel_is_back_scores_are_a_clean_runs(make, stream):
-    rows, detector = clean(stream), make("auto.int8")
-    rows[40:70, 2] = NAN
-    back = 70 + detector.metadata.window
-
-    assert [r.score for r in play(detector, rows)[back:]] == [
-        r.score for r in play(make("auto.int8"), clean(stream))[back:]
-    ]
-
-
-def test_a_channel_dead_from_the_start_does_not_stop_the_others(make, stream):
-    rows, detector = clean(stream), make()
-    rows[:, 2] = NAN
-    results = play(detector, rows)
-
-    assert results[-1].score is not None
-    assert [event.reason for result in results for event in result.events] == ["missing"]
-
-
-def test_a_stuck_channel_is_told_apart_from_an_anomaly(make, stream):
-    detector = make()
-    events = [event for result in play(detector, stream) for event in result.events]
-    stuck = [event for event in events if event.reason == "stuck"]
-
-    assert [(e.state, e.channels) for e in stuck] == [("open", ("flow_lpm",)), ("closed", ("flow_lpm",))]
-    assert 450 <= stuck[0].start - stream[0, 0] <= 450 + detector.metadata.window
-    assert detector.validator.counts["stuck"] > 0
-
-
-def test_a_channel_that_rests_in_training_is_not_stuck(make, stream):
-    detector = make(longest_run=None)
-    play(detector, stream)
-
-    assert detector.validator.counts["stuck"] == 0
-
-
-@pytest.mark.parametrize("name", ["cast.int8", "auto.int8", "cast.float32", "auto.float32"])
-@pytest.mark.parametrize("value", [60.0, 1e3, 1e30, 1e300, -1e300])
-def test_a_value_far_outside_raises_the_score_and_does_not_vanish_in_clipping(make, stream, name, value):
-    rows, detector = clean(stream), make(name, low=None, high=None)
-    rows[60, 2] = value
-    results = play(detector, rows)
-
-    assert results[60].anomaly
-    assert math.isfinite(results[60].score)
-    assert results[60].score > 3 * results[60].threshold
-    assert detector.validator.counts["far"] == 1
-    held = "int8" not in name or (name, value) == ("cast.int8", 60.0)  # a forecaster's 16 bits reach so far
-    assert held == (detector.engine.clipped == 0)
 
 
 def test_limits_can_be_set(make, stream):

@@ -84,10 +84,9 @@ def test_a_snapshot_of_schema_3_is_refused_by_its_number(bundle):
 
 
 KEYS = {
-    "": {"schema", "model", "samples", "validator", "faults", "stream", "scorer", "debounce", "drift"},
-    "validator": {"counts", "time", "last_values", "repeats", "absent", "masked_for", "lost_rows", "backwards",
-                  "late_time", "fault_possible", "irregular", "repeating", "rate"},
-    "stream": {"engine", "expected"},
+    "": {"schema", "model", "samples", "validator", "faults", "calm_check", "stream", "scorer", "debounce", "drift"},
+    "validator": {"counts", "time", "lost_rows", "backwards", "late_time", "irregular", "readings", "rate"},
+    "stream": {"engine", "expected", "before"},
     "debounce": {"excursions", "squares"},
     "drift": {"waiting_rows", "waiting_scores", "samples", "score_total", "counts_above", "squares", "recent_ratios",
               "excursions", "histogram", "page_hinkley", "adaptation"},
