@@ -97,7 +97,7 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     check(model, streaming=True)
     check_causal(model)
     _tell("lowering")
-    lowered = _for_target(lower(over_rows(model, 1)), job["target"])
+    lowered = _for_target(lower(over_rows(model, 1), streaming=True), job["target"])
     _tell("comparing with Keras, row by row")
     history, warmup = compare(model, TFLiteModel(lowered.content), held[0], job["lookback"])
     rows = endless(held[0])

@@ -40,7 +40,7 @@ def _single(part: Any) -> Any:
     return "float32" if isinstance(part, str) and part.removeprefix("mixed_") in OTHER_PRECISIONS else part
 
 
-def lower(model: Any, lookback: int | None = None, calls: bool = True) -> TFLiteFile:
+def lower(model: Any, lookback: int | None = None, calls: bool = True, streaming: bool = False) -> TFLiteFile:
     """Convert a Keras model to a float32 TFLite model with batch 1.
 
     Args:
@@ -48,6 +48,7 @@ def lower(model: Any, lookback: int | None = None, calls: bool = True) -> TFLite
         lookback: Rows for an open time axis.
         calls: Whether recurrent layers are one op, or call one body for each step; else all are written out in ops
             that have 16-bit kernels, a step after the other.
+        streaming: Keep the state from call to call; else every call begins from zero, reset or not.
 
     Raises:
         ConversionError: If a layer has no TFLite form; it names the layer.
@@ -55,11 +56,11 @@ def lower(model: Any, lookback: int | None = None, calls: bool = True) -> TFLite
     check(model)
     input_shapes(model, lookback)
     try:
-        return _lower(model, lookback, calls)
+        return _lower(model, lookback, calls, streaming)
     except ConversionError:
         raise
     except Exception as error:  # TensorFlow's converter raises what it likes
-        layer = offending_layer(model, lambda part: _lower(part, lookback, calls))
+        layer = offending_layer(model, lambda part: _lower(part, lookback, calls, streaming))
         reason = str(error) if isinstance(error, ForeignOps) else f"TensorFlow cannot convert it ({_short(error)})"
         raise ConversionError(
             f"Layer {layer.name!r} ({type(layer).__name__}) has no TFLite form: {reason}. "
@@ -73,7 +74,7 @@ def _short(error: Exception) -> str:
     return (lines or [type(error).__name__])[0][:200].rstrip(".:")
 
 
-def _lower(model: Any, lookback: int | None, calls: bool) -> TFLiteFile:
+def _lower(model: Any, lookback: int | None, calls: bool, streaming: bool) -> TFLiteFile:
     shapes = input_shapes(model, lookback)
     trainable = [np.array(variable.numpy()) for variable in model.trainable_variables]
     others = [np.array(variable.numpy()) for variable in model.non_trainable_variables]
@@ -90,7 +91,7 @@ def _lower(model: Any, lookback: int | None, calls: bool) -> TFLiteFile:
 
     with marked(model, fuse=calls) as loops:
         graph = convert_function(forward, specs)
-    write_out(graph, loops, calls)
+    write_out(graph, loops, calls, streaming)
     return graph.finished()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
-from ..flatbuffer import BOOL, FLOAT32, Graph
+from ..flatbuffer import BOOL, FLOAT32, INT8, Graph
 from ..private_api import schema
 from .rnn_tracing import FUSED_LSTM, FUSED_RNN, GELU, LOOP, Loop
 from .tf_convert import convert_function, is_marked
@@ -21,13 +21,14 @@ WRITTEN_OUT = 2  # steps up to which a body is written out instead of called
 Operators = list[Any]
 
 
-def write_out(graph: Graph, loops: dict[str, Loop], calls: bool = True) -> None:
+def write_out(graph: Graph, loops: dict[str, Loop], calls: bool = True, kept: bool = False) -> None:
     """Replace marked ops by TFLite's.
 
     Args:
         graph: A float model with custom ops in place of recurrent layers.
         loops: What the looped ones do in a step.
         calls: Whether steps call a body; else each step's ops stand in the graph.
+        kept: Keep the state of fused layers from call to call.
 
     Raises:
         ConversionError: If the model gets more ops than `MAX_OPS`.
@@ -46,7 +47,7 @@ def write_out(graph: Graph, loops: dict[str, Loop], calls: bool = True) -> None:
             options = schema.GeluOptionsT()
             placed.append(graph.operator("GELU", [*operator.inputs], [*operator.outputs], 1, options))
         else:
-            placed += {FUSED_LSTM: _lstm, FUSED_RNN: _rnn}[kind](graph, operator, detail.split(":")[1])
+            placed += {FUSED_LSTM: _lstm, FUSED_RNN: _rnn}[kind](graph, operator, detail.split(":")[1], kept)
     if len(placed) > MAX_OPS:
         raise ConversionError(
             f"The model takes {len(placed)} ops written out step by step; the limit is {MAX_OPS}. "
@@ -78,8 +79,12 @@ def _copy(graph: Graph, source: int, target: int) -> Any:
     return graph.operator("CONCATENATION", [source], [target], 1, options)
 
 
-def _states(graph: Graph, initial: list[int]) -> tuple[list[int], Operators]:
-    """State tensors, which begin at 0 for every window, and the ops that put other values into them."""
+def _states(graph: Graph, initial: list[int], kept: bool) -> tuple[list[int], Operators]:
+    """State tensors, and the ops that put the initial values into them.
+
+    Zeros are put there, too: an interpreter keeps the state from call to call, and whoever does not reset it would
+    carry one window's state into the next. A streaming form keeps what it begins with 0.
+    """
     states, opening = [], []
     for index in initial:
         state = graph.add_tensor(graph.tensors[index].shape, FLOAT32)
@@ -87,7 +92,17 @@ def _states(graph: Graph, initial: list[int]) -> tuple[list[int], Operators]:
         states.append(state)
         if not _is_zero(graph, index):
             opening.append(_copy(graph, index, state))
+        elif not kept:
+            opening.append(_zeros(graph, state))
     return states, opening
+
+
+def _zeros(graph: Graph, state: int) -> Any:
+    """An op that writes zeros into a state: of those that interpreters do not fold into a constant, the one that all run."""
+    shape = graph.tensors[state].shape
+    options = schema.CastOptionsT()
+    options.inDataType, options.outDataType = INT8, FLOAT32
+    return graph.operator("CAST", [graph.add_tensor(shape, INT8, np.zeros(shape, np.int8))], [state], 1, options)
 
 
 def _gates(graph: Graph, index: Any, count: int) -> list[int]:
@@ -96,10 +111,10 @@ def _gates(graph: Graph, index: Any, count: int) -> list[int]:
     return [graph.add_tensor(part.T.shape, FLOAT32, part.T) for part in parts]
 
 
-def _lstm(graph: Graph, operator: Any, activation: str) -> Operators:
+def _lstm(graph: Graph, operator: Any, activation: str, kept: bool) -> Operators:
     source, h, c, kernel, recurrent, bias = map(int, operator.inputs)
     sequence, cell = map(int, operator.outputs)
-    states, opening = _states(graph, [h, c])
+    states, opening = _states(graph, [h, c], kept)
     weights = [*_gates(graph, kernel, 4), *_gates(graph, recurrent, 4)]
     # no peepholes, no projection, no layer normalization
     inputs = [source, *weights, -1, -1, -1, *_gates(graph, bias, 4), -1, -1, *states, -1, -1, -1, -1]
@@ -109,9 +124,9 @@ def _lstm(graph: Graph, operator: Any, activation: str) -> Operators:
     return [*opening, fused, *([_copy(graph, states[1], cell)] if _is_read(graph, cell) else [])]
 
 
-def _rnn(graph: Graph, operator: Any, activation: str) -> Operators:
+def _rnn(graph: Graph, operator: Any, activation: str, kept: bool) -> Operators:
     source, h, kernel, recurrent, bias = map(int, operator.inputs)
-    states, opening = _states(graph, [h])
+    states, opening = _states(graph, [h], kept)
     inputs = [source, *_gates(graph, kernel, 1), *_gates(graph, recurrent, 1), *_gates(graph, bias, 1), *states]
     options = schema.SequenceRNNOptionsT()
     options.fusedActivationFunction = _activation(activation)

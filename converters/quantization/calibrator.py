@@ -107,7 +107,7 @@ def _initial_states(graph: Graph, seen: dict[int, Floats]) -> dict[int, Floats]:
     initial = {}
     for operator in graph.operators:
         target = int(operator.outputs[0])
-        if graph.tensors[target].isVariable:
+        if graph.tensors[target].isVariable and graph.name_of(operator) != "CAST":
             source = int(operator.inputs[0])
             constant = graph.constant(source)
             initial[target] = seen[source] if constant is None else constant

@@ -88,6 +88,10 @@ def _lstm(t: QuantizedGraph, operator: Any) -> bool:
 def _copy_state(t: QuantizedGraph, operator: Any) -> bool:
     """A copy to or from an integer state: the value outside is float."""
     source, target = int(operator.inputs[0]), int(operator.outputs[0])
+    if t.graph.name_of(operator) == "CAST":  # zeros
+        source = t.graph.add_tensor(
+            t.graph.tensors[target].shape, FLOAT32, np.zeros(t.graph.tensors[target].shape, np.float32)
+        )
     if target in t.states:
         t.as_float(source)
         t.done.append(t.graph.operator("QUANTIZE", [source], [t.states[target]], 2))

@@ -18,7 +18,8 @@ HEADER = """\
 /* {origin}: {kind}, {scheme}. Written by `edgelstm convert --target micro --c-array`; do not edit.
  *
  * For TensorFlow Lite Micro. Ops, for a MicroMutableOpResolver<{op_count}>: {ops}.
- * A call: {reset}scale {rows} row(s) with {name}_scaler_*, quantize them into the input tensor, invoke.
+ * A call: scale {rows} row(s) with {name}_scaler_*, quantize them into the input tensor, invoke.
+ * {state}
  */
 #ifndef {guard}_H
 #define {guard}_H
@@ -53,6 +54,8 @@ static const unsigned int {name}_model_len = {length};
 
 #endif
 """
+KEPT = "The state goes on from call to call: reset the interpreter's variables after a gap in the data."
+ZEROED = "Every call begins with a zero state, which the model sets itself: there is nothing to reset between calls."
 SCORE = """\
 #define {guard}_THRESHOLD {value} /* on the score below */
 #define {guard}_SCORE_ROWS {rows} /* newest rows whose absolute errors are averaged */
@@ -75,9 +78,9 @@ def c_header(bundle: Bundle, name: str) -> str:
     guard = name.upper()
     entry, exit_ = model.inputs[0], model.outputs[0]
     return HEADER.format(
+        state=KEPT if metadata.stateful else ZEROED,
         origin=bundle.origin, kind=metadata.kind, scheme=metadata.scheme, name=name, guard=guard,
         op_count=len(ops), ops=", ".join(op.name for op in ops), rows=entry.shape[1],
-        reset="" if metadata.stateful else "reset the interpreter's state, ",
         channels=len(metadata.channels), window=metadata.window, horizon=metadata.horizon,
         streaming=int(metadata.stateful), warmup=warmup(metadata), arena=(metadata.accuracy or {}).get("arena", 0),
         threshold=_score(metadata, guard), tables="\n".join(_tables(metadata, name, guard)),

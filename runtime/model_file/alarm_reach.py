@@ -7,60 +7,43 @@ rows far outside of the training range, so the check holds for every scoring met
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
 
 from ..scoring.registry import scorer_of
 from ..scoring.scorers import Scoring
 
-if TYPE_CHECKING:
-    from .metadata import Channel, Metadata
-
 FAR = 1e4  # training ranges that all channels are off at once
 FAR_BY_HAND = 1e8  # the same for a threshold that somebody names on purpose
 ALONE = 100  # times as far goes a channel that is off alone
-LONGEST_MINIMUM = 1_000_000  # samples above the threshold before an event opens, or below before it closes
 
 
-def check_reach(metadata: Metadata, far: float = FAR) -> None:
+def check_reach(scoring: Scoring, threshold: float, ranges: Mapping[str, float], far: float = FAR) -> None:
     """Check that rows far outside of the training range are above the threshold.
 
     Args:
-        metadata: Metadata with a scaler that fits the channels; others without a threshold pass.
+        scoring: Fitted scoring of the model's errors.
+        threshold: Alarm threshold on the score.
+        ranges: Width of the training range by channel, scaled units.
         far: Distance of those rows, training ranges.
 
     Raises:
         ValueError: If no row could raise an alarm, or a channel could not by itself.
+
+    >>> scoring = Scoring(center=(0.0,), scale=(0.1,))
+    >>> check_reach(scoring, 3.0, {"flow": 1.0})
+    >>> check_reach(scoring, 1e300, {"flow": 1.0})
+    Traceback (most recent call last):
+    ValueError: a threshold of 1e+300, which no score exceeds: rows at 10,000 times the training range reach 1e+05
     """
-    _check_rules(metadata)
-    scoring, scaler, threshold = metadata.scoring, metadata.scaler, metadata.threshold
-    if scoring is None or scaler is None or threshold is None or not scoring.scale:
-        return
-    channels = zip(metadata.channels, scaler.scale, strict=True)
-    ranges = [_training_range(channel, scale) / scale for channel, scale in channels]
-    highest = _score(scoring, [far * value for value in ranges])
-    if not highest > threshold.value:
+    highest = _score(scoring, [far * value for value in ranges.values()])
+    if not highest > threshold:
         raise ValueError(
-            f"a threshold of {threshold.value:g}, which no score exceeds: rows at {far:,.0f} times the training range reach "
+            f"a threshold of {threshold:g}, which no score exceeds: rows at {far:,.0f} times the training range reach "
             f"{highest:.3g}"
         )
-    for name, error in zip(metadata.names, _alone([ALONE * far * value for value in ranges]), strict=True):
-        if not _score(scoring, error) > threshold.value:
+    for name, error in zip(ranges, _alone([ALONE * far * value for value in ranges.values()]), strict=True):
+        if not _score(scoring, error) > threshold:
             raise ValueError(f"a scaling that silences the channel {name}: no value of it is above the threshold")
-
-
-def _check_rules(metadata: Metadata) -> None:
-    rules = metadata.sections.get("decision", {})
-    counts = [rules.get(name) for name in ("minimum", "cooldown")] if isinstance(rules, dict) else []
-    if any(isinstance(count, (int, float)) and count > LONGEST_MINIMUM for count in counts):
-        raise ValueError(f"alarm rules of more than {LONGEST_MINIMUM:,} samples")
-
-
-def _training_range(channel: Channel, scale: float) -> float:
-    """Width of a channel's training range, sensor units; of a constant channel its level, of an unknown one its scale."""
-    if channel.train_low is None or channel.train_high is None:
-        return scale
-    return channel.train_high - channel.train_low or max(abs(channel.train_high), 1.0)
 
 
 def _alone(errors: list[float]) -> Iterator[list[float]]:

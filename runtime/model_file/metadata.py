@@ -24,6 +24,7 @@ SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
 VOCABULARY = "vocabulary"  # section with words as users write them, never printed
+LONGEST_ALARM = 1_000_000  # samples above the threshold before an event opens, or below before it closes
 MOST = 1e30  # scaled units; single precision ends at 3e38
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
@@ -187,4 +188,26 @@ def _check_numbers(metadata: Metadata) -> None:
         check_scoring(scoring)
     if metadata.threshold and metadata.threshold.value < 0:
         raise ValueError(f"threshold {metadata.threshold.value!r}")
-    check_reach(metadata)
+    _check_alarms(metadata)
+
+
+def _check_alarms(metadata: Metadata) -> None:
+    """The model can raise an alarm at all."""
+    rules = metadata.sections.get("decision", {})
+    counts = [rules.get(name) for name in ("minimum", "cooldown")] if isinstance(rules, dict) else []
+    if any(isinstance(count, (int, float)) and count > LONGEST_ALARM for count in counts):
+        raise ValueError(f"alarm rules of more than {LONGEST_ALARM:,} samples")
+    if metadata.scoring and metadata.scoring.scale and metadata.threshold and metadata.scaler:
+        check_reach(metadata.scoring, metadata.threshold.value, training_ranges(metadata))
+
+
+def training_ranges(metadata: Metadata) -> dict[str, float]:
+    """Width of each channel's training range, scaled units; of a constant channel its level, of an unknown range 1."""
+    widths = {}
+    for channel, scale in zip(metadata.channels, metadata.scaler.scale if metadata.scaler else (), strict=True):
+        if channel.train_low is None or channel.train_high is None:
+            widths[channel.name] = 1.0
+        else:
+            width = channel.train_high - channel.train_low
+            widths[channel.name] = (width or max(abs(channel.train_high), 1.0)) / scale
+    return widths

@@ -33,6 +33,7 @@ MOST_ELEMENTS = 1 << 28
 ACTIVATIONS = 64 << 20  # bytes of all activations of a subgraph together, and 16 times the file's size
 LEAST_SCALE, LARGEST_SCALE = 1e-30, 1e30  # kernels abort on what single precision holds with few digits only
 INTEGER_TYPES = {"int8": 127, "uint8": 255, "int16": 32767, "int32": 2**31 - 1, "int64": 2**63 - 1, "int4": 7}
+STATE_WRITERS = {"CAST", "CONCATENATION", "QUANTIZE"}  # put the values into a state that it begins with
 MAY_LACK: dict[str, frozenset[int]] = {
     "FULLY_CONNECTED": frozenset({2}),
     "CONV_2D": frozenset({2}),
@@ -150,8 +151,10 @@ class _Checker:
         for index in taken:
             if index not in stored and index not in written:
                 raise DamagedError(f"operator {number} ({code.name}) reads tensor {index} before it is written")
+        # a state gets the values that it begins with
+        states = {index for index in operator.outputs if self.tensors[index].variable and code.name in STATE_WRITERS}
         for index in operator.outputs:
-            if index in stored or index in written:
+            if index in stored or index in written - states:
                 raise DamagedError(
                     f"operator {number} ({code.name}) writes tensor {index}, which has its values already"
                 )

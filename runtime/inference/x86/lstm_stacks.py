@@ -12,7 +12,7 @@ from ..flatbuffer.schema import Operator
 
 Array = npt.NDArray[np.generic]
 Floats = npt.NDArray[np.float32]
-LSTM, STRIDED_SLICE = 44, 45  # numbers of operators and of tensor types in schema.fbs
+LSTM, STRIDED_SLICE, CAST = 44, 45, 53  # numbers of operators and of tensor types in schema.fbs
 FLOAT32, INT32, INT8, TANH_ACTIVATION = 0, 2, 9, 4
 GATES = (0, 1, 3, 2)  # the file's order is input, forget, candidate, output; the candidate goes last: it has a tanh
 MOST_STEPS = 512  # unrolled, more would take longer to load than they save
@@ -48,6 +48,8 @@ class Chain:
     """T."""
     sequence: bool
     """Whether all steps come out."""
+    openings: tuple[int, ...]
+    """Numbers of the operators that set the states to zero at the start of a call."""
 
 
 class LstmGraph:
@@ -66,9 +68,13 @@ class LstmGraph:
         self.main = self.model.subgraphs[0]
         self.tensors, self.operators = self.main.tensors, self.main.operators
         self.readers: dict[int, list[int]] = {}
+        self.state_writers: dict[int, list[int]] = {}
         for number, operator in enumerate(self.operators):
             for tensor in operator.inputs:
                 self.readers.setdefault(tensor, []).append(number)
+            for tensor in operator.outputs:
+                if self.tensors[tensor].variable:
+                    self.state_writers.setdefault(tensor, []).append(number)
 
     def code(self, number: int) -> int:
         """BuiltinOperator number of an operator."""
@@ -126,7 +132,13 @@ class LstmGraph:
             operators.append(follower)
             target = self.operators[follower].outputs[0]
         known = tuple(layer for layer in layers if layer is not None)
-        return Chain(tuple(operators), known, source, target, steps, sequence)
+        openings = [
+            writer
+            for operator in operators[: len(known)]
+            for state in self.operators[operator].inputs[18:20]
+            for writer in self.state_writers.get(state, [])
+        ]
+        return Chain(tuple(operators), known, source, target, steps, sequence, tuple(openings))
 
     def _only_reader(self, tensor: int) -> int | None:
         readers = self.readers.get(tensor, [])
@@ -148,7 +160,7 @@ class LstmGraph:
     def _layer(self, number: int) -> Layer | None:
         """The weights of an operator that can be unrolled, None of any other."""
         operator = self.operators[number]
-        if self.code(number) != LSTM or not self._plain(operator):
+        if self.code(number) != LSTM or not self._plain(operator) or not self._begins_at_zero(number):
             return None
         inputs = operator.inputs
         parts = [self.weights(index) if index >= 0 else None for index in (*inputs[1:9], *inputs[12:16])]
@@ -157,6 +169,17 @@ class LstmGraph:
             return None
         kernel, recurrent, bias = (np.stack([known[start + gate] for gate in GATES]) for start in (0, 4, 8))
         return Layer(kernel, recurrent, bias, self.tensors[inputs[1]].type == INT8)
+
+    def _begins_at_zero(self, number: int) -> bool:
+        """Whether nothing reads an LSTM's states but itself, and nothing writes them but zeros at the start of a call."""
+        for state in self.operators[number].inputs[18:20]:
+            if self.readers[state] != [number]:
+                return False
+            for writer in self.state_writers.get(state, []):
+                values = self.constant(self.operators[writer].inputs[0])
+                if self.code(writer) != CAST or values is None or values.any():
+                    return False
+        return True
 
     def _plain(self, operator: Operator) -> bool:
         """Whether it is what Keras calls an LSTM, on floats, one window at a time."""

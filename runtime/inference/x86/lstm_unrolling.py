@@ -39,7 +39,7 @@ def unroll(content: bytes) -> bytes | None:
         return None
     writer = _Writer(model)
     first = {chain.operators[0]: chain for chain in chains}
-    replaced = {number for chain in chains for number in chain.operators}
+    replaced = {number for chain in chains for number in (*chain.operators, *chain.openings)}
     for number, operator in enumerate(model.operators):
         if number in first:
             writer.chain(first[number])

@@ -73,7 +73,7 @@ def streamed(name):
 
 @pytest.mark.parametrize("name", CAUSAL)
 def test_the_one_row_form_is_the_windowed_form_over_all_rows(name):
-    file = lower(over_rows(model(name), 1))
+    file = lower(over_rows(model(name), 1), streaming=True)
     last = run(file.content, (rows()[:300],), stream=True)[0][-1]
     whole = over_rows(model(name), 300).predict(rows()[None, :300, 0], verbose=0)[0]
 
