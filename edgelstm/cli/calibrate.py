@@ -35,11 +35,12 @@ def command(
     The file is replaced whole and keeps the old threshold; a running `edgelstm run` takes it over.
     """
     import json
+    from dataclasses import replace
 
     from edgelstm.runtime.model_file.trial import load_tried_bundle
     from edgelstm.runtime.recalibration import recalibrate, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
-    from edgelstm.runtime.sources import Columns, TextSource, open_file
+    from edgelstm.runtime.sources import open_file
 
     if rollback == (recent is not None):
         raise click.UsageError("Name either RECENT.csv or --rollback.")
@@ -49,7 +50,7 @@ def command(
         chosen = parse_columns(load_tried_bundle(model).metadata, columns, time_column, missing)
         labels = None
         if label_column:
-            marks = TextSource(recent, Columns((label_column,), (), time_column or None, missing))
+            marks = open_file(recent, replace(chosen, channels=(label_column,), taken=()))
             labels = (mark.values[0] > 0 for mark in marks)
         done = recalibrate(model, open_file(recent, chosen), force, parse_rule(rule) if rule else None, labels)
     if as_json:

@@ -29,7 +29,7 @@ class NumberColumn:
 
     def __init__(self, name: str, file: str, cells: CellReader, explicit: bool = False) -> None:
         self.name, self.file, self.explicit = name, file, explicit
-        self._cells = cells
+        self.cells = cells
         self._blocks: list[Doubles] = []
         self._rows = self._text = 0
         self._texts: list[tuple[int, int, str]] = []
@@ -79,7 +79,7 @@ class NumberColumn:
         self._blocks.append(self._read(cells, lines))
 
     def _read(self, cells: Sequence[str], lines: Sequence[int]) -> Doubles:
-        if self._cells.thousands != ".":  # else 1.234 would be taken as it stands
+        if self.cells.thousands != ".":  # else 1.234 would be taken as it stands
             try:
                 values = np.array(list(map(float, cells)))
             except ValueError:
@@ -89,7 +89,7 @@ class NumberColumn:
                 return values
         values = np.full(len(cells), np.nan)
         for at, cell in enumerate(cells):
-            value = self._cells.read(cell, self.name)
+            value = self.cells.read(cell, self.name)
             if value is not None:
                 values[at] = value if np.isfinite(value) else np.nan
                 continue
@@ -124,7 +124,7 @@ class NumberColumn:
 
     def _unit(self) -> str:
         """A word on the column's unit where a cell may have another."""
-        unit = self._cells.units.get(self.name)
+        unit = self.cells.units.get(self.name)
         return f" in {unit}, the unit of this column" if unit else ""
 
 

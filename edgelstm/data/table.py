@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
+from edgelstm.runtime.sources.csv_cells import clauses
 from edgelstm.runtime.sources.line_reader import read_lines
 from edgelstm.runtime.sources.record_table import open_table
 from edgelstm.runtime.sources.resampling import Resampling
@@ -102,8 +104,9 @@ class _Reader:
         self.time = self.table.time(request.time_column, (*(self.columns or ()), label))
         taken = (label, *(names[at] for at in self.time.positions))
         wanted = self.columns or [name for name in names if name not in taken]
-        self.cells = self.table.cells(request.missing)
-        self.numbers = [NumberColumn(name, self.name, self.cells, bool(self.columns)) for name in wanted]
+        self.numbers = [
+            NumberColumn(name, self.name, self.table.cells(request.missing), bool(self.columns)) for name in wanted
+        ]
         self.keys = [] if self.columns or not self.time.positions else [KeyColumn(name) for name in wanted]
         self._positions = [names.index(name) for name in wanted]
         self._label = names.index(label) if label else None
@@ -176,7 +179,7 @@ class _Reader:
             )
         channels = tuple(taken)
         ignored = tuple(column.name for column in self.numbers if column.name not in taken)
-        return Table(_stacked(taken), time, channels, labels, ignored, self._notes())
+        return Table(_stacked(taken), time, channels, labels, ignored, self._notes(channels))
 
     def _long(self, time: Doubles | None) -> LongForm | None:
         """The form of a long table, as the model says or as the cells tell."""
@@ -208,7 +211,7 @@ class _Reader:
         ignored += [name for name in form.channels if name not in wanted]
         note = f"a long table: {len(wanted)} channels named by {' and '.join(form.keys)}, values in {' and '.join(form.values)}"
         picked = values[:, [channels.index(name) for name in wanted]]
-        notes = (*self._notes(), note)
+        notes = (*self._notes(form.values), note)
         return Table(picked, time, tuple(wanted), labels, tuple(ignored), notes, form.keys, form.values)
 
     def _is_no_channel(self, name: str, values: Doubles, time: Doubles | None) -> bool:
@@ -222,13 +225,17 @@ class _Reader:
             (f" (line {c.example[0]}, column {c.name!r}: {c.example[1][:40]!r})" for c in self.numbers if c.example), ""
         )
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self, used: Sequence[str]) -> tuple[str, ...]:
         """Notes on times and cells where they are not a matter of course."""
         names = [self.table.names[at] for at in self.time.positions]
         notes = [f"times were read from {' and '.join(map(repr, names))}"] if len(names) > 1 else []
         if self.time.month_first:
             notes.append(f"dates in {names[0]!r} were read as month/day/year")
-        return (*notes, *self.cells.notes())
+        understood: Counter[str] = Counter()
+        for column in self.numbers:
+            if column.name in used:
+                understood.update(column.cells.understood)
+        return (*notes, *clauses(understood))
 
 
 def _repeats_time(values: Doubles, time: Doubles | None) -> bool:

@@ -7,7 +7,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..errors import SeriesError
 
@@ -129,6 +129,7 @@ class CellReader:
         """Unit of each column that has one."""
         self.understood: Counter[str] = Counter()
         """Number of cells understood by each rule, by the rule in words."""
+        self._words: dict[str, str] = {}
 
     def read(self, text: str, column: str) -> float | None:
         """A cell's number, NaN when it is missing, None when it is text.
@@ -140,12 +141,12 @@ class CellReader:
         text = text.strip()
         word = text.casefold()
         if word in self.missing or word in MISSING_WORDS:
-            self._count(f"says {text!r}, which counts as missing")
+            self._count(word, f"says {text!r}, which counts as missing")
             return math.nan
         value = number(text, self.decimal_comma, self.thousands)
         if value is not None:
             if word in SWITCHES and word not in ("true", "false"):
-                self._count(f"says {text!r}, which counts as {value:g}")
+                self._count(word, f"says {text!r}, which counts as {value:g}")
             return value
         return self._with_unit(text, column)
 
@@ -156,20 +157,32 @@ class CellReader:
         value = _number(parts[0], self.decimal_comma, self.thousands)
         if value is not None:
             self.units[column] = parts[1]
-            self._count(f"holds the unit {parts[1]} ({column})")
+            self._count("", f"holds the unit {parts[1]} ({column})")
         return value
 
-    def _count(self, rule: str) -> None:
+    def _count(self, word: str, rule: str) -> None:
+        rule = self._words.setdefault(word, rule) if word else rule  # a word is one, in capitals or not
         self.understood[rule] += 1
         if self.origin and self.understood[rule] == 1:
             log.warning("%s: a cell %s", self.origin, rule)
 
     def notes(self) -> list[str]:
         """Clauses on the cells that were understood by a rule, with their number."""
-        return [
-            f"{count} cell{'s' * (count > 1)} {rule if count == 1 else _plural(rule)}"
-            for rule, count in self.understood.items()
-        ]
+        return clauses(self.understood)
+
+
+def clauses(understood: Mapping[str, int]) -> list[str]:
+    """Clauses on cells that were understood by a rule.
+
+    Args:
+        understood: Number of cells by the rule.
+
+    >>> clauses({"says 'k.A.', which counts as missing": 2})
+    ["2 cells say 'k.A.', which count as missing"]
+    """
+    return [
+        f"{count} cell{'s' * (count > 1)} {rule if count == 1 else _plural(rule)}" for rule, count in understood.items()
+    ]
 
 
 def _plural(rule: str) -> str:
