@@ -91,7 +91,7 @@ def prepare(name: str, folder: Path) -> tuple[dict[str, tuple[str, Path]], np.nd
             found[f"edgelstm {scheme}, --target x86"] = ("tflite", path)
     if not name.startswith("autoencoder"):
         single, later = rows[:400, None], rows[400:500, None]
-        lowered = lower(over_rows(clone(model), 1))
+        lowered = lower(over_rows(clone(model), 1), streaming=True)
         job = Job(lowered, (single,), (later,), (run(lowered.content, (later,), stream=True)[0],), *shape, starts=(0,))
         for scheme, conversion in convert_all(job, ("float32", "dynamic", "int8")).items():
             path = folder / f"model.stream.{scheme}.tflite"
