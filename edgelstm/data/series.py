@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.sources.column_mapping import MISSING_SECTION, missing_words
 from edgelstm.runtime.sources.resampling import SECTION, Resampling
 
 from .regular_grid import FILL, LONG, complete_stretches, fill_short, insert_missing, median_step, order_rows, runs
@@ -43,11 +44,14 @@ class Series:
     """Repairs made while reading."""
     resampling: Resampling | None = None
     """Grid that the rows were brought to; None for rows as they came."""
+    missing: tuple[str, ...] = ()
+    """Words for a missing value beside the usual ones."""
 
     @property
     def sections(self) -> dict[str, Any]:
         """Sections of a model's metadata that say how the device must read its rows."""
-        return {} if self.resampling is None else {SECTION: self.resampling.record()}
+        sections: dict[str, Any] = {} if self.resampling is None else {SECTION: self.resampling.record()}
+        return sections | ({MISSING_SECTION: list(self.missing)} if self.missing else {})
 
     def parts(self) -> list[Doubles]:
         """The values of each segment, (T_i, F)."""
@@ -80,7 +84,7 @@ def read_series(
     for path in paths:
         table, grid = Table.read(Path(path), request), tables[0].resampling if tables else None
         tables.append(on_one_grid(table, grid) if repair else table)
-    return _series(tables, [Path(path).name for path in paths], repair)
+    return replace(_series(tables, [Path(path).name for path in paths], repair), missing=tuple(missing))
 
 
 def read_for_model(
@@ -104,8 +108,8 @@ def read_for_model(
     Raises:
         SeriesError: As in `read_series`.
     """
-    grid = Resampling.of(metadata.sections)
-    table = Table.read(Path(path), Request(metadata.names, time_column, label_column, missing, grid))
+    grid, words = Resampling.of(metadata.sections), (*missing_words(metadata.sections), *missing)
+    table = Table.read(Path(path), Request(metadata.names, time_column, label_column, words, grid))
     return _series([table if grid is None else on_one_grid(table, grid)], [Path(path).name], repair)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ShapeError
+from ..errors import ModelError, ShapeError
 from .resampling import Resampling
 
 if TYPE_CHECKING:
     from ..model_file.metadata import Metadata
+
+MISSING_SECTION = "missing_words"  # of a model's metadata
 
 
 class Row(NamedTuple):
@@ -46,15 +48,19 @@ class Columns:
     def of(
         cls, metadata: Metadata, taken: tuple[str, ...] = (), time: str | None = None, missing: tuple[str, ...] = ()
     ) -> Columns:
-        """Columns for a model's channels, on the grid that it was trained on.
+        """Columns for a model's channels, on the grid and with the words for missing values that it was trained with.
 
         Args:
             metadata: The model's.
             taken: The source's names for the channels; empty when they are called the same.
             time: The source's time column; None to look for one.
             missing: Further words for a missing value.
+
+        Raises:
+            ModelError: If the model's sections on these are damaged.
         """
-        return cls(metadata.names, taken, time, missing, Resampling.of(metadata.sections))
+        words = (*missing_words(metadata.sections), *missing)
+        return cls(metadata.names, taken, time, words, Resampling.of(metadata.sections))
 
     def __post_init__(self) -> None:
         if self.taken and len(self.taken) != len(self.channels):
@@ -87,6 +93,24 @@ class Columns:
             f"The model expects {len(self.channels)} channels ({', '.join(self.channels)}); {origin} has no "
             f"{', '.join(lacking)} (its columns: {short(present)}). Name the columns in the model's order with --columns."
         )
+
+
+def missing_words(sections: Mapping[str, Any]) -> tuple[str, ...]:
+    """Words for a missing value that a model was trained with.
+
+    Args:
+        sections: Of the model's metadata.
+
+    Raises:
+        ModelError: If they are no list of words.
+
+    >>> missing_words({"missing_words": ["defekt"]}), missing_words({})
+    (('defekt',), ())
+    """
+    words = sections.get(MISSING_SECTION, [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise ModelError(f"The model's section {MISSING_SECTION} is no list of words. Train it again.")
+    return tuple(words)
 
 
 def short(names: Sequence[str]) -> str:

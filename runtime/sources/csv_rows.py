@@ -20,6 +20,7 @@ from .records import is_line_protocol, parse_line_protocol
 from .time_columns import TimeReader, find_time
 
 SEPARATORS = (",", ";", "\t", "|", " ")
+TEXT_HINT = " (--missing names words for a missing value)"
 MOST_CELLS = 1000  # of a line that are looked at to settle its separator
 
 
@@ -129,7 +130,7 @@ class CsvRows:
     def _number(self, cells: list[str], at: int) -> float:
         value = self.cells.read(cells[at], self.header[at])
         if value is None:
-            raise SeriesError(f"column {self.header[at]}: {cells[at][:40]!r} is not a number")
+            raise SeriesError(f"column {self.header[at]}: {cells[at][:40]!r} is not a number{TEXT_HINT}")
         return value
 
     def _padded(self, cells: list[str]) -> list[str]:

@@ -1,14 +1,17 @@
 """The many ways in which exports are written."""
 
+import math
+
 import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, TextSource
 from edgelstm.runtime.sources.csv_table import CsvTable
 from edgelstm.runtime.sources.line_reader import read_lines
 from forms import CONTENTS, MOMENTS, TIMES, VALUES, as_bytes
 
-from edgelstm.data.series import read_series, without_labelled
+from edgelstm.data.series import read_for_model, read_series, without_labelled
 
 
 def read(folder, content, **options):
@@ -165,3 +168,16 @@ def test_training_reads_records_as_the_device_does(tmp_path):
         assert (
             [sample.time for sample in samples] == series.time.tolist() == [1705147200.0 + 60 * row for row in range(5)]
         )
+
+
+def test_words_for_missing_values_go_with_the_model_to_the_device(tmp_path):
+    rows = "time,a\n" + "".join(f"{row},{'Defekt' if row == 3 else row}\n" for row in range(9))
+    with pytest.raises(SeriesError, match=r"line 5, column 'a': 'Defekt' is not a number.*--missing"):
+        read(tmp_path, rows)
+    series = read(tmp_path, rows, missing=["defekt"])
+    metadata = Metadata("generic", 4, channels=(Channel("a"),), sections=series.sections)
+
+    assert series.values.ravel().tolist() == list(range(9))
+    assert Columns.of(metadata).missing == ("defekt",)
+    assert read_for_model(metadata, tmp_path / "a.csv").repairs.filled == 1
+    assert math.isnan(list(TextSource(tmp_path / "a.csv", Columns.of(metadata)))[3].values[0])
