@@ -93,31 +93,31 @@ def lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"representative data: {rows['segments']} rows, {rows['held']} held back"
 
 
-def _metadata_lines(said: Mapping[str, Any]) -> Iterator[str]:
-    if not said:
+def _metadata_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    if not record:
         return
-    streaming = ", streaming" if said["stateful"] else ""
-    yield f"kind: {said['kind']}, scheme {said['scheme']}, window {said['window']}, horizon {said['horizon']}{streaming}"
-    if said["stateful"] and "streaming" in said:
-        yield f"warm-up: {said['streaming'].get('warmup', 1)} samples after a start, a gap or a reset"
-    if said["period"]:
-        yield f"period: {said['period']:g} s"
-    scaler = said["scaler"] or {"kind": "none", "offset": [], "scale": []}
+    streaming = ", streaming" if record["stateful"] else ""
+    yield f"kind: {record['kind']}, scheme {record['scheme']}, window {record['window']}, horizon {record['horizon']}{streaming}"
+    if record["stateful"] and "streaming" in record:
+        yield f"warm-up: {record['streaming'].get('warmup', 1)} samples after a start, a gap or a reset"
+    if record["period"]:
+        yield f"period: {record['period']:g} s"
+    scaler = record["scaler"] or {"kind": "none", "offset": [], "scale": []}
     yield f"scaler: {scaler['kind']}"
-    for index, channel in enumerate(said["channels"]):
+    for index, channel in enumerate(record["channels"]):
         unit = f" [{channel['unit']}]" if channel["unit"] else ""
         scaled = f", offset {scaler['offset'][index]:g}, scale {scaler['scale'][index]:g}" if scaler["offset"] else ""
         trained = ""
-        if channel["train_low"] is not None:
+        if channel["train_low"] is not None and channel["train_high"] is not None:
             trained = f", trained on {channel['train_low']:g} to {channel['train_high']:g}"
         yield f"channel {index}: {channel['name']}{unit}{scaled}{trained}"
-    if said["scoring"]:
-        yield f"score: {said['scoring']['method']} over {said['scoring']['rows']} rows"
-    if said["threshold"]:
-        yield f"threshold: {said['threshold']['value']:.6g} ({said['threshold']['method']})"
-    if said["tools"]:
-        yield "made with: " + ", ".join(f"{name} {version}" for name, version in sorted(said["tools"].items()))
+    if record["scoring"]:
+        yield f"score: {record['scoring']['method']} over {record['scoring']['rows']} rows"
+    if record["threshold"]:
+        yield f"threshold: {record['threshold']['value']:.6g} ({record['threshold']['method']})"
+    if record["tools"]:
+        yield "made with: " + ", ".join(f"{name} {version}" for name, version in sorted(record["tools"].items()))
     known = {"threshold", "scoring", "accuracy", "tools", "scaler", "channels"}
-    rest = [name for name, value in said.items() if isinstance(value, (dict, list)) and name not in known]
+    rest = [name for name, value in record.items() if isinstance(value, (dict, list)) and name not in known]
     if rest:
         yield "further sections: " + ", ".join(sorted(rest))

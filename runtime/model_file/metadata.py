@@ -23,6 +23,7 @@ from .validation import check_fields
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
+SECTIONS = ("classifier", "decision", "forecast", "streaming", "training", "vocabulary")
 VOCABULARY = "vocabulary"  # section with words as users write them, never printed
 LONGEST_ALARM = 1_000_000  # samples above the threshold before an event opens, or below before it closes
 MOST = 1e30  # scaled units; single precision ends at 3e38
@@ -166,6 +167,9 @@ def _check(metadata: Metadata) -> None:
         raise ValueError(f"period {metadata.period!r} is not a time")
     if len(set(metadata.names)) < len(metadata.channels):
         raise ValueError("two channels have the same name")
+    for name in SECTIONS:
+        if not isinstance(metadata.sections.get(name, {}), dict):
+            raise ValueError(f"{name} is {str(metadata.sections[name])[:40]!r}, not a record")
     _check_numbers(metadata)
 
 

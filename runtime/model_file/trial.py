@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from ..errors import ModelError
 from ..inference.backend import backend
 from ..io.state_folder import state_folder
 from .bundle import Bundle, parse_bundle, read_model_file
 from .trial_worker import REFUSED
+
+if TYPE_CHECKING:
+    import subprocess
 
 SECONDS = 60.0  # a Raspberry Pi under load imports the interpreter in 5 s
 MOST_NOTES = 256
@@ -41,12 +42,15 @@ class Trial:
     """
 
     def __init__(self, content: bytes, origin: str, seconds: float = SECONDS) -> None:
+        import subprocess  # here, as nearly every start finds a note and tries nothing
+        import tempfile
+
         self.origin, self.seconds = origin, seconds
         self._deadline = monotonic() + seconds
         with tempfile.TemporaryFile() as file:  # not a pipe: the child may read late, and nobody waits for it
             file.write(content)
             file.seek(0)
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.trial_worker", str(int(seconds) + 1)],
                 stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -63,6 +67,8 @@ class Trial:
         Raises:
             ModelError: If the model did not load, run and answer finite values within its limits.
         """
+        import subprocess
+
         try:
             words = self._process.communicate(timeout=max(0.0, self._deadline - monotonic()))[0]
         except subprocess.TimeoutExpired:
@@ -86,6 +92,8 @@ class Trial:
 
 def _ending(code: int) -> str:
     if code < 0:
+        import signal
+
         with suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"

@@ -24,26 +24,33 @@ ROOM_FOR_A_BYTE = 24  # bytes for each of the file, for packed copies of its wei
 
 def main() -> None:
     """Try the model on standard input; the first argument is the limit of processor time, seconds."""
-    content = sys.stdin.buffer.read()
+    reason = examine(sys.stdin.buffer.read(), int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    os.write(1, reason.encode("utf-8", "replace"))
+    os._exit(REFUSED if reason else 0)  # no destructors of a library that may be in a bad state
+
+
+def examine(content: bytes, seconds: int = 0) -> str:
+    """Load and run a model; limits of this process stay in force.
+
+    Args:
+        content: Bytes of the model file.
+        seconds: Limit of processor time, 0 for none.
+
+    Returns:
+        The reason why it is not usable, with MODEL for its name; empty when it is.
+    """
     try:
-        _try(content, int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+        _try(content, seconds)
     except EdgelstmError as error:
-        _refuse(str(error))
+        return str(error)
     except MemoryError:
-        _refuse(
-            f"MODEL needs more than {(ROOM + ROOM_FOR_A_BYTE * len(content)) >> 20} MiB of memory. Convert it again."
-        )
+        return f"MODEL needs more than {(ROOM + ROOM_FOR_A_BYTE * len(content)) >> 20} MiB of memory. Convert it again."
     except Exception as error:  # an interpreter raises RuntimeError and ValueError, pybind11 others
         reason = " ".join(str(error).split())[:200]
-        _refuse(
+        return (
             f"MODEL does not run ({type(error).__name__}: {reason}). Copy it again, or convert the Keras model again."
         )
-    os._exit(0)  # no destructors of a library that may be in a bad state
-
-
-def _refuse(reason: str) -> None:
-    os.write(1, reason.encode("utf-8", "replace"))
-    os._exit(REFUSED)
+    return ""
 
 
 def _try(content: bytes, seconds: int) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import fields
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...errors import ModelError
-from .schema import ABSENT, NEWEST_OPTIONS, OPTION_VECTORS, PLAIN, Model, Operator
+from .schema import ABSENT, NEWEST_OPTIONS, OPTION_VECTORS, PLAIN, Entry, Model, Operator, Record
 from .table import SIZES, DamagedError, Table, follow
 
 MARK = b"TFL3"
@@ -37,34 +36,12 @@ def read_model(content: bytes, origin: str = "model.tflite") -> Model:
     return model
 
 
-class _Entry(NamedTuple):
-    """One field of a dataclass of `schema`."""
-
-    name: str
-    number: int
-    kind: str
-    """A `struct` code, `text`, `options`, `bytes`, `[code]`, `[]` for a vector of tables, or empty for a table."""
-    inner: Any
-    default: Any
-
-
 @cache
-def _entries(kind: Any) -> tuple[_Entry, ...]:
-    """The fields of a dataclass of `schema`; the annotation tells a vector of tables from a table."""
-    entries = []
-    for item in fields(kind):
-        if item.metadata:
-            inner = item.metadata["kind"]
-            form = inner if isinstance(inner, str) else "[]" if item.default == () else ""
-            entries.append(_Entry(item.name, item.metadata["number"], form, inner, item.default))
-    return tuple(entries)
-
-
-@cache
-def _rules(kind: Any) -> tuple[bool, tuple[int, ...], int]:
-    """Whether a record keeps its place; fields that must be absent; fields that the schema has."""
-    known = [entry.number for entry in _entries(kind)] + list(ABSENT.get(kind, ())) + list(PLAIN.get(kind, ()))
-    return any(item.name == "at" for item in fields(kind)), ABSENT.get(kind, ()), max(known) + 1
+def _unknown_fields(kind: type[Record]) -> tuple[tuple[int, ...], int]:
+    """Fields that must be absent, and the number of fields that the schema has."""
+    absent, plain = ABSENT.get(kind, ()), PLAIN.get(kind, ())
+    numbers = [entry.number for entry in kind.entries.values()]
+    return absent, max((*numbers, *absent, *plain)) + 1
 
 
 class _Reader:
@@ -77,26 +54,24 @@ class _Reader:
         """The table at a place as a record of `schema`."""
         self._spend(1, 0)
         table = Table(self.content, at)
-        placed, absent, known = _rules(kind)
+        absent, known = _unknown_fields(kind)
         if any(table.place(number, 1) for number in absent) or any(table.offsets[known:]):
             raise DamagedError(f"the {kind.__name__.lower()} at byte {at} has a part that this version does not know")
-        values = {entry.name: self._value(table, entry) for entry in _entries(kind)}
-        if placed:
-            values["at"] = at
+        values = {name: self._value(table, entry) for name, entry in kind.entries.items()}
         if kind is Operator:
             _check_options(values["options"], values["options_type"])
-        return kind(**values)
+        return kind(at, values)
 
-    def _value(self, table: Table, entry: _Entry) -> Any:
+    def _value(self, table: Table, entry: Entry) -> Any:
         number, kind = entry.number, entry.kind
         if kind in SIZES:
             return table.scalar(number, kind, entry.default)
         if number >= len(table.offsets) or not table.offsets[number]:
             return entry.default
-        if kind == "[]":
-            return self._tables(table, number, entry.inner)
-        if kind == "":
-            return self.read(table.target(number), entry.inner)
+        if kind == "[table]":
+            return self._tables(table, number, entry.table)
+        if kind == "table":
+            return self.read(table.target(number), entry.table)
         if kind == "text":
             return table.text(number)
         if kind == "bytes":

@@ -1,4 +1,4 @@
-"""The tables of TensorFlow Lite's schema.fbs (version 3) as dataclasses: the only place where its numbers stand.
+"""The tables of TensorFlow Lite's schema.fbs (version 3) as classes: the only place where its numbers stand.
 
 `entry` gives a field's number in the schema and its type; `reader` decodes by these. A field that the schema has and that no
 model for this runtime uses is named in `ABSENT`: a file that has it is refused.
@@ -6,8 +6,7 @@ model for this runtime uses is named in `ABSENT`: a file that has it is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from .table import Table
 
@@ -35,25 +34,59 @@ OPTION_VECTORS = {3: {1: "i", 2: "i"}, 8: {5: "i"}, 17: {0: "i"}, 30: {0: "i"}, 
 """Vectors and strings in operators' option tables, by BuiltinOptions number and field; all other fields are scalars."""
 
 
+class Entry(NamedTuple):
+    """Place and type of a field in the schema."""
+
+    number: int
+    """Number of the field."""
+    kind: str
+    """A `struct` code; `text`; `bytes` for (start, length) in the file; `options` for a table of any kind; `[code]` for a
+    vector; `table` or `[table]`."""
+    default: Any
+    """Value when the file leaves it out."""
+    table: Any = None
+    """Class of a table or of the tables in a vector."""
+
+
+class Record:
+    """A decoded table; not a dataclass, as these take milliseconds to make and are made at every start."""
+
+    entries: ClassVar[dict[str, Entry]]
+    """Fields by name."""
+    at: int
+    """Where the table begins in the file."""
+
+    def __init_subclass__(cls) -> None:
+        """Collect the fields of a table."""
+        cls.entries = {name: value for name, value in vars(cls).items() if isinstance(value, Entry)}
+
+    def __init__(self, at: int, values: dict[str, Any]) -> None:
+        self.at = at
+        self.__dict__.update(values)
+
+
 def entry(number: int, kind: str | type, default: Any = 0) -> Any:
     """A field of a table.
 
     Args:
         number: In the schema.
-        kind: A `struct` code; `text`; `options` for a table of any kind; `bytes` for (start, length) in the file; a code or
-            a dataclass in brackets for a vector; or a dataclass.
+        kind: As in `Entry`, or the class of a table.
         default: Value when the file leaves it out.
     """
-    return field(default=default, metadata={"number": number, "kind": kind})
+    return Entry(number, kind, default) if isinstance(kind, str) else Entry(number, "table", default, kind)
 
 
 def vector_of(number: int, kind: str | type) -> Any:
-    """A vector field, see `entry`."""
-    return entry(number, kind, ()) if isinstance(kind, type) else entry(number, f"[{kind}]", ())
+    """A vector field.
+
+    Args:
+        number: In the schema.
+        kind: A `struct` code, or the class of the tables.
+    """
+    return Entry(number, f"[{kind}]", ()) if isinstance(kind, str) else Entry(number, "[table]", (), kind)
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Quantization:
+class Quantization(Record):
     """Relation of integers to real values: real = (integer - zero_point) * scale."""
 
     low: tuple[float, ...] = vector_of(0, "f")
@@ -68,8 +101,7 @@ class Quantization:
     """Axis of per-channel scales."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Variant:
+class Variant(Record):
     """Element of a variant tensor."""
 
     shape: tuple[int, ...] = vector_of(0, "i")
@@ -80,12 +112,9 @@ class Variant:
     """Whether the shape is known."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Tensor:
+class Tensor(Record):
     """A constant, a state variable or an activation."""
 
-    at: int = 0
-    """Where its table begins in the file."""
     shape: tuple[int, ...] = vector_of(0, "i")
     """Shape, batch axis first."""
     type: int = entry(1, "b")
@@ -94,7 +123,7 @@ class Tensor:
     """Index of its buffer; an empty buffer means that it is no constant."""
     name: str = entry(3, "text", "")
     """Name, perhaps empty."""
-    quantization: Quantization | None = entry(4, Quantization, None)  # noqa: RUF009
+    quantization: Quantization | None = entry(4, Quantization, None)
     """Scale and zero point; None for real values."""
     variable: bool = entry(5, "?", False)
     """Whether the interpreter keeps its values from call to call."""
@@ -111,12 +140,9 @@ class Tensor:
         return self.quantization.scale if self.quantization else ()
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Operator:
+class Operator(Record):
     """One step of a subgraph."""
 
-    at: int = 0
-    """Where its table begins in the file."""
     code: int = entry(0, "I")
     """Index into the model's operator codes."""
     inputs: tuple[int, ...] = vector_of(1, "i")
@@ -125,7 +151,7 @@ class Operator:
     """Tensor indices."""
     options_type: int = entry(3, "B")
     """BuiltinOptions number."""
-    options: Table | None = entry(4, "options", None)  # noqa: RUF009
+    options: Table | None = entry(4, "options", None)
     """Table of that kind."""
     custom_options: tuple[int, int] = entry(5, "bytes", (0, 0))
     """Start and length in the file."""
@@ -139,8 +165,7 @@ class Operator:
     """Index of debugging notes."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Subgraph:
+class Subgraph(Record):
     """A list of operators over a list of tensors."""
 
     tensors: tuple[Tensor, ...] = vector_of(0, Tensor)
@@ -157,12 +182,9 @@ class Subgraph:
     """Index of debugging notes."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class OperatorCode:
+class OperatorCode(Record):
     """A kind of operation, with the version that the interpreter must know."""
 
-    at: int = 0
-    """Where its table begins in the file."""
     short: int = entry(0, "b")
     """Builtin number, of old files."""
     custom: str = entry(1, "text", "")
@@ -183,12 +205,9 @@ class OperatorCode:
         return self.custom or OPS.get(self.builtin, f"BUILTIN_{self.builtin}")
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Buffer:
+class Buffer(Record):
     """Bytes of a constant."""
 
-    at: int = 0
-    """Where its table begins in the file."""
     data: tuple[int, int] = entry(0, "bytes", (0, 0))
     """Start and length in the file."""
     offset: int = entry(1, "Q")
@@ -197,8 +216,7 @@ class Buffer:
     """0 or 1, see `offset`."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Note:
+class Note(Record):
     """Metadata of TensorFlow's own tools."""
 
     name: str = entry(0, "text", "")
@@ -207,8 +225,7 @@ class Note:
     """Index of its buffer."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class TensorName:
+class TensorName(Record):
     """Name of an input or output in a signature."""
 
     name: str = entry(0, "text", "")
@@ -217,8 +234,7 @@ class TensorName:
     """Tensor index."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Signature:
+class Signature(Record):
     """Names for the inputs and outputs of a subgraph."""
 
     inputs: tuple[TensorName, ...] = vector_of(0, TensorName)
@@ -231,8 +247,7 @@ class Signature:
     """Subgraph index."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Model:
+class Model(Record):
     """The root table."""
 
     version: int = entry(0, "I")
@@ -251,7 +266,7 @@ class Model:
     """Notes of converters."""
     signatures: tuple[Signature, ...] = vector_of(7, Signature)
     """Signatures."""
-    content: bytes = b""
+    content: bytes
     """The whole file."""
 
 
