@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..errors import ModelError
 from ..model_file.metadata import Metadata
+from ..model_file.validation import check_fields
 from .calendar import calendar_features, calendar_size
 
 Floats = npt.NDArray[np.float32]
@@ -64,11 +65,34 @@ class Recipe:
                 "Train one with `edgelstm train forecaster --target COLUMN --horizon ROWS`."
             )
         names = {item.name for item in fields(cls)}
-        return cls(**{name: value for name, value in section.items() if name in names})
+        try:
+            recipe = cls(**{name: value for name, value in section.items() if name in names})
+            _check(recipe, metadata)
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise ModelError(
+                f"The model's forecast section is damaged ({str(error)[:200]}). Convert it again."
+            ) from error
+        return recipe
 
     def record(self) -> dict[str, Any]:
         """As plain JSON types."""
         return asdict(self)
+
+
+def _check(recipe: Recipe, metadata: Metadata) -> None:
+    """Raise ValueError where the parts of a recipe do not fit one another or the model."""
+    check_fields(recipe)
+    if not 0 < recipe.patch <= metadata.window or metadata.window % recipe.patch:
+        raise ValueError(f"patches of {recipe.patch} rows in a window of {metadata.window}")
+    if recipe.targets < 1 or recipe.known < 0 or recipe.targets + recipe.known > len(metadata.channels):
+        raise ValueError(f"{recipe.targets} targets and {recipe.known} known channels of {len(metadata.channels)}")
+    if recipe.normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize {recipe.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+    for level, ends in (recipe.intervals or {}).items():
+        for end in (ends["lower"], ends["upper"]):
+            shape = np.asarray(end, np.float64).shape
+            if not 0 < int(level) < 100 or shape != (metadata.horizon, recipe.targets):
+                raise ValueError(f"intervals of {level} percent, shape {shape}")
 
 
 @dataclass(frozen=True)

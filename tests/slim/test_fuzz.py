@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, ModelError, SeriesError, ShapeError
+from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.io.terminal import printable
 from edgelstm.runtime.model_file.bounded_json import LARGEST
 from edgelstm.runtime.model_file.bundle import Bundle, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_json
@@ -20,8 +22,12 @@ from edgelstm.runtime.sources import Columns
 from edgelstm.runtime.sources.live import LiveRows
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_mutations import mutations
 
-CONTENT = (Path(__file__).parent / "models" / "cast.int8.tflite").read_bytes()
+from edgelstm.inspection import inspect_model, lines
+
+MODELS = Path(__file__).parent / "models"
+CONTENT = (MODELS / "cast.int8.tflite").read_bytes()
 FLATBUFFER = parse_bundle(CONTENT).flatbuffer
 METADATA = json.loads(to_json(parse_bundle(CONTENT).metadata))
 spots = st.lists(st.tuples(st.integers(0, len(CONTENT) - 1), st.integers(0, 255)), min_size=1, max_size=8)
@@ -85,6 +91,27 @@ def test_a_detector_of_damaged_metadata_works_or_is_refused(path, value):
     node[path[-1]] = value
     with suppress(EdgelstmError):
         Detector.from_bundle(Bundle(FLATBUFFER, from_json(json.dumps(record)))).probe()
+
+
+def test_damaged_model_files_are_refused_in_one_line_or_detect(tmp_path):
+    """The first of the files of `benchmarks/fuzz_models.py`; those that pass the checks here are tried there in processes."""
+    path, read = tmp_path / "model.tflite", 0
+    for _, content in mutations(MODELS, 250, seed=1):
+        path.write_bytes(content)
+        try:
+            text = "\n".join(lines(inspect_model(path)))
+            read += 1
+        except ModelError as error:
+            text = str(error)
+            assert len(text) < 1000
+        assert printable(text) == text
+        with suppress(EdgelstmError):
+            bundle = parse_bundle(content)
+            Forecaster(bundle.metadata, None) if "forecast" in bundle.metadata.sections else Detector(
+                bundle.metadata, lambda window: window
+            )
+
+    assert 10 < read < 200
 
 
 def test_metadata_that_is_nested_too_deeply_is_refused():
