@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+import logging
+from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ import numpy.typing as npt
 from .calibration import rule_of, setting_of
 from .detector import Detector
 from .drift.statistics import SECTION, Floats, fit_reference
-from .errors import ModelError
+from .errors import ConfigError, ModelError
+from .input.coverage import coverage_warning
 from .model_file.bundle import load_bundle
 from .model_file.metadata import Metadata
 from .scoring.threshold import Rule, Threshold
-from .scoring.threshold_rules import set_threshold
+from .scoring.threshold_rules import RULES, set_threshold
 from .sources import Sample
 
+log = logging.getLogger("edgelstm")
 MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory
 LEAST = 100  # scores; fewer say nothing about a rare one
 FACTOR = 3.0  # a threshold that moves further than this says that the rows are not normal, or the model not fit
@@ -30,22 +33,40 @@ PREVIOUS = "previous"
 
 @dataclass(frozen=True)
 class Recalibration:
-    """What a recalibration did."""
+    """Result of a recalibration or a roll-back."""
 
     before: float
     """Threshold that was in force."""
     after: float
     """Threshold that is in force now."""
     scores: int
-    """Scores of normal operation it was set on, 0 for a roll-back."""
+    """Scores it was set on, 0 for a roll-back."""
     alarms_before: int
-    """How many of those scores were above the old threshold."""
+    """Number of those scores above the old threshold."""
     alarms_after: int
-    """How many are above the new one."""
+    """Number of them above the new one."""
+    left_out: int = 0
+    """Scores of rows that are labelled as anomalous, left out."""
 
     def record(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return the result as plain JSON types."""
         return asdict(self)
+
+
+@dataclass
+class _Replay:
+    """Scores of the newest good rows, N of them."""
+
+    scores: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))
+    rows: deque[list[float]] = field(default_factory=lambda: deque(maxlen=MOST))
+    labels: deque[bool] = field(default_factory=lambda: deque(maxlen=MOST))
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def normal(self) -> tuple[list[float], list[list[float]]]:
+        """Return scores and rows that are not labelled as anomalous."""
+        kept = [place for place, label in enumerate(self.labels) if not label]
+        scores, rows = list(self.scores), list(self.rows)
+        return [scores[place] for place in kept], [rows[place] for place in kept]
 
 
 def recalibrate(
@@ -55,16 +76,16 @@ def recalibrate(
     rule: Rule | None = None,
     labels: Iterable[bool] | None = None,
 ) -> Recalibration:
-    """Set a model file's threshold, and what its drift is measured from, by recent rows of normal operation.
+    """Set a model file's threshold, and the reference of its drift, by recent rows of normal operation.
 
-    The old ones are kept in the file.
+    The old ones are kept in the file. Where most rows get no score, a warning with the likely reason is logged.
 
     Args:
         path: The `.tflite` file, replaced whole.
         rows: Recent rows, in sensor units and time order.
         force: Take a threshold that is more than three times as high or as low, too.
-        rule: How the threshold is set; None for the rule it was set by.
-        labels: Whether each row is anomalous, for the rule that needs it.
+        rule: Threshold rule; None for the rule by which the old one was set.
+        labels: Whether each row is anomalous: a rule by labels is set on all rows, the others on those that are not.
 
     Raises:
         ConfigError: If the rule needs labels and there are none.
@@ -72,69 +93,79 @@ def recalibrate(
         OutputError: If the file cannot be replaced.
     """
     bundle = load_bundle(path)
-    old = bundle.metadata.threshold
+    metadata, old = bundle.metadata, bundle.metadata.threshold
     if old is None:
         raise ModelError(f"{bundle.origin} has no threshold to replace. Convert it with --calibration normal.csv.")
-    detector = Detector.from_bundle(bundle)
-    scores, kept, truth = _scored(detector, rows, repeat(False) if labels is None else labels)
+    rule = rule or rule_of(metadata)
+    if labels is None and rule.name in RULES and RULES[rule.name].labelled:
+        raise ConfigError(f"The rule {rule.name} needs labelled rows. Name their column with --label-column.")
+    replay = _replay(Detector.from_bundle(bundle), rows, repeat(False) if labels is None else labels)
+    scores, good = replay.normal()
+    warning = coverage_warning(metadata, len(replay.scores), replay.statuses)
     if len(scores) < LEAST:
-        raise ModelError(f"A threshold needs at least {LEAST} scores; these rows give {len(scores)}. Give more rows.")
-    setting = replace(setting_of(bundle.metadata), labels=None if labels is None else truth)
-    new = set_threshold(rule or rule_of(bundle.metadata), scores, setting)
+        reason = warning or "Pass more rows."
+        raise ModelError(f"A threshold needs at least {LEAST} scores; these rows give {len(scores)}. {reason}")
+    if warning:
+        log.warning("%s", warning)
+    by_labels = rule.name in RULES and RULES[rule.name].labelled
+    used = list(replay.scores) if by_labels else scores
+    setting = replace(setting_of(metadata), labels=np.asarray(replay.labels, bool) if by_labels else None)
+    new = set_threshold(rule, used, setting)
     if not force and not old.value / FACTOR <= new.value <= old.value * FACTOR:
         raise ModelError(
             f"The threshold would move from {old.value:.4g} to {new.value:.4g}: these rows are not normal operation, or "
             "the model no longer fits. Look at them with `edgelstm score`; --force takes it all the same."
         )
-    changed = bundle.metadata.with_(threshold=new, sections=_sections(bundle.metadata, old, new, scores, kept))
+    changed = metadata.with_(threshold=new, sections=_sections(metadata, old, new, scores, _scaled(metadata, good)))
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
-    above = [sum(score > threshold.value for score in scores) for threshold in (old, new)]
-    return Recalibration(old.value, new.value, len(scores), *above)
+    before, after = (sum(score > threshold.value for score in used) for threshold in (old, new))
+    return Recalibration(old.value, new.value, len(used), before, after, len(replay.scores) - len(used))
 
 
-def _scored(
-    detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]
-) -> tuple[list[float], Floats, npt.NDArray[np.bool_]]:
-    """The scores of all good rows, N of them, these rows scaled, shape (N, F), and their labels."""
-    truth: deque[bool] = deque(maxlen=MOST)
-    scores: deque[float] = deque(maxlen=MOST)
-    kept: deque[list[float]] = deque(maxlen=MOST)
+def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) -> _Replay:
+    replay = _Replay()
     for row, label in zip(rows, labels, strict=False):
         result = detector.update(row.values, row.time)
+        replay.statuses[result.status] += 1
         if result.score is not None and result.status == "ok":
-            scores.append(result.score)
-            kept.append(row.values)
-            truth.append(label)
-    assert detector.metadata.scaler is not None
-    scaled = detector.metadata.scaler.transform(
-        np.asarray(kept, np.float64).reshape(len(kept), len(detector.metadata.channels))
-    )
-    return list(scores), scaled, np.asarray(truth, bool)
+            replay.scores.append(result.score)
+            replay.rows.append(row.values)
+            replay.labels.append(label)
+    return replay
+
+
+def _scaled(metadata: Metadata, rows: list[list[float]]) -> Floats:
+    assert metadata.scaler is not None
+    values: npt.NDArray[np.float64] = np.asarray(rows, np.float64).reshape(len(rows), len(metadata.channels))
+    return metadata.scaler.transform(values)
 
 
 def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[float], rows: Floats) -> dict[str, Any]:
-    usual = fit_reference([rows], [scores], new.value)
+    reference = fit_reference([rows], [scores], new.value)
     sections = {**metadata.sections, PREVIOUS: {"threshold": asdict(old), SECTION: metadata.sections.get(SECTION)}}
-    return {**sections, SECTION: asdict(usual)} if usual else sections
+    return {**sections, SECTION: asdict(reference)} if reference else sections
 
 
 def roll_back(path: Path | str) -> Recalibration:
     """Put the threshold before the last recalibration in force again.
 
     Raises:
-        ModelError: If there was none.
+        ModelError: If there is none.
     """
     bundle = load_bundle(path)
     sections = dict(bundle.metadata.sections)
     kept = sections.pop(PREVIOUS, None)
     now = bundle.metadata.threshold
     if kept is None or now is None:
-        raise ModelError(f"{bundle.origin} was never recalibrated: there is no older threshold to go back to.")
+        raise ModelError(
+            f"{bundle.origin} keeps no older threshold: it was not recalibrated since it was converted or last rolled "
+            "back. Convert it again for its first threshold, or recalibrate it."
+        )
     try:
-        old, usual = Threshold(**kept["threshold"]), kept[SECTION]
+        old, reference = Threshold(**kept["threshold"]), kept[SECTION]
     except (TypeError, KeyError) as error:
         raise ModelError(f"{bundle.origin} keeps a damaged old threshold ({error}). Recalibrate it.") from error
     sections.pop(SECTION, None)
-    changed = bundle.metadata.with_(threshold=old, sections={**sections, SECTION: usual} if usual else sections)
+    changed = bundle.metadata.with_(threshold=old, sections={**sections, SECTION: reference} if reference else sections)
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     return Recalibration(now.value, old.value, 0, 0, 0)

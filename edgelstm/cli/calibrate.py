@@ -13,7 +13,10 @@ from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
 @click.option(
     "--threshold-rule", "rule", type=RuleText(labelled=True), help=f"{RULE_HELP} A rule by labels needs --label-column."
 )
-@click.option("--label-column", help="Column that tells anomalous rows (not 0) from normal ones, for the rule fbeta.")
+@click.option(
+    "--label-column",
+    help="Column of labels: rows with another value than 0 are anomalous. They are left out, or compared by the rule fbeta.",
+)
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -61,4 +64,6 @@ def command(
         click.echo(
             f"set on {done.scores} scores: {done.alarms_before} above the old one, {done.alarms_after} above the new one"
         )
+        if done.left_out:
+            click.echo(f"{done.left_out} scores of rows labelled as anomalous were left out")
         click.echo(f"back to the old one: edgelstm calibrate {model} --rollback")

@@ -84,3 +84,5 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
             f"{runner.name}: {done.samples} samples, {done.scored} scored, {done.opened.total()} events{troubles}.",
             err=True,
         )
+        if runner.warning:
+            click.echo(f"Warning: {runner.warning}", err=True)

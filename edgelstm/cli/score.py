@@ -42,8 +42,10 @@ def command(
     def score(stream: TextIO) -> Status:
         runner = Runner(detector, source, [ScoreTable(stream)])
         runner.run()
-        if not runner.status.samples:
-            raise SeriesError(f"{source.name} holds no rows. Give one row a sample.")
+        if runner.warning and not runner.status.scored:
+            raise SeriesError(runner.warning)
+        if runner.warning:
+            click.echo(f"Warning: {runner.warning}", err=True)
         return runner.status
 
     if output is None:

@@ -70,13 +70,13 @@ class Validator:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How often each policy acted."""
+        """Number of times that each policy acted."""
         both = {**self._counts, **self._readings.counts, "rate": self.rate.stretches}
         return {reason: both[reason] for reason in REASONS}
 
     @property
     def fault_possible(self) -> bool:
-        """Whether `faults` may yield one now: a quick check."""
+        """True when `faults` may yield one now: a quick check."""
         return bool(self._readings.bad) or self._readings.stuck or self.rate.wrong
 
     def admit(

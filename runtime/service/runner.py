@@ -14,7 +14,8 @@ from types import FrameType
 
 from ..alarms.events import Event
 from ..detector import Detector
-from ..errors import EdgelstmError
+from ..errors import EdgelstmError, SeriesError
+from ..input.coverage import coverage_warning
 from ..sinks import Forwarder, Sink
 from ..sources import Sample, Source
 from .checkpoint import Checkpoint
@@ -63,6 +64,12 @@ class Runner:
         return {reason: count for reason, count in counts.items() if count}
 
     @property
+    def warning(self) -> str:
+        """Sentence with the likely reason where most rows were not scored; empty otherwise."""
+        status = self.status
+        return coverage_warning(self.detector.metadata, status.scored, status.statuses, self.source.skipped)
+
+    @property
     def forwarders(self) -> list[Forwarder]:
         """The sinks that deliver in a thread of their own."""
         return [sink for sink in self.sinks if isinstance(sink, Forwarder)]
@@ -83,6 +90,13 @@ class Runner:
                 closing.callback(sink.close)
             try:
                 self._loop()
+                if (
+                    not self.status.samples
+                    and not self.source.skipped
+                    and not self._stopped
+                    and self.checkpoint is None
+                ):
+                    raise SeriesError(f"{self.source.name} holds no rows. Give one row a sample.")
             except BaseException as error:
                 self.status.state, self.status.error = "failed", str(error) or type(error).__name__
                 raise

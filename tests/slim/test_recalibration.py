@@ -69,7 +69,7 @@ def test_no_row_at_all_and_less_than_a_window_are_refused_as_too_few(model, stre
 
 
 def test_there_is_no_way_back_from_nowhere(model):
-    with pytest.raises(ModelError, match="never recalibrated"):
+    with pytest.raises(ModelError, match="keeps no older threshold"):
         roll_back(model)
 
 
@@ -121,3 +121,46 @@ def test_fbeta_without_labels_is_refused_and_the_file_stays(model, stream):
         recalibrate(model, normal(stream), rule=parse_rule("fbeta"))
 
     assert model.read_bytes() == before
+
+
+def test_a_second_roll_back_is_told_that_there_is_no_older_threshold(model, stream):
+    recalibrate(model, normal(stream), force=True)
+    roll_back(model)
+    before = model.read_bytes()
+    with pytest.raises(ModelError, match="not recalibrated since it was converted or last rolled back"):
+        roll_back(model)
+
+    assert model.read_bytes() == before
+
+
+def test_rows_labelled_as_anomalous_are_left_out_by_a_rule_of_normal_operation(model, models, tmp_path):
+    """The stream's faults would raise the threshold; without them it is that of the other rows alone."""
+    lines = (models / "stream.csv").read_text().splitlines()
+    marks = ["fault", *(str(int(row >= 145)) for row in range(len(lines) - 1))]
+    labelled, calm = tmp_path / "labelled.csv", tmp_path / "calm.csv"
+    labelled.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)))
+    calm.write_text("\n".join(lines[:146]) + "\n")
+    command = [sys.executable, "-m", "edgelstm", "calibrate"]
+    other = Path(shutil.copy(model, tmp_path / "other.tflite"))
+    done = subprocess.run(
+        [*command, str(model), str(labelled), "--label-column", "fault", "--force"], capture_output=True, text=True
+    )
+    subprocess.run([*command, str(other), str(calm), "--force"], check=True, capture_output=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "scores of rows labelled as anomalous were left out" in done.stdout
+    assert load_bundle(model).metadata.threshold == load_bundle(other).metadata.threshold
+
+
+def test_a_calibration_on_rows_that_are_mostly_lost_says_why(model, stream, caplog):
+    samples = normal(stream)
+    doubled = [sample for sample in samples for _ in range(3)]
+    recalibrate(model, doubled, force=True)
+
+    assert "840 have the time of the row before" in caplog.text
+
+
+def test_too_few_scores_are_explained(model, stream):
+    doubled = [sample for sample in normal(stream)[:60] for _ in range(9)]
+    with pytest.raises(ModelError, match=r"give 36\. 36 of 540 rows were scored: 480 have the time of the row before"):
+        recalibrate(model, doubled)

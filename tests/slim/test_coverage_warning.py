@@ -1,0 +1,81 @@
+"""Every command warns of rows without a score where they are most, with the likely reason; never exit code 0 in silence."""
+
+import subprocess
+import sys
+
+import pytest
+from edgelstm.runtime.input.coverage import REASONS, coverage_warning
+from edgelstm.runtime.model_file.metadata import Metadata
+
+METADATA = Metadata("forecaster", window=24, period=1.0)
+
+
+@pytest.mark.parametrize("status", ["missing", "duplicate", "late", "early", "time", "warmup"])
+def test_the_reason_is_the_commonest_status_of_rows_without_a_score(status):
+    counts = {"ok": 90, "late": 20, "early": 20, status: 100}
+
+    assert f"90 of {sum(counts.values())} rows were scored: 100 {REASONS[status][:12]}" in coverage_warning(
+        METADATA, 90, counts
+    )
+
+
+def test_unreadable_lines_count_as_rows():
+    assert coverage_warning(METADATA, 40, {"ok": 40}, unreadable=60).startswith(
+        "40 of 100 rows were scored: 60 could not"
+    )
+
+
+def test_rows_that_were_held_without_a_score_are_told():
+    assert "90 lack too many readings" in coverage_warning(METADATA, 0, {"held": 90, "warmup": 24})
+
+
+def test_nothing_is_said_where_half_of_the_rows_are_scored_or_none_came():
+    assert coverage_warning(METADATA, 50, {"ok": 40, "held": 10, "late": 50}) == ""
+    assert coverage_warning(METADATA, 0, {}) == ""
+
+
+def edgelstm(*words, text=None):
+    command = [sys.executable, "-m", "edgelstm", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, input=text)
+
+
+@pytest.fixture
+def doubled(stream, tmp_path):
+    """A file whose time column lost its seconds: ten rows have the same time."""
+    path = tmp_path / "doubled.csv"
+    rows = "".join(f"{row[0] // 10:g},{row[1]},{row[2]}\n" for row in stream)
+    path.write_text("time,level_cm,flow_lpm\n" + rows)
+    return path
+
+
+def test_run_and_score_warn_of_lost_rows_with_the_reason(models, doubled, tmp_path):
+    model = models / "cast.int8.tflite"
+    watched, scored = edgelstm("run", model, doubled), edgelstm("score", model, doubled, "-o", tmp_path / "scores.csv")
+
+    for done in (watched, scored):
+        assert done.returncode == 0
+        assert "Warning: 36 of 600 rows were scored: 540 have the time of the row before" in done.stderr
+        assert "--time-column" in done.stderr
+
+
+def test_score_is_an_error_when_no_row_is_scored_and_leaves_no_file(models, doubled, tmp_path):
+    short = tmp_path / "short.csv"
+    short.write_text("".join(doubled.read_text().splitlines(keepends=True)[:101]))
+    done = edgelstm("score", models / "cast.int8.tflite", short, "-o", tmp_path / "scores.csv")
+
+    assert done.returncode == 1
+    assert "0 of 100 rows were scored: 90 have the time of the row before" in done.stderr
+    assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "score"])
+def test_an_empty_file_is_an_error_for_both_commands(models, tmp_path, command):
+    (tmp_path / "empty.csv").write_text("time,level_cm,flow_lpm\n")
+    done = edgelstm(command, models / "cast.int8.tflite", tmp_path / "empty.csv")
+
+    assert done.returncode == 1
+    assert "holds no rows" in done.stderr
+
+
+def test_nothing_is_warned_of_on_a_good_file(models):
+    assert "Warning" not in edgelstm("run", models / "cast.int8.tflite", models / "stream.csv").stderr
