@@ -1,41 +1,35 @@
-"""A small live page, `/metrics` for Prometheus and `/healthz`: one self-contained page, nothing asked from outside."""
+"""Live page, `/metrics` for Prometheus and `/healthz`: one self-contained page that asks nothing from outside."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import ipaddress
 import json
 import logging
+import math
 import re
-import secrets
-import socket
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..errors import ConfigError, OutputError
-from ..io.addresses import read_secret
-from ..io.atomic_files import write_atomic
-from ..io.state_folder import state_folder
+from ..errors import ConfigError
+from .access_token import TokenGate, page_token
 from .config import Settings
+from .http_server import HttpServer, Request, Response
 from .prometheus import exposition
 from .runner import Runner
 
 log = logging.getLogger("edgelstm")
 PAGE = Path(__file__).with_name("live.html")
-CONNECTIONS = 16  # answered at once; more wait
-PATIENCE = 10.0  # seconds a client may take for its request
 SILENCE = 60.0  # seconds without a sample after which a stream with a short period counts as silent
 
 
 class LivePage:
-    """The server, in threads of its own.
+    """Server of the page, the metrics and the health.
 
     Args:
         runners: The streams to show.
@@ -43,33 +37,31 @@ class LivePage:
 
     Raises:
         ConfigError: If the address cannot be listened on.
+        OutputError: If a token is needed and cannot be written.
     """
 
     def __init__(self, runners: Sequence[Runner], settings: Settings) -> None:
         host, port = _address(settings.listen)
         self.local = _is_loopback(host)
-        self.token = "" if self.local and not settings.token_file else _token(settings)
-        handler = type("Handler", (_Handler,), {"site": _Site(runners, self.token, self.local)})
+        self.token = "" if self.local and not settings.token_file else page_token(settings)
+        site = _Site(runners, TokenGate(self.token), self.local)
         try:
-            self._server = _Server((host, port), handler)
+            self._server = HttpServer(host, port, site.answer)
         except OSError as error:
             raise ConfigError(f"Cannot listen on {settings.listen}: {error.strerror or error}.") from error
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.2,), name="page", daemon=True)
-        self._thread.start()
+        self.port = self._server.port
         log.info("Live page: http://%s:%d/", f"[{host}]" if ":" in host else host, self.port)
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
 
 class _Site:
-    """What the pages hold."""
+    """Answers to requests."""
 
-    def __init__(self, runners: Sequence[Runner], token: str, local: bool) -> None:
-        self.runners, self.token, self.local = runners, token, local
+    def __init__(self, runners: Sequence[Runner], gate: TokenGate, local: bool) -> None:
+        self.runners, self.gate, self.local = runners, gate, local
         self.html = PAGE.read_bytes()
         inline = [_hash(self.html, tag) for tag in (b"style", b"script")]
         self.policy = (
@@ -77,99 +69,69 @@ class _Site:
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
 
-    def allowed(self, header: str) -> bool:
-        """Whether a request carries the token."""
-        given = header.removeprefix("Bearer ").strip()
-        return not self.token or hmac.compare_digest(given.encode(), self.token.encode())
+    def answer(self, request: Request) -> Response:
+        """Answer a request, with the headers that all answers share."""
+        response = self._answer(request)
+        return replace(response, headers={**response.headers, "Content-Security-Policy": self.policy})
 
-    def expected(self, host: str) -> bool:
-        """Whether a request to loopback names loopback: a foreign page must not reach it by a name of its own."""
-        name = urlsplit(f"//{host}").hostname or ""
-        return not self.local or _is_loopback(name)
+    def _answer(self, request: Request) -> Response:
+        parts = urlsplit(request.target)
+        if request.method not in ("GET", "HEAD"):
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"GET and HEAD only\n", headers={"Allow": "GET, HEAD"})
+        if not self._expects(request.headers.get("host", "")):
+            return Response(HTTPStatus.FORBIDDEN, b"Unknown host name\n")
+        if parts.path == "/":
+            return Response(HTTPStatus.OK, self.html, "text/html; charset=utf-8")
+        if parts.path not in ("/healthz", "/metrics", "/api/live"):
+            return Response(HTTPStatus.NOT_FOUND, b"Not found\n")
+        allowed = self.gate.allows(request.peer, request.headers.get("authorization", ""))
+        if parts.path == "/healthz":
+            return self._health(named=allowed)
+        if not allowed:
+            return self._refusal(request.peer)
+        if parts.path == "/metrics":
+            text = exposition(self.runners).encode()
+            return Response(HTTPStatus.OK, text, "text/plain; version=0.0.4; charset=utf-8")
+        return Response(HTTPStatus.OK, self._live(dict(parse_qsl(parts.query))), "application/json")
 
-    def health(self) -> tuple[HTTPStatus, bytes]:
-        """Whether every stream takes samples."""
+    def _expects(self, host: str) -> bool:
+        """Tell whether a request to loopback names loopback: a foreign page must not reach it by a name of its own."""
+        try:
+            return not self.local or _is_loopback(urlsplit(f"//{host}").hostname or "")
+        except ValueError:
+            return False
+
+    def _refusal(self, peer: str) -> Response:
+        wait = self.gate.wait(peer)
+        if wait:
+            seconds = str(math.ceil(wait))
+            return Response(HTTPStatus.TOO_MANY_REQUESTS, b"Too many wrong tokens\n", headers={"Retry-After": seconds})
+        return Response(HTTPStatus.UNAUTHORIZED, b"Token missing or wrong\n", headers={"WWW-Authenticate": "Bearer"})
+
+    def _health(self, named: bool) -> Response:
+        """Tell whether every stream takes samples; strangers are not told the streams' names."""
         states = {runner.name: _health(runner) for runner in self.runners}
         well = all(state in ("ok", "ended") for state in states.values())
-        body = json.dumps({"ok": well, "streams": states}).encode()
-        return (HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE), body
+        body = json.dumps({"ok": well, **({"streams": states} if named else {})}).encode()
+        return Response(HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE, body, "application/json")
 
-    def live(self, since: dict[str, str]) -> bytes:
-        """What the page shows, with the scores after the numbers that it has already, by stream."""
-        numbers = {name: int(text) for name, text in since.items() if text.isdigit()}
+    def _live(self, since: dict[str, str]) -> bytes:
+        """Return the page's data, with the scores after the numbers that it has already, by stream."""
+        numbers = {name: int(text) for name, text in since.items() if re.fullmatch("[0-9]{1,15}", text)}
         pages = [
             {**runner.status.page(numbers.get(runner.name, 0)), "sinks": _sinks(runner), "troubles": runner.troubles}
             for runner in self.runners
         ]
-        return json.dumps({"streams": pages}).encode()
+        return json.dumps({"streams": _finite(pages)}, allow_nan=False).encode()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._free = threading.BoundedSemaphore(CONNECTIONS)
-        super().__init__(address, handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Wait for a free place, so that a crowd of clients costs a bounded number of threads."""
-        if not self._free.acquire(timeout=PATIENCE):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, and give the place back."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    site: _Site
-    timeout = PATIENCE
-    server_version, sys_version = "edgelstm", ""
-
-    def do_GET(self) -> None:
-        """Answer one request."""
-        parts = urlsplit(self.path)
-        if not self.site.expected(self.headers.get("Host", "")):
-            self._send(HTTPStatus.FORBIDDEN, b"Unknown host name\n", "text/plain")
-        elif parts.path == "/":
-            self._send(HTTPStatus.OK, self.site.html, "text/html; charset=utf-8")
-        elif parts.path == "/healthz":
-            self._send(*self.site.health(), "application/json")
-        elif parts.path not in ("/metrics", "/api/live"):
-            self._send(HTTPStatus.NOT_FOUND, b"Not found\n", "text/plain")
-        elif not self.site.allowed(self.headers.get("Authorization", "")):
-            self._send(HTTPStatus.UNAUTHORIZED, b"Token missing or wrong\n", "text/plain")
-        elif parts.path == "/metrics":
-            text = exposition(self.site.runners).encode()
-            self._send(HTTPStatus.OK, text, "text/plain; version=0.0.4; charset=utf-8")
-        else:
-            self._send(HTTPStatus.OK, self.site.live(dict(parse_qsl(parts.query))), "application/json")
-
-    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", self.site.policy)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        if status == HTTPStatus.UNAUTHORIZED:
-            self.send_header("WWW-Authenticate", "Bearer")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not logged: the page asks once a second."""
+def _finite(value: Any) -> Any:
+    """Replace numbers that JSON does not know, such as an infinite score, by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def _health(runner: Runner) -> str:
@@ -196,8 +158,8 @@ def _sinks(runner: Runner) -> list[dict[str, Any]]:
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ConfigError(f"--listen wants HOST:PORT, such as 127.0.0.1:8377; received {text!r}.")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise ConfigError(f"--listen requires HOST:PORT, such as 127.0.0.1:8377; received {text!r}.")
     return host.strip("[]"), int(port)
 
 
@@ -208,26 +170,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _token(settings: Settings) -> str:
-    """The token in the file, or a new one in the state folder that later starts find again."""
-    if settings.token_file:
-        token = read_secret(settings.token_file)
-        if len(token) < 16:
-            raise ConfigError(f"The token in {settings.token_file} is shorter than 16 characters.")
-        return token
-    path = state_folder(settings.state_dir) / "token"
-    if not path.exists():
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"Cannot make {path.parent}: {error.strerror}.") from error
-        write_atomic(path, secrets.token_urlsafe(24).encode() + b"\n", mode=0o600)
-    log.info("The live page asks for the token in %s", path)
-    return read_secret(str(path))
-
-
 def _hash(html: bytes, tag: bytes) -> str:
-    """A content security policy source for the page's only element of a kind."""
-    found = re.search(b"<" + tag + b">(.*?)</" + tag + b">", html, re.DOTALL)
-    assert found is not None, "the page has one style and one script"
-    return f"'sha256-{base64.b64encode(hashlib.sha256(found.group(1)).digest()).decode()}'"
+    """Return a content security policy's source for the page's only element of a kind."""
+    element = re.search(b"<" + tag + b">(.*?)</" + tag + b">", html, re.DOTALL)
+    assert element is not None, "the page has one style and one script"
+    return f"'sha256-{base64.b64encode(hashlib.sha256(element.group(1)).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""What a stream is doing right now: for the live page, the metrics, and the watchdog."""
+"""Present state of a stream, for the live page, the metrics and the watchdog."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVENTS = 50  # newest events kept for the page
 
 
 class Status:
-    """Counters and the newest results of one stream; a sink like any other, of constant size.
+    """Sink of constant size that holds counters and the newest results of one stream.
 
     Args:
         name: The stream's name.
@@ -35,19 +35,24 @@ class Status:
         self.last: Result | None = None
         self.last_at: float | None = None
         self._open: dict[str, Event] = {}
-        self._scores: deque[tuple[int, str, float | None, bool]] = deque(maxlen=SHOWN)
+        self._scores: deque[tuple[int, str, float | None, bool, float | None]] = deque(maxlen=SHOWN)
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self._guard = threading.Lock()
 
     def take(self, sample: Sample, result: Result) -> None:
-        """Count a sample."""
+        """Count a sample.
+
+        Args:
+            sample: The sample.
+            result: The detector's result for it.
+        """
         with self._guard:
             self.samples += 1
             self.scored += result.score is not None
             self.anomalies += result.anomaly
             self.statuses[result.status] += 1
             self.last, self.last_at = result, time.monotonic()
-            self._scores.append((self.samples, sample.label, result.score, result.anomaly))
+            self._scores.append((self.samples, sample.label, result.score, result.anomaly, sample.time))
 
     def event(self, event: Event) -> None:
         """Count an event."""
@@ -60,7 +65,7 @@ class Status:
             self._events.append(event.record())
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     @property
     def age(self) -> float | None:
@@ -79,11 +84,11 @@ class Status:
 
     @property
     def running(self) -> bool:
-        """Whether samples are expected."""
+        """True while samples are expected."""
         return self.state == "running"
 
     def page(self, since: int = 0) -> dict[str, Any]:
-        """What the live page shows, with the scores of samples after number `since`."""
+        """Return the live page's data, with the scores of samples after number `since`."""
         with self._guard:
             last = self.last
             share = last.contribution if last else None

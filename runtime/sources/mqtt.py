@@ -108,15 +108,18 @@ class MqttSource(LiveSource):
         if message.payload is None:
             raise SeriesError(f"topic {message.topic}: a message is longer than {LONGEST >> 10} KiB")
         text = message.payload.decode("utf-8", "replace").strip()
+        if "\ufffd" in text:
+            raise SeriesError(f"topic {message.topic}: a message is binary. Numbers and JSON are read")
         if text[:1] in ("{", "["):
             return self._whole(message, text)
         channel = self._topics.channel(message.topic)
         if channel is None:
-            error = SeriesError(
-                f"topic {message.topic}: {text[:40]!r} is no JSON, and the topic ends in no channel's name "
-                f"({', '.join(self.columns.names)}). Name the ends of the topics with --columns, or subscribe to others"
+            self._other(
+                SeriesError(
+                    f"topic {message.topic}: {text[:40]!r} is no JSON, and the topic ends in no channel's name "
+                    f"({', '.join(self.columns.names)}). Name the ends of the topics with --columns"
+                )
             )
-            self._other(error, binary="\ufffd" in text)
             return None
         value = self._cells.read(text, self.columns.names[channel])
         if value is None:
@@ -154,14 +157,14 @@ class MqttSource(LiveSource):
     def _row(self, values: list[float], moment: float) -> Sample:
         return self.rows.sample(Row(values, moment, stamp(moment)))
 
-    def _other(self, error: SeriesError | ShapeError, binary: bool = False) -> None:
+    def _other(self, error: SeriesError | ShapeError) -> None:
         """Count a message that is no channel's; under a wildcard, others may speak first for a while.
 
         Raises:
             SeriesError: If none of our channels was among the first messages.
         """
         patient = self._begin is not None and time.monotonic() < self._begin + self._listen
-        if binary or not self._wildcard or not patient:
+        if not self._wildcard or not patient:
             raise error
         self.rows.bad += 1
 

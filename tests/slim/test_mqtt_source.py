@@ -174,7 +174,7 @@ def test_a_device_that_comes_later_is_passed_over_and_said_once(broker, device, 
         (
             "spBv1.0/g/DDATA/n/d",
             b"\x08\x80\xe8\x92\xb0\xb5\x31\x12\x10\x0a\x04flow\x20\x0a\x69\xff\xfe",
-            "no channel's name",
+            "a message is binary",
         ),
         ("plant/flow", "21 apples and pears", "neither a number nor JSON"),
         ("plant/other", "1.5", "--columns"),

@@ -1,55 +1,19 @@
-"""`edgelstm run`, `score` and `service` as a user meets them."""
+"""`edgelstm run` and `score` as a user meets them."""
 
 import json
-import os
 import re
-import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
-import sys
-import threading
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 import pytest
+from command_helpers import DATA, MODEL, MODELS, edgelstm, lines, spawn
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.service.config import Settings, load_config, make_config
-from edgelstm.runtime.service.live_page import LivePage
+from edgelstm.runtime.service.config import Settings, load_config
 from edgelstm.runtime.service.runner import Runner
-from edgelstm.runtime.service.systemd import Watchdog
-from edgelstm.runtime.service.systemd_unit import unit
 from edgelstm.runtime.sources import IterableSource
-
-MODELS = Path(__file__).parent / "models"
-MODEL, DATA = MODELS / "auto.int8.tflite", MODELS / "stream.csv"
-
-
-def edgelstm(*words, stdin=None, env=None):
-    command = [sys.executable, "-m", "edgelstm", *map(str, words)]
-    return subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=60, env={**os.environ, **(env or {})}
-    )
-
-
-def spawn(*words, env=None, **more):
-    command = [sys.executable, "-m", "edgelstm", *map(str, words)]
-    return subprocess.Popen(command, text=True, env={**os.environ, **(env or {})}, **more)
-
-
-def lines(text):
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def wait_for(condition, seconds=15.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    return condition()
+from sink_helpers import wait_for
 
 
 def test_score_gives_one_row_per_input_row_in_the_inputs_order(tmp_path):
@@ -286,255 +250,11 @@ def test_the_keys_of_a_configuration_are_the_flags_of_run():
     assert {*keys(Settings), *keys(StreamConfig)} == flags - {"config", "dry-run"}
 
 
-class Page:
-    """A live page over a stream that goes on."""
-
-    def __init__(self, settings=None, rows=600):
-        values = [[float(cell) for cell in line.split(",")] for line in DATA.read_text().splitlines()[1:]]
-        self.gate, self.rows = threading.Event(), rows
-        self.runner = Runner(Detector.load(MODEL), IterableSource(self._pairs(values)), [], "pump")
-        self.page = LivePage([self.runner], settings or Settings(listen="127.0.0.1:0"))
-        self.thread = threading.Thread(target=self.runner.run)
-        self.thread.start()
-        wait_for(lambda: self.runner.status.samples == rows)
-
-    def _pairs(self, values):
-        values[9][0] -= 5  # a late row
-        yield from ((row[0], row[1:]) for row in values[: self.rows])
-        self.gate.wait(60)
-
-    def get(self, path, token="", host=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.page.port}{path}")
-        if token:
-            request.add_header("Authorization", f"Bearer {token}")
-        if host:
-            request.add_header("Host", host)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, answer.read().decode(), answer.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode(), error.headers
-
-    def close(self):
-        self.gate.set()
-        self.thread.join()
-        self.page.close()
-
-
-@pytest.fixture
-def page():
-    made = Page()
-    yield made
-    made.close()
-
-
-def test_metrics_are_in_prometheus_text_format(page):
-    status, text, headers = page.get("/metrics")
-    samples = [line for line in text.splitlines() if not line.startswith("#")]
-
-    assert status == 200
-    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    assert all(re.fullmatch(r'[a-z_]+(\{([a-z]+="[^"]*",?)+\})? -?[0-9.e+-]+', line) for line in samples)
-    assert 'edgelstm_samples_total{stream="pump"} 600' in samples
-    assert 'edgelstm_running{stream="pump"} 1.0' in samples
-    assert 'edgelstm_input_troubles_total{stream="pump",reason="late"} 1.0' in samples
-    assert len(re.findall("^# TYPE", text, re.MULTILINE)) == len(
-        set(re.findall(r"^(\w+)", "\n".join(samples), re.MULTILINE))
-    )
-
-
-def test_health_turns_bad_when_samples_stay_away(page, monkeypatch):
-    assert page.get("/healthz")[:2] == (200, '{"ok": true, "streams": {"pump": "ok"}}')
-
-    page.runner.status.last_at -= 10_000
-
-    assert page.get("/healthz")[:2] == (503, '{"ok": false, "streams": {"pump": "silent"}}')
-
-
-def test_the_page_gets_only_the_scores_that_it_lacks(page):
-    whole = json.loads(page.get("/api/live")[1])["streams"][0]
-    part = json.loads(page.get("/api/live?pump=590")[1])["streams"][0]
-
-    assert len(whole["scores"]) == 600
-    assert [row[0] for row in part["scores"]] == list(range(591, 601))
-    assert whole["events"]
-    assert sum(whole["contribution"]) == pytest.approx(1.0)
-
-
-def test_the_page_asks_nothing_from_outside(page):
-    _, html, headers = page.get("/")
-
-    assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?([^\"'>)]*)", html) == ["data:,"]
-    assert "http://" not in html
-    assert "https://" not in html
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
-
-
-def test_loopback_answers_to_loopback_names_only(page):
-    assert page.get("/metrics", host="evil.example")[0] == 403
-    assert page.get("/metrics", host="localhost:1")[0] == 200
-
-
-def test_elsewhere_a_token_is_needed(tmp_path):
-    page = Page(Settings(listen="0.0.0.0:0", state_dir=str(tmp_path)), rows=50)
-    token = (tmp_path / "token").read_text().strip()
-    codes = [
-        page.get(path, given)[0]
-        for path in ("/metrics", "/api/live", "/", "/healthz")
-        for given in ("", "x" * 32, token)
-    ]
-    page.close()
-
-    assert codes == [401, 401, 200] * 2 + [200] * 6
-    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("listen", ["8377", "127.0.0.1:http", "256.0.0.1:80", "127.0.0.1:99999"])
-def test_an_address_that_cannot_be_served_is_refused(listen):
-    with pytest.raises(ConfigError):
-        LivePage([], Settings(listen=listen))
-
-
-@pytest.fixture
-def systemd(tmp_path):
-    """A NOTIFY_SOCKET, and what came in it."""
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    channel.bind(str(tmp_path / "notify"))
-    channel.settimeout(0.05)
-    got = []
-
-    def read():
-        while True:
-            try:
-                got.append((time.monotonic(), channel.recv(4096).decode()))
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    yield {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "800000"}, got
-    channel.close()
-    reader.join()
-
-
-def test_systemd_is_told_of_the_start_the_end_and_of_samples_only(systemd, tmp_path):
-    env, got = systemd
-    data = tmp_path / "live.csv"
-    data.write_text("time,level_cm,flow_lpm\n")
-    process = spawn("run", MODEL, data, "--follow", env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert wait_for(lambda: got)
-    time.sleep(0.7)
-    before = [text for _, text in got if text == "WATCHDOG=1"]
-    with data.open("a") as stream:
-        for i in range(15):
-            stream.write(f"{i},50,7\n")
-            stream.flush()
-            time.sleep(0.1)
-    fed = sum(text == "WATCHDOG=1" for _, text in got)
-    time.sleep(0.7)
-    silent = sum(text == "WATCHDOG=1" for _, text in got)
-    process.terminate()
-    process.wait(20)
-    assert wait_for(lambda: got[-1][1] == "STOPPING=1")
-
-    assert got[0][1].startswith("READY=1")
-    assert before == []
-    assert fed >= 5
-    assert silent <= fed + 2
-
-
-def test_the_watchdog_starves_when_one_of_two_streams_stands_still():
-    class Still:
-        status = type("S", (), {"samples": 0, "state": "running"})()
-
-    busy, still = Still(), Still()
-    still.status = type("S", (), {"samples": 0, "state": "running"})()
-    dog = Watchdog([busy, still], 1000.0)
-    busy.status.samples = 5
-    one = dog.fed()
-    still.status.samples = 1
-    both = dog.fed()
-    dog.close()
-
-    assert (one, both) == (False, True)
-
-
-def service_config(folder, **more):
-    record = {"model": str(MODEL), "source": "mqtts://broker/plant/#?password-file=/etc/edgelstm/password", **more}
-    return make_config(record), folder / "pump.toml"
-
-
-UNITS = {
-    "network": {},
-    "serial": {"source": "serial:/dev/ttyUSB0", "to": ["sqlite:events.db"]},
-    "loopback": {"source": "mqtt://localhost/#", "listen": "127.0.0.1:8377"},
-}
-
-
-@pytest.mark.parametrize("kind", UNITS)
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd is not installed (apt-get install systemd)"
-)
-def test_the_unit_is_valid_and_hardened(tmp_path, kind):
-    config, path = service_config(tmp_path, **UNITS[kind])
-    file = tmp_path / "edgelstm-pump.service"
-    file.write_text(unit(config, path, sys.executable, [1.0]))
-    verified = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60)
-    security = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", file],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", security.stdout).group(1))
-
-    assert file.name not in verified.stderr
-    assert exposure < 2.0
-    assert security.returncode == 0
-
-
-def test_the_unit_grants_what_the_configuration_needs_and_no_more(tmp_path):
-    made = {kind: unit(*service_config(tmp_path, **more), "/opt/edgelstm", [60.0]) for kind, more in UNITS.items()}
-
-    assert "LoadCredential=password:/etc/edgelstm/password" in made["network"]
-    assert "DeviceAllow" not in made["network"]
-    assert "DeviceAllow=/dev/ttyUSB0 rw" in made["serial"]
-    assert "PrivateNetwork=yes" in made["serial"]
-    assert "IPAddressDeny=any\nIPAddressAllow=localhost" in made["loopback"]
-    assert all("WatchdogSec=600\n" in text for text in made.values())
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"source": "pump.csv"},
-        {"source": "-"},
-        {"to": ["sqlite:/tmp/e.db"]},
-        {"model": "pump.tflite"},
-        {"state": "/tmp/s"},
-    ],
-)
-def test_a_configuration_that_cannot_be_a_service_is_refused(tmp_path, more):
-    with pytest.raises(ConfigError):
-        unit(*service_config(tmp_path, **more), "/opt/edgelstm")
-
-
 def test_a_configuration_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xff\x00 = [[[")
     for name in ("a.toml", "b.toml"):
         with pytest.raises(ConfigError):
             load_config(tmp_path / name)
-
-
-def test_service_writes_the_unit(tmp_path):
-    (tmp_path / "pump.toml").write_text(f'model = "{MODEL}"\nsource = "mqtt://localhost/plant"\n')
-    done = edgelstm("service", tmp_path / "pump.toml", "--program", "/opt/venv/bin/edgelstm")
-
-    assert done.returncode == 0
-    assert "ExecStart=/opt/venv/bin/edgelstm run --config ${CREDENTIALS_DIRECTORY}/pump.toml" in done.stdout
 
 
 def test_a_runner_does_not_grow(tmp_path):
@@ -554,20 +274,3 @@ def test_a_runner_does_not_grow(tmp_path):
     tracemalloc.stop()
 
     assert grown < 100_000
-
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
-def test_the_page_shows_the_stream_in_a_real_browser(page, tmp_path):
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    words += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--timeout=20000", "--dump-dom"]
-    done = subprocess.run(
-        [CHROMIUM, *words, f"http://127.0.0.1:{page.page.port}/"], capture_output=True, text=True, timeout=60
-    )
-
-    assert '<span id="link" role="status" class="good">live</span>' in done.stdout
-    assert "<dt>samples</dt><dd>600</dd>" in done.stdout
-    assert "<td>anomaly</td>" in done.stdout
-    assert re.search(r'aria-label="Scores; newest [0-9.]+, threshold [0-9.]+"', done.stdout)
