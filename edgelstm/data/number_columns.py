@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.csv_cells import CellReader
+from edgelstm.runtime.sources.csv_cells import SWITCHES, CellReader
 
 Doubles = npt.NDArray[np.float64]
 COUNTER = 50  # rows from which a column that goes up by one a row counts rows and measures nothing
@@ -32,6 +32,7 @@ class NumberColumn:
         self.cells = cells
         self._blocks: list[Doubles] = []
         self._rows = self._text = 0
+        self._plain = False
         self._texts: list[tuple[int, int, str]] = []
 
     @property
@@ -41,7 +42,8 @@ class NumberColumn:
 
     @property
     def _is_text(self) -> bool:
-        return not self.explicit and self._text >= TEXT_SHARE * max(1, self._rows)
+        mostly = self._text >= TEXT_SHARE * max(1, self._rows)
+        return not self.explicit and (mostly or (self._text > 0 and not self._plain))  # ON, OFF and STANDBY are words
 
     @property
     def _hopeless(self) -> bool:
@@ -86,12 +88,14 @@ class NumberColumn:
                 pass
             else:
                 values[~np.isfinite(values)] = np.nan
+                self._plain = True
                 return values
         values = np.full(len(cells), np.nan)
         for at, cell in enumerate(cells):
             value = self.cells.read(cell, self.name)
             if value is not None:
                 values[at] = value if np.isfinite(value) else np.nan
+                self._plain = self._plain or (value == value and cell.strip().casefold() not in SWITCHES)
                 continue
             if len(self._texts) < MOST_TEXTS:
                 self._texts.append((self._rows - len(cells) + at, lines[at], cell.strip()))

@@ -21,8 +21,8 @@ EPOCH = (631_152_000.0, 4_102_444_800.0)  # seconds since 1970 for 1990 and 2100
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 _YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})(?!\d)(.*)$")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)$")
-_DAY_NAMED = re.compile(r"(?:[^\W\d]{2,9}[.,]{0,2} )?(\d{1,2})[. -]{1,2}([^\W\d]{3,9})[., -]{1,2}(\d{4})(.*)$")
-_MONTH_NAMED = re.compile(r"(?:[^\W\d]{2,9}[.,]{0,2} )?([^\W\d]{3,9})\.? (\d{1,2}),? (\d{4}),?(.*)$")
+_DAY_NAMED = re.compile(r"(\d{1,2})[. -]{1,2}([^\W\d]{3,9})[., -]{1,2}(\d{4})(.*)$")
+_MONTH_NAMED = re.compile(r"([^\W\d]{3,9})\.? (\d{1,2}),? (\d{4}),?(.*)$")
 _MONTHS = {
     name: month
     for month, names in enumerate(
@@ -32,6 +32,11 @@ _MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
+_WEEKDAY = re.compile(r"([^\W\d_]{2})[^\W\d_]{0,8}[.,]{0,2} (?=[^\W_])")
+_WEEKDAYS = frozenset(
+    ("mo", "tu", "we", "th", "fr", "sa", "su", "di", "mi", "do", "so", "lu", "ma", "me", "je", "ve", "gi", "sá", "ju", "vi",
+     "zo", "wo", "za")
+)  # fmt: skip
 _ZONE = re.compile(r"(.*\d) ?\(?(UTC|GMT|Z|WEZ|WET|MEZ|CET|MESZ|CEST|Uhr)\)?$", re.IGNORECASE)
 _ZONES = {"mez": "+01:00", "cet": "+01:00", "mesz": "+02:00", "cest": "+02:00", "uhr": ""}
 _OFFSET = re.compile(r"(.*:\d{2}(?:[.,]\d{1,9})?) ?([+-]\d{2}):?(\d{2})?$")
@@ -105,6 +110,18 @@ def seconds(number: float) -> float:
     raise ValueError(f"{number:g} is too large for a time")
 
 
+def is_epoch(number: float) -> bool:
+    """Tell a number that counts from 1970 and lies between 1990 and 2100.
+
+    >>> is_epoch(1.7e12), is_epoch(21.5)
+    (True, False)
+    """
+    try:
+        return EPOCH[0] <= seconds(number) <= EPOCH[1]
+    except ValueError:
+        return False
+
+
 def _compact(number: int, scale: int) -> float:
     """Seconds of a date whose digits are written as one number."""
     minutes, second = divmod(number, scale) if scale > 1 else (number, 0)
@@ -131,7 +148,10 @@ def _iso(text: str, month_first: bool) -> tuple[str, float]:
 
 
 def _date(text: str, month_first: bool) -> str:
-    """The date at the beginning as YYYY-MM-DD."""
+    """The date at the beginning as YYYY-MM-DD; a weekday before it is left out."""
+    weekday = _WEEKDAY.match(text) if text[:3].casefold() not in _MONTHS else None
+    if weekday and weekday[1].casefold() in _WEEKDAYS:
+        text = text[weekday.end() :]
     if match := _YEAR_FIRST.match(text):
         year, _, month, day, rest = match.groups()
     elif match := _DAY_FIRST.match(text):

@@ -19,6 +19,9 @@ MISSING_WORDS = frozenset({
     "n.a.", "n. a.", "n/v", "n.v.", "k.a.", "k. a.", "k.w.", "keine angabe", "keine daten", "--", "---", "----", "-.-",
     "--.-", ".", "..", "...", "…", "–", "—", "*", "**", "***", "#nv", "#wert!", "#bezug!", "#div/0!", "#value!",
     "#ref!", "#num!", "#zahl!", "#name?", "#null!", "bad", "bad input", "i/o timeout", "no result",
+    "error", "err", "fail", "failed", "timeout", "comm fail", "calc failed", "pt created", "scan off", "not connect",
+    "over range", "under range", "overflow", "ovld", "ol", "o.l.", "kein wert", "ungültig", "n/d", "n.d.", "nd", "s/d",
+    "sin datos", "no disponible", "non disponible", "#inv",
 })  # fmt: skip
 """Words of home automation, spreadsheets, loggers and historians for a missing value; each is said once."""
 SWITCHES = {
@@ -27,7 +30,7 @@ SWITCHES = {
 }  # fmt: skip
 LONGEST = 64  # characters of a cell that is searched for a unit or groups of thousands
 _UNIT = re.compile(
-    r"(?!0[xob])([+-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
+    r"(?!0[xob])([+\u2212-]?(?:\d[\d.,]*|[.,]\d+)(?:[eE][+-]?\d+)?)"
     r"\s*((?:[^\W\d_]|[%‰°Ω])(?:[^\W\d_]|[%‰°/·^²³⁻¹23*.-]){0,11}(?: [^\W\d_]{1,8})?)$"
 )
 _GROUPS = re.compile(r"(?<=\d)[ '’\u00a0\u202f](?=\d{3}(\D|$))")  # 1 234,5 and 1'234.5
@@ -74,6 +77,7 @@ def number(text: str, decimal_comma: bool = False, thousands: str = "") -> float
 
 def _number(text: str, decimal_comma: bool, thousands: str) -> float | None:
     plain = text.replace(thousands, "") if thousands else text
+    plain = plain.replace("\u2212", "-")
     plain = _GROUPS.sub("", plain) if len(plain) <= LONGEST else plain
     for candidate in (plain, plain.replace(",", ".") if decimal_comma else plain):
         try:

@@ -16,6 +16,7 @@ MOST_LINES = 200  # from which the dialect is guessed
 SEPARATORS = "\t;|,"  # the comma last: in files with another separator it is a decimal mark
 BLANK = " "  # any number of them, or of tabs
 COMMENT = "#"
+LOGGER = "TOA5"  # begins the first line of a Campbell logger's files, which may be as wide as its rows
 _POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+([eE][+-]?\d+)?$")
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+(?:[.,]\d+)?$")
@@ -66,8 +67,8 @@ def sniff(lines: Sequence[str]) -> Dialect | None:
     first = _first(rows, width)
     header = _is_header(rows[first][1], [cells for _, cells in rows[first + 1 : first + 11]])
     begin = first + header
-    while header and begin + 1 < len(rows) and not _has_values(rows[begin]) and _has_values(rows[begin + 1]):
-        begin += 1  # a row of units below the header
+    if header:  # up to 3 rows of units and the like below it
+        begin = next((at for at in range(begin, min(begin + 4, len(rows))) if _has_values(rows[at])), begin)
     data = [cells for _, cells in rows[begin:]]
     decimal, thousands = _marks([cell for cells in data for cell in cells], separator)
     names = column_names(rows[first][1] if header else [], max(width, len(rows[first][1]) if header else 0))
@@ -80,6 +81,8 @@ def sniff(lines: Sequence[str]) -> Dialect | None:
 def _without_comments(rows: list[Numbered]) -> list[Numbered]:
     """Rows without those that begin with #, unless the last of these is the header: then values follow it at once."""
     plain = [row for row in rows if not row[1][0].startswith(COMMENT)]
+    if plain and plain[0][1][0] == LOGGER:
+        return plain[1:]
     return plain if plain and not any(map(_is_value, plain[0][1])) else rows
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from threading import Event as Flag
 
@@ -19,8 +20,10 @@ from .live import LiveSource
 from .long_rows import LongRows, in_time_order
 from .records import is_json, is_line_protocol
 from .sample import Sample
+from .time_columns import TimeReader
 
 log = logging.getLogger("edgelstm")
+FALLING = 5  # rows from which times that fall from row to row count as an order, newest first
 
 
 class PipeSource(LiveSource):
@@ -141,7 +144,10 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
         raise located(error, origin, table.skip) from error
     count = itertools.count()
     rows = _file_rows(table, reader.row, count)
-    if isinstance(reader, LongRows):
+    backwards = _newest_first(table, reader.time)
+    if backwards:
+        log.warning("%s: its rows stand newest first; they are read in the order of time", origin)
+    if backwards or isinstance(reader, LongRows):
         yield from in_time_order(rows)
     else:
         for row, (values, time, label) in enumerate(rows):
@@ -150,6 +156,18 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
         raise SeriesError(f"{origin} holds no rows. Give one row a sample.")
     for note in cells.notes():
         log.warning("%s: %s", origin, note)
+
+
+def _newest_first(table: CsvTable, time: TimeReader | None) -> bool:
+    """Tell whether the times of a file's first rows fall, and never rise."""
+    if time is None:
+        return False
+    try:
+        moments = [time.read(cells)[0] for cells in table.dialect.rows if len(cells) == len(table.names)]
+    except SeriesError:
+        return False
+    known = [moment for moment in moments if moment is not None]
+    return len(known) >= FALLING and all(a >= b for a, b in pairwise(known)) and known[0] > known[-1]
 
 
 def _file_rows(table: CsvTable, read: Callable[[list[str]], Row], count: Iterator[int]) -> Iterator[Row]:

@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import SeriesError, ShapeError
-from ..io.timestamps import seconds
+from ..io.timestamps import UNITS, is_epoch, is_time, seconds
 from .column_mapping import Columns, Row
 from .csv_cells import CellReader
 from .long_rows import LongRows
 from .records import as_text, flatten, lookup, parse_json
-from .time_columns import find_time, read_time, time_name
+from .time_columns import read_time, time_name
 
+CONSTANT = 3  # times that a date may be repeated before it counts as no time
 LISTED = 200  # values of a record that are looked through for the time, and for errors
 
 
@@ -32,6 +33,8 @@ class RecordRows:
         self.columns, self.origin, self._read = columns, origin, read
         self._cells = CellReader(missing=columns.missing, origin=origin)
         self._time: str | None = None
+        self._same = 0
+        self._before: Any = None
         self._long_rows: LongRows | None = None
 
     def parse(self, line: str) -> Row:
@@ -71,13 +74,18 @@ class RecordRows:
         return [path for path, _ in itertools.islice(flatten(record), LISTED)]
 
     def _time_by_value(self, record: dict[str, Any]) -> str | None:
-        """Path of the first value that is a date or counts from 1970, remembered for later records."""
+        """Path of the first value that is a moment, remembered; one that stays or falls is none, but when a device started."""
         if self._time is None:
             taken = self.columns.names
             leaves = [(path, leaf) for path, leaf in itertools.islice(flatten(record), LISTED) if path not in taken]
-            texts = [leaf if isinstance(leaf, str) else repr(leaf) for _, leaf in leaves]
-            positions = find_time([path.rpartition(".")[2] for path, _ in leaves], [texts])
-            self._time = leaves[positions[0]][0] if len(positions) == 1 else ""
+            moments = (path for at, (path, leaf) in enumerate(leaves) if _is_moment(leaf, first=not at))
+            self._time = next(moments, "")
+        if self._time and self._same < CONSTANT:
+            value, before = lookup(record, self._time)[1], self._before
+            falls = isinstance(value, float) and isinstance(before, float) and value < before
+            self._same, self._before = (CONSTANT if falls else self._same + 1 if value == before else 0), value
+            if self._same >= CONSTANT:
+                self._time = ""
         return self._time or None
 
     def _array(self, record: list[Any]) -> Row:
@@ -104,6 +112,13 @@ class RecordRows:
         if number is None:
             raise SeriesError(f"{name}: {str(value)[:40]!r} is not a number")
         return number
+
+
+def _is_moment(leaf: Any, first: bool) -> bool:
+    """Tell a date, or a number that counts from 1970 in milliseconds or less; in seconds it must be the first value."""
+    if isinstance(leaf, str):
+        return is_time(leaf)
+    return isinstance(leaf, float) and (first or leaf > UNITS[0][0]) and is_epoch(leaf)
 
 
 def _timed(values: list[float], time: Any, name: str) -> Row:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ..errors import ConfigError, SeriesError
-from ..io.timestamps import EPOCH, DateOrder, is_date, is_time, is_time_of_day, parse_time, seconds
+from ..io.timestamps import DateOrder, is_date, is_epoch, is_time, is_time_of_day, parse_time
 from .csv_cells import MISSING, MISSING_WORDS, is_number
 
 TIME_NAMES = (
@@ -104,7 +104,7 @@ def _is_time(cell: str) -> bool:
 def _is_epoch(cell: str) -> bool:
     """Tell whether a cell is a number that counts from 1970 and lies between 1990 and 2100."""
     try:
-        return EPOCH[0] <= seconds(float(cell)) <= EPOCH[1]
+        return is_epoch(float(cell))
     except ValueError:
         return False
 
@@ -131,7 +131,7 @@ def _best(
             order = 2
         elif kind == DATE:
             order = 3
-        elif kind == EPOCHS and _rises(cells):
+        elif kind == EPOCHS and (_rises(cells) or (len(cells) == at + 1 == 1)):
             order = 4
         elif known:
             order = 6
@@ -143,9 +143,9 @@ def _best(
 
 
 def _rises(cells: Sequence[str]) -> bool:
-    """Tell whether numbers never go back, and go on; a single one is not told from a measurement, and counts."""
+    """Tell whether numbers never go back, and go on; of a single one nobody knows."""
     values = [float(cell) for cell in cells if _is_epoch(cell)]
-    return len(values) == 1 or (values == sorted(values) and values[0] < values[-1])
+    return values == sorted(values) and values[0] < values[-1]
 
 
 def _joined(best: int, names: Sequence[str], columns: Sequence[Sequence[str]], kinds: Sequence[str]) -> tuple[int, ...]:

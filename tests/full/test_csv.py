@@ -181,3 +181,11 @@ def test_words_for_missing_values_go_with_the_model_to_the_device(tmp_path):
     assert Columns.of(metadata).missing == ("defekt",)
     assert read_for_model(metadata, tmp_path / "a.csv").repairs.filled == 1
     assert math.isnan(list(TextSource(tmp_path / "a.csv", Columns.of(metadata)))[3].values[0])
+
+
+def test_a_column_of_words_some_of_which_are_switches_is_no_channel(tmp_path):
+    words = ["ON", "OFF", "OFF", "STANDBY"]
+    series = read(tmp_path, "time,a,mode\n" + "".join(f"{row},{row},{words[row % 4]}\n" for row in range(40)))
+
+    assert series.channels == ("a",)
+    assert series.repairs.sentences() == ["columns not used as inputs: mode"]

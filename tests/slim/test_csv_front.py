@@ -191,6 +191,35 @@ def test_the_paths_that_there_are_are_listed_when_a_channel_is_not():
         table("\n".join(RECORDS))
 
 
+def test_a_date_that_never_changes_in_records_is_no_time():
+    records = "\n".join(f'{{"started": "2024-01-01T00:00:00Z", "free": {1.7e9 - row}, "a": {row}}}' for row in range(9))
+
+    assert [sample.time for sample in live(records)][4:] == [None] * 5
+
+
+def test_a_number_far_from_a_known_name_is_no_time_of_a_live_stream():
+    assert [sample.time for sample in live("a,free\n1,1700000000\n2,1690000000")] == [None, None]
+
+
+def test_a_file_with_its_newest_row_first_is_read_in_the_order_of_time(caplog):
+    rows = [f"2024-01-13 12:{minute:02},{minute}" for minute in reversed(range(20))]
+
+    assert [sample.values for sample in table("\n".join(["time,a", *rows]))] == [[float(at)] for at in range(20)]
+    assert "newest first" in caplog.text
+
+
+def test_four_header_lines_of_a_logger_are_passed_over():
+    head = ['"TOA5","CR1000","17"', '"TIMESTAMP","RECORD","a"', '"TS","RN","Volts"', '"","","Avg"']
+    rows = [f'"2024-01-13 12:0{row}:00",{row},{row}.5' for row in range(5)]
+
+    assert [sample.values for sample in table("\n".join([*head, *rows]))] == [[row + 0.5] for row in range(5)]
+
+
+@pytest.mark.parametrize("cell", ["\u22122,5", "-2,5 °C", "\u22122,5 °C"])
+def test_a_minus_sign_of_print_is_one(cell):
+    assert table(f"time;a\n0;1,5\n1;{cell}")[1].values == [-2.5]
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "time,a\n", "Logger 5\n\ntime,a\n"])
 def test_a_file_without_rows_is_an_error(tmp_path, content):
     (tmp_path / "pump.csv").write_text(content)
