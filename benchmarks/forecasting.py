@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.forecasting.features import InputFeatures
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.scaler import fit_scaler
@@ -94,32 +94,34 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
     trained_for = time.time() - start
     converted = convert_file(keras)["int8"]
     converted.bundle.save(int8)
-    recipe, metadata = Recipe.of(trained.metadata), trained.metadata
+    features, metadata = InputFeatures.of(trained.metadata), trained.metadata
     assert metadata.scaler is not None
-    given = pairs(case.series, metadata.scaler, recipe, metadata.window, case.horizon, case.origins)
+    given = pairs(case.series, metadata.scaler, features, metadata.window, case.horizon, case.origins)
     bundle = load_bundle(int8)
     model = TFLiteModel(bundle.flatbuffer)
     record: dict[str, Any] = {
-        "seed": seed, "validation_mae": trained.history["kept_val_loss"][0], "normalize": recipe.normalize,
+        "seed": seed, "validation_mae": trained.history["kept_val_loss"][0], "normalize": features.normalize,
         "lookback": metadata.window, "epochs": len(trained.history["loss"]), "linear_validation_mae": trained.history["linear_val_loss"][0],
         "parameters": int(trained.model.count_params()), "train_seconds": round(trained_for),
         "int8_bytes": int8.stat().st_size, "int8_error": converted.conversion.validation.error,
     }  # fmt: skip
-    record["keras"] = judged(predict(trained.model, given), given, recipe, case, values, True)
+    record["keras"] = judged(predict(trained.model, given), given, features, case, values, True)
     daily = given.take(np.arange(len(given)).reshape(-1, case.targets)[:: case.day].ravel())
     answer = np.concatenate([model(*one)[0] for one in zip(*daily.inputs, strict=True)])
-    record["int8"] = judged(answer, daily, Recipe.of(bundle.metadata), case, values, False)
+    record["int8"] = judged(answer, daily, InputFeatures.of(bundle.metadata), case, values, False)
     print(case.name, record, file=sys.stderr, flush=True)
     return record
 
 
-def judged(answer: Doubles, given: Any, recipe: Recipe, case: Case, values: Doubles, every_row: bool) -> dict[str, Any]:
+def judged(
+    answer: Doubles, given: Any, features: InputFeatures, case: Case, values: Doubles, every_row: bool
+) -> dict[str, Any]:
     """Errors and coverage of a model's answers."""
     origins = case.origins if every_row else case.origins[:: case.day]
     missed = ((answer - given.answers) * given.unit).reshape(-1, case.targets, case.horizon)
     predicted = truth(values, origins, case.horizon) + missed
     residuals = (given.answers - answer).reshape(missed.shape)
-    return errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, recipe)}
+    return errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, features)}
 
 
 def measure(case: Case, given: argparse.Namespace, kept: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found."""
+    """Results of the demo."""
 
     keras: Evaluation
     """The Keras model on the faulty series."""
@@ -61,7 +61,7 @@ class Demo:
     faults: int
     """Labelled faults."""
     drifts: int
-    """Drift events beside the alarms: what is usual has moved, which no label speaks of."""
+    """Drift events beside the alarms: the baseline has moved, which no label covers."""
     agreement: float
     """Share of rows on which both models decide alike."""
     folder: Path
@@ -121,14 +121,19 @@ def run_demo(
 
 def _judge(path: Path, series: Series) -> tuple[Replay, Evaluation]:
     detector, metadata = load_detector(path, series)
-    found = replay(detector, series.values, series.time)
+    result = replay(detector, series.values, series.time)
     assert series.labels is not None
     scheme = "keras" if path.suffix == ".keras" else metadata.scheme
-    return found, measure(path.name, scheme, found, read_labels(series.labels), series.period)
+    return result, measure(path.name, scheme, result, read_labels(series.labels), series.period)
 
 
 def agreement(first: Replay, second: Replay) -> float:
-    """Share of scored rows on which two models decide alike."""
+    """Share of scored rows on which two models decide alike.
+
+    Args:
+        first: One model's replay.
+        second: The other's, on the same rows.
+    """
     scored = np.isfinite(first.scores) & np.isfinite(second.scores)
     return float(np.mean(first.flagged[scored] == second.flagged[scored]))
 
@@ -145,7 +150,7 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
     """
     assert series.labels is not None
     faults = ranges(read_labels(series.labels))
-    found: set[int] = set()
+    detected: set[int] = set()
     alarms = []
     for event in events:
         start, end = float(event.start or 0.0), float(event.end or 0.0)
@@ -154,7 +159,7 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
             for index, (first, last) in enumerate(faults)
             if series.time[first] <= end and series.time[last] >= start
         ]
-        found.update(touched)
+        detected.update(touched)
         first = faults[touched[0]][0] if touched else None
         alarms.append(
             Alarm(
@@ -166,7 +171,7 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
                 None if first is None else max(0.0, start - float(series.time[first])),
             )
         )
-    missed = tuple(str(series.labels[first]) for index, (first, _) in enumerate(faults) if index not in found)
+    missed = tuple(str(series.labels[first]) for index, (first, _) in enumerate(faults) if index not in detected)
     return tuple(alarms), missed, len(faults)
 
 
@@ -177,7 +182,7 @@ def _write(demo: Demo, keras: Replay, quantized: Replay, series: Series) -> None
     folder = demo.folder
     lines = ["time,keras,int8,anomaly"]
     for row, second in enumerate(series.time):
-        pair = ["" if np.isnan(found.scores[row]) else f"{found.scores[row]:.6g}" for found in (keras, quantized)]
+        pair = ["" if np.isnan(result.scores[row]) else f"{result.scores[row]:.6g}" for result in (keras, quantized)]
         lines.append(f"{second:g},{pair[0]},{pair[1]},{int(quantized.flagged[row]) if pair[1] else ''}")
     write_atomic(folder / "scores.csv", ("\n".join(lines) + "\n").encode())
     events = "".join(json.dumps(event.record()) + "\n" for event in quantized.events)

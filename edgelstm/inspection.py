@@ -1,4 +1,4 @@
-"""What a model file holds, read without TensorFlow and without an interpreter."""
+"""Contents of a model file, read without TensorFlow and without an interpreter."""
 
 import json
 import zipfile

@@ -1,4 +1,4 @@
-"""The classifiers' networks, made of what the int8 converter fuses."""
+"""Networks of the classifiers, built of layers that the int8 converter fuses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,11 @@ def text_classifier(network: Network, vocabulary: Vocabulary, classes: int) -> A
     There is no mask: the fused LSTM op takes none, and unrolling would cost ten times the size. Padding stands in
     front and has a learned vector instead, and the model is trained on just what it gets on the device. Whole pieces
     are dropped while training, so that a word is known by its n-grams too.
+
+    Args:
+        network: Shape of the network.
+        vocabulary: Pieces that stand for words.
+        classes: Number of classes, C.
     """
     import keras
 
@@ -46,7 +51,14 @@ def text_classifier(network: Network, vocabulary: Vocabulary, classes: int) -> A
 
 
 def window_classifier(network: Network, window: int, channels: int, classes: int) -> Any:
-    """A Keras model from scaled samples (W, F) to probabilities (C,)."""
+    """A Keras model from scaled samples (W, F) to probabilities (C,).
+
+    Args:
+        network: Shape of the network.
+        window: Rows a window, W.
+        channels: Channels, F.
+        classes: Number of classes, C.
+    """
     import keras
 
     inputs = keras.Input((window, channels), name="window")

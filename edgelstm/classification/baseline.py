@@ -1,4 +1,4 @@
-"""What an intent classifier has to beat: TF-IDF and logistic regression."""
+"""Baseline for intent classifiers: TF-IDF and logistic regression."""
 
 from typing import Any
 

@@ -33,6 +33,11 @@ class Texts:
 def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_column: str = "intent") -> Texts:
     """Read labelled texts; rows without a label are left out.
 
+    Args:
+        paths: CSV files.
+        text_column: Column with the texts.
+        label_column: Column with the classes.
+
     Raises:
         SeriesError: If a file cannot be read, lacks a column, or holds no labelled text.
     """
@@ -56,7 +61,7 @@ def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_col
 
 
 def embedded_texts(name: str) -> Texts:
-    """`INTENTS` or `INTENTS_TEST`, that come along."""
+    """Read `INTENTS` or `INTENTS_TEST`, which are part of the package."""
     with TemporaryDirectory() as folder:
         return read_texts([calibration_data.write(name, Path(folder))])
 
@@ -73,7 +78,7 @@ def state_names(cells: npt.NDArray[np.str_]) -> list[str]:
 def labelled_windows(
     values: Sequence[Floats], states: Sequence[Sequence[str]], window: int
 ) -> tuple[Floats, list[str]]:
-    """Every window of each segment with the state of its last row: what a device is asked for, now.
+    """Cut every window of each segment, with the state of its last row: the question that a device answers.
 
     Args:
         values: Scaled segments, each (T_i, F).

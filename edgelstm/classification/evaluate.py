@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Quality:
-    """How well a classifier does on labelled examples."""
+    """Accuracy of a classifier on labelled examples."""
 
     model: str
     """File name."""
@@ -81,7 +81,7 @@ def rates(counts: Array) -> tuple[float, float]:
 
 
 def is_classifier(path: Path | str) -> bool:
-    """Whether a model file is a classifier."""
+    """Tell whether a model file is a classifier."""
     metadata, _ = model_parts(Path(path))
     return metadata.kind == "classifier"
 
@@ -113,7 +113,7 @@ def evaluate(path: Path | str, data: Path | str, label_column: str | None = None
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled examples as a classifier eats them."""
+    """Labelled examples as a classifier takes them."""
 
     inputs: Array
     """Scaled windows (N, W, F), or texts (N, L, K) as pieces."""
@@ -133,7 +133,18 @@ class Examples:
 def read_examples(
     metadata: Metadata, data: Path | str, label_column: str | None = None, text_column: str = "text"
 ) -> Examples:
-    """Labelled examples from a CSV file. Arguments and errors as in `evaluate`."""
+    """Read labelled examples from a CSV file.
+
+    Args:
+        metadata: The classifier's.
+        data: CSV of texts, or of rows with the model's channels, with a label column.
+        label_column: Its name; None is `intent` for texts and `state` for rows.
+        text_column: Column with the text.
+
+    Raises:
+        ModelError: If the model is no classifier.
+        SeriesError: If the data cannot be used.
+    """
     classifier = Classifier(metadata, lambda given: given)
     if classifier.vocabulary is not None:
         texts = read_texts([data], text_column, label_column or "intent")

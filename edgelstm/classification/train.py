@@ -1,4 +1,4 @@
-"""Training classifiers: from labelled texts or windows to a Keras model with all that the device needs beside it."""
+"""Training of classifiers: from labelled texts or windows to a Keras model with metadata for the device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .architectures import Network, text_classifier, window_classifier
 from .data import Texts, labelled_windows, segment_states
 
 Array = npt.NDArray[Any]
-EMBEDDED = 512  # representative texts or stretches of rows that ride along in the .keras file
+EMBEDDED = 512  # representative texts or stretches of rows stored in the .keras file
 HELD = 128
 MOST_WINDOWS = 20_000  # windows an epoch; neighbours resemble each other, so that a longer series is strided
 LEAST = 10  # examples below which a class cannot be learnt
@@ -33,7 +33,7 @@ LEAST = 10  # examples below which a class cannot be learnt
 
 @dataclass(frozen=True)
 class Options:
-    """Everything about training a classifier that is not the data."""
+    """Settings of the training of a classifier."""
 
     network: Network = field(default_factory=Network)
     """Shape of the network."""
@@ -63,7 +63,7 @@ def train_texts(data: Texts, options: Options | None = None, callbacks: Iterable
 
     Args:
         data: Labelled texts.
-        options: How; None for the defaults.
+        options: Settings; None for the defaults.
         callbacks: Keras callbacks, such as a progress display.
 
     Raises:
@@ -89,7 +89,7 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Ite
 
     Args:
         series: Rows with a label column; an empty label is `normal`.
-        options: How; None for the defaults.
+        options: Settings; None for the defaults.
         callbacks: Keras callbacks, such as a progress display.
 
     Raises:

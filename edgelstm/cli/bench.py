@@ -1,4 +1,4 @@
-"""edgelstm bench: measure models on this machine."""
+"""`edgelstm bench`: measure models on this machine."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""edgelstm calibrate: a new threshold on the device."""
+"""`edgelstm calibrate`: a new threshold on the device."""
 
 import click
 

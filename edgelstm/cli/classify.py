@@ -23,7 +23,7 @@ from edgelstm.cli.lazy_group import examples
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Rows from answer to answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line an answer, with all probabilities.")
 def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int, as_json: bool) -> None:
-    """Say what class each TEXT is of; without TEXT, each line of standard input.
+    """Classify each TEXT; without TEXT, each line of standard input.
 
     Prints class, probability and text, separated by tabs. A text without a word (empty) or without any known word
     (unknown), such as one in another script, gets no class: `-` and the reason.
@@ -35,19 +35,21 @@ def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int,
 
     classifier = Classifier.from_bundle(load_tried_bundle(model))
     if texts and rows:
-        raise click.UsageError("Give texts or --rows, not both.")
-    eats_rows = classifier.vocabulary is None
-    if eats_rows and rows is None:
+        raise click.UsageError("Name texts or --rows, not both.")
+    takes_rows = classifier.vocabulary is None
+    if takes_rows and rows is None:
         raise click.UsageError(f"{model.name} classifies rows. Give a CSV file with --rows FILE.")
-    if rows is not None and not eats_rows:
+    if rows is not None and not takes_rows:
         raise click.UsageError(f"{model.name} classifies texts. Leave --rows out.")
     answers = _states(classifier, rows, stride) if rows is not None else _intents(classifier, texts)
-    for key, value, found in answers:
+    for key, value, answer in answers:
         if as_json:
-            click.echo(json.dumps({key: value, **found.record()}, ensure_ascii=False))
+            click.echo(json.dumps({key: value, **answer.record()}, ensure_ascii=False))
         else:
-            label = found.label if found.label is not None else f"-\t{found.reason}"
-            click.echo(f"{label}\t{found.confidence:.3f}\t{value}" if found.label is not None else f"{label}\t{value}")
+            label = answer.label if answer.label is not None else f"-\t{answer.reason}"
+            click.echo(
+                f"{label}\t{answer.confidence:.3f}\t{value}" if answer.label is not None else f"{label}\t{value}"
+            )
 
 
 def _intents(classifier: Any, texts: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:

@@ -1,4 +1,4 @@
-"""`edgelstm demo`: the whole way once, on the embedded pump."""
+"""`edgelstm demo`: all steps once, on the embedded pump data."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from edgelstm.cli.lazy_group import examples
 def command(output: Path, seed: int, as_json: bool) -> None:
     """Train on a simulated pump, convert to int8, and stream faults through the result.
 
-    Takes a minute or two. The series are part of the package; the folder then holds every file of the way.
+    Takes a minute or two. The series are part of the package; the folder then holds every file of all steps.
     """
     import json
 

@@ -1,4 +1,4 @@
-"""edgelstm doctor: what keeps this machine from running a model."""
+"""`edgelstm doctor`: what keeps this machine from running a model."""
 
 import click
 
@@ -14,9 +14,9 @@ MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: str | None, folder: str, as_json: bool) -> None:
-    """Check this machine, and a MODEL when named; print the line that mends each finding.
+    """Check this machine, and a MODEL when named; print a remedy for each finding.
 
-    Exit code 1 when something has to be mended, 0 when there are only warnings.
+    Exit code 1 when something has to be repaired, 0 when there are only warnings.
     """
     import json
     import sys

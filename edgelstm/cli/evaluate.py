@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--label-column",
     metavar="NAME",
-    help="0, false, normal or empty is normal.  [default: a usual name; intent or state of classifiers]",
+    help="0, false, normal or empty is normal.  [default: a common name; intent or state of classifiers]",
 )
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @click.option(

@@ -54,15 +54,15 @@ def command(
     wanted = parse_columns(forecaster.metadata, columns, time_column, missing)
     lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
     rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
-    found = forecaster.forecast(rows.values, rows.times, level=level)
+    forecast = forecaster.forecast(rows.values, rows.times, level=level)
     if plot:
         from edgelstm.forecasting.plot import forecast_picture
 
-        forecast_picture(plot, rows, found, forecaster.metadata.window)
+        forecast_picture(plot, rows, forecast, forecaster.metadata.window)
     if as_json:
-        click.echo(json.dumps(record(found, rows.dated)))
+        click.echo(json.dumps(record(forecast, rows.dated)))
         return
-    for line in table(found, rows.dated):
+    for line in table(forecast, rows.dated):
         click.echo(line)
 
 
@@ -78,39 +78,54 @@ def _load(model: Path) -> Any:
     return keras_forecaster(model)
 
 
-def record(found: Forecast, dated: bool) -> dict[str, Any]:
-    """As plain JSON types."""
-    ends = found.lower is not None and found.upper is not None
-    names: dict[str, Any] = {"forecast": found.values}
-    names |= {"lower": found.lower, "upper": found.upper} if ends else {}
+def record(forecast: Forecast, dated: bool) -> dict[str, Any]:
+    """Return a forecast as plain JSON types.
+
+    Args:
+        forecast: The forecast.
+        dated: Whether times are dates, not numbers.
+    """
+    ends = forecast.lower is not None and forecast.upper is not None
+    names: dict[str, Any] = {"forecast": forecast.values}
+    names |= {"lower": forecast.lower, "upper": forecast.upper} if ends else {}
     return {
-        "times": [stamp(time, dated) for time in found.times],
-        "interval_percent": found.level if ends else None,
+        "times": [stamp(time, dated) for time in forecast.times],
+        "interval_percent": forecast.level if ends else None,
         "targets": {
             target: {name: [round(float(value), 6) for value in part[:, place]] for name, part in names.items()}
-            for place, target in enumerate(found.targets)
+            for place, target in enumerate(forecast.targets)
         },
     }
 
 
-def table(found: Forecast, dated: bool) -> list[str]:
-    """Tab-separated lines, a header first."""
-    with_ends = found.lower is not None and found.upper is not None
+def table(forecast: Forecast, dated: bool) -> list[str]:
+    """Format a forecast as tab-separated lines, a header first.
+
+    Args:
+        forecast: The forecast.
+        dated: Whether times are dates, not numbers.
+    """
+    with_ends = forecast.lower is not None and forecast.upper is not None
     heads = ["time"]
-    for target in found.targets:
-        heads += [target, *((f"{target}_low{found.level}", f"{target}_high{found.level}") if with_ends else ())]
+    for target in forecast.targets:
+        heads += [target, *((f"{target}_low{forecast.level}", f"{target}_high{forecast.level}") if with_ends else ())]
     lines = ["\t".join(heads)]
-    for row, time in enumerate(found.times):
+    for row, time in enumerate(forecast.times):
         cells = [stamp(time, dated)]
-        for place in range(len(found.targets)):
-            parts = [found.values, *((found.lower, found.upper) if with_ends else ())]
+        for place in range(len(forecast.targets)):
+            parts = [forecast.values, *((forecast.lower, forecast.upper) if with_ends else ())]
             cells += [f"{float(part[row, place]):.6g}" for part in parts if part is not None]
         lines.append("\t".join(cells))
     return lines
 
 
 def stamp(time: float, dated: bool) -> str:
-    """A time as the rows have it: a date, or a number."""
+    """Format a time as the rows have it: a date, or a number.
+
+    Args:
+        time: Seconds since 1970, or a row number.
+        dated: Whether it is a date.
+    """
     from datetime import datetime, timezone
 
     if not dated:

@@ -1,4 +1,4 @@
-"""edgelstm inspect: what a model file holds."""
+"""`edgelstm inspect`: contents of a model file."""
 
 import click
 
@@ -9,7 +9,7 @@ from edgelstm.cli.lazy_group import examples
 @click.argument("model", type=click.Path(readable=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: str, as_json: bool) -> None:
-    """Say what a .tflite or .keras MODEL holds; needs neither TensorFlow nor an interpreter."""
+    """Show the contents of a .tflite or .keras MODEL; needs neither TensorFlow nor an interpreter."""
     import json
 
     from edgelstm.inspection import inspect_model, lines

@@ -25,21 +25,36 @@ class LazyGroup(click.Group):
         return list(self.summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module."""
+        """Import the command's module.
+
+        Args:
+            ctx: The call.
+            cmd_name: Name of the command.
+        """
         if cmd_name not in self.modules:
             return None
         command: click.Command = importlib.import_module(self.modules[cmd_name]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any of them."""
+        """List the commands without importing any of them.
+
+        Args:
+            ctx: The call.
+            formatter: Receiver of the text.
+        """
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Look a command up; suggest the nearest name for an unknown one."""
+        """Look a command up; suggest the nearest name for an unknown one.
+
+        Args:
+            ctx: The call.
+            args: Words of the command line, the command's name first.
+        """
         if args and args[0] not in self.modules and not args[0].startswith("-"):
             near = get_close_matches(args[0], self.modules, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -13,7 +13,12 @@ class ScoreName(click.ParamType):
     name = "score"
 
     def get_metavar(self, param: click.Parameter | None = None, ctx: click.Context | None = None) -> str:
-        """Return the names for the help text."""
+        """Return the names for the help text.
+
+        Args:
+            param: The option.
+            ctx: Its command.
+        """
         from edgelstm.runtime.scoring.registry import SCORES
 
         return f"[{'|'.join(SCORES)}]"
@@ -49,7 +54,12 @@ class RuleText(click.ParamType):
         self.labelled = labelled
 
     def get_metavar(self, param: click.Parameter | None = None, ctx: click.Context | None = None) -> str:
-        """Return the names for the help text."""
+        """Return the names for the help text.
+
+        Args:
+            param: The option.
+            ctx: Its command.
+        """
         from edgelstm.runtime.scoring.threshold_rules import RULES
 
         names = [name for name, rule in RULES.items() if self.labelled or not rule.labelled]

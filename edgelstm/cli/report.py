@@ -33,7 +33,7 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--schemes", default="all", show_default=True, callback=_schemes, help="Comma-separated.")
 @click.option("-o", "--output", default="report", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="Result of `edgelstm bench --json` on another machine; may be given several times.")  # fmt: skip
-@click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a usual name]")
+@click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a common name]")
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="For a foreign model: normal rows (.csv) or windows (.npy, .npz).")  # fmt: skip
 @click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")

@@ -48,7 +48,7 @@ class RunCommand(click.Command):
 @click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB).")
 @click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there.")
 @click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback.")
-@click.option("--dry-run", is_flag=True, help="Check models, sources and sinks; say what would run.")
+@click.option("--dry-run", is_flag=True, help="Check models, sources and sinks; print what would run.")
 @quiet_pipe
 def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     """Watch SOURCE with MODEL and print one JSON line per event, when it opens and when it closes.
@@ -68,8 +68,8 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     from edgelstm.runtime.service.runner import handling_signals, run_all
     from edgelstm.runtime.service.systemd import serving
 
-    given = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
-    chosen = load_config(config, given) if config else make_config(given)
+    settings = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
+    chosen = load_config(config, settings) if config else make_config(settings)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if dry_run:
         click.echo("\n".join(describe(chosen)))

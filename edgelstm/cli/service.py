@@ -27,11 +27,11 @@ def command(config: Path, output: Path | None, program: str | None) -> None:
     from edgelstm.runtime.service.systemd_unit import unit
 
     loaded = load_config(config)
-    found = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")
-    if not found:
+    executable = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")
+    if not executable:
         raise ConfigError("The edgelstm command is not on the path. Name it with --program.")
     periods = [load_bundle(stream.model).metadata.period for stream in loaded.streams]
-    text = unit(loaded, config.absolute(), str(Path(found).absolute()), periods)
+    text = unit(loaded, config.absolute(), str(Path(executable).absolute()), periods)
     if output is None:
         click.echo(text, nl=False)
         return

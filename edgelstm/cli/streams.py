@@ -1,4 +1,4 @@
-"""What the commands over streams share: column options, and the manners of a pipe."""
+"""Options and pipe behaviour that the commands over streams share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def columns_options(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Add what an installation may set over what the model file says."""
+    """Add the settings of an installation, which override those of the model file."""
     options = [
         click.option(
             "--threshold", type=float, metavar="SCORE", help="Alarm above it, instead of the model's threshold."

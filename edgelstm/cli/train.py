@@ -19,7 +19,12 @@ class Kinds(LazyGroup):
     """The kinds of models; arguments that name none belong to the default kind."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default kind's name in front, unless a kind or this group's help is asked for."""
+        """Put the default kind's name in front, unless a kind or this group's help is asked for.
+
+        Args:
+            ctx: The call.
+            args: Words of the command line.
+        """
         if not args or args[0] not in (*self.modules, *ctx.help_option_names):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -40,12 +45,22 @@ class Kinds(LazyGroup):
         return command is not None and any(option in parameter.opts for parameter in command.params)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the default kind's usage, then that of the others."""
+        """Show the default kind's usage, then that of the others.
+
+        Args:
+            ctx: The call.
+            formatter: Receiver of the text.
+        """
         formatter.write_usage(ctx.command_path, "[OPTIONS] DATA.csv...")
         formatter.write_usage(ctx.command_path, "KIND [OPTIONS] [DATA.csv...]", prefix="       ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the default kind's options, then the list of kinds."""
+        """Show the default kind's options, then the list of kinds.
+
+        Args:
+            ctx: The call.
+            formatter: Receiver of the text.
+        """
         if default := self.get_command(ctx, DEFAULT):
             default.format_options(ctx, formatter)
         self.format_commands(ctx, formatter)

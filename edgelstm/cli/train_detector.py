@@ -31,7 +31,13 @@ class DetectorKind(click.Choice[str]):
     """Kinds of detectors; for a classifier, the error names the commands that train one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Look a kind up."""
+        """Look a kind up.
+
+        Args:
+            value: The kind.
+            param: The option, for the error.
+            ctx: Its command, for the error.
+        """
         if value == "classifier":
             self.fail("a classifier is trained by `edgelstm train intents` (texts) or `edgelstm train states` (rows)")
         return super().convert(value, param, ctx)

@@ -83,7 +83,13 @@ def names(text: str | None) -> list[str]:
 
 
 def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
-    """Convert an option with one or more counts, such as `32,16`."""
+    """Convert an option with one or more counts, such as `32,16`.
+
+    Args:
+        _: The call.
+        __: The option.
+        text: Counts, separated by commas.
+    """
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
@@ -91,7 +97,13 @@ def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
 
 
 def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None:
-    """Convert a number of rows, or `auto` to None."""
+    """Convert a number of rows, or `auto` to None.
+
+    Args:
+        _: The call.
+        __: The option.
+        text: A number, or auto.
+    """
     if text == "auto":
         return None
     if not text.isdecimal():

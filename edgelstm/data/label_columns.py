@@ -1,4 +1,4 @@
-"""Label columns of CSV files: by their usual names, and by their cells."""
+"""Label columns of CSV files: by common names, and by their cells."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -19,7 +19,7 @@ ROWS = 1_000_000  # rows looked at
 
 
 def find_label_column(path: Path, channels: Sequence[str] = ()) -> str | None:
-    """Find the label column by its usual names.
+    """Find the label column by common names.
 
     Args:
         path: CSV file.
@@ -33,7 +33,7 @@ def find_label_column(path: Path, channels: Sequence[str] = ()) -> str | None:
 
 
 def require_label_column(path: Path, label_column: str | None, channels: Sequence[str] = ()) -> str:
-    """Check a label column's name, or find one by its usual names.
+    """Check a label column's name, or find one by common names.
 
     Args:
         path: CSV file.

@@ -11,7 +11,7 @@ from edgelstm.converters.validation.report import within_limits
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
-from ..evaluation.evaluate import evaluate
+from ..evaluation.evaluate import Evaluation, evaluate, evaluate_foreign
 from .convert import Converted, finish
 from .representative_data import Source
 
@@ -52,7 +52,7 @@ def search(
     source: Source,
     budget: float,
     data: Path | None = None,
-    label_column: str = "anomaly",
+    label_column: str | None = None,
     *,
     lookback: int | None = None,
     io: str = "auto",
@@ -66,7 +66,7 @@ def search(
         source: Model and representative windows.
         budget: Largest drop allowed: of VUS-PR where there are labels, else of the output's error.
         data: Labelled rows as CSV.
-        label_column: Its column of labels.
+        label_column: Its column of labels; None looks for one of a usual name.
         lookback: Rows for an open time axis.
         io: Input and output type of int8 models: int8, float32, or auto, which is int16 for a model with a linear path.
         allow_drop: Accept errors above the limit of every conversion.
@@ -83,7 +83,7 @@ def search(
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
     check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer
-    judge = _output_error if data is None else _detection(source.path, data, label_column)
+    judge = _output_error if data is None else _detection(source, data, label_column)
     chosen, tried = None, []
     for name, conversion in sorted(made.items(), key=lambda item: item[1].validation.size):
         error, drop, fits = conversion.validation.error, None, False
@@ -102,21 +102,26 @@ def _output_error(converted: Converted) -> float:
     return converted.conversion.validation.error
 
 
-def _detection(path: Path, data: Path, label_column: str) -> Judge:
-    """How far a model's VUS-PR is below that of the Keras model."""
-    keras = _vus_pr(path, data, label_column)
+def _detection(source: Source, data: Path, label_column: str | None) -> Judge:
+    """Measure the VUS-PR that a model loses against the Keras model; a foreign one has no score of its own yet."""
+    rows = source.representative
+    if source.metadata.scoring is None and rows is not None:
+        normal = [*rows.segments, *rows.held]
+        keras = _defined(evaluate_foreign(source.path, source.metadata, normal, data, label_column), data)
+    else:
+        keras = _defined(evaluate(source.path, data, label_column), data)
 
     def drop(converted: Converted) -> float:
         with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
             file = Path(folder) / "candidate.tflite"
             converted.bundle.save(file)
-            return keras - _vus_pr(file, data, label_column)
+            return keras - _defined(evaluate(file, data, label_column), data)
 
     return drop
 
 
-def _vus_pr(path: Path, data: Path, label_column: str) -> float:
-    value = evaluate(path, data, label_column).vus_pr
+def _defined(evaluation: Evaluation, data: Path) -> float:
+    value = evaluation.vus_pr
     if value is None:
         raise ConversionError(
             f"{data.name} has no labelled anomaly among the rows that get a score, so no detection can drop. "

@@ -61,7 +61,7 @@ class Evaluation:
     pr_auc: float | None
     """Average precision over rows; chance is the anomalous share."""
     f1: float
-    """Harmonic mean of precision and recall over rows at the model's threshold; say FAR with it."""
+    """Harmonic mean of precision and recall over rows at the model's threshold; to be read with FAR."""
     far: float
     """Share of normal rows above the threshold."""
     mar: float
@@ -211,7 +211,7 @@ def read_labelled(
     Args:
         path: CSV file.
         metadata: The model's.
-        label_column: 0, false, normal or empty is normal; None looks for a column of a usual name.
+        label_column: 0, false, normal or empty is normal; None looks for a column of a common name.
         time_column: Column with the time; None looks for one.
 
     Raises:
@@ -230,7 +230,7 @@ def evaluate(
     Args:
         path: `.keras` or `.tflite`.
         data: CSV with the model's channels and a label column.
-        label_column: 0, false, normal or empty is normal, anything else is an anomaly; None looks for a usual name.
+        label_column: 0, false, normal or empty is normal, anything else is an anomaly; None looks for a common name.
         time_column: Column with the time; None looks for one.
 
     Raises:

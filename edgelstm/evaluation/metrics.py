@@ -1,4 +1,4 @@
-"""How good a detector is, measured against labels; no threshold is ever picked here on the labels it is judged by."""
+"""Quality of a detector against labels; no threshold is ever chosen on the labels that it is judged by."""
 
 from __future__ import annotations
 
@@ -53,13 +53,19 @@ class Points:
 
 
 def points(labels: npt.ArrayLike, flags: npt.ArrayLike) -> Points:
-    """Count rows.
+    """Count rows by label and flag.
+
+    Args:
+        labels: Whether each row is anomalous, shape (T,).
+        flags: Whether each row was flagged, shape (T,).
 
     >>> points([1, 1, 0, 0], [1, 0, 1, 0]).f1
     0.5
     """
-    truth, found = np.asarray(labels, bool), np.asarray(flags, bool)
-    return Points(*(int(np.sum(part)) for part in (truth & found, ~truth & found, truth & ~found, ~truth & ~found)))
+    truth, flagged = np.asarray(labels, bool), np.asarray(flags, bool)
+    return Points(
+        *(int(np.sum(part)) for part in (truth & flagged, ~truth & flagged, truth & ~flagged, ~truth & ~flagged))
+    )
 
 
 def ranges(flags: npt.ArrayLike) -> Ranges:
@@ -73,7 +79,12 @@ def ranges(flags: npt.ArrayLike) -> Ranges:
 
 
 def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
-    """Chance that an anomalous row scores higher than a normal one; 0.5 is luck. None with one class only."""
+    """Chance that an anomalous row scores higher than a normal one; 0.5 is luck. None with one class only.
+
+    Args:
+        labels: 0 or 1 a row, shape (T,).
+        scores: Shape (T,); high is anomalous.
+    """
     from sklearn.metrics import roc_auc_score
 
     truth = np.asarray(labels, bool)
@@ -81,7 +92,12 @@ def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
 
 
 def pr_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
-    """Average precision; luck is the share of anomalous rows. None without anomalous rows."""
+    """Average precision; luck is the share of anomalous rows. None without anomalous rows.
+
+    Args:
+        labels: 0 or 1 a row, shape (T,).
+        scores: Shape (T,); high is anomalous.
+    """
     from sklearn.metrics import average_precision_score
 
     truth = np.asarray(labels, bool)
@@ -201,7 +217,11 @@ class Matched:
 
 
 def match(anomalies: Sequence[tuple[int, int]], alarms: Sequence[tuple[int, int]]) -> Matched:
-    """Compare ranges of rows, first and last inclusive.
+    """Match alarms with labelled anomalies, both as ranges of rows, first and last inclusive.
+
+    Args:
+        anomalies: Labelled ranges.
+        alarms: Ranges of the alarms.
 
     >>> match([(10, 20), (40, 50)], [(12, 14), (30, 31)])
     Matched(anomalies=2, caught=1, alarms=2, true_alarms=1, delays=(2,))

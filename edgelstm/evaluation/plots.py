@@ -12,13 +12,13 @@ from .metrics import ranges
 INK, BLUE, VERMILLION, ORANGE = "#1d2430", "#0072B2", "#D55E00", "#E69F00"  # Okabe and Ito's palette
 
 
-def alarm_picture(path: Path, series: Series, found: Replay, threshold: float) -> None:
+def alarm_picture(path: Path, series: Series, result: Replay, threshold: float) -> None:
     """Draw channels on top and the score with alarms below, labelled stretches shaded, as PNG.
 
     Args:
         path: File to write.
         series: With fault names as labels.
-        found: What the detector said.
+        result: Scores and alarms of the detector.
         threshold: Its alarm threshold.
     """
     assert series.labels is not None
@@ -32,10 +32,10 @@ def alarm_picture(path: Path, series: Series, found: Replay, threshold: float) -
         axis.set_ylabel(name.replace("_", " ", 1).replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
         axis.tick_params(labelsize=7)
     score = axes[-1]
-    score.plot(minutes, found.scores, color=BLUE, linewidth=0.8, label="anomaly score (int8)")
+    score.plot(minutes, result.scores, color=BLUE, linewidth=0.8, label="anomaly score (int8)")
     score.axhline(threshold, color=VERMILLION, linestyle="--", linewidth=1, label="threshold")
     score.set_yscale("log")
-    score.set_ylim(bottom=max(0.05, float(np.nanquantile(found.scores, 0.02))))
+    score.set_ylim(bottom=max(0.05, float(np.nanquantile(result.scores, 0.02))))
     score.set_xlabel("time (min)")
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
@@ -45,7 +45,7 @@ def alarm_picture(path: Path, series: Series, found: Replay, threshold: float) -
         text = str(series.labels[first]).replace("_", "\n")
         axes[0].annotate(text, ((minutes[first] + minutes[last]) / 2, 1.04), xycoords=("data", "axes fraction"),
                          ha="center", va="bottom", fontsize=7.5)  # fmt: skip
-    for number, (first, last) in enumerate(found.alarms):
+    for number, (first, last) in enumerate(result.alarms):
         score.plot([minutes[first], minutes[last]], [0.97, 0.97], transform=score.get_xaxis_transform(), color=VERMILLION,
                    linewidth=6, solid_capstyle="butt", label="alarm" if number == 0 else None)  # fmt: skip
     score.fill_between([], [], [], color=ORANGE, alpha=0.22, label="labelled fault")

@@ -38,7 +38,7 @@ def build(network: Network, patches: int, patch: int, context: int, horizon: int
         patches: Patches that go in, n: as many steps the LSTM has.
         patch: Rows a patch, P.
         context: Numbers in a context, K.
-        horizon: Rows it gives, H.
+        horizon: Rows to forecast, H.
 
     Returns:
         A model from histories (n, P) and contexts (K,) to (H,). Its recurrent part begins silent: before the first
@@ -48,7 +48,7 @@ def build(network: Network, patches: int, patch: int, context: int, horizon: int
 
     history = keras.Input((patches, patch), name="history")
     known = keras.Input((context,), name="context")
-    straight = keras.layers.Dense(horizon, name="linear")(keras.layers.Flatten(name="flat")(history))
+    linear = keras.layers.Dense(horizon, name="linear")(keras.layers.Flatten(name="flat")(history))
     brief = keras.layers.Dense(BRIEF, activation="tanh", name="brief")(known)
     told = keras.layers.RepeatVector(patches, name="told")(brief)
     steps = keras.layers.Concatenate(name="steps")([history, told])
@@ -58,7 +58,7 @@ def build(network: Network, patches: int, patch: int, context: int, horizon: int
     hidden = keras.layers.Dense(network.units, activation="relu", name="decoder")(hidden)
     hidden = keras.layers.Dropout(network.dropout, name="dropout_2")(hidden)
     beside = keras.layers.Dense(horizon, kernel_initializer="zeros", name="beside")(hidden)
-    outputs = keras.layers.Add(name="forecast")([straight, beside])
+    outputs = keras.layers.Add(name="forecast")([linear, beside])
     return keras.Model([history, known], outputs, name="forecaster")
 
 

@@ -1,4 +1,4 @@
-"""From a series to what a forecaster eats and should answer."""
+"""Inputs and targets of a forecaster, from a series."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.data.series import Series
-from edgelstm.runtime.forecasting.features import Recipe, examples
+from edgelstm.runtime.forecasting.features import InputFeatures, examples
 from edgelstm.runtime.model_file.scaler import Scaler
 
 Array = npt.NDArray[Any]
@@ -44,24 +44,44 @@ class Pairs:
 
 
 def origins(series: Series, window: int, horizon: int) -> Rows:
-    """Every row that can be forecast from: W rows before it and H from it on lie in one segment."""
-    found = [np.arange(first + window, last - horizon + 1) for first, last in series.segments]
-    return np.concatenate([*found, np.zeros(0, np.int64)]).astype(np.int64)
+    """Rows that can be forecast from: W rows before each and H from it on lie in one segment.
+
+    Args:
+        series: The rows.
+        window: Rows looked back, W.
+        horizon: Rows to forecast, H.
+    """
+    stretches = [np.arange(first + window, last - horizon + 1) for first, last in series.segments]
+    return np.concatenate([*stretches, np.zeros(0, np.int64)]).astype(np.int64)
 
 
 def thin(rows: Rows, most: int) -> Rows:
-    """At most so many of some rows, evenly spread."""
+    """Select at most so many rows, evenly spread.
+
+    Args:
+        rows: Row numbers.
+        most: Number of rows at most.
+    """
     return rows[:: -(-len(rows) // most)] if len(rows) > most else rows
 
 
-def pairs(series: Series, scaler: Scaler, recipe: Recipe, window: int, horizon: int, rows: Rows) -> Pairs:
-    """Inputs and answers at some origins."""
+def pairs(series: Series, scaler: Scaler, features: InputFeatures, window: int, horizon: int, rows: Rows) -> Pairs:
+    """Inputs and answers at some origins.
+
+    Args:
+        series: The rows.
+        scaler: Scaling of the channels.
+        features: Input features.
+        window: Rows looked back, W.
+        horizon: Rows to forecast, H.
+        rows: Rows to forecast from.
+    """
     scaled = scaler.transform(series.values)
-    given = examples(recipe, window, horizon, scaled, series.time, rows)
-    future = scaled[rows[:, None] + np.arange(horizon)][..., : recipe.targets]
-    answers = given.answers(np.moveaxis(future, -1, 1))
-    count = len(rows) * recipe.targets
+    inputs = examples(features, window, horizon, scaled, series.time, rows)
+    future = scaled[rows[:, None] + np.arange(horizon)][..., : features.targets]
+    answers = inputs.answers(np.moveaxis(future, -1, 1))
+    count = len(rows) * features.targets
     return Pairs(
-        given.history.reshape(count, *given.history.shape[2:]), given.context.reshape(count, -1),
-        answers.reshape(count, -1), given.unit.reshape(count, -1),
+        inputs.history.reshape(count, *inputs.history.shape[2:]), inputs.context.reshape(count, -1),
+        answers.reshape(count, -1), inputs.unit.reshape(count, -1),
     )  # fmt: skip

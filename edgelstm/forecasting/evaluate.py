@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.forecasting.features import SECTION, Recipe
+from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from .data import Pairs, origins, pairs, thin
@@ -21,7 +21,7 @@ MOST = 2_000  # origins; a longer file is strided
 
 @dataclass(frozen=True)
 class TargetQuality:
-    """How well one target is forecast, in its unit."""
+    """Forecast errors of one target, in its unit."""
 
     mae: float
     """Mean absolute error over all steps."""
@@ -35,7 +35,7 @@ class TargetQuality:
 
 @dataclass(frozen=True)
 class ForecastQuality:
-    """How well a forecaster does on a file."""
+    """Forecast errors of a model on a file."""
 
     model: str
     """File name."""
@@ -54,7 +54,7 @@ class ForecastQuality:
 
 
 def is_forecaster(path: Path | str) -> bool:
-    """Whether a model file is for `edgelstm forecast`."""
+    """Tell whether a model file is for `edgelstm forecast`."""
     metadata, _ = model_parts(Path(path))
     return SECTION in metadata.sections
 
@@ -72,49 +72,49 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
     """
     path = Path(path)
     metadata, content = model_parts(path)
-    recipe, scaler = Recipe.of(metadata), metadata.scaler
+    features, scaler = InputFeatures.of(metadata), metadata.scaler
     series = read_for_model(metadata, data)
     rows = thin(origins(series, metadata.window, metadata.horizon), MOST)
     if not len(rows) or scaler is None:
         raise SeriesError(
             f"{Path(data).name} holds no stretch of {metadata.window} + {metadata.horizon} rows without a gap. Give more rows."
         )
-    given = pairs(series, scaler, recipe, metadata.window, metadata.horizon, rows)
-    missed = (_answers(path, content, given) - given.answers).reshape(len(rows), recipe.targets, -1)
-    units = np.asarray(scaler.scale)[: recipe.targets, None] * given.unit.reshape(len(rows), recipe.targets, 1)
+    asked = pairs(series, scaler, features, metadata.window, metadata.horizon, rows)
+    missed = (_answers(path, content, asked) - asked.answers).reshape(len(rows), features.targets, -1)
+    units = np.asarray(scaler.scale)[: features.targets, None] * asked.unit.reshape(len(rows), features.targets, 1)
     steps = rows[:, None] + np.arange(metadata.horizon)
-    back = recipe.patch * (np.arange(metadata.horizon) // recipe.patch + 1)
+    back = features.patch * (np.arange(metadata.horizon) // features.patch + 1)
     naive = np.moveaxis(series.values[steps - back] - series.values[steps], -1, 1)
-    found = {
+    targets = {
         name: TargetQuality(
             float(np.abs(missed[:, place] * units[:, place]).mean()),
             float(np.sqrt(((missed[:, place] * units[:, place]) ** 2).mean())),
             float(np.abs(naive[:, place]).mean()),
-            coverage(-missed, recipe, place),
+            coverage(-missed, features, place),
         )
-        for place, name in enumerate(metadata.names[: recipe.targets])
+        for place, name in enumerate(metadata.names[: features.targets])
     }
-    return ForecastQuality(path.name, metadata.scheme if content else "keras", len(rows), metadata.horizon, found)
+    return ForecastQuality(path.name, metadata.scheme if content else "keras", len(rows), metadata.horizon, targets)
 
 
-def coverage(residuals: Array, recipe: Recipe, place: int | None = None) -> dict[str, float]:
+def coverage(residuals: Array, features: InputFeatures, place: int | None = None) -> dict[str, float]:
     """Share of residuals inside each interval.
 
     Args:
-        residuals: What came minus what the model said, in its unit, shape (N, C, H).
-        recipe: With the intervals.
+        residuals: Measured values minus predicted ones, in the model's unit, shape (N, C, H).
+        features: With the intervals.
         place: Of one target; None takes all together.
     """
     chosen = slice(None) if place is None else slice(place, place + 1)
-    found = {}
-    for level, ends in (recipe.intervals or {}).items():
+    shares = {}
+    for level, ends in (features.intervals or {}).items():
         lower, upper = (np.asarray(ends[name]).T[chosen] for name in ("lower", "upper"))
-        found[level] = float(((residuals[:, chosen] >= lower) & (residuals[:, chosen] <= upper)).mean())
-    return found
+        shares[level] = float(((residuals[:, chosen] >= lower) & (residuals[:, chosen] <= upper)).mean())
+    return shares
 
 
-def _answers(path: Path, content: bytes, given: Pairs) -> Array:
+def _answers(path: Path, content: bytes, asked: Pairs) -> Array:
     if not content:
-        return np.asarray(load_keras(path).predict(given.inputs, batch_size=1024, verbose=0))
+        return np.asarray(load_keras(path).predict(asked.inputs, batch_size=1024, verbose=0))
     model = TFLiteModel(content)
-    return np.concatenate([model(*one)[0] for one in zip(*given.inputs, strict=True)])
+    return np.concatenate([model(*one)[0] for one in zip(*asked.inputs, strict=True)])

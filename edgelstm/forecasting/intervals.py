@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.keras_file import Representative
-from edgelstm.runtime.forecasting.features import SECTION, Recipe
+from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata
 
@@ -18,8 +18,8 @@ def fit_intervals(answers: npt.NDArray[Any], predicted: npt.NDArray[Any], target
     """Lower and upper residual of each step and target, with conformal prediction's correction for few examples.
 
     Args:
-        answers: What came, in the model's unit, shape (N * C, H).
-        predicted: What the model said, same shape.
+        answers: Measured values, in the model's unit, shape (N * C, H).
+        predicted: Predicted values, same shape.
         targets: C.
 
     Returns:
@@ -40,10 +40,16 @@ def _ends(residuals: npt.NDArray[Any], coverage: float) -> dict[str, Any]:
 
 
 def refit_intervals(metadata: Metadata, model: TFLiteModel, representative: Representative | None) -> Metadata:
-    """Metadata with the intervals of a converted model's own residuals; as they were where no answers ride along."""
+    """Fit the intervals to a converted model's own residuals; they stay as they are where no answers are stored.
+
+    Args:
+        metadata: The Keras model's.
+        model: The converted model.
+        representative: Held-back examples with their answers.
+    """
     if representative is None or not representative.answers:
         return metadata
-    recipe = Recipe.of(metadata)
-    predicted = np.concatenate([model(*given)[0] for given in zip(*representative.held, strict=True)])
-    fitted = fit_intervals(representative.answers[0], predicted, recipe.targets)
-    return metadata.with_(sections={**metadata.sections, SECTION: replace(recipe, intervals=fitted).record()})
+    features = InputFeatures.of(metadata)
+    predicted = np.concatenate([model(*inputs)[0] for inputs in zip(*representative.held, strict=True)])
+    fitted = fit_intervals(representative.answers[0], predicted, features.targets)
+    return metadata.with_(sections={**metadata.sections, SECTION: replace(features, intervals=fitted).record()})

@@ -1,4 +1,4 @@
-"""The picture of a forecast: what came before, what is expected, and how sure that is."""
+"""Picture of a forecast: recent rows, forecast and interval."""
 
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,27 +12,27 @@ from edgelstm.runtime.forecasting.time_grid import Recent
 from edgelstm.runtime.io.atomic_files import replacing
 
 
-def forecast_picture(path: Path, rows: Recent, found: Forecast, shown: int) -> None:
+def forecast_picture(path: Path, rows: Recent, forecast: Forecast, shown: int) -> None:
     """Draw one panel a target: the rows before, the forecast with its interval.
 
     Args:
         path: File to write; its suffix chooses the format.
         rows: The recent rows.
-        found: Their forecast.
+        forecast: Their forecast.
         shown: Rows drawn before it.
     """
-    past = rows.times < found.times[0]
+    past = rows.times < forecast.times[0]
     times, values = rows.times[past][-shown:], rows.values[past][-shown:]
-    count = len(found.targets)
+    count = len(forecast.targets)
     figure = Figure(figsize=(10, 1.2 + 2.2 * count), layout="constrained")
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
-    before, after = ([_moment(time, rows.dated) for time in part] for part in (times, found.times))
-    for place, (axis, name) in enumerate(zip(axes, found.targets, strict=True)):
+    before, after = ([_moment(time, rows.dated) for time in part] for part in (times, forecast.times))
+    for place, (axis, name) in enumerate(zip(axes, forecast.targets, strict=True)):
         axis.plot(before, values[:, place], color=INK, linewidth=0.8, label="recent rows")
-        axis.plot(after, found.values[:, place], color=BLUE, linewidth=1.6, label="forecast")
-        if found.lower is not None and found.upper is not None:
-            axis.fill_between(after, found.lower[:, place], found.upper[:, place], color=BLUE, alpha=0.2, linewidth=0,
-                              label=f"{found.level} % interval")  # fmt: skip
+        axis.plot(after, forecast.values[:, place], color=BLUE, linewidth=1.6, label="forecast")
+        if forecast.lower is not None and forecast.upper is not None:
+            axis.fill_between(after, forecast.lower[:, place], forecast.upper[:, place], color=BLUE, alpha=0.2, linewidth=0,
+                              label=f"{forecast.level} % interval")  # fmt: skip
         axis.set_ylabel(name)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("time (UTC, or as written)" if rows.dated else "time")

@@ -7,7 +7,7 @@ import numpy as np
 from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import Representative
 from edgelstm.runtime.errors import ConversionError
-from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.forecasting.features import InputFeatures
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .data import Pairs, origins, pairs, thin
@@ -34,20 +34,24 @@ def representative(learn: Pairs, judge: Pairs, targets: int) -> Representative:
         first = thin(np.arange(len(of) // targets), max(1, count // targets))
         return of.take((first[:, None] * targets + np.arange(targets)).ravel())
 
-    given, held = spread(learn, EMBEDDED), spread(judge, HELD)
+    chosen, held = spread(learn, EMBEDDED), spread(judge, HELD)
     furthest = learn.take(np.argsort(np.abs(learn.history).max(axis=(1, 2)))[-EXTREME:])
-    inputs = tuple(np.concatenate(both) for both in zip(given.inputs, furthest.inputs, strict=True))
+    inputs = tuple(np.concatenate(both) for both in zip(chosen.inputs, furthest.inputs, strict=True))
     return Representative(inputs, (held.history, held.context), (held.answers,))
 
 
 def examples_of(metadata: Metadata, path: Path) -> Representative:
     """Examples from a CSV file of raw rows, the newest quarter held back.
 
+    Args:
+        metadata: The forecaster's.
+        path: CSV file of raw rows.
+
     Raises:
         ConversionError: If it holds too few rows.
     """
     series = read_for_model(metadata, path)
-    recipe, window, horizon = Recipe.of(metadata), metadata.window, metadata.horizon
+    features, window, horizon = InputFeatures.of(metadata), metadata.window, metadata.horizon
     every = origins(series, window, horizon)
     cut = len(every) - int(HELD_SHARE * len(every))
     if len(every) < LEAST or metadata.scaler is None:
@@ -57,6 +61,6 @@ def examples_of(metadata: Metadata, path: Path) -> Representative:
         )
     scaler = metadata.scaler
     learn, judge = (
-        pairs(series, scaler, recipe, window, horizon, thin(rows, HELD)) for rows in (every[:cut], every[cut:])
+        pairs(series, scaler, features, window, horizon, thin(rows, HELD)) for rows in (every[:cut], every[cut:])
     )
-    return representative(learn, judge, recipe.targets)
+    return representative(learn, judge, features.targets)

@@ -1,4 +1,4 @@
-"""Training a forecaster: from a series to a Keras model with all that the device needs beside it."""
+"""The steps of training a forecaster: from a series to a Keras model with metadata for the device."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +12,7 @@ from edgelstm.data.series import Series
 from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.calendar import DAY, YEAR, find_zone
-from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, Recipe
+from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, InputFeatures
 from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
@@ -36,7 +36,7 @@ PROBED = 6_000  # that choose the normalization
 EMBEDDED, HELD = (
     256,
     768,
-)  # examples that ride along to choose ranges on, and to prove and calibrate the converted model on
+)  # examples stored to choose ranges on, and to validate and calibrate the converted model on
 LEAST = 100  # origins below which there is nothing to learn from
 DAY_PATCHES, LONGEST_DAY, OTHER_PATCHES = 7, 96, 8
 PROVEN = 0.98  # of the linear map's validation error: what training has to reach, or the map alone is kept
@@ -47,7 +47,7 @@ PREDICTED = 2048  # examples a batch
 
 @dataclass(frozen=True)
 class Options:
-    """Everything about training that is not the data."""
+    """Settings of a training."""
 
     horizon: int
     """Rows to forecast, H."""
@@ -91,7 +91,7 @@ def train_forecaster(
 
     Args:
         series: Rows, the channels in this order: targets, known ones, others.
-        options: How.
+        options: Settings.
         callbacks: Keras callbacks, such as a progress display.
         validation_start: First row that the weights do not see; None holds the newest 15 % back.
 
@@ -106,15 +106,17 @@ def train_forecaster(
         options.scaler,
     )
     yearly = options.calendar and float(np.ptp(series.time[:cut])) >= 2 * YEAR
-    recipe = Recipe(
+    features = InputFeatures(
         patch, options.targets, options.known, options.calendar, yearly, options.zone, options.normalize or "last"
     )
     options = replace(options, epochs=options.epochs or passes(len(early) * options.targets))
     early = thin(early, MOST // options.targets)
     if options.normalize is None:
-        recipe = replace(recipe, normalize=_normalization(series, scaler, recipe, window, options.horizon, early, late))
-    learn = pairs(series, scaler, recipe, window, options.horizon, early)
-    judge = pairs(series, scaler, recipe, window, options.horizon, thin(late, JUDGED // options.targets))
+        features = replace(
+            features, normalize=_normalization(series, scaler, features, window, options.horizon, early, late)
+        )
+    learn = pairs(series, scaler, features, window, options.horizon, early)
+    judge = pairs(series, scaler, features, window, options.horizon, thin(late, JUDGED // options.targets))
     model, course = _fit(options, learn, judge, callbacks)
     fitted = fit_intervals(judge.answers, predict(model, judge), options.targets)
     metadata = Metadata(
@@ -126,7 +128,7 @@ def train_forecaster(
         scaler=scaler,
         tools=tool_versions(),
         sections={
-            SECTION: replace(recipe, intervals=fitted).record(),
+            SECTION: replace(features, intervals=fitted).record(),
             "training": _record(options, window, course, series),
             **series.sections,
         },
@@ -140,7 +142,11 @@ def passes(examples: int) -> int:
 
 
 def layout(series: Series, options: Options) -> tuple[int, int]:
-    """Rows looked back and rows a patch: whole days where rows have times and a day has at most 96 of them.
+    """Choose the rows looked back and the rows a patch: whole days where rows have times and a day has at most 96 of them.
+
+    Args:
+        series: The rows.
+        options: Look-back, horizon and calendar.
 
     Raises:
         TrainingError: If the calendar is asked for and there are no times.
@@ -175,22 +181,23 @@ def _parted(series: Series, window: int, horizon: int, cut: int) -> tuple[Rows, 
 
 
 def _normalization(
-    series: Series, scaler: Scaler, recipe: Recipe, window: int, horizon: int, early: Rows, late: Rows
+    series: Series, scaler: Scaler, features: InputFeatures, window: int, horizon: int, early: Rows, late: Rows
 ) -> str:
     """`last`, which survives drift, unless a linear model forecasts the validation rows clearly better with another."""
 
     def error(kind: str) -> float:
-        made = replace(recipe, normalize=kind)
+        made = replace(features, normalize=kind)
         learn, judge = (
-            pairs(series, scaler, made, window, horizon, thin(rows, PROBED // recipe.targets)) for rows in (early, late)
+            pairs(series, scaler, made, window, horizon, thin(rows, PROBED // features.targets))
+            for rows in (early, late)
         )
         kernel, bias = solve_linear(learn.history, learn.answers)
         missed = judge.history.reshape(len(judge), -1) @ kernel + bias - judge.answers
         return float(np.abs(missed * judge.unit).mean())
 
-    found = {kind: error(kind) for kind in NORMALIZATIONS}
-    best = min(found, key=lambda kind: found[kind])
-    return best if found[best] < WORTH * found["last"] else "last"
+    errors = {kind: error(kind) for kind in NORMALIZATIONS}
+    best = min(errors, key=lambda kind: errors[kind])
+    return best if errors[best] < WORTH * errors["last"] else "last"
 
 
 def _fit(options: Options, learn: Pairs, judge: Pairs, callbacks: Iterable[Any]) -> tuple[Any, Fit]:
@@ -251,9 +258,14 @@ def _drawn(learn: Pairs, options: Options) -> Any:
             yield (shaken, batch.context), batch.answers, batch.unit[:, 0]
 
 
-def predict(model: Any, given: Pairs) -> npt.NDArray[np.float32]:
-    """A Keras model's answers, shape (N * C, H)."""
-    return np.asarray(model.predict(given.inputs, batch_size=PREDICTED, verbose=0))
+def predict(model: Any, examples: Pairs) -> npt.NDArray[np.float32]:
+    """Predict with a Keras model, shape (N * C, H).
+
+    Args:
+        model: The Keras model.
+        examples: Inputs of N origins and C targets.
+    """
+    return np.asarray(model.predict(examples.inputs, batch_size=PREDICTED, verbose=0))
 
 
 def _channels(series: Series, cut: int) -> tuple[Channel, ...]:
@@ -282,6 +294,6 @@ def keras_forecaster(path: Path) -> Forecaster:
         ModelError: If it was not trained for this.
     """
     metadata, _ = model_parts(path)
-    Recipe.of(metadata)
+    InputFeatures.of(metadata)
     model = load_keras(path)
     return Forecaster(metadata, lambda history, context: model.predict_on_batch([history[None], context[None]])[0])

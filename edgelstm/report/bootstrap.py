@@ -43,18 +43,35 @@ def cut_blocks(rows: int, least: int, whole: Sequence[tuple[int, int]] = ()) -> 
 
 
 def draws(blocks: int, replicates: int, seed: int = SEED) -> list[Picks]:
-    """Blocks drawn with replacement, as many as there are, `replicates` times."""
+    """Draw blocks with replacement, as many as there are, `replicates` times.
+
+    Args:
+        blocks: Number of blocks.
+        replicates: Number of draws.
+        seed: Seed of the draws.
+    """
     generator = np.random.default_rng(seed)
     return [generator.integers(0, blocks, blocks) for _ in range(replicates)]
 
 
 def resample(statistic: Callable[[Picks], Figures], picks: Sequence[Picks]) -> list[Figures]:
-    """A model's figures on each draw."""
+    """Compute a model's figures on each draw.
+
+    Args:
+        statistic: Figures of drawn blocks.
+        picks: The draws.
+    """
     return [statistic(drawn) for drawn in picks]
 
 
 def interval(name: str, ours: Sequence[Figures], theirs: Sequence[Figures]) -> tuple[float, float] | None:
-    """The 95 % percentile interval of ours minus theirs; None when most draws do not define the figure."""
+    """The 95 % percentile interval of ours minus theirs; None when most draws do not define the figure.
+
+    Args:
+        name: The figure.
+        ours: Figures of a scheme on each draw.
+        theirs: Figures of Keras on the same draws.
+    """
     pairs = [(mine.get(name), other.get(name)) for mine, other in zip(ours, theirs, strict=True)]
     differences = [mine - other for mine, other in pairs if mine is not None and other is not None]
     if 2 * len(differences) < len(pairs) or not differences:
@@ -65,6 +82,10 @@ def interval(name: str, ours: Sequence[Figures], theirs: Sequence[Figures]) -> t
 
 def concatenated(blocks: Sequence[tuple[int, int]], picks: Picks) -> Picks:
     """Row numbers of the drawn blocks, one after the other.
+
+    Args:
+        blocks: First row and row after the last of each block.
+        picks: Numbers of the drawn blocks.
 
     >>> concatenated([(0, 2), (2, 5)], np.array([1, 0])).tolist()
     [2, 3, 4, 0, 1]

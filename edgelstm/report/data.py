@@ -27,7 +27,7 @@ MOST_ROWS = 50_000  # that are replayed, one by one and for every scheme: about 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and what it is judged on; parts that its kind has no use for are None."""
+    """A model and the data it is judged on; parts that its kind has no use for are None."""
 
     source: Source
     """The Keras model with its representative data."""
@@ -51,7 +51,13 @@ class Subject:
 
     @classmethod
     def read(cls, source: Source, data: Path | None, label_column: str | None, time_column: str | None) -> Subject:
-        """Read what there is to judge on.
+        """Read the data to judge on.
+
+        Args:
+            source: The Keras model with its representative data.
+            data: CSV file; None for the model's own held-back data.
+            label_column: Its label column; None looks for a common name.
+            time_column: Its time column; None looks for one.
 
         Raises:
             SeriesError: If the data cannot be used, or the model's kind has no use for them.
@@ -109,7 +115,7 @@ def _rows(metadata: Metadata, data: Path, label_column: str | None, time_column:
 
 
 def stretch(series: Series) -> slice:
-    """Which rows are judged: all of a series of usual length, of a longer one those with most anomalous rows.
+    """Select the rows to judge: all of a series of at most 50,000 rows, of a longer one those with most anomalous rows.
 
     Which stretch is taken depends on the labels alone, not on any model. Without labels it is the newest.
     """
@@ -125,7 +131,12 @@ def stretch(series: Series) -> slice:
 
 
 def part_of(series: Series, part: slice) -> Series:
-    """A stretch of a raw series."""
+    """A stretch of a raw series.
+
+    Args:
+        series: The raw series.
+        part: Rows to take.
+    """
     values = series.values[part]
     labels = None if series.labels is None else series.labels[part]
     return replace(series, values=values, time=series.time[part], labels=labels, segments=((0, len(values)),))

@@ -185,5 +185,10 @@ def _resampling(subject: Subject) -> Resampling | None:
 
 
 def reference(judged: Judged, parameters: int) -> Scheme:
-    """The row of Keras."""
+    """The row of Keras.
+
+    Args:
+        judged: Figures by scheme.
+        parameters: Weights of the model.
+    """
     return Scheme(KERAS, parameters=parameters, metrics=judged.metrics[KERAS], confusion=judged.confusions.get(KERAS))

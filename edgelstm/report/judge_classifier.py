@@ -1,4 +1,4 @@
-"""Judging classifiers: every scheme and Keras on the same labelled examples."""
+"""Judgement of classifiers: every scheme and Keras on the same labelled examples."""
 
 import itertools
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Answers:
 
     @property
     def resampling(self) -> Resampling | None:
-        """How intervals are made; None where there are too few blocks."""
+        """Origin of the intervals; None where there are too few blocks."""
         blocks = self.blocks
         if len(blocks) < LEAST_BLOCKS:
             return None
@@ -46,11 +46,22 @@ class Answers:
         return Resampling(len(blocks), least, REPLICATES, SEED, "windows" if self.window else "texts")
 
     def quality(self, name: str, scheme: str, shares: Array) -> Quality:
-        """Accuracy, macro F1 and confusion from outputs (N, C)."""
+        """Accuracy, macro F1 and confusion from outputs (N, C).
+
+        Args:
+            name: File name.
+            scheme: keras or a quantization scheme.
+            shares: Outputs, shape (N, C).
+        """
         return measure(name, scheme, self.examples.truth, self.examples.answers(shares), self.examples.labels)
 
     def drops(self, ours: Array, theirs: Array) -> dict[str, Drop]:
-        """Differences between two models' outputs (N, C), with intervals."""
+        """Differences between two models' outputs (N, C), with intervals.
+
+        Args:
+            ours: Outputs of a scheme, shape (N, C).
+            theirs: Outputs of Keras, same shape.
+        """
         pair = self._pairs(ours), self._pairs(theirs)
         full = [self._figures(part) for part in pair]
         resampling, blocks = self.resampling, self.blocks

@@ -1,4 +1,4 @@
-"""Judging anomaly detectors: every scheme and Keras on the same rows, and how sure their differences are."""
+"""Judgement of anomaly detectors: every scheme and Keras on the same rows, and how sure their differences are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Judge:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.bool_] | None:
-        """Whether each row is labelled anomalous, shape (T,); None without labels."""
+        """Labels of the rows, True where anomalous, shape (T,); None without labels."""
         return None if self.series.labels is None else read_labels(self.series.labels)
 
     @cached_property
@@ -48,7 +48,7 @@ class Judge:
 
     @property
     def resampling(self) -> Resampling | None:
-        """How intervals are made; None where there are too few blocks."""
+        """Origin of the intervals; None where there are too few blocks."""
         rows, blocks = len(self.series.values), len(self.blocks)
         if blocks < LEAST_BLOCKS:
             return None
@@ -56,12 +56,17 @@ class Judge:
         least = min(stop - start for start, stop in self.blocks)
         return Resampling(blocks, least, replicates, SEED, "rows")
 
-    def figures(self, name: str, found: Replay) -> dict[str, float | None]:
-        """Detection metrics, by time where the series has one, by rows elsewhere; empty without labels."""
+    def figures(self, name: str, result: Replay) -> dict[str, float | None]:
+        """Detection metrics, by time where the series has one, by rows elsewhere; empty without labels.
+
+        Args:
+            name: keras or a quantization scheme.
+            result: Its replay.
+        """
         if self.labels is None:
             return {}
-        said = measure(name, "", found, self.labels, self.series.period)
-        return {metric: getattr(said, metric) for metric in ("vus_pr", "event_recall", *self.by_time)}
+        evaluation = measure(name, "", result, self.labels, self.series.period)
+        return {metric: getattr(evaluation, metric) for metric in ("vus_pr", "event_recall", *self.by_time)}
 
     @property
     def by_time(self) -> tuple[str, str]:
@@ -90,12 +95,12 @@ class Judge:
                 drops[name] = Drop(value - other, low, high)
         return drops
 
-    def resampled(self, found: Replay) -> list[Figures]:
+    def resampled(self, result: Replay) -> list[Figures]:
         """A replay's figures on each draw of blocks; none without labels or with too few blocks."""
         resampling = self.resampling
         if self.labels is None or resampling is None:
             return []
-        statistic = _Statistic.of(found, self)
+        statistic = _Statistic.of(result, self)
         return resample(statistic, draws(resampling.blocks, resampling.replicates, resampling.seed))
 
 
@@ -118,31 +123,31 @@ class _Statistic:
     """Names of false alarm rate and delay."""
 
     @classmethod
-    def of(cls, found: Replay, judge: Judge) -> _Statistic:
+    def of(cls, result: Replay, judge: Judge) -> _Statistic:
         blocks, labels, period = judge.blocks, judge.labels, judge.series.period
         assert labels is not None
         anomalies, starts = judge.anomalies, [start for start, _ in blocks]
         caught: list[list[float | None]] = [[] for _ in blocks]
         false = np.zeros(len(blocks))
         for anomaly in anomalies:
-            delays = match([anomaly], found.alarms).delays
+            delays = match([anomaly], result.alarms).delays
             caught[_block(starts, anomaly[0])].append(delays[0] if delays else None)
-        for alarm in found.alarms:
+        for alarm in result.alarms:
             if not match(anomalies, [alarm]).true_alarms:
                 false[_block(starts, alarm[0])] += 1
         day = DAY / period if period else 1000.0
-        return cls(blocks, labels, found.scores, period or 1.0, day, caught, false, judge.by_time)
+        return cls(blocks, labels, result.scores, period or 1.0, day, caught, false, judge.by_time)
 
     def __call__(self, picks: Picks) -> Figures:
         rows = concatenated(self.blocks, picks)
         scored = rows[np.isfinite(self.scores[rows])]
         delays = [delay for pick in picks.tolist() for delay in self.caught[pick]]
-        found = [delay for delay in delays if delay is not None]
+        caught = [delay for delay in delays if delay is not None]
         return {
             "vus_pr": vus_pr(self.labels[scored], self.scores[scored]),
-            "event_recall": len(found) / len(delays) if delays else None,
+            "event_recall": len(caught) / len(delays) if delays else None,
             self.by_time[0]: float(self.false[picks].sum()) / len(rows) * self.day,
-            self.by_time[1]: float(np.median(found)) * self.step if found else None,
+            self.by_time[1]: float(np.median(caught)) * self.step if caught else None,
         }
 
 
@@ -151,7 +156,12 @@ def _block(starts: Sequence[int], row: int) -> int:
 
 
 def agreement(ours: Replay, theirs: Replay) -> Mapping[str, float | None]:
-    """How far a scheme's scores and decisions are those of Keras."""
+    """Agreement of a scheme's scores and decisions with those of Keras.
+
+    Args:
+        ours: The scheme's replay.
+        theirs: That of Keras.
+    """
     both = np.isfinite(ours.scores) & np.isfinite(theirs.scores)
     first, second = ours.scores[both], theirs.scores[both]
     shift = None

@@ -1,4 +1,4 @@
-"""Judging outputs themselves, window by window: what every kind of model gets, labels or not."""
+"""Judgement of outputs, window by window: every kind of model has one, with labels or without."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPLICATES = 1000
 
 @dataclass(frozen=True)
 class Windows:
-    """Inputs of normal operation with what a model should make of them."""
+    """Inputs of normal operation with the outputs that a model should return."""
 
     inputs: tuple[Array, ...]
     """Scaled, each (N, ...): a window (N, W, F), or a forecaster's history and context."""
@@ -37,7 +37,12 @@ class Windows:
 
     @classmethod
     def of(cls, metadata: Metadata, segments: Sequence[Array]) -> Windows | None:
-        """Spread over scaled segments (T_i, F); None when there are no rows, or the model keeps its state."""
+        """Select windows, spread over segments; None when there are no rows, or the model keeps its state.
+
+        Args:
+            metadata: The model's.
+            segments: Scaled, each (T_i, F).
+        """
         length = metadata.window + metadata.horizon
         rows = sum(len(part) - length + 1 for part in usable(segments, length))
         if metadata.stateful or rows < 1:
@@ -66,12 +71,17 @@ class Windows:
 
     @property
     def resampling(self) -> Resampling | None:
-        """How intervals are made; None where there are too few blocks."""
+        """Origin of the intervals; None where there are too few blocks."""
         blocks = len(self.blocks)
         return Resampling(blocks, 2 * self.reach, REPLICATES, SEED, "windows") if blocks >= LEAST_BLOCKS else None
 
     def drops(self, ours: Doubles, theirs: Doubles) -> dict[str, Drop]:
-        """Differences of two models' figures, from their `errors`."""
+        """Differences of two models' figures, from their `errors`.
+
+        Args:
+            ours: Errors of a scheme, shape (N, 3).
+            theirs: Errors of Keras, same shape.
+        """
         blocks, resampling = self.blocks, self.resampling
         drawn: list[list[Figures]] = []
         if resampling is not None:

@@ -1,4 +1,4 @@
-"""Where a quantized model loses accuracy: every tensor of it against the same tensor in float."""
+"""Error by layer of a quantized model: each of its tensors against the same tensor in float."""
 
 from __future__ import annotations
 

@@ -60,5 +60,10 @@ HEADLINE = ("vus_pr", "accuracy", "explained")  # what accuracy-versus-size is d
 
 
 def written(metric: Metric, value: float | None) -> str:
-    """A figure as text, a dash where there is none."""
+    """Format a figure; a dash where there is none.
+
+    Args:
+        metric: Its form.
+        value: The figure.
+    """
     return "–" if value is None else metric.form.format(value)

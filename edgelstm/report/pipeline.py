@@ -45,7 +45,7 @@ class Request:
     schemes: tuple[str, ...] = SCHEMES
     """Which to convert to."""
     label_column: str | None = None
-    """Its name; None looks for a usual one."""
+    """Its name; None looks for a common one."""
     time_column: str | None = None
     """Its name; None looks for one."""
     calibration: Path | None = None
@@ -57,7 +57,7 @@ class Request:
     lookback: int | None = None
     """Rows for an open time axis."""
     streaming: bool = False
-    """Whether to convert to the form that eats one row a call; Keras stays windowed."""
+    """Whether to convert to the form that takes one row a call; Keras stays windowed."""
 
 
 @dataclass(frozen=True)

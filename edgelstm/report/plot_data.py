@@ -1,4 +1,4 @@
-"""What the plots show, made small: thinned curves and example windows."""
+"""Contents of the plots, made small: thinned curves and example windows."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,11 @@ CHANNELS = 6  # shown of an example
 
 
 def thin(values: Doubles, columns: int = POINTS) -> Curve:
-    """A curve with each stretch's smallest and largest value kept, so that a spike stays visible.
+    """Thin a curve; each stretch keeps its smallest and largest value, so that a spike stays visible.
+
+    Args:
+        values: Shape (T,), NaN where there is none.
+        columns: Number of stretches.
 
     >>> thin(np.arange(10.0), columns=2)
     Curve(x=(0.0, 4.0, 5.0, 9.0), y=(0.0, 4.0, 5.0, 9.0))
@@ -42,18 +46,30 @@ def _short(value: float) -> float | None:
 
 
 def scores(series: Series, replays: Mapping[str, Replay], labels: Sequence[Span]) -> Scores:
-    """Scores, thresholds and alarms of several models on the same rows."""
+    """Scores, thresholds and alarms of several models on the same rows.
+
+    Args:
+        series: The rows.
+        replays: Replays by scheme.
+        labels: First and last row of each labelled anomaly.
+    """
     return Scores(
         len(series.values), series.period,
-        {name: thin(found.scores) for name, found in replays.items()},
-        {name: found.threshold for name, found in replays.items() if found.threshold is not None},
-        {name: found.alarms for name, found in replays.items()},
+        {name: thin(result.scores) for name, result in replays.items()},
+        {name: result.threshold for name, result in replays.items() if result.threshold is not None},
+        {name: result.alarms for name, result in replays.items()},
         tuple(labels),
     )  # fmt: skip
 
 
 def normal_example(metadata: Metadata, windows: Windows, predicts: Mapping[str, Predict]) -> Example:
-    """The window that Keras explains neither well nor badly: its error is the median one."""
+    """The window that Keras explains neither well nor badly: its error is the median one.
+
+    Args:
+        metadata: The Keras model's.
+        windows: Windows of normal operation.
+        predicts: Models by scheme.
+    """
     outputs = np.asarray(predicts["keras"](windows.inputs))
     errors = windows.errors(outputs)[:, 0]
     middle = int(np.argsort(errors, kind="stable")[len(errors) // 2])
@@ -62,13 +78,21 @@ def normal_example(metadata: Metadata, windows: Windows, predicts: Mapping[str, 
 
 
 def anomalous_example(
-    metadata: Metadata, series: Series, found: Replay, labels: npt.NDArray[np.bool_], predicts: Mapping[str, Predict]
+    metadata: Metadata, series: Series, result: Replay, labels: npt.NDArray[np.bool_], predicts: Mapping[str, Predict]
 ) -> Example | None:
-    """The window that ends at the labelled row with the highest Keras score; None where none is whole."""
+    """The window that ends at the labelled row with the highest Keras score; None where none is whole.
+
+    Args:
+        metadata: The Keras model's.
+        series: The rows.
+        result: Replay of Keras.
+        labels: Whether each row is anomalous, shape (T,).
+        predicts: Models by scheme.
+    """
     if metadata.scaler is None or metadata.stateful:
         return None
     length = metadata.window + metadata.horizon
-    ranked = np.argsort(-np.where(labels & np.isfinite(found.scores), found.scores, -np.inf))
+    ranked = np.argsort(-np.where(labels & np.isfinite(result.scores), result.scores, -np.inf))
     for row in ranked[: int(labels.sum())].tolist():
         part = series.values[row + 1 - length : row + 1]
         if len(part) == length and np.isfinite(part).all():
@@ -94,6 +118,11 @@ def _example(title: str, metadata: Metadata, whole: Array, predicts: Mapping[str
 
 
 def channel_name(metadata: Metadata, index: int) -> str:
-    """A channel with its unit, where known."""
+    """A channel with its unit, where known.
+
+    Args:
+        metadata: The model's.
+        index: Number of the channel.
+    """
     channel = metadata.channels[index]
     return f"{channel.name} ({channel.unit})" if channel.unit else channel.name

@@ -46,7 +46,7 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Values of a float tensor, and what the integers of its quantized copy can hold."""
+    """Values of a float tensor, and the range of the integers of its quantized copy."""
 
     name: str
     """As in `TensorError`, or `input`."""
@@ -64,7 +64,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Example:
-    """One window with what the models made of it, in sensor units."""
+    """One window with the outputs of the models, in sensor units."""
 
     title: str
     """Which window."""
@@ -78,7 +78,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the plots show; empty parts give no plot."""
+    """Contents of the plots; empty parts give no plot."""
 
     scores: Scores | None = None
     layers: Mapping[str, tuple[TensorError, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The report's plots: results in, SVG text out."""
+"""Plots of a report, as SVG text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,6 +28,10 @@ def headline(report: Report) -> Metric | None:
 def pareto_front(sizes: Mapping[str, float], quality: Mapping[str, float]) -> list[str]:
     """The schemes that no other beats in both size and quality, smallest first.
 
+    Args:
+        sizes: File size by scheme.
+        quality: Quality by scheme; higher is better.
+
     >>> pareto_front({"a": 10, "b": 40, "c": 50}, {"a": 0.8, "b": 0.9, "c": 0.85})
     ['a', 'b']
     """
@@ -39,7 +43,12 @@ def pareto_front(sizes: Mapping[str, float], quality: Mapping[str, float]) -> li
 
 
 def accuracy_versus_size(report: Report, metric: Metric) -> str:
-    """Quality against file size, one mark a scheme, with the Pareto front and Keras as a line."""
+    """Quality against file size, one mark a scheme, with the Pareto front and Keras as a line.
+
+    Args:
+        report: The report.
+        metric: Figure of the quality.
+    """
     reference = report.keras.metrics[metric.name] or 0.0
     made = [scheme for scheme in report.made_schemes if scheme.metrics.get(metric.name) is not None]
     sizes = {scheme.scheme: (scheme.size or 0) / 1024 for scheme in made}
@@ -64,7 +73,7 @@ def accuracy_versus_size(report: Report, metric: Metric) -> str:
 
 
 def _interval_bar(scheme: Scheme, metric: Metric, reference: float) -> list[list[float]]:
-    """How far a bar reaches below and above a scheme's mark."""
+    """Lengths of the bar below and above a scheme's mark."""
     drop, value = scheme.drops.get(metric.name), scheme.metrics[metric.name] or 0.0
     if drop is None or drop.low is None or drop.high is None:
         return [[0.0], [0.0]]
@@ -116,7 +125,12 @@ def _alarms(axes: Axes, alarms: Sequence[Span], step: float) -> None:
 
 
 def errors_by_tensor(parts: Mapping[str, Sequence[TensorError]], title: str) -> str:
-    """Relative error of each layer or weight, one mark a scheme, in the order of the graph."""
+    """Relative error of each layer or weight, one mark a scheme, in the order of the graph.
+
+    Args:
+        parts: Errors by scheme.
+        title: Label of the plot.
+    """
     names = _worst_names(parts)
     with canvas(WIDE, 1.05 + 0.29 * len(names)) as figure:
         axes = figure.axes[0]
@@ -148,7 +162,12 @@ def _worst_names(parts: Mapping[str, Sequence[TensorError]]) -> list[str]:
 
 
 def histograms(panels: Sequence[Histogram], columns: int = 3) -> str:
-    """Values of float tensors against the range that their integers can hold."""
+    """Values of float tensors against the range that their integers can hold.
+
+    Args:
+        panels: One a tensor.
+        columns: Panels side by side.
+    """
     panels = panels[: 4 * columns]
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -171,7 +190,13 @@ def histograms(panels: Sequence[Histogram], columns: int = 3) -> str:
 
 
 def autocorrelation(values: Sequence[float], lookback: int, period: float | None) -> str:
-    """The autocorrelation by lag, with the look-back that was chosen from it."""
+    """The autocorrelation by lag, with the look-back that was chosen from it.
+
+    Args:
+        values: By lag, from lag 0.
+        lookback: Rows a window.
+        period: Seconds between rows; None for an index.
+    """
     step, label = time_axis(len(values), period)
     with canvas(HALF, 2.7) as figure:
         axes = figure.axes[0]
@@ -202,12 +227,17 @@ def training_curves(history: Mapping[str, Sequence[float]]) -> str:
         return svg(figure, "Training curves")
 
 
-def examples(found: Sequence[Example], period: float | None) -> str:
-    """Windows with what the models made of them: a column an example, a row a channel."""
-    rows = max(len(example.channels) for example in found)
-    with canvas(WIDE, 1.0 + 1.05 * rows, rows, len(found), squeeze=False, sharex="col") as figure:
-        grid = np.asarray(figure.axes).reshape(rows, len(found))
-        for column, example in enumerate(found):
+def examples(windows: Sequence[Example], period: float | None) -> str:
+    """Draw windows with the outputs of the models: a column an example, a row a channel.
+
+    Args:
+        windows: The examples.
+        period: Seconds between rows; None for an index.
+    """
+    rows = max(len(example.channels) for example in windows)
+    with canvas(WIDE, 1.0 + 1.05 * rows, rows, len(windows), squeeze=False, sharex="col") as figure:
+        grid = np.asarray(figure.axes).reshape(rows, len(windows))
+        for column, example in enumerate(windows):
             for axes in grid[len(example.channels) :, column]:
                 axes.set_visible(False)
             _example(grid[:, column].tolist(), example, period)
@@ -235,9 +265,9 @@ def _example(axes: Sequence[Axes], example: Example, period: float | None) -> No
     axes[len(example.channels) - 1].set_xlabel(label)
 
 
-def confusion(found: Mapping[str, Quality]) -> str:
+def confusion(qualities: Mapping[str, Quality]) -> str:
     """Share of each true class's examples by answer, one matrix a model."""
-    kept = {name: _occurring(quality) for name, quality in found.items()}
+    kept = {name: _occurring(quality) for name, quality in qualities.items()}
     names = next(iter(kept.values()))[0]
     side = min(4.6, 1.9 + 0.24 * len(names))
     with canvas(WIDE, side, 1, len(kept), squeeze=False, sharey=True) as figure:

@@ -86,7 +86,7 @@ def plots(report: Report) -> Iterator[Plot]:
     if figures.examples:
         yield Plot(
             "Example windows",
-            f"What went in, and what the models made of it: {_word(report.model.kind)} in sensor units.",
+            f"Input and outputs of the models: {_word(report.model.kind)} in sensor units.",
             draw.examples(figures.examples, report.model.period),
         )
     yield from _training_plots(report)
@@ -119,13 +119,13 @@ def _tensor_plots(report: Report) -> Iterator[Plot]:
 def _matrices(report: Report) -> Iterator[Plot]:
     if report.keras.confusion is None:
         return
-    found = {scheme.scheme: scheme.confusion for scheme in report.made_schemes if scheme.confusion}
-    shown = shown_scheme(found)
+    confusions = {scheme.scheme: scheme.confusion for scheme in report.made_schemes if scheme.confusion}
+    shown = shown_scheme(confusions)
     yield Plot(
         "Confusion",
         "True classes by row, answers by column; the brighter, the larger the share of the row. On the diagonal is what "
         "was right.",
-        draw.confusion({"keras": report.keras.confusion, shown: found[shown]}),
+        draw.confusion({"keras": report.keras.confusion, shown: confusions[shown]}),
     )
 
 
@@ -149,10 +149,10 @@ def _word(kind: str) -> str:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """How it was measured."""
-    said = {"judged on": judged(report)}
+    """Conditions of the measurement."""
+    conditions = {"judged on": judged(report)}
     drawn = report.data.resampling
-    said["intervals"] = (
+    conditions["intervals"] = (
         f"95 %, paired block bootstrap: {drawn.replicates} draws of {drawn.blocks} stretches of at least {drawn.least} "
         f"{drawn.unit}, seed {drawn.seed}; labelled anomalies are never cut in two. Neighbouring rows depend on each "
         "other, so whole stretches are drawn, the same ones for Keras and for a scheme"
@@ -160,16 +160,18 @@ def facts(report: Report) -> dict[str, str]:
         else "none: there are too few independent stretches of rows"
     )
     if report.machine is not None:
-        said["this machine"] = machine_words(report)
+        conditions["this machine"] = machine_words(report)
     for bench in report.benches:
         machine = bench.machine
-        said[bench.file] = (
+        conditions[bench.file] = (
             f"{machine.processor} ({machine.machine}, {machine.cores} cores), {machine.interpreter}, {machine.threads} thread"
         )
-    said["thresholds"] = "each file's own, set on its own scores of normal operation; no label sets one"
-    said["source"] = f"{report.model.name}, SHA-256 {report.model.source}"
-    said["made"] = f"{report.made} with " + ", ".join(f"{name} {version}" for name, version in report.tools.items())
-    return said
+    conditions["thresholds"] = "each file's own, set on its own scores of normal operation; no label sets one"
+    conditions["source"] = f"{report.model.name}, SHA-256 {report.model.source}"
+    conditions["made"] = f"{report.made} with " + ", ".join(
+        f"{name} {version}" for name, version in report.tools.items()
+    )
+    return conditions
 
 
 def judged(report: Report) -> str:
@@ -184,7 +186,7 @@ def judged(report: Report) -> str:
 
 
 def machine_words(report: Report) -> str:
-    """Where the times come from."""
+    """Machine and interpreter of the times."""
     machine = report.machine
     assert machine is not None
     return (

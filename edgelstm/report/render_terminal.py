@@ -13,7 +13,12 @@ STYLES = {WORSE: "red", BETTER: "green", NOISE: "dim"}
 
 
 def show(report: Report, console: Console) -> None:
-    """Print tables and verdict."""
+    """Print tables and verdict.
+
+    Args:
+        report: The report.
+        console: Terminal to print on.
+    """
     for table in (costs(report), losses(report)):
         console.print(_table(table))
     for verdict in verdicts(report):

@@ -40,15 +40,15 @@ def _measured(report: Report, scheme: Scheme) -> list[object]:
         next((result for result in bench.results if result.scheme == scheme.scheme), None) for bench in report.benches
     ]
     times: list[list[object]] = [
-        [found.latency.p50, found.latency.p99, found.start.peak_mb] if found else [None] * 3 for found in benches
+        [bench.latency.p50, bench.latency.p99, bench.start.peak_mb] if bench else [None] * 3 for bench in benches
     ]
     first = [scheme.scheme, scheme.file, scheme.size, scheme.parameters, *times[0], scheme.refused]
     return [*first, *(value for part in times[1:] for value in part)]
 
 
 def _drops(scheme: Scheme, names: Sequence[str]) -> list[float | None]:
-    found = [scheme.drops.get(name) for name in names]
-    return [value for drop in found for value in ((drop.value, drop.low, drop.high) if drop else (None,) * 3)]
+    drops = [scheme.drops.get(name) for name in names]
+    return [value for drop in drops for value in ((drop.value, drop.low, drop.high) if drop else (None,) * 3)]
 
 
 def to_markdown(report: Report) -> str:
@@ -87,4 +87,4 @@ def _tensors(parts: Mapping[str, Sequence[TensorError]]) -> list[str]:
     names = list(dict.fromkeys(error.name for errors in parts.values() for error in errors))
     by = {scheme: {error.name: f"{error.error:.3%}" for error in errors} for scheme, errors in parts.items()}
     lines = [f"| tensor | {' | '.join(by)} |", "|---|" + "---:|" * len(by)]
-    return lines + [f"| {name} | {' | '.join(found.get(name, '–') for found in by.values())} |" for name in names]
+    return lines + [f"| {name} | {' | '.join(texts.get(name, '–') for texts in by.values())} |" for name in names]

@@ -18,7 +18,11 @@ def record(report: Report) -> dict[str, Any]:
 
 
 def read_report(text: str, origin: str) -> Report:
-    """A report from its JSON.
+    """Read a report from its JSON.
+
+    Args:
+        text: The JSON text.
+        origin: Name of the file, for errors.
 
     Raises:
         ModelError: If it is none, or of a version that this edgelstm does not know.
@@ -42,7 +46,11 @@ def _plain(value: Any) -> Any:
 
 
 def build_value(kind: Any, value: Any) -> Any:
-    """A value of an annotated type, such as a dataclass of dataclasses, from its plain form.
+    """Build a value of an annotated type, such as a dataclass of dataclasses, from its plain form.
+
+    Args:
+        kind: The type.
+        value: Plain JSON types.
 
     Raises:
         TypeError: If a field without a default is missing.

@@ -26,13 +26,13 @@ class Drop:
 
     @property
     def certain(self) -> bool | None:
-        """Whether the interval leaves 0 out; None without an interval."""
+        """Certainty that there is a difference: the interval leaves 0 out; None without an interval."""
         return None if self.low is None or self.high is None else not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals were made."""
+    """Origin of the intervals."""
 
     blocks: int
     """Stretches of consecutive rows that were drawn with replacement."""
@@ -125,13 +125,13 @@ class Measured:
 
     @property
     def machine(self) -> Machine:
-        """Where it was measured."""
+        """Machine that it was measured on."""
         return self.results[0].machine
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which scheme for a target, in plain words."""
+    """Recommended scheme for a target, in plain words."""
 
     target: str
     """Such as a Raspberry Pi."""

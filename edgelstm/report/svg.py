@@ -52,7 +52,15 @@ STYLE = {
 
 @contextmanager
 def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **options: object) -> Iterator[Figure]:
-    """A figure with subplots in the report's style; `svg` must be called inside."""
+    """A figure with subplots in the report's style; `svg` must be called inside.
+
+    Args:
+        width: Inches.
+        height: Inches.
+        rows: Subplots above one another.
+        columns: Subplots side by side.
+        **options: As for `Figure.subplots`.
+    """
     with context(["default", STYLE]):
         figure = Figure(figsize=(width, height))
         figure.subplots(rows, columns, **options)  # type: ignore[call-overload]
@@ -60,7 +68,12 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **optio
 
 
 def svg(figure: Figure, label: str) -> str:
-    """The figure as inline SVG, with a label for screen readers."""
+    """Render a figure as inline SVG, with a label for screen readers.
+
+    Args:
+        figure: The figure.
+        label: Its label, which also keeps ids apart.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
@@ -79,7 +92,11 @@ def svg(figure: Figure, label: str) -> str:
 
 
 def time_axis(rows: int, period: float | None) -> tuple[float, str]:
-    """What a row number is multiplied by, and the axis label, for a span of rows.
+    """Factor of a row number, and label of the axis, for a span of rows.
+
+    Args:
+        rows: Rows of the span.
+        period: Seconds between rows; None for an index.
 
     >>> time_axis(7200, 1.0)
     (0.016666666666666666, 'time (min)')

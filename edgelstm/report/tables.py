@@ -59,9 +59,9 @@ def costs(report: Report) -> Table:
         *_times(here, "on this machine", [item.bench for item in made]),
     ]
     for bench in report.benches:
-        found = {result.scheme: result for result in bench.results}
+        results = {result.scheme: result for result in bench.results}
         rows += _times(
-            f" on {bench.machine.processor}", f"there ({bench.file})", [found.get(item.scheme) for item in made]
+            f" on {bench.machine.processor}", f"there ({bench.file})", [results.get(item.scheme) for item in made]
         )
     return Table("What each scheme costs", tuple(item.scheme for item in made), tuple(rows))
 
@@ -121,7 +121,11 @@ def _cell(metric: Metric, scheme: Scheme) -> Cell:
 
 
 def difference(metric: Metric, drop: Drop) -> str:
-    r"""A difference from Keras with its interval.
+    r"""Format a difference from Keras with its interval.
+
+    Args:
+        metric: The figure.
+        drop: The difference.
 
     >>> difference(METRICS["vus_pr"], Drop(-0.05, -0.08, -0.02))
     '−0.050 [−0.080,\xa0−0.020]'
@@ -130,18 +134,28 @@ def difference(metric: Metric, drop: Drop) -> str:
     if not visible(metric, drop):
         return "same"
     values = [form.format(value) for value in (drop.value, drop.low, drop.high) if value is not None]
-    said = values[0] if len(values) < 3 else f"{values[0]} [{values[1]},\u00a0{values[2]}]"
-    return said.replace("-", "−")
+    text = values[0] if len(values) < 3 else f"{values[0]} [{values[1]},\u00a0{values[2]}]"
+    return text.replace("-", "−")
 
 
 def visible(metric: Metric, drop: Drop) -> bool:
-    """Whether a difference or its interval shows at the digits that the metric is written with."""
+    """Tell whether a difference or its interval shows at the digits that the metric is written with.
+
+    Args:
+        metric: The figure.
+        drop: The difference.
+    """
     parts = [part for part in (drop.value, drop.low, drop.high) if part is not None]
     return any(float(metric.form.format(part).rstrip("%")) != 0 for part in parts)
 
 
 def tone(metric: Metric, drop: Drop) -> str:
-    """Whether a difference is a loss, a gain or noise; empty where it is too small to matter, or nothing is known."""
+    """Classify a difference as loss, gain or noise; empty where it is too small to matter, or nothing is known.
+
+    Args:
+        metric: The figure.
+        drop: The difference.
+    """
     if not visible(metric, drop) or drop.certain is None:
         return ""
     if not drop.certain:

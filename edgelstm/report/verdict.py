@@ -1,4 +1,4 @@
-"""Which scheme for which target, in plain words, from nothing but the report's own figures."""
+"""Recommended scheme for each target, in plain words, from nothing but the report's own figures."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,12 @@ def verdicts(report: Report) -> tuple[Verdict, ...]:
 
 
 def keeps_quality(report: Report, scheme: Scheme) -> bool:
-    """Whether a scheme is as good as Keras, as far as these rows can tell."""
+    """Tell whether a scheme is as good as Keras, as far as these rows can tell.
+
+    Args:
+        report: The report.
+        scheme: One of its schemes.
+    """
     metric = headline(report)
     if metric is None or metric.name not in scheme.drops:
         return (scheme.metrics.get("output_error") or 0.0) <= INT8_LIMIT
@@ -34,7 +39,12 @@ def keeps_quality(report: Report, scheme: Scheme) -> bool:
 
 
 def times(report: Report, machines: tuple[str, ...]) -> tuple[Machine | None, Mapping[str, Benchmark]]:
-    """Measurements by scheme on the first machine of an architecture: merged ones before this machine's own."""
+    """Measurements by scheme on the first machine of an architecture: merged ones before this machine's own.
+
+    Args:
+        report: The report.
+        machines: Names of an architecture, as `platform.machine()` gives them.
+    """
     for bench in report.benches:
         if bench.machine.machine in machines:
             return bench.machine, {result.scheme: result for result in bench.results}
@@ -80,67 +90,76 @@ def _microcontroller(report: Report) -> Verdict:
 
 
 def remarks(report: Report) -> tuple[str, ...]:
-    """What a reader might expect otherwise: where int8 is larger or slower, and which drops are real."""
-    said = []
+    """Sentences about the unexpected: where int8 is larger or slower, and which drops are real."""
+    sentences = []
     scheme, made = _int8(report), report.made_schemes
     if scheme is not None:
         smaller = [other for other in made if _size(other) < _size(scheme)]
         if smaller:
             best = min(smaller, key=_size)
-            said.append(f"int8 is larger than {best.scheme} here: {_kib(scheme)} against {_kib(best)}.")
-        for machine, found in _all_times(report):
-            if {"int8", "float32"} <= set(found) and found["int8"].latency.p50 > ALIKE * found["float32"].latency.p50:
-                factor = found["int8"].latency.p50 / found["float32"].latency.p50
+            sentences.append(f"int8 is larger than {best.scheme} here: {_kib(scheme)} against {_kib(best)}.")
+        for machine, measured in _all_times(report):
+            if {"int8", "float32"} <= set(measured) and measured["int8"].latency.p50 > ALIKE * measured[
+                "float32"
+            ].latency.p50:
+                factor = measured["int8"].latency.p50 / measured["float32"].latency.p50
                 why = (
                     ": the interpreter's int8 LSTM kernel is portable reference code there"
                     if machine.machine in X86
                     else ""
                 )
-                said.append(f"int8 is {factor:.1f} times slower than float32 on {machine.processor}{why}.")
+                sentences.append(f"int8 is {factor:.1f} times slower than float32 on {machine.processor}{why}.")
     metric = headline(report)
     if metric is not None:
-        said += _certainty(report, metric)
-    said += [f"There is no {scheme.scheme} file: {scheme.refused}" for scheme in report.schemes if scheme.refused]
-    said += [f"{', '.join(names)}: {note}." for note, names in _noted(report).items()]
-    said += report.remarks
-    return (*said, *(f"About the representative rows: {warning}." for warning in report.warnings))
+        sentences += _certainty(report, metric)
+    sentences += [f"There is no {scheme.scheme} file: {scheme.refused}" for scheme in report.schemes if scheme.refused]
+    sentences += [f"{', '.join(names)}: {note}." for note, names in _noted(report).items()]
+    sentences += report.remarks
+    return (*sentences, *(f"About the representative rows: {warning}." for warning in report.warnings))
 
 
 def _noted(report: Report) -> dict[str, list[str]]:
     """Names of the schemes that each note is about."""
-    found: dict[str, list[str]] = {}
+    schemes: dict[str, list[str]] = {}
     for scheme in report.schemes:
         for note in scheme.notes:
-            found.setdefault(note, []).append(scheme.scheme)
-    return found
+            schemes.setdefault(note, []).append(scheme.scheme)
+    return schemes
 
 
 def _certainty(report: Report, metric: Metric) -> list[str]:
     drops = {scheme.scheme: scheme.drops[metric.name] for scheme in report.made_schemes if metric.name in scheme.drops}
     real = [name for name, drop in drops.items() if drop.certain and drop.value < -metric.material]
     noise = [name for name, drop in drops.items() if drop.certain is False and abs(drop.value) >= metric.material]
-    said = [f"The {metric.title} drop of {name} is real: {difference(metric, drops[name])}." for name in real]
-    said += [
+    sentences = [f"The {metric.title} drop of {name} is real: {difference(metric, drops[name])}." for name in real]
+    sentences += [
         f"The {metric.title} difference of {name} may be noise: {difference(metric, drops[name])} holds 0."
         for name in noise
     ]
     if drops and all(drop.certain is None for drop in drops.values()):
-        said.append("There are too few independent stretches of rows to say whether a difference is more than noise.")
-    return said
+        sentences.append(
+            "There are too few independent stretches of rows to say whether a difference is more than noise."
+        )
+    return sentences
 
 
 def bench_command(report: Report, target: str) -> str:
-    """What measures the files of this report on another machine."""
+    """Command that measures the files of this report on another machine.
+
+    Args:
+        report: The report.
+        target: Such as Raspberry Pi.
+    """
     files = " ".join(scheme.file for scheme in report.made_schemes)
     return f"edgelstm bench {files} --json > {target.split()[-1].lower()}.json"
 
 
 def _all_times(report: Report) -> list[tuple[Machine, Mapping[str, Benchmark]]]:
-    found: list[tuple[Machine, Mapping[str, Benchmark]]]
-    found = [(bench.machine, {result.scheme: result for result in bench.results}) for bench in report.benches]
+    measurements: list[tuple[Machine, Mapping[str, Benchmark]]]
+    measurements = [(bench.machine, {result.scheme: result for result in bench.results}) for bench in report.benches]
     if report.machine is not None:
-        found.append((report.machine, {item.scheme: item.bench for item in report.made_schemes if item.bench}))
-    return found
+        measurements.append((report.machine, {item.scheme: item.bench for item in report.made_schemes if item.bench}))
+    return measurements
 
 
 def _int8(report: Report) -> Scheme | None:

@@ -1,4 +1,4 @@
-"""The recurrent architectures: small, and made of what the int8 converter fuses."""
+"""Recurrent architectures: small, and built of layers that the int8 converter fuses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +7,8 @@ from edgelstm.runtime.errors import TrainingError
 
 CELLS = ("lstm", "gru")
 PER_ROW = 3  # channels from which an autoencoder squeezes rows instead of the whole window
-WINDOW_CODE = 8  # numbers that a whole window of fewer channels is squeezed into
-CODE_SHARE = 0.6  # numbers a row is squeezed into, as a share of its channels
+WINDOW_CODE = 8  # numbers that a whole window of fewer channels is compressed into
+CODE_SHARE = 0.6  # numbers a row is compressed into, as a share of its channels
 INITIALIZERS = {"glorot": "glorot_uniform", "he": "he_normal", "orthogonal": "orthogonal"}
 
 
@@ -32,7 +32,7 @@ class Architecture:
     """A linear map of the whole window beside a forecaster's layers (LSTNet's highway, arXiv 1703.07015): it is solved
     for exactly, and the recurrent layers learn what it cannot."""
     streaming: bool = False
-    """Whether a forecaster is made of causal layers alone and learns a forecast at every row of long stretches, so that
+    """Whether a forecaster has causal layers alone and learns a forecast at every row of long stretches, so that
     its one-row form (`edgelstm convert --streaming`) is used as it was trained."""
     initializer: str = "glorot"
     """glorot (Xavier), he or orthogonal, for the input kernels; recurrent kernels are orthogonal."""
@@ -66,7 +66,7 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
         architecture: Its shape.
         window: Rows that go in, W.
         channels: Channels, F.
-        horizon: Rows a forecaster gives, H.
+        horizon: Rows to forecast, H.
 
     Returns:
         A model from (W, F) to (W, F), or to (H, F) for a forecaster.
@@ -82,14 +82,14 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
         if architecture.linear:
             # in a stream only the newest row is at hand
             rows = inputs[:, -1] if architecture.streaming else keras.layers.Flatten(name="flat")(inputs)
-            straight = keras.layers.Dense(horizon * channels, name="linear")(rows)
-            flat = keras.layers.Add(name="sum")([flat, straight])
+            linear = keras.layers.Dense(horizon * channels, name="linear")(rows)
+            flat = keras.layers.Add(name="sum")([flat, linear])
         outputs = keras.layers.Reshape((horizon, channels), name="rows")(flat)
         return keras.Model(inputs, outputs, name="forecaster")
     # a recurrent decoder that starts from one constant vector is ill-conditioned: on NAB's machine temperature weights
     # rounded to 8 bits changed its output by 5.5 %, those of this linear one by 1.8 %
-    squeezed = keras.layers.Dense(WINDOW_CODE, name="code")(code)
-    flat = keras.layers.Dense(window * channels, name="reconstruction")(squeezed)
+    compressed = keras.layers.Dense(WINDOW_CODE, name="code")(code)
+    flat = keras.layers.Dense(window * channels, name="reconstruction")(compressed)
     outputs = keras.layers.Reshape((window, channels), name="rows")(flat)
     return keras.Model(inputs, outputs, name="autoencoder")
 
@@ -98,6 +98,11 @@ def build_learner(architecture: Architecture, channels: int, horizon: int) -> An
     """A streaming forecaster as it learns: a forecast at every row, (B, L, F) to (B, L, H * F) for stretches of any length.
 
     Its layers have the names and weights of `build`'s.
+
+    Args:
+        architecture: Shape of the network.
+        channels: Channels, F.
+        horizon: Rows to forecast, H.
     """
     import keras
 
@@ -105,16 +110,16 @@ def build_learner(architecture: Architecture, channels: int, horizon: int) -> An
     hidden = _stack(architecture, inputs, every=True)
     flat = keras.layers.Dense(horizon * channels, name="forecast")(hidden)
     if architecture.linear:
-        straight = keras.layers.Dense(horizon * channels, name="linear")(inputs)
-        flat = keras.layers.Add(name="sum")([flat, straight])
+        linear = keras.layers.Dense(horizon * channels, name="linear")(inputs)
+        flat = keras.layers.Add(name="sum")([flat, linear])
     return keras.Model(inputs, flat, name="learner")
 
 
 def _row_autoencoder(architecture: Architecture, inputs: Any, channels: int) -> Any:
-    """An autoencoder that squeezes every row into fewer numbers than it has channels, knowing the rows before it.
+    """An autoencoder that compresses every row into fewer numbers than it has channels, knowing the rows before it.
 
     What it learns is how channels belong together over time (flow, pressure and current; a temperature that lags): a
-    relation that breaks cannot be squeezed. Tried against one code for the whole window on the simulated pump: seven
+    relation that breaks cannot be compressed. Tried against one code for the whole window on the simulated pump: seven
     times faster to train, and 6 instead of 2 of 7 faults found.
     """
     import keras

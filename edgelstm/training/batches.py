@@ -96,6 +96,10 @@ def stretches(parts: Sequence[Floats], window: int, horizon: int, batch_size: in
 def automatic_batch_size(windows: int, steps: int) -> int:
     """A power of two that gives about `steps` batches an epoch, between 16 and 256.
 
+    Args:
+        windows: Windows an epoch.
+        steps: Batches an epoch to aim at.
+
     >>> automatic_batch_size(4000, 40)
     64
     """

@@ -1,4 +1,4 @@
-"""Look-back from the autocorrelation: as far as the past still says something about the present."""
+"""Look-back from the autocorrelation: the rows of the past that still inform about the present."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

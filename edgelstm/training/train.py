@@ -1,4 +1,4 @@
-"""Training: from a series to a Keras model with all that the converter and the device need beside it."""
+"""Training: from a series to a Keras model with metadata for the converter and the device."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,20 +33,20 @@ Floats = npt.NDArray[np.float32]
 VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
 MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
-EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows: what rides along in the .keras file
+EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows, stored in the .keras file
 STEPS = 40  # batches an epoch that an automatic batch size aims at
 
 
 @dataclass(frozen=True)
 class Options:
-    """Everything about training that is not the data."""
+    """Settings of a training."""
 
     architecture: Architecture = field(default_factory=Architecture)
     """Shape of the network."""
     lookback: int | None = None
     """Rows a window, W; None chooses from the autocorrelation."""
     horizon: int = 1
-    """Rows a forecaster gives, H."""
+    """Rows to forecast, H."""
     scaler: str = "standard"
     """minmax, standard, robust or none."""
     epochs: int = 60
@@ -70,19 +70,19 @@ class Options:
     smoothing: float = 1.0
     """Weight of the newest score in an exponential average, 1 for none; not for ewma, which averages by itself."""
     threshold_rule: str | None = None
-    """How the threshold is set, see `edgelstm.runtime.scoring.threshold_rules`; None for the score's usual rule."""
+    """Threshold rule, see `edgelstm.runtime.scoring.threshold_rules`; None for the default rule of the score."""
     decision: Mapping[str, Any] = field(default_factory=dict)
-    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; rides along in the model file."""
+    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model and what belongs to it."""
+    """A trained model with its metadata and representative rows."""
 
     model: Any
     """The Keras model."""
     metadata: Metadata
-    """What rides along, score statistics and threshold of the float model included."""
+    """Stored with the model: score statistics and threshold of the float model included."""
     representative: Representative
     """Scaled rows for the converter."""
     history: dict[str, list[float]]
@@ -110,12 +110,12 @@ def train(
 
     Args:
         series: The rows; the newest 15 % choose when to stop.
-        options: How; None for the defaults.
+        options: Settings; None for the defaults.
         callbacks: Keras callbacks, such as a progress display.
         tell: Called with a sentence for what the user should know before the training.
 
     Raises:
-        TrainingError: If there is too little data; said before training starts.
+        TrainingError: If there is too little data; raised before training starts.
     """
     options = options or Options()
     rule = unlabelled_rule(options.threshold_rule)
@@ -157,7 +157,7 @@ def train(
 
 
 def _style(options: Options, window: int, channels: int) -> Scoring:
-    """How errors become scores: by the newest row where rows are squeezed, by the newer half of a squeezed window."""
+    """Score from errors: by the newest row where rows are compressed, by the newer half of a compressed window."""
     forecaster = options.architecture.kind == "forecaster"
     method = options.score or ("ewma" if forecaster else "mean")
     rows = 1 if forecaster or channels >= PER_ROW else max(1, window // 2)
@@ -167,11 +167,11 @@ def _style(options: Options, window: int, channels: int) -> Scoring:
 def _patience(kind: str, window: int, channels: int) -> dict[str, int]:
     """De-bounce in samples, by the reach of a score.
 
-    Where a whole window is squeezed, a score moves with half a window of samples: an alarm is believed after a quarter of
+    Where a whole window is compressed, a score moves with half a window of samples: an alarm is believed after a quarter of
     a window, and what returns within four windows is the same event. Elsewhere the runtime's defaults hold.
     """
-    squeezed = kind == "autoencoder" and channels < PER_ROW
-    return {"minimum": max(1, window // 4), "cooldown": 4 * window} if squeezed else {}
+    compressed = kind == "autoencoder" and channels < PER_ROW
+    return {"minimum": max(1, window // 4), "cooldown": 4 * window} if compressed else {}
 
 
 def _lookback(series: Series, options: Options) -> Lookback:

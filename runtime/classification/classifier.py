@@ -22,14 +22,14 @@ SECTION, WORDS = "classifier", "vocabulary"
 
 @dataclass(frozen=True)
 class Classification:
-    """What a classifier says."""
+    """Answer of a classifier."""
 
     label: str | None
     """The most probable class; None when there was nothing to go by."""
     confidence: float
     """Its probability, 0 without a label."""
     reason: str
-    """Why there is no label: `empty` (no word in it) or `unknown` (no word of it is known); else empty."""
+    """Reason for no label: `empty` (no word in it) or `unknown` (no word of it is known); else empty."""
     probabilities: dict[str, float]
     """Every class with its probability, most probable first; empty without a label."""
 
@@ -72,13 +72,13 @@ class Classifier:
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Classifier:
-        """A classifier over a model file in memory."""
+        """Create a classifier over a model file in memory."""
         model = TFLiteModel(bundle.flatbuffer, target=bundle.metadata.target)
-        return cls(bundle.metadata, lambda given: model(given)[0][0])
+        return cls(bundle.metadata, lambda inputs: model(inputs)[0][0])
 
     @classmethod
     def load(cls, path: Path | str) -> Classifier:
-        """A classifier over a `.tflite` file.
+        """Create a classifier over a `.tflite` file.
 
         Raises:
             ModelError: If the file is no classifier of this tool.
@@ -86,13 +86,13 @@ class Classifier:
         return cls.from_bundle(load_bundle(path))
 
     def text(self, text: str) -> Classification:
-        """The intent of a text; one without any known word gets no label rather than a guess.
+        """Classify a text; one without any known word gets no label rather than a guess.
 
         Raises:
-            ModelError: If the model eats windows of samples.
+            ModelError: If the model takes windows of samples.
         """
         if self.vocabulary is None:
-            raise ModelError(f"This model eats windows of {', '.join(self.metadata.names)}, not text. Give it rows.")
+            raise ModelError(f"This model takes windows of {', '.join(self.metadata.names)}, not text. Give it rows.")
         if not split_words(text):
             return Classification(None, 0.0, "empty", {})
         if not self.vocabulary.known(text):
@@ -100,27 +100,27 @@ class Classifier:
         return self._best(self.vocabulary.encode(text))
 
     def window(self, rows: npt.ArrayLike) -> Classification:
-        """The state at the end of a window.
+        """Classify the state at the end of a window.
 
         Args:
             rows: Sensor units, shape (W, F), oldest first.
 
         Raises:
-            ModelError: If the model eats text.
+            ModelError: If the model takes text.
             ShapeError: If the window has another shape.
         """
         if self.metadata.scaler is None:
-            raise ModelError("This model eats text, not windows of samples. Give it a sentence.")
+            raise ModelError("This model takes text, not windows of samples. Give it a sentence.")
         values = np.asarray(rows, np.float64)
         wanted = (self.metadata.window, len(self.metadata.channels))
         if values.shape != wanted:
-            raise ShapeError(f"The model eats windows of shape {wanted}; received {values.shape}.")
+            raise ShapeError(f"The model expects windows of shape {wanted}; received {values.shape}.")
         if not np.isfinite(values).all():
             return Classification(None, 0.0, "empty", {})
         return self._best(self.metadata.scaler.transform(values))
 
-    def _best(self, given: npt.NDArray[Any]) -> Classification:
-        shares = np.asarray(self._predict(given), np.float64).ravel()
+    def _best(self, inputs: npt.NDArray[Any]) -> Classification:
+        shares = np.asarray(self._predict(inputs), np.float64).ravel()
         order = np.argsort(-shares, kind="stable")
         ranked = {self.labels[place]: float(shares[place]) for place in order.tolist()}
         best = self.labels[int(order[0])]

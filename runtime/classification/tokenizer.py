@@ -1,4 +1,4 @@
-"""From text to the integers that a classifier eats: the trainer's code and the device's, one and the same.
+"""Tokenizer of text classifiers, shared by training and device.
 
 Each word becomes a row of pieces: the word itself, when the vocabulary holds it, and its character n-grams, hashed
 (Bojanowski et al. 2017). A word that training never saw still gets a meaning from the pieces that it shares.
@@ -29,7 +29,7 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018`\u00b4", "'"))
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a text model knows of words, as it rides along in the model file."""
+    """Words and n-grams that a text model knows, stored in the model file."""
 
     words: tuple[str, ...]
     """Whole words with a vector of their own; the first has piece 2."""
@@ -53,7 +53,7 @@ class Vocabulary:
         return FIRST_WORD + len(self.words) + self.buckets
 
     def encode(self, text: str) -> Tokens:
-        """A text as pieces.
+        """Encode a text as pieces.
 
         Args:
             text: Anything; the empty text is all padding.
@@ -67,12 +67,12 @@ class Vocabulary:
         block = np.full((self.length, self.pieces), PAD, np.int32)
         words = split_words(text)[-self.length :]
         for row, word in enumerate(words, self.length - len(words)):
-            found = [self.index.get(word, UNKNOWN), *self._hashed(word)][: self.pieces]
-            block[row, : len(found)] = found
+            tokens = [self.index.get(word, UNKNOWN), *self._hashed(word)][: self.pieces]
+            block[row, : len(tokens)] = tokens
         return block
 
     def known(self, text: str) -> bool:
-        """Whether the vocabulary holds any of the text's words."""
+        """Tell whether the vocabulary holds any of the text's words."""
         return any(word in self.index for word in split_words(text))
 
     def _hashed(self, word: str) -> list[int]:
@@ -112,6 +112,11 @@ def split_words(text: str) -> list[str]:
 def character_grams(word: str, low: int, high: int) -> list[str]:
     """Character n-grams of a word between marks of its ends, the shorter ones first, each once.
 
+    Args:
+        word: The word.
+        low: Shortest n-gram, in characters.
+        high: Longest.
+
     >>> character_grams("on", 3, 4)
     ['<on', 'on>', '<on>']
     """
@@ -138,7 +143,12 @@ def fit_vocabulary(
 
 
 def encode_all(vocabulary: Vocabulary, texts: Sequence[str]) -> Tokens:
-    """Many texts as pieces, shape (N, L, K)."""
+    """Encode many texts as pieces, shape (N, L, K).
+
+    Args:
+        vocabulary: The vocabulary.
+        texts: N texts.
+    """
     if not len(texts):
         return np.empty((0, vocabulary.length, vocabulary.pieces), np.int32)
     return np.stack([vocabulary.encode(text) for text in texts])

@@ -1,4 +1,4 @@
-"""Where a moment lies in its day, week and year: the same code in training and on the device."""
+"""Calendar features: the place of a moment in its day, week and year, alike in training and on the device."""
 
 from __future__ import annotations
 
@@ -47,7 +47,12 @@ def calendar_size(yearly: bool) -> int:
 
 
 def local_seconds(times: Doubles, zone: str) -> Doubles:
-    """Seconds on the clock of a zone, daylight saving included."""
+    """Seconds on the clock of a zone, daylight saving included.
+
+    Args:
+        times: Seconds since 1970.
+        zone: IANA name; empty takes times as they are written.
+    """
     if not zone:
         return times
     place = find_zone(zone)

@@ -1,7 +1,7 @@
-"""What a forecaster eats is made here, in training and on the device.
+"""Forecaster input features, shared by training and device.
 
 A model sees one target at a time: its past in patches (a day each, where rows have times), relative to a level, and a
-context of what is known about the hours to come. What it gives is relative to that level, too.
+context of what is known about the hours to come. Its forecast is relative to that level, too.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FLAT = 1e-2  # least deviation of a window that it is divided by, in scaled unit
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How rows become what a model eats. Channels come in this order: targets, known ones, others."""
+class InputFeatures:
+    """Input features of a forecaster. Channels come in this order: targets, known ones, others."""
 
     patch: int
     """Rows a patch, P; the model reads window / P of them."""
@@ -43,7 +43,7 @@ class Recipe:
     calendar: bool = False
     """Whether hour and weekday of the hours to come are inputs."""
     yearly: bool = False
-    """Whether their day of the year is, too: training rows of less than two years cannot teach a season."""
+    """Whether their day of the year is, too: training rows of less than two years do not show a season."""
     zone: str = ""
     """IANA time zone of the calendar; empty takes times as they are written."""
     normalize: str = "last"
@@ -52,8 +52,8 @@ class Recipe:
     """Residuals by coverage in percent: `lower` and `upper` of shape (H, C), in the model's unit; see `Intervals`."""
 
     @classmethod
-    def of(cls, metadata: Metadata) -> Recipe:
-        """From a model's metadata.
+    def of(cls, metadata: Metadata) -> InputFeatures:
+        """Read the features from a model's metadata.
 
         Raises:
             ModelError: If the model was not trained for this.
@@ -66,38 +66,38 @@ class Recipe:
             )
         names = {item.name for item in fields(cls)}
         try:
-            recipe = cls(**{name: value for name, value in section.items() if name in names})
-            _check(recipe, metadata)
+            features = cls(**{name: value for name, value in section.items() if name in names})
+            _check(features, metadata)
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ModelError(
                 f"The model's forecast section is damaged ({str(error)[:200]}). Convert it again."
             ) from error
-        return recipe
+        return features
 
     def record(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return them as plain JSON types."""
         return asdict(self)
 
 
-def _check(recipe: Recipe, metadata: Metadata) -> None:
-    """Raise ValueError where the parts of a recipe do not fit one another or the model."""
-    check_fields(recipe)
-    if not 0 < recipe.patch <= metadata.window or metadata.window % recipe.patch:
-        raise ValueError(f"patches of {recipe.patch} rows in a window of {metadata.window}")
-    if recipe.targets < 1 or recipe.known < 0 or recipe.targets + recipe.known > len(metadata.channels):
-        raise ValueError(f"{recipe.targets} targets and {recipe.known} known channels of {len(metadata.channels)}")
-    if recipe.normalize not in NORMALIZATIONS:
-        raise ValueError(f"normalize {recipe.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
-    for level, ends in (recipe.intervals or {}).items():
+def _check(features: InputFeatures, metadata: Metadata) -> None:
+    """Raise ValueError where the features do not fit one another or the model."""
+    check_fields(features)
+    if not 0 < features.patch <= metadata.window or metadata.window % features.patch:
+        raise ValueError(f"patches of {features.patch} rows in a window of {metadata.window}")
+    if features.targets < 1 or features.known < 0 or features.targets + features.known > len(metadata.channels):
+        raise ValueError(f"{features.targets} targets and {features.known} known channels of {len(metadata.channels)}")
+    if features.normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize {features.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+    for level, ends in (features.intervals or {}).items():
         for end in (ends["lower"], ends["upper"]):
             shape = np.asarray(end, np.float64).shape
-            if not 0 < int(level) < 100 or shape != (metadata.horizon, recipe.targets):
+            if not 0 < int(level) < 100 or shape != (metadata.horizon, features.targets):
                 raise ValueError(f"intervals of {level} percent, shape {shape}")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a model eats for N origins and C targets, and what its answer is relative to."""
+    """Inputs of N origins and C targets, and the level and unit that the answers are relative to."""
 
     history: Floats
     """Shape (N, C, W / P, P)."""
@@ -109,15 +109,17 @@ class Examples:
     """Scaled units per unit of the model's answer, shape (N, C, 1)."""
 
     def answers(self, values: Floats) -> Floats:
-        """Scaled values (N, C, H) as the model should give them."""
+        """Convert scaled values (N, C, H) to answers, relative to level and unit."""
         return np.asarray((values - self.level) / self.unit, np.float32)
 
 
-def examples(recipe: Recipe, window: int, horizon: int, values: Floats, times: Doubles, origins: Rows) -> Examples:
-    """What the model eats at some origins.
+def examples(
+    features: InputFeatures, window: int, horizon: int, values: Floats, times: Doubles, origins: Rows
+) -> Examples:
+    """Compute the inputs at some origins.
 
     Args:
-        recipe: How.
+        features: The input features.
         window: Rows looked back, W, a multiple of the patch.
         horizon: Rows forecast, H.
         values: Scaled rows, shape (T, F); from an origin on only the known channels count.
@@ -125,16 +127,18 @@ def examples(recipe: Recipe, window: int, horizon: int, values: Floats, times: D
         origins: First row to forecast, shape (N,), each with W rows before it and H from it on.
     """
     before = origins[:, None] + np.arange(-window, 0)
-    past = np.moveaxis(values[before][..., : recipe.targets], -1, 1)
-    level, unit = _level(past, recipe.normalize)
-    history = ((past - level) / unit).reshape(*past.shape[:2], -1, recipe.patch)
-    shared = np.concatenate(_shared(recipe, horizon, values, times, origins), axis=1)
+    past = np.moveaxis(values[before][..., : features.targets], -1, 1)
+    level, unit = _level(past, features.normalize)
+    history = ((past - level) / unit).reshape(*past.shape[:2], -1, features.patch)
+    shared = np.concatenate(_shared(features, horizon, values, times, origins), axis=1)
     context = np.concatenate(
         [
             np.clip(level / FAR, -1, 1),
             np.clip(unit / FAR, 0, 1),
-            np.repeat(shared[:, None], recipe.targets, axis=1),
-            np.broadcast_to(_which(recipe.targets), (len(origins), recipe.targets, _which(recipe.targets).shape[1])),
+            np.repeat(shared[:, None], features.targets, axis=1),
+            np.broadcast_to(
+                _one_hot(features.targets), (len(origins), features.targets, _one_hot(features.targets).shape[1])
+            ),
         ],
         axis=-1,
     )
@@ -149,28 +153,32 @@ def _level(past: Floats, normalize: str) -> tuple[Floats, Floats]:
     return level, np.ones_like(level)
 
 
-def _which(targets: int) -> Floats:
-    """Which target is asked for, one of C; nothing when there is but one."""
+def _one_hot(targets: int) -> Floats:
+    """One-hot code of each of C targets; no columns when there is but one."""
     return np.eye(targets, dtype=np.float32) if targets > 1 else np.zeros((1, 0), np.float32)
 
 
-def _shared(recipe: Recipe, horizon: int, values: Floats, times: Doubles, origins: Rows) -> list[Floats]:
-    """What all targets of an origin have in common, each (N, ...)."""
+def _shared(features: InputFeatures, horizon: int, values: Floats, times: Doubles, origins: Rows) -> list[Floats]:
+    """Parts of the context that all targets of an origin have in common, each (N, ...)."""
     count = len(origins)
     parts = [np.zeros((count, 0), np.float32)]
-    if recipe.calendar:
-        moments = times[origins[:, None] + calendar_steps(horizon, recipe.patch)]
-        parts.append(calendar_features(moments, recipe.zone, recipe.yearly).reshape(count, -1))
-    others = np.clip(values[:, recipe.targets :] / np.float32(FAR), -1, 1)
+    if features.calendar:
+        moments = times[origins[:, None] + calendar_steps(horizon, features.patch)]
+        parts.append(calendar_features(moments, features.zone, features.yearly).reshape(count, -1))
+    others = np.clip(values[:, features.targets :] / np.float32(FAR), -1, 1)
     if others.shape[1]:
-        parts.append(others[origins[:, None] - 1 - _steps(recipe.patch)].reshape(count, -1))
-    if recipe.known:
-        parts.append(others[:, : recipe.known][origins[:, None] + _steps(horizon)].reshape(count, -1))
+        parts.append(others[origins[:, None] - 1 - _steps(features.patch)].reshape(count, -1))
+    if features.known:
+        parts.append(others[:, : features.known][origins[:, None] + _steps(horizon)].reshape(count, -1))
     return parts
 
 
 def calendar_steps(horizon: int, patch: int) -> Rows:
     """Steps of the horizon at which the context holds the calendar: each half patch, and the last.
+
+    Args:
+        horizon: Rows to forecast, H.
+        patch: Rows a patch, P.
 
     >>> calendar_steps(48, 48).tolist()
     [0, 24, 47]
@@ -183,9 +191,15 @@ def _steps(rows: int) -> Rows:
     return np.arange(0, rows, -(-rows // SAMPLES))
 
 
-def context_size(recipe: Recipe, horizon: int, channels: int) -> int:
-    """Numbers in a context, K."""
-    others = channels - recipe.targets
-    calendar = calendar_size(recipe.yearly) * len(calendar_steps(horizon, recipe.patch)) if recipe.calendar else 0
-    which = recipe.targets if recipe.targets > 1 else 0
-    return 2 + calendar + which + others * len(_steps(recipe.patch)) + recipe.known * len(_steps(horizon))
+def context_size(features: InputFeatures, horizon: int, channels: int) -> int:
+    """Numbers in a context, K.
+
+    Args:
+        features: The input features.
+        horizon: Rows to forecast, H.
+        channels: Channels of the model.
+    """
+    others = channels - features.targets
+    calendar = calendar_size(features.yearly) * len(calendar_steps(horizon, features.patch)) if features.calendar else 0
+    one_hot = features.targets if features.targets > 1 else 0
+    return 2 + calendar + one_hot + others * len(_steps(features.patch)) + features.known * len(_steps(horizon))

@@ -13,7 +13,7 @@ from ..errors import ModelError, SeriesError, ShapeError
 from ..inference.interpreter import TFLiteModel
 from ..model_file.bundle import Bundle, load_bundle
 from ..model_file.metadata import Metadata
-from .features import Examples, Recipe, examples
+from .features import Examples, InputFeatures, examples
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class Forecaster:
     """
 
     def __init__(self, metadata: Metadata, predict: Predict) -> None:
-        self.metadata, self.recipe = metadata, Recipe.of(metadata)
+        self.metadata, self.features = metadata, InputFeatures.of(metadata)
         if metadata.scaler is None:
             raise ModelError("The model's metadata hold no scaling. Convert it again.")
         self._scaler = metadata.scaler
@@ -66,13 +66,13 @@ class Forecaster:
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Forecaster:
-        """A forecaster over a model file in memory."""
+        """Create a forecaster over a model file in memory."""
         model = TFLiteModel(bundle.flatbuffer, target=bundle.metadata.target)
         return cls(bundle.metadata, lambda history, context: model(history, context)[0][0])
 
     @classmethod
     def load(cls, path: Path | str) -> Forecaster:
-        """A forecaster over a `.tflite` file.
+        """Create a forecaster over a `.tflite` file.
 
         Raises:
             ModelError: If the file is no forecaster of this tool.
@@ -81,17 +81,17 @@ class Forecaster:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of what is forecast."""
-        return self.metadata.names[: self.recipe.targets]
+        """Names of the forecast channels."""
+        return self.metadata.names[: self.features.targets]
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Names of what has to be known for the hours to come."""
-        return self.metadata.names[self.recipe.targets : self.recipe.targets + self.recipe.known]
+        """Names of the channels that must be known for the hours to come."""
+        return self.metadata.names[self.features.targets : self.features.targets + self.features.known]
 
     def levels(self) -> tuple[int, ...]:
         """Coverages, in percent, that the model carries intervals for."""
-        return tuple(sorted(map(int, self.recipe.intervals or {})))
+        return tuple(sorted(map(int, self.features.intervals or {})))
 
     def forecast(
         self, values: npt.ArrayLike, times: npt.ArrayLike, origin: int | None = None, level: int | None = None
@@ -114,10 +114,10 @@ class Forecaster:
         rows, moments = self._checked(rows, moments, start)
         scaled = self._scaler.transform(rows)
         window, horizon = self.metadata.window, self.metadata.horizon
-        given = examples(self.recipe, window, horizon, scaled, moments, np.array([start]))
-        pairs = zip(given.history[0], given.context[0], strict=True)
+        inputs = examples(self.features, window, horizon, scaled, moments, np.array([start]))
+        pairs = zip(inputs.history[0], inputs.context[0], strict=True)
         answer = np.stack([np.asarray(self._predict(*pair), np.float64) for pair in pairs])
-        return self._finish(answer, given, moments[start : start + horizon], level)
+        return self._finish(answer, inputs, moments[start : start + horizon], level)
 
     def _origin(self, rows: Doubles) -> int:
         if rows.ndim != 2 or rows.shape[1] != len(self.metadata.channels):
@@ -125,18 +125,18 @@ class Forecaster:
                 f"The model expects {len(self.metadata.channels)} channels ({', '.join(self.metadata.names)}); "
                 f"received an array of shape {rows.shape}."
             )
-        whole = np.flatnonzero(np.isfinite(rows[:, : self.recipe.targets]).all(axis=1))
+        whole = np.flatnonzero(np.isfinite(rows[:, : self.features.targets]).all(axis=1))
         return int(whole[-1]) + 1 if len(whole) else 0
 
     def _checked(self, rows: Doubles, moments: Doubles, start: int) -> tuple[Doubles, Doubles]:
         """Rows up to the end of the horizon, all that the model needs present."""
-        window, horizon, recipe = self.metadata.window, self.metadata.horizon, self.recipe
+        window, horizon, features = self.metadata.window, self.metadata.horizon, self.features
         if start < window:
             raise ShapeError(f"A forecast needs {window} rows before it; received {start}. Give more recent rows.")
         rows = np.array(rows[: start + horizon])
-        given = rows[start:, recipe.targets : recipe.targets + recipe.known]
-        ahead = int(np.isfinite(given).all(axis=1).sum())
-        if recipe.known and ahead < horizon:
+        known = rows[start:, features.targets : features.targets + features.known]
+        ahead = int(np.isfinite(known).all(axis=1).sum())
+        if features.known and ahead < horizon:
             raise SeriesError(
                 f"{', '.join(self.known)} must be known for the {horizon} rows to forecast; "
                 f"received {ahead}. Append rows with these columns and empty targets."
@@ -155,12 +155,12 @@ class Forecaster:
             moments = np.concatenate([moments, moments[-1] + step * np.arange(1, lacking + 1)])
         return rows, moments
 
-    def _finish(self, answer: Doubles, given: Examples, times: Doubles, level: int | None) -> Forecast:
+    def _finish(self, answer: Doubles, inputs: Examples, times: Doubles, level: int | None) -> Forecast:
         def in_units(relative: Doubles) -> Doubles:
-            scaled = (relative * given.unit[0] + given.level[0]).T
+            scaled = (relative * inputs.unit[0] + inputs.level[0]).T
             return np.asarray(scaled * scale + offset)
 
-        offset, scale = (part[: self.recipe.targets] for part in self._scaler.arrays())
+        offset, scale = (part[: self.features.targets] for part in self._scaler.arrays())
         levels = self.levels()
         chosen = level if level is not None else (levels[0] if levels else 0)
         if chosen and chosen not in levels:
@@ -168,6 +168,6 @@ class Forecaster:
             raise ModelError(f"The model carries intervals of {listed} percent; received {level}. Choose one of them.")
         ends: list[Doubles | None] = [None, None]
         if levels:
-            found = (self.recipe.intervals or {})[str(chosen)]
-            ends = [in_units(answer + np.asarray(found[end], np.float64).T) for end in ("lower", "upper")]
+            residuals = (self.features.intervals or {})[str(chosen)]
+            ends = [in_units(answer + np.asarray(residuals[end], np.float64).T) for end in ("lower", "upper")]
         return Forecast(times, self.targets, in_units(answer), ends[0], ends[1], chosen)

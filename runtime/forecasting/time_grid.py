@@ -36,7 +36,7 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
 
     Args:
         lines: The rows.
-        columns: The model's channels and what the source calls them.
+        columns: The model's channels and their names in the source.
         period: Seconds between the model's samples; None when it was trained on rows without times.
         origin: Name of the source, for errors.
 
@@ -67,7 +67,12 @@ def _times(rows: list[Sample], origin: str) -> Doubles:
 
 
 def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Doubles]:
-    """Rows sorted by time, the first of doubled ones, with an empty row for each that is missing.
+    """Sort rows by time onto a regular grid; the first of doubled rows is kept, a missing one is empty.
+
+    Args:
+        values: Shape (T, F).
+        times: Seconds, shape (T,).
+        period: Seconds between rows of the grid.
 
     Args:
         values: Shape (T, F).

@@ -131,3 +131,15 @@ def test_a_foreign_model_without_calibration_is_told_of_it(folder):
     result = here("evaluate", folder / "autoencoder.keras", folder / "labelled3.csv", code=1)
 
     assert "--calibration" in result.stderr
+
+
+def test_a_foreign_model_is_searched_on_labels(folder):
+    result = here(
+        "convert", folder / "three_channels.keras", "--max-drop", 0.05, "--data", folder / "labelled3.csv",
+        "--calibration", folder / "normal3.csv", "--kind", "forecaster", "-o", folder / "small.tflite", "--json",
+    )  # fmt: skip
+
+    search = json.loads(result.stdout)["search"]
+    assert search["measure"] == "VUS-PR below Keras float"
+    assert search["tried"][0]["drop"] <= 0.05
+    assert json.loads(here("evaluate", folder / "small.tflite", folder / "labelled3.csv", "--json").stdout)["far"] < 0.1

@@ -54,7 +54,7 @@ def report(folder):
 
 @pytest.fixture(scope="module")
 def measured(folder):
-    """What `edgelstm bench` says of the report's int8 file."""
+    """Result of `edgelstm bench` for the report's int8 file."""
     return json.loads(edgelstm("bench", folder / "report/pump.int8.tflite", "--seconds", 0.05, "--json").stdout)
 
 
@@ -80,7 +80,7 @@ def server(folder):
 
 
 def browse(address, user):
-    """What a browser makes of a page, and its messages; no name is resolved, so that it asks nobody else either."""
+    """Page as a browser shows it, and its messages; no name is resolved, so that it asks nobody else either."""
     words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     words += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
     words += [f"--user-data-dir={user}", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--dump-dom"]

@@ -1,4 +1,4 @@
-"""Forecasts on the device: what the model eats, and what becomes of its answer."""
+"""Forecasts on the device: input features, and forecasts in sensor units."""
 
 import json
 from datetime import datetime, timezone
@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from edgelstm.runtime.errors import ConfigError, ModelError, SeriesError, ShapeError
 from edgelstm.runtime.forecasting.calendar import calendar_features, local_seconds
-from edgelstm.runtime.forecasting.features import Recipe, context_size, examples
+from edgelstm.runtime.forecasting.features import InputFeatures, context_size, examples
 from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.forecasting.time_grid import bridged, on_grid, read_recent
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
@@ -25,11 +25,11 @@ INTERVALS = {
 }
 
 
-def metadata(recipe, names=("load",), scale=2.0):
+def metadata(features, names=("load",), scale=2.0):
     count = len(names)
     return Metadata(
         "forecaster", WINDOW, HORIZON, tuple(map(Channel, names)), HOUR,
-        Scaler("standard", (10.0,) * count, (scale,) * count), sections={"forecast": recipe.record()},
+        Scaler("standard", (10.0,) * count, (scale,) * count), sections={"forecast": features.record()},
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def rising(history, context):
 
 @pytest.fixture
 def forecaster():
-    return Forecaster(metadata(Recipe(2, 1, intervals=INTERVALS)), rising)
+    return Forecaster(metadata(InputFeatures(2, 1, intervals=INTERVALS)), rising)
 
 
 def rows(*columns):
@@ -72,8 +72,8 @@ def test_a_level_that_the_model_does_not_carry_is_refused(forecaster):
 def test_a_normalization_is_undone_exactly(normalize):
     """A model that answers what came gives just that back."""
     values = np.random.default_rng(0).normal(3.0, 2.0, (40, 2)).astype(np.float32)
-    recipe, origins = Recipe(2, 2, normalize=normalize), np.arange(WINDOW, 30)
-    given = examples(recipe, WINDOW, HORIZON, values, np.arange(40.0), origins)
+    features, origins = InputFeatures(2, 2, normalize=normalize), np.arange(WINDOW, 30)
+    given = examples(features, WINDOW, HORIZON, values, np.arange(40.0), origins)
     future = np.moveaxis(values[origins[:, None] + np.arange(HORIZON)], -1, 1)
 
     np.testing.assert_allclose(given.answers(future) * given.unit + given.level, future, atol=1e-5)
@@ -81,7 +81,12 @@ def test_a_normalization_is_undone_exactly(normalize):
 
 def test_window_normalization_survives_a_flat_window():
     given = examples(
-        Recipe(2, 1, normalize="window"), WINDOW, HORIZON, np.ones((9, 1), np.float32), np.arange(9.0), np.array([4])
+        InputFeatures(2, 1, normalize="window"),
+        WINDOW,
+        HORIZON,
+        np.ones((9, 1), np.float32),
+        np.arange(9.0),
+        np.array([4]),
     )
 
     assert np.isfinite(given.history).all()
@@ -92,12 +97,12 @@ def test_one_origin_gives_the_same_bits_as_many():
     """Training asks for thousands of origins at once, the device for one."""
     random = np.random.default_rng(1)
     values, times = random.normal(size=(60, 4)).astype(np.float32), 1e9 + HOUR * np.arange(60)
-    recipe = Recipe(2, 2, 1, calendar=True, yearly=True, zone="Europe/Berlin")
+    features = InputFeatures(2, 2, 1, calendar=True, yearly=True, zone="Europe/Berlin")
     origins = np.arange(WINDOW, 50)
-    many = examples(recipe, WINDOW, HORIZON, values, times, origins)
+    many = examples(features, WINDOW, HORIZON, values, times, origins)
 
     for place, origin in enumerate(origins):
-        one = examples(recipe, WINDOW, HORIZON, values, times, np.array([origin]))
+        one = examples(features, WINDOW, HORIZON, values, times, np.array([origin]))
         assert one.history[0].tobytes() == many.history[place].tobytes()
         assert one.context[0].tobytes() == many.context[place].tobytes()
 
@@ -105,18 +110,18 @@ def test_one_origin_gives_the_same_bits_as_many():
 @pytest.mark.parametrize("yearly", [False, True])
 def test_the_context_has_the_size_that_the_network_is_built_for(yearly):
     values = np.zeros((60, 4), np.float32)
-    recipe = Recipe(2, 2, 1, calendar=True, yearly=yearly)
-    given = examples(recipe, WINDOW, HORIZON, values, np.arange(60.0), np.array([8]))
+    features = InputFeatures(2, 2, 1, calendar=True, yearly=yearly)
+    given = examples(features, WINDOW, HORIZON, values, np.arange(60.0), np.array([8]))
 
-    assert given.context.shape[-1] == context_size(recipe, HORIZON, 4)
+    assert given.context.shape[-1] == context_size(features, HORIZON, 4)
 
 
 def test_targets_to_come_are_never_looked_at():
     values = np.random.default_rng(2).normal(size=(20, 3)).astype(np.float32)
-    recipe, times = Recipe(2, 1, 1, calendar=True), HOUR * np.arange(20)
-    before = examples(recipe, WINDOW, HORIZON, values, times, np.array([10]))
+    features, times = InputFeatures(2, 1, 1, calendar=True), HOUR * np.arange(20)
+    before = examples(features, WINDOW, HORIZON, values, times, np.array([10]))
     values[10:, [0, 2]] = 99.0  # target and a channel that is not known beforehand
-    after = examples(recipe, WINDOW, HORIZON, values, times, np.array([10]))
+    after = examples(features, WINDOW, HORIZON, values, times, np.array([10]))
 
     assert before.context.tobytes() == after.context.tobytes()
     assert before.history.tobytes() == after.history.tobytes()
@@ -124,22 +129,22 @@ def test_targets_to_come_are_never_looked_at():
 
 def test_covariates_to_come_change_the_context():
     values, times = np.zeros((20, 2), np.float32), HOUR * np.arange(20)
-    recipe = Recipe(2, 1, 1)
-    before = examples(recipe, WINDOW, HORIZON, values, times, np.array([10])).context
+    features = InputFeatures(2, 1, 1)
+    before = examples(features, WINDOW, HORIZON, values, times, np.array([10])).context
     values[11, 1] = 1.0
 
-    assert (examples(recipe, WINDOW, HORIZON, values, times, np.array([10])).context != before).any()
+    assert (examples(features, WINDOW, HORIZON, values, times, np.array([10])).context != before).any()
 
 
 def test_missing_covariates_are_named():
-    forecaster = Forecaster(metadata(Recipe(2, 1, 1), ("load", "holiday")), rising)
+    forecaster = Forecaster(metadata(InputFeatures(2, 1, 1), ("load", "holiday")), rising)
 
     with pytest.raises(SeriesError, match="holiday must be known for the 3 rows to forecast; received 1"):
         forecaster.forecast(rows([8, 9, 11, 12, np.nan], [0, 0, 0, 0, 1]), np.arange(5) * HOUR)
 
 
 def test_rows_with_empty_targets_are_the_ones_to_forecast():
-    forecaster = Forecaster(metadata(Recipe(2, 1, 1), ("load", "holiday")), rising)
+    forecaster = Forecaster(metadata(InputFeatures(2, 1, 1), ("load", "holiday")), rising)
     found = forecaster.forecast(rows([8, 9, 11, 12, *[np.nan] * 3], [0] * 7), np.arange(7) * HOUR)
 
     assert found.times[0] == 4 * HOUR

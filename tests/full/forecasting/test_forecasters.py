@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConversionError, ModelError, TrainingError
-from edgelstm.runtime.forecasting.features import Recipe
+from edgelstm.runtime.forecasting.features import InputFeatures
 from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
@@ -68,7 +68,7 @@ def answers(made):
     bundle, series = load_bundle(made[1]), read_series([made[2]], ["load", "flow", "temperature"])
     metadata = bundle.metadata
     rows = origins(series, metadata.window, HORIZON)
-    given = pairs(series, metadata.scaler, Recipe.of(metadata), metadata.window, HORIZON, rows)
+    given = pairs(series, metadata.scaler, InputFeatures.of(metadata), metadata.window, HORIZON, rows)
     model = TFLiteModel(bundle.flatbuffer)
     int8 = np.concatenate([model(*one)[0] for one in zip(*given.inputs, strict=True)])
     return load_keras(made[0]).predict(given.inputs, verbose=0), int8, given, series, rows, metadata
@@ -94,7 +94,7 @@ def test_intervals_hold_about_their_share_of_rows_never_seen(answers):
     _, int8_answer, given, _, _, metadata = answers
     residuals = (given.answers - int8_answer).reshape(-1, 2, HORIZON)
 
-    for level, ends in Recipe.of(metadata).intervals.items():
+    for level, ends in InputFeatures.of(metadata).intervals.items():
         lower, upper = (np.asarray(ends[name]).T for name in ("lower", "upper"))
         inside = ((residuals >= lower) & (residuals <= upper)).mean()
         assert abs(inside - int(level) / 100) < 0.08
