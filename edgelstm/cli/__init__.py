@@ -7,6 +7,7 @@ import click
 
 from edgelstm import __version__
 
+from . import safe_output
 from .lazy_group import LazyGroup, examples
 
 COMMANDS = {
@@ -43,11 +44,13 @@ def group() -> None:
 def main() -> None:
     """Run the command line; an error of ours is one line on stderr and exit code 1."""
     from edgelstm.runtime.errors import EdgelstmError
+    from edgelstm.runtime.io.terminal import masked
 
+    safe_output.install()
     try:
         group(prog_name="edgelstm")
     except EdgelstmError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {masked(str(error))}", err=True)
         sys.exit(1)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the exit's own flush of standard output fails again

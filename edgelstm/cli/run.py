@@ -61,8 +61,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
     SIGHUP takes a snapshot of the state and reopens the event log.
     """  # noqa: D301
-    import logging
-
+    from edgelstm.runtime.io.terminal import log_safely
     from edgelstm.runtime.service.assembly import assemble, describe
     from edgelstm.runtime.service.config import load_config, make_config
     from edgelstm.runtime.service.runner import handling_signals, run_all
@@ -70,7 +69,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
 
     settings = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
     chosen = load_config(config, settings) if config else make_config(settings)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_safely()
     if dry_run:
         click.echo("\n".join(describe(chosen)))
         return

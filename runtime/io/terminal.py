@@ -57,3 +57,10 @@ class SafeFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format a record as one safe text."""
         return printable(masked(super().format(record)))
+
+
+def log_safely() -> None:
+    """Send log lines to standard error, with secrets masked and control characters escaped."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

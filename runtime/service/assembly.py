@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TextIO
 
-from ..errors import ConfigError, EdgelstmError
-from ..io.addresses import Address, parse_address
+from ..errors import ConfigError, EdgelstmError, SeriesError
+from ..io.addresses import Address, parse_address, read_secret
+from ..io.atomic_files import check_writable
 from ..io.state_folder import state_folder
-from ..sinks import Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery
+from ..sinks import Access, Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery, sink_kind
 from ..sources import Columns, open_source
 from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
@@ -25,8 +27,8 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
     """Load the models, and open sources and sinks.
 
     Args:
-        config: What to run.
-        stream: Where lines go; standard output by default.
+        config: The configuration.
+        stream: Stream for lines; standard output by default.
 
     Raises:
         EdgelstmError: If any of it is not usable.
@@ -44,13 +46,15 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
 
 
 def describe(config: Config) -> list[str]:
-    """Check everything but connections, and say what would run, one line a model.
+    """Check everything but connections, and describe what would run, one line a model.
 
     Raises:
         EdgelstmError: If any of it is not usable.
     """
     lines = []
+    read_secret(config.settings.token_file)
     for plan in [_Plan(one, config.settings, dry=True) for one in config.streams]:
+        plan.check_files()
         sinks = [address.name + (" (scores)" if scores else "") for address, scores, _ in plan.deliveries]
         metadata = plan.detector.metadata
         lines.append(
@@ -81,6 +85,8 @@ class _Plan:
             self.good.ended(self.model.digest)
 
     def _open(self, config: StreamConfig) -> None:
+        if config.event_log and not config.state:
+            raise ConfigError("--event-log requires --state: name the file that keeps the state, too.")
         self.detector = tuned(self.model.bundle, config)
         metadata = self.detector.metadata
         columns = Columns.of(metadata, config.taken, config.time_column or None, config.missing)
@@ -90,16 +96,34 @@ class _Plan:
             address = parse_address(sink)
             self.deliveries.append((address, scores, plan_delivery(address, config.label, scores)))
 
+    def check_files(self) -> None:
+        """Find files that cannot be read or written.
+
+        Raises:
+            SeriesError: If the source is a file that is not there.
+            OutputError: If a file could not be written.
+        """
+        one, source = self.config, parse_address(self.config.source)
+        if not source.scheme and source.target != "-" and not one.follow and not os.path.exists(source.target):
+            raise SeriesError(f"There is no file {source.target}. Check the name.")
+        outputs = [address.target for address, _, _ in self.deliveries if sink_kind(address).access is Access.FOLDER]
+        for path in filter(None, (*outputs, one.state, one.event_log)):
+            check_writable(path)
+
     def runner(self, settings: Settings, out: TextIO, model: str) -> Runner:
-        """All of it at work, but for the source."""
+        """Open the sinks, and put all together.
+
+        Args:
+            settings: Settings that all streams share.
+            out: Stream for lines.
+            model: Name to put in each line, empty for none.
+        """
         names = self.detector.metadata.names
         sinks: list[Sink] = [ScoreLines(out, names, model) if settings.scores else EventLines(out, model)]
         for address, scores, open_it in self.deliveries:
             spool = Spool(spool_folder(settings, self.config.label, address), settings.spool_limit)
             sinks.append(Forwarder(open_it(), spool, self.config.label, names, scores))
         one = self.config
-        if one.event_log and not one.state:
-            raise ConfigError("--event-log needs --state: name the file that keeps the state, too.")
         checkpoint = (
             Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
         )

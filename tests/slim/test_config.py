@@ -1,0 +1,129 @@
+"""Configuration files and the dry run."""
+
+import json
+import sqlite3
+
+import pytest
+from command_helpers import DATA, MODEL, MODELS, edgelstm, lines
+from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.service.config import Settings, load_config
+
+
+def write_config(folder, **more):
+    text = f'model = "{MODEL}"\nsource = "{DATA}"\nstate-dir = "{folder}/state"\n'
+    (folder / "pump.toml").write_text(text + "".join(f"{key} = {json.dumps(value)}\n" for key, value in more.items()))
+    return folder / "pump.toml"
+
+
+def test_a_configuration_feeds_several_sinks_at_once(tmp_path):
+    done = edgelstm("run", "--config", write_config(
+        tmp_path, **{"to": [f"file:{tmp_path}/events.jsonl"], "scores-to": [f"sqlite:{tmp_path}/scores.db"]}
+    ))  # fmt: skip
+    base = sqlite3.connect(tmp_path / "scores.db")
+    counts = (
+        base.execute("SELECT count(*) FROM score").fetchone()[0],
+        base.execute("SELECT count(*) FROM event").fetchone()[0],
+    )
+    base.close()
+    opened = [event["id"] for event in lines(done.stdout) if event["state"] == "open"]
+
+    assert done.returncode == 0
+    assert counts == (600, len(opened))
+    assert [one["id"] for one in lines((tmp_path / "events.jsonl").read_text()) if one["state"] == "open"] == opened
+
+
+def test_several_models_run_in_one_process(tmp_path):
+    (tmp_path / "both.toml").write_text(
+        f'source = "{DATA}"\nstate-dir = "{tmp_path}"\n[[stream]]\nmodel = "{MODEL}"\nname = "a"\n'
+        f'[[stream]]\nmodel = "{MODELS / "cast.int8.tflite"}"\nname = "b"\n'
+    )
+    done = edgelstm("run", "--config", tmp_path / "both.toml")
+    alone = edgelstm("run", MODEL, DATA)
+    events = lines(done.stdout)
+
+    assert {event.pop("model") for event in events} == {"a", "b"}
+    assert [event for event in events if event["id"] in alone.stdout] == lines(alone.stdout)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("sauce", "x", "unknown key 'sauce'. Did you mean 'source'?"),
+        ("follow", "maybe", "follow must be a bool"),
+        ("to", ["carrier-pigeon:x"], "unknown kind"),
+        ("to", [{"url": "sqlite:x", "kep": 1}], "Did you mean 'keep'?"),
+        ("columns", "a,b,c", "--columns names 3"),
+        ("columns", [1], "columns must be text or a list of it"),
+        ("limit", [5], "limit must be text or a list of it"),
+        ("to", [5], "to must be text or a list of it"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_the_reason(tmp_path, key, value, said):
+    path = write_config(tmp_path)
+    written = (
+        ", ".join(f"{name} = {json.dumps(part)}" for name, part in value[0].items())
+        if isinstance(value[0], dict)
+        else ""
+    )
+    path.write_text(path.read_text() + f"{key} = {f'[{{{written}}}]' if written else json.dumps(value)}\n")
+    done = edgelstm("run", "--config", path, "--dry-run")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+
+
+def test_a_dry_run_checks_all_and_writes_nothing(tmp_path):
+    done = edgelstm("run", "--config", write_config(tmp_path, to=[f"sqlite:{tmp_path}/e.db"]), "--dry-run")
+
+    assert done.returncode == 0
+    assert "autoencoder, int8" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["pump.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.csv"], "There is no file none.csv"),
+        ([DATA, "--to", "sqlite:none/e.db"], "there is no folder none"),
+        ([DATA, "--state", "none/state"], "there is no folder none"),
+        ([DATA, "--event-log", "e.jsonl"], "--event-log requires --state"),
+        ([DATA, "--token-file", "none"], "Cannot read the secret in none"),
+        (["mqtt://host/topic?password-file=none"], "Cannot read the secret in none"),
+    ],
+)
+def test_a_dry_run_finds_files_that_are_not_there(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    done = edgelstm("run", MODEL, *words, "--dry-run")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_secret_is_printed():
+    source = "mqtt://me:sesame@127.0.0.1:1/plant"
+    sink = "https://me:sesame@host/T012345ABCDE6789xyz?token=sesame"
+    dry = edgelstm("run", MODEL, source, "--to", sink, "--dry-run")
+    wrong = edgelstm("run", MODEL, "mqtt://me:sesame@[::1/plant", "--to", sink)
+
+    assert "mqtt://127.0.0.1:1/plant to standard output, https://host/***" in dry.stdout
+    assert "mqtt://***@[::1/plant" in wrong.stderr
+    assert "sesame" not in dry.stdout + dry.stderr + wrong.stdout + wrong.stderr
+
+
+def test_the_keys_of_a_configuration_are_the_flags_of_run():
+    from edgelstm.runtime.service.config import StreamConfig
+    from edgelstm.runtime.service.config import _keys as keys
+
+    from edgelstm.cli.run import command
+
+    flags = {option.lstrip("-") for parameter in command.params for option in parameter.opts}
+
+    assert {*keys(Settings), *keys(StreamConfig)} == flags - {"config", "dry-run"}
+
+
+def test_a_configuration_file_that_is_none_is_refused(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xff\x00 = [[[")
+    for name in ("a.toml", "b.toml"):
+        with pytest.raises(ConfigError):
+            load_config(tmp_path / name)
