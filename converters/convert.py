@@ -1,6 +1,7 @@
 """The converter's front: one child process for all schemes of a model, and nothing left behind."""
 
 import contextlib
+import importlib.util
 import io as io_module
 import json
 import os
@@ -70,6 +71,7 @@ def convert(
     unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
     if unknown:
         raise ConversionError(f"A scheme is one of {', '.join(SCHEMES)}; received {', '.join(unknown)}.")
+    _require_tensorflow()
     if target == "micro":
         check_target(schemes)
     inputs = tuple(_clean(part) for part in (windows if isinstance(windows, tuple) else (windows,)))
@@ -96,6 +98,15 @@ def convert(
             name: Conversion((folder / f"{number}.tflite").read_bytes(), Validation(**record))
             for number, (name, record) in enumerate(validations.items())
         }
+
+
+def _require_tensorflow() -> None:
+    missing = [name for name in ("tensorflow", "keras") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConversionError(
+            f"A conversion needs {' and '.join(missing)}, which the base install leaves out. "
+            "Install it on a workstation: pip install 'edgelstm[train]'."
+        )
 
 
 def _here(folder: Path, job: dict[str, Any], windows: tuple[Array, ...], held: tuple[Array, ...]) -> dict[str, Any]:
@@ -133,10 +144,12 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
         worker = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder
         )
+        step = ""
         try:
             for line in worker.stdout or ():
                 if line.startswith("step: "):
-                    tell(line[6:].strip())
+                    step = line[6:].strip()
+                    tell(step)
             code = worker.wait()
         finally:
             if worker.poll() is None:
@@ -152,13 +165,16 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
             raise ConversionError(outcome["error"])
         validations: dict[str, Any] = outcome["validations"]
         return validations
-    raise ConversionError(_crash(code, (folder / "log.txt").read_text(errors="replace")))
+    raise ConversionError(_crash(code, step, (folder / "log.txt").read_text(errors="replace")))
 
 
-def _crash(code: int, log: str) -> str:
-    """One sentence for a worker that did not end well."""
+def _crash(code: int, step: str, log: str) -> str:
+    """One sentence for a worker that did not end well; its last step says where."""
     if code < 0:
-        return f"TensorFlow's converter crashed ({signal.Signals(-code).name}). Simplify the model layer by layer to find which."
+        return (
+            f"The conversion crashed ({signal.Signals(-code).name}) at its step '{step}'. Please report the model; "
+            "simplify it layer by layer to find which one it is."
+        )
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     reason = next(
         (line for line in reversed(lines) if ": " in line and not line.startswith(("File", "at "))), "no reason"

@@ -26,10 +26,18 @@ def check(model: Any, streaming: bool = False) -> None:
         _check_layer(layer, streaming)
 
 
+TEXT_LAYERS = ("TextVectorization", "StringLookup", "Hashing")
+
+
 def _check_layer(layer: Any, streaming: bool) -> None:
     if getattr(layer, "stateful", False) and not streaming:
         raise ConversionError(
             f"Layer {layer.name!r} is stateful: its state would leak between windows. Rebuild it with stateful=False."
+        )
+    if type(layer).__name__ in TEXT_LAYERS:
+        raise ConversionError(
+            f"Layer {layer.name!r} ({type(layer).__name__}) takes text, which TFLite models for small interpreters do not. "
+            "Leave it out of the model and compute it beforehand: keras.Model(its output, the model's output)."
         )
     if isinstance(layer, keras.layers.Lambda):
         raise ConversionError(f"Layer {layer.name!r} is a Lambda: it runs code. Use a built-in layer instead.")

@@ -1,8 +1,8 @@
-"""`edgelstm convert`: from Keras to TFLite, proven."""
+"""`edgelstm convert`: from Keras to TFLite, validated."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -11,11 +11,51 @@ from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP
 
-SECONDS = 0.5  # of timing, all schemes together
-BEYOND = 2.0  # times the error on held-back windows: less beyond their range needs no line
-CHANNEL_LIMIT = 0.05  # of a channel's own deviation, as of the whole output's
-NOTICEABLE = 1.1  # slower by less is noise
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
+FILE = click.Path(path_type=Path)
+
+
+def calibration_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for models from elsewhere."""
+    options = (
+        click.option("--calibration", type=FILE, help="Normal rows (.csv) or windows (.npy, .npz)."),
+        click.option(
+            "--scaler",
+            type=click.Choice(["standard", "minmax", "robust", "none"]),
+            help="Scaler to fit on a --calibration CSV.  [default: standard, unless another suits the model better]",
+        ),
+        click.option(
+            "--scaler-from",
+            type=FILE,
+            help="The scaler that the model was trained with: .json (offset and scale, mean and std, min and max) or "
+            "scikit-learn's as .joblib. Loading a .joblib file runs what it holds: take only your own.",
+        ),
+        click.option(
+            "--kind",
+            type=click.Choice(["autoencoder", "forecaster", "generic"]),
+            help="Of a model from elsewhere.  [default: inferred from its shapes]",
+        ),
+        click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a search for the smallest model."""
+    options = (
+        click.option(
+            "--max-drop",
+            type=click.FloatRange(0),
+            help="Search the smallest model that loses no more: of output, or of VUS-PR.",
+        ),
+        click.option("--data", type=FILE, help="Labelled rows that judge the drop of --max-drop."),
+        click.option("--label-column", help="Of --data; looked for if left out."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @click.command(
@@ -23,18 +63,14 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
     epilog=examples(
         "edgelstm convert pump.keras --int8",
         "edgelstm convert theirs.keras --int8 --calibration normal.csv    # a model from elsewhere",
+        "edgelstm convert theirs.h5 --calibration normal.csv --scaler-from scaler.joblib",
     ),
 )
 @click.argument("model", type=click.Path(path_type=Path, readable=False), metavar="MODEL.keras")
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="May be given several times.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Default: MODEL[.stream][.micro].SCHEME.tflite beside it."
-)
-@click.option("--calibration", type=click.Path(path_type=Path), help="Normal rows (.csv) or windows (.npy, .npz).")
-@click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
-@click.option("--kind", type=click.Choice(["autoencoder", "forecaster", "generic"]), help="Of a foreign model.")
-@click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis.")
+@click.option("-o", "--output", type=FILE, help="Default: MODEL[.stream][.micro|.x86].SCHEME.tflite beside it.")
+@calibration_options
 @click.option(
     "--streaming", is_flag=True, help="One row a call, state kept between calls: for causal forecasters, far cheaper."
 )
@@ -46,88 +82,121 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
     type=click.Choice(["auto", "int8", "float32"]),
     default="auto",
     show_default=True,
-    help="Type of an int8 or int16x8 model's inputs and outputs. auto: int16 where a linear path joins them, else int8.",
+    help="Type of an int8 or int16x8 model's inputs and outputs. auto: int16 where a linear path joins them, float32 "
+    "where 8 bits cannot hold the output channels, else int8.",
 )
 @click.option(
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
 )
 @click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: as in training]")
-@click.option(
-    "--max-drop",
-    type=click.FloatRange(0),
-    help="Search the smallest model that loses no more: of output, or of VUS-PR.",
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Labelled rows that judge the drop of --max-drop.")
-@click.option("--label-column", default="anomaly", show_default=True, help="Of --data.")
+@search_options
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
-    model: Path,
-    int8: bool,
-    schemes: tuple[str, ...],
-    output: Path | None,
-    as_json: bool,
-    streaming: bool,
-    target: str | None,
-    c_array: bool,
-    max_drop: float | None,
-    data: Path | None,
-    label_column: str,
-    **given: Any,
-) -> None:
-    """Convert a Keras 3 model to a small TFLite file, and prove it.
+    model: Path, int8: bool, schemes: tuple[str, ...], output: Path | None, as_json: bool, streaming: bool,
+    target: str | None, c_array: bool, max_drop: float | None, data: Path | None, label_column: str | None, **options: Any,
+) -> None:  # fmt: skip
+    """Convert a Keras model to a small TFLite file, and validate it.
 
     Nothing is written unless the float form agrees with Keras (1e-4 of the output's deviation at most) and the
-    quantized form with the float one (5 %), on windows that were held back.
+    quantized form with the float one (5 %, for each output and each channel), on windows that were held back.
 
     --target arm means --scheme int8, which TFLite has fast kernels for on Arm. --target x86 means --scheme dynamic with
     LSTMs that are unrolled when the model is loaded: the fused 8-bit kernel is slow there. Times in the output are this
-    machine's, float and quantized in turn. --target micro is for microcontrollers: proven in TensorFlow Lite Micro's
+    machine's, float and quantized in turn. --target micro is for microcontrollers: validated in TensorFlow Lite Micro's
     interpreter, too.
 
     --max-drop tries all schemes, and int8 and dynamic with some layers in higher precision, and writes the smallest file
     that loses no more than this. The loss is the output's error, or with --data the VUS-PR below the Keras model's.
     """
+    from edgelstm.cli.input_files import check_readable
+
+    request = Request(
+        model, (*schemes, *(("int8",) if int8 else ())), output, streaming, target or "", c_array, max_drop, data
+    )
+    for conflict in request.conflicts():
+        raise click.UsageError(conflict)
+    if model.is_file():  # else the error is the missing model's
+        check_readable(options["calibration"], options["scaler_from"], data)
+    if max_drop is not None:
+        _search(request, label_column, as_json, options)
+    else:
+        _convert(request, as_json, options)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be written, as the user says it."""
+
+    model: Path
+    """The Keras model."""
+    schemes: tuple[str, ...]
+    """Schemes that the user names; empty for the target's own."""
+    output: Path | None
+    """File to write; None for a name beside the model."""
+    streaming: bool
+    """Write the one-row form."""
+    target: str
+    """arm, x86, micro, or empty for anywhere."""
+    c_array: bool
+    """Write a C header, too."""
+    max_drop: float | None
+    """Largest drop of a search; None for no search."""
+    data: Path | None
+    """Labelled rows that judge the drop."""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Schemes to convert to."""
+        return tuple(dict.fromkeys(self.schemes)) or (("dynamic",) if self.target == "x86" else ("int8",))
+
+    def conflicts(self) -> Iterator[str]:
+        """Sentences about options that exclude each other."""
+        search, x86 = self.max_drop is not None, self.target == "x86"
+        rules = {
+            "--max-drop chooses the scheme: leave --scheme, --int8, --target, --streaming and --c-array out.": search
+            and bool(self.schemes or self.target or self.streaming or self.c_array),
+            "--data judges a search: give the largest drop allowed with --max-drop.": self.data is not None
+            and not search,
+            "--target x86 has float activations; leave int8 out: --scheme dynamic has 8-bit weights.": x86
+            and "int8" in self.schemes,
+            "--target x86 is for windows; a --streaming file does one step a sample and needs none.": x86
+            and self.streaming,
+            "-o names one file; leave it out to write several schemes.": self.output is not None
+            and len(self.wanted) > 1,
+            "--c-array goes with --target micro.": self.c_array and self.target != "micro",
+        }
+        return (sentence for sentence, broken in rules.items() if broken)
+
+    def file(self, scheme: str) -> Path:
+        """File of a scheme."""
+        from edgelstm.deployment.convert import file_name
+
+        target = "" if self.target == "arm" else self.target
+        return self.output or self.model.with_name(file_name(self.model, scheme, self.streaming, target))
+
+
+def _convert(request: Request, as_json: bool, options: dict[str, Any]) -> None:
+    from edgelstm.cli.convert_output import show, times_of
     from edgelstm.cli.progress import steps
     from edgelstm.deployment.convert import convert_file
     from edgelstm.runtime.io.atomic_files import check_writable
 
-    if max_drop is not None:
-        if schemes or int8 or target or streaming or c_array:
-            raise click.UsageError(
-                "--max-drop chooses the scheme: leave --scheme, --int8, --target and --streaming out."
-            )
-        _search(model, max_drop, data, label_column, output, as_json, given)
-        return
-    if data is not None:
-        raise click.UsageError("--data judges a search: give the largest drop allowed with --max-drop.")
-    default = "dynamic" if target == "x86" else "int8"
-    wanted = tuple(dict.fromkeys((*schemes, *(("int8",) if int8 else ()), *(() if int8 or schemes else (default,)))))
-    if target == "x86" and "int8" in wanted:
-        raise click.UsageError(
-            "--target x86 has float activations; leave int8 out: --scheme dynamic has 8-bit weights."
-        )
-    if target == "x86" and streaming:
-        raise click.UsageError("--target x86 is for windows; a --streaming file does one step a sample and needs none.")
-    if output is not None and len(wanted) > 1:
-        raise click.UsageError("-o names one file; leave it out to write several schemes.")
-    if c_array and target != "micro":
-        raise click.UsageError("--c-array goes with --target micro.")
-    form = ".stream" * streaming + ".micro" * (target == "micro")
-    targets = {scheme: output or model.with_suffix(f"{form}.{scheme}.tflite") for scheme in wanted}
-    for file in targets.values():
+    files = {scheme: request.file(scheme) for scheme in request.wanted}
+    for file in files.values():
         check_writable(file)
-    with steps(f"converting {model.name}") as tell:
+    target = "" if request.target == "arm" else request.target
+    with steps(f"converting {request.model.name}") as tell:
         made = convert_file(
-            model, wanted, streaming=streaming, target="" if target == "arm" else target or "", tell=tell, **given
+            request.model, request.wanted, streaming=request.streaming, target=target, tell=tell, **options
         )
         tell("times")
-        times = _times(made)
+        times = times_of(made)
     for scheme, converted in made.items():
-        converted.bundle.save(targets[scheme])
-        if c_array:
-            _write_header(converted, targets[scheme])
-    _report(made, targets, times, as_json)
+        converted.bundle.save(files[scheme])
+        if request.c_array:
+            _write_header(converted, files[scheme])
+    show(made, files, times, as_json)
 
 
 def _write_header(converted: Any, target: Path) -> None:
@@ -138,154 +207,28 @@ def _write_header(converted: Any, target: Path) -> None:
     write_atomic(target.with_name(f"{name}.h"), c_header(converted.bundle, name).encode())
 
 
-def _search(
-    model: Path,
-    budget: float,
-    data: Path | None,
-    column: str,
-    output: Path | None,
-    as_json: bool,
-    given: dict[str, Any],
-) -> None:
-    """Write the smallest model within the budget, or say why there is none."""
+def _search(request: Request, label_column: str | None, as_json: bool, options: dict[str, Any]) -> None:
+    """Write the smallest model within the budget, or refuse with the best that was tried."""
+    from edgelstm.cli.convert_output import show, times_of
     from edgelstm.cli.progress import steps
+    from edgelstm.deployment.calibration_file import Wishes
     from edgelstm.deployment.representative_data import read_source
-    from edgelstm.deployment.scheme_search import lines, reason, record, search
+    from edgelstm.deployment.scheme_search import lines, record, refusal, search
     from edgelstm.runtime.errors import ConversionError
     from edgelstm.runtime.io.atomic_files import check_writable
 
-    check_writable(output or model.with_suffix(".int8.tflite"))
-    with steps(f"searching {model.name}") as tell:
-        source = read_source(model, *(given[name] for name in ("calibration", "scaler", "kind", "lookback")))
-        rest = {name: given[name] for name in ("lookback", "io", "allow_drop", "threshold_rule")}
-        found = search(source, budget, data, column, tell=tell, **rest)
+    check_writable(request.file("int8"))
+    reading = {name: options.pop(name) for name in ("calibration", "scaler", "scaler_from", "kind")}
+    with steps(f"searching {request.model.name}") as tell:
+        source = read_source(request.model, Wishes(**reading, lookback=options["lookback"]))
+        result = search(source, request.max_drop or 0.0, request.data, label_column, tell=tell, **options)
     if not as_json:
-        for line in lines(found):
+        for line in lines(result):
             click.echo(line, err=True)
-    if found.chosen is None:
-        raise ConversionError(reason(found))
-    scheme = found.chosen.conversion.validation.scheme
-    target = output or model.with_suffix(f".{scheme}.tflite")
-    found.chosen.bundle.save(target)
-    made = {scheme: found.chosen}
-    _report(made, {scheme: target}, _times(made), as_json, {"search": record(found)})
-
-
-def _times(made: dict[str, Any]) -> dict[str, float]:
-    """Microseconds a window on this machine, by scheme, and of the plain float form as `float`."""
-    from edgelstm.runtime.diagnostics.benchmark import bare_call, compare
-    from edgelstm.runtime.inference.interpreter import TFLiteModel
-
-    models = {
-        scheme: TFLiteModel(item.bundle.flatbuffer, target=item.bundle.metadata.target) for scheme, item in made.items()
-    }
-    models["float"] = TFLiteModel(next(iter(made.values())).float32)
-    calls = {name: bare_call(model) for name, model in models.items()}
-    return {name: found.p50 for name, found in compare(calls, SECONDS).items()}
-
-
-def _report(
-    made: dict[str, Any],
-    targets: dict[str, Path],
-    times: dict[str, float],
-    as_json: bool,
-    more: Mapping[str, Any] = MappingProxyType({}),
-) -> None:
-    import json
-
-    if as_json:
-        records = [
-            {
-                "file": str(targets[scheme]),
-                "file_bytes": targets[scheme].stat().st_size,
-                "threshold": converted.bundle.metadata.threshold and converted.bundle.metadata.threshold.value,
-                "target": converted.bundle.metadata.target,
-                "latency_us": times[scheme],
-                "float_latency_us": times["float"],
-                "float_bytes": len(converted.float32),
-                **dict(converted.bundle.metadata.accuracy),
-                **more,
-            }
-            for scheme, converted in made.items()
-        ]
-        click.echo(json.dumps(records if len(records) > 1 else records[0]))
-        return
-    for scheme, converted in made.items():
-        for line in (*summary(converted, targets[scheme]), *cost(converted, times[scheme], times["float"])):
-            click.echo(line, err=True)
-    for warning in next(iter(made.values())).check.warnings:
-        click.echo(f"Warning: {warning}.", err=True)
-
-
-def cost(converted: Any, time: float, exact: float) -> list[str]:
-    """Time and size beside float's, and where the quantized form loses."""
-    metadata = converted.bundle.metadata
-    call = "a row here   " if metadata.stateful else "a window here"
-    if converted.conversion.validation.scheme == "float32" and not metadata.target:
-        return [f"  {call}          {time:.0f} us, on one thread"]
-    size, full = len(converted.bundle.flatbuffer), len(converted.float32)
-    lines = [f"  {call}          {time:.0f} us, on one thread; float {exact:.0f} us, {full / 1024:.1f} KiB"]
-    scheme = converted.conversion.validation.scheme
-    if time > NOTICEABLE * exact:
-        hint = "; try --target x86" if _x86() and not (metadata.target or metadata.stateful) else ""
-        lines.append(f"  Warning: {scheme} is {time / exact:.1f} times slower than float on this machine{hint}")
-    if size > full:
-        lines.append(f"  Warning: {scheme} is larger than float ({size:,} and {full:,} bytes)")
-    return lines
-
-
-def _x86() -> bool:
-    import platform
-
-    return platform.machine() in ("x86_64", "AMD64")
-
-
-def summary(converted: Any, target: Path) -> list[str]:
-    """What a conversion cost, in a few lines."""
-    validation, metadata = converted.conversion.validation, converted.bundle.metadata
-    size = target.stat().st_size
-    lines = [
-        f"{target}  {size / 1024:.1f} KiB, {size / max(1, validation.parameters):.2f} bytes a parameter, "
-        f"{validation.recurrent_ops} fused recurrent ops of {validation.ops}",
-        f"  Keras → float TFLite   {validation.lowering_error:.1e} of the output's deviation (largest)",
-    ]
-    if validation.scheme != "float32":
-        how = f"; {validation.depth} quantization, {validation.ranges or 'weights'} ranges" if validation.depth else ""
-        floor = f", of which {validation.floor:.2%} is the rounding of the output alone" if validation.floor else ""
-        lines.append(f"  float → {validation.scheme:14} {validation.error:.2%} (RMS){floor}{how}")
-    if validation.stretched > BEYOND * validation.error:
-        lines.append(
-            f"  … on larger inputs     {validation.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back ones: "
-            "8 bits end there; --scheme dynamic does not"
-        )
-    if validation.channel_error > CHANNEL_LIMIT:
-        lines.append(
-            f"  Warning: output channel {validation.channel} differs by {validation.channel_error:.1%} of its own deviation, which is "
-            "small beside the others'; --scheme float16 keeps it"
-        )
-    if validation.steps:
-        lines.append(
-            f"  one row a call         over {validation.steps:,} samples without a reset; {validation.late_error:.2%} in the last tenth; "
-            f"warm-up {validation.warmup} samples"
-        )
-        lines.append(
-            f"  streamed → windowed    {validation.history:.2%} (RMS): what the rows before the window add, in float"
-        )
-    if validation.arena:
-        unit = " steps" if validation.scheme == "int8" else ""
-        lines.append(
-            f"  LiteRT → tflite-micro  {validation.micro_error:.2%} (RMS), {validation.micro_largest:.3g}{unit} at most; "
-            f"arena {validation.arena / 1024:.1f} KiB"
-        )
-    if validation.newer_ops:
-        lines.append(
-            f"  Warning: tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(validation.newer_ops)}: "
-            "this file needs LiteRT"
-        )
-    if metadata.threshold and converted.keras_threshold:
-        shift = metadata.threshold.value / converted.keras_threshold - 1
-        lines.append(
-            f"  alarm threshold        {converted.keras_threshold:.3f} (Keras) → {metadata.threshold.value:.3f} "
-            f"({shift:+.1%}), recalibrated on this file's own scores"
-        )
-    return lines
+    if result.chosen is None:
+        raise ConversionError(refusal(result))
+    scheme = result.chosen.conversion.validation.scheme
+    target = request.file(scheme)
+    result.chosen.bundle.save(target)
+    made = {scheme: result.chosen}
+    show(made, {scheme: target}, times_of(made), as_json, {"search": record(result)})

@@ -39,7 +39,7 @@ def command(output: Path, seed: int, as_json: bool) -> None:
 
 
 def _text(demo: Any) -> str:
-    from edgelstm.cli.convert import summary
+    from edgelstm.cli.convert_output import summary
 
     folder = demo.folder
     lines = ["Conversion", *(f"  {line}" for line in summary(demo.converted, folder / "pump.int8.tflite")), ""]

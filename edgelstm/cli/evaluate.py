@@ -112,10 +112,14 @@ def _foreign(
     from edgelstm.tensorflow import load_tensorflow
 
     load_tensorflow()
+    from edgelstm.deployment.calibration_file import Wishes
     from edgelstm.deployment.representative_data import read_source
     from edgelstm.evaluation.evaluate import evaluate_foreign
 
-    source = read_source(model, *reading)
+    calibration, scaler, kind, lookback = reading
+    source = read_source(model, Wishes(calibration, scaler, None, kind, lookback))
+    for note in source.notes:
+        click.echo(note[0].upper() + note[1:], err=True)
     normal = source.representative
     if normal is None:
         raise ConfigError(f"A threshold is fitted on rows; {reading[0].name} holds windows. Give rows as .csv.")

@@ -1,7 +1,8 @@
-"""Windows of the user's own, as a NumPy file: just what a model takes, one array an input."""
+"""Windows of the user's own, as a NumPy file: just as a model takes them, one array an input."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +13,76 @@ from edgelstm.runtime.errors import ConversionError
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]
-POSITION = re.compile(r"arr_(\d+)")  # what `np.savez` calls an array without a name
+POSITION = re.compile(r"arr_(\d+)")  # `np.savez`'s name for an array without one
+
+
+@dataclass(frozen=True, repr=False)
+class Held:
+    """Arrays of a file, by name; of a .npy file one without a name."""
+
+    path: Path
+    """The file."""
+    arrays: Mapping[str, Array]
+    """Its arrays."""
 
 
 def read_windows(path: Path, inputs: Sequence[tuple[str, Shape]]) -> tuple[Array, ...]:
-    """The arrays of a .npy or .npz file in the order of a model's inputs, each (N, ...).
+    """Read a .npy or .npz file for a model. Arguments and errors as in `load_windows` and `fit_windows`."""
+    return fit_windows(load_windows(path), inputs)
+
+
+def fit_windows(held: Held, inputs: Sequence[tuple[str, Shape]]) -> tuple[Array, ...]:
+    """Bring the arrays of a file into the order of a model's inputs, each (N, ...).
+
+    An axis of length 1 may be missing, or be there: windows (N, 30) fit an input (30, 1).
 
     Args:
-        path: Of several arrays each bears the name of its input, or none (`arr_0`, `arr_1` …: the inputs' order).
+        held: The file's arrays. Of several each bears the name of its input, or none (`arr_0`, `arr_1` …: the inputs' order).
         inputs: Name and shape, without the batch, of each input.
 
     Raises:
-        ConversionError: If there is no such file, or its arrays do not fit.
+        ConversionError: If the arrays do not fit.
     """
-    named = _load(path)
+    path, named = held.path, held.arrays
     arrays = [named[name] for name in _order(path, list(named), [name for name, _ in inputs])]
     if len({len(part) for part in arrays}) != 1 or len(arrays[0]) < 2:
         raise ConversionError(
             f"Each input needs the same number of windows, 2 or more; {path.name} holds arrays of shape "
             f"{', '.join(str(part.shape) for part in arrays)}. The first axis counts the windows."
         )
-    for (name, shape), part in zip(inputs, arrays, strict=True):
-        if part.ndim != len(shape) + 1 or any(a not in (None, b) for a, b in zip(shape, part.shape[1:], strict=True)):
-            raise ConversionError(
-                f"Input {name!r} expects windows of shape {shape}; {path.name} holds {part.shape[1:]} for it. "
-                "Cut the windows as the model was trained on them, (windows, rows, channels)."
-            )
-        if part.dtype.kind not in "fiub":
-            raise ConversionError(f"Windows are numbers; {path.name} holds {part.dtype} for input {name!r}.")
-    return tuple(arrays)
+    return tuple(_fitted(path, name, shape, part) for (name, shape), part in zip(inputs, arrays, strict=True))
 
 
-def _load(path: Path) -> dict[str, Array]:
+def _fitted(path: Path, name: str, shape: Shape, part: Array) -> Array:
+    """An array in the shape of its input."""
+    if part.dtype.kind not in "fiub":
+        raise ConversionError(f"Windows are numbers; {path.name} holds {part.dtype} for input {name!r}.")
+    if _fits(shape, part.shape[1:]):
+        return part
+    sizes = tuple(size for size in part.shape[1:] if size != 1)
+    if None not in shape and sizes == tuple(size for size in shape if size != 1):
+        return part.reshape(len(part), *(size or 1 for size in shape))
+    raise ConversionError(
+        f"Input {name!r} expects windows of shape {shape}; {path.name} holds {part.shape[1:]} for it. "
+        "Cut the windows as the model was trained on them, (windows, rows, channels)."
+    )
+
+
+def _fits(shape: Shape, held: tuple[int, ...]) -> bool:
+    return len(shape) == len(held) and all(size in (None, own) for size, own in zip(shape, held, strict=True))
+
+
+def load_windows(path: Path) -> Held:
+    """Read the arrays of a .npy or .npz file.
+
+    Raises:
+        ConversionError: If there is no such file, or it holds no arrays of numbers.
+    """
     try:
         loaded = np.load(path, allow_pickle=False)
-        return (
-            {"": loaded} if isinstance(loaded, np.ndarray) else {name: np.atleast_1d(loaded[name]) for name in loaded}
-        )
+        if isinstance(loaded, np.ndarray):
+            return Held(path, {"": np.atleast_1d(loaded)})
+        return Held(path, {name: np.atleast_1d(loaded[name]) for name in loaded})
     except FileNotFoundError as error:
         raise ConversionError(f"There is no file {path}. Check the name.") from error
     except (ValueError, OSError, EOFError) as error:

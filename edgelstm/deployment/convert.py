@@ -1,4 +1,4 @@
-"""From a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
+"""Conversion of a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,10 +17,10 @@ from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from ..forecasting.intervals import refit_intervals
 from ..versions import tool_versions
+from .calibration_file import Wishes
+from .foreign_kind import DETECTORS
 from .representative_data import Source, read_source
 from .streaming import LONGEST_WARMUP, described, streamed
-
-DETECTORS = ("autoencoder", "forecaster")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,16 @@ class Converted:
     conversion: Conversion
     """The flatbuffer's validation."""
     check: RepresentativeCheck
-    """What was found about the representative windows."""
+    """Fitness of the representative windows."""
     keras_threshold: float | None
     """The threshold of the Keras model, for comparison."""
     float32: bytes
     """The float form's flatbuffer, to compare size and time with."""
+    notes: tuple[str, ...] = ()
+    """What was assumed of a model from elsewhere, one sentence each."""
+
+    def __repr__(self) -> str:
+        return f"Converted({self.bundle.origin}, {self.bundle.metadata.kind}, {self.conversion!r})"
 
 
 def convert_file(
@@ -45,6 +50,7 @@ def convert_file(
     *,
     calibration: Path | str | None = None,
     scaler: str | None = None,
+    scaler_from: Path | str | None = None,
     kind: str | None = None,
     lookback: int | None = None,
     streaming: bool = False,
@@ -55,13 +61,15 @@ def convert_file(
 
     Args:
         path: A `.keras` file; one that this trainer wrote carries its representative data.
-        schemes: Any of float32, float16, dynamic, int8.
+        schemes: Any of float32, float16, dynamic, int8, int16x8.
         calibration: For other files: a CSV of raw rows of normal operation, or .npy/.npz windows (N, W, F) just as
-            the model eats them.
-        scaler: Fitted on a calibration CSV; None is `standard`, `none` for a model that eats sensor units.
-        kind: Kind of a foreign model; None infers an autoencoder from equal input and output shapes.
+            the model takes them.
+        scaler: Kind of scaler to fit on a calibration CSV, `none` for a model that takes sensor units; None compares all
+            of them and takes `standard` unless the model's error with another one is less than half.
+        scaler_from: The scaler that the model was trained with, see `foreign_scaler.read_scaler`.
+        kind: Kind of a foreign model; None infers it from the shapes.
         lookback: Rows for an open time axis.
-        streaming: Write the form of a causal forecaster that eats one row a call and keeps its state.
+        streaming: Write the form of a causal forecaster that takes one row a call and keeps its state.
         threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
         options: `io`, `allow_drop`, `target`, `tell` and `apart` of `edgelstm.converters.convert`.
 
@@ -69,9 +77,10 @@ def convert_file(
         ModelError: If the file is no Keras model.
         ConversionError: If it cannot be converted.
     """
-    if streaming:  # what a foreign model is shows in its one-row form, see `described`
-        kind, lookback = kind or "forecaster", lookback or LONGEST_WARMUP
-    source = read_source(path, calibration, scaler, kind, lookback)
+    if streaming:  # the kind of a foreign model shows in its one-row form, see `described`
+        lookback = lookback or LONGEST_WARMUP
+    files = (None if file is None else Path(file) for file in (calibration, scaler_from))
+    source = read_source(path, Wishes(next(files), scaler, next(files), kind, lookback, streaming))
     source = streamed(source) if streaming else source
     return convert_source(source, schemes, threshold_rule, lookback=lookback, **options)
 
@@ -125,9 +134,24 @@ def finish(
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]
         metadata = fit_detector(metadata, engine, normal, rule)
-    name = f"{source.path.stem}{'.stream' if metadata.stateful else ''}.{conversion.validation.scheme}.tflite"
+    name = file_name(source.path, conversion.validation.scheme, metadata.stateful, target)
     threshold = source.metadata.threshold.value if source.metadata.threshold else None
-    return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold, exact)
+    return Converted(Bundle(conversion.flatbuffer, metadata, name), conversion, check, threshold, exact, source.notes)
+
+
+def file_name(model: Path, scheme: str, streaming: bool = False, target: str = "") -> str:
+    """Name of a converted model's file.
+
+    Args:
+        model: The Keras model.
+        scheme: Quantization scheme.
+        streaming: It takes one row a call.
+        target: x86, micro, or empty for anywhere.
+
+    >>> file_name(Path("pump.keras"), "dynamic", target="x86")
+    'pump.x86.dynamic.tflite'
+    """
+    return f"{model.stem}{'.stream' if streaming else ''}{f'.{target}' if target else ''}.{scheme}.tflite"
 
 
 def _check_record(check: RepresentativeCheck) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What a conversion starts from: a Keras model and rows of normal operation, its own or a calibration file's."""
+"""Source of a conversion: a Keras model and rows of normal operation, its own or a calibration file's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,18 @@ from edgelstm.converters.validation.report import STRETCH
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.windows import sliding_windows
-from edgelstm.runtime.model_file.metadata import Channel, Metadata
-from edgelstm.runtime.model_file.scaler import fit_scaler
+from edgelstm.runtime.model_file.metadata import Metadata
 
-from ..data.npz_windows import read_windows
+from ..data.npz_windows import load_windows
 from ..data.series import read_for_model, read_series
-from ..data.split import split, usable
+from ..data.split import usable
 from ..forecasting.representative_data import examples_of
 from ..keras_file import Representative, load_keras, read_extras
+from .calibration_file import WINDOW_FILES, Wishes, calibrate_on_rows, calibrate_on_windows
 
 Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
 HELD = 128  # held-back windows for the validation
-HELD_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,16 @@ class Source:
     """Later windows."""
     starts: tuple[int, ...] | None = None
     """For a streaming form, the rows of `windows` (one row each) at which a sequence begins; `held` is one sequence."""
+    notes: tuple[str, ...] = ()
+    """What was assumed of a model from elsewhere, one sentence each."""
 
 
-def read_source(
-    path: Path | str,
-    calibration: Path | str | None = None,
-    scaler: str | None = None,
-    kind: str | None = None,
-    lookback: int | None = None,
-) -> Source:
-    """A `.keras` file with its representative data: its own, or a calibration file's. Arguments as in `convert_file`.
+def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa: B008 (frozen)
+    """Read a `.keras` file with its representative data: its own, or a calibration file's.
+
+    Args:
+        path: The model.
+        wishes: The user's options.
 
     Raises:
         ModelError: If the file is no Keras model.
@@ -60,8 +59,9 @@ def read_source(
     """
     path = Path(path)
     metadata, representative = read_extras(path)
-    if calibration is not None:
-        return _calibrated(path, metadata, Path(calibration), scaler, kind, lookback)
+    wishes.check(metadata, path.name)
+    if wishes.calibration is not None:
+        return _calibrated(path, metadata, wishes.calibration, wishes)
     if metadata is None:
         raise ConversionError(
             f"{path.name} carries no representative data: it was not saved by `edgelstm train`, or Keras saved it again "
@@ -123,56 +123,25 @@ def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
     return np.stack([views[part][row - starts[part]] for part, row in zip(parts, chosen, strict=True)])
 
 
-def _calibrated(
-    path: Path, metadata: Metadata | None, calibration: Path, scaler: str | None, kind: str | None, lookback: int | None
-) -> Source:
-    """Representative data from a file of the user's."""
-    if metadata is not None and FORECAST in metadata.sections and calibration.suffix not in (".npy", ".npz"):
+def _calibrated(path: Path, metadata: Metadata | None, calibration: Path, wishes: Wishes) -> Source:
+    from edgelstm.converters.lowering.model_checks import check  # loads Keras
+
+    if not calibration.exists():
+        raise ConversionError(f"There is no file {calibration}. Check the name of --calibration.")
+    windowed = calibration.suffix in WINDOW_FILES
+    if metadata is not None and FORECAST in metadata.sections and not windowed:
         return _whole(path, metadata, examples_of(metadata, calibration))
+    # before Keras is loaded, which takes ten seconds
+    held = load_windows(calibration) if windowed else None
+    series = None if windowed else read_for_model(metadata, calibration) if metadata else read_series([calibration])
     model = load_keras(path)
-    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]
-    if calibration.suffix in (".npy", ".npz"):
-        arrays = read_windows(calibration, list(zip((tensor.name for tensor in model.inputs), shapes, strict=True)))
-        window = lookback or (arrays[0].shape[1] if arrays[0].ndim > 1 else 1)
-        count = len(arrays[0])
-        cut = count - max(1, int(HELD_SHARE * count))
-        blank = metadata or Metadata("generic", int(window), channels=_unnamed(shapes[0]))
-        return Source(path, blank, None, tuple(part[:cut] for part in arrays), tuple(part[cut:] for part in arrays))
-    if len(shapes) != 1 or len(shapes[0]) != 2:
-        raise ConversionError(
-            f"A CSV calibrates a model with one input of shape (rows, channels); {path.name} has inputs {shapes}. "
-            "Give windows as .npz, one array an input."
-        )
-    window = metadata.window if metadata else shapes[0][0] or lookback
-    if window is None:
-        raise ConversionError(f"{path.name} has an open time axis {shapes[0]}. Give its length with --lookback N.")
-    series = read_for_model(metadata, calibration) if metadata else read_series([calibration])
-    if shapes[0][1] not in (None, len(series.channels)):
-        raise ConversionError(
-            f"{path.name} eats {shapes[0][1]} channels; {calibration.name} has {len(series.channels)} "
-            f"({', '.join(series.channels)}). Make a file with just the right columns, in order."
-        )
-    early, late = split(series.parts(), HELD_SHARE, window + 1)
-    fitted = (
-        metadata.scaler if metadata and metadata.scaler else fit_scaler(np.concatenate(early), scaler or "standard")
-    )
-    if metadata is None:
-        kind = kind or (
-            "autoencoder" if outputs == [(window, len(series.channels))] or outputs == shapes else "generic"
-        )
-        metadata = Metadata(
-            kind, int(window), _horizon(outputs[0]) if kind == "forecaster" else 0,
-            tuple(Channel(name) for name in series.channels), series.period, fitted,
-        )  # fmt: skip
-    parts = (tuple(fitted.transform(part) for part in side) for side in (early, late))
-    return _from_segments(path, metadata, Representative(*parts))
-
-
-def _horizon(output: tuple[int, ...]) -> int:
-    """Rows that a forecaster of this output shape gives: (H, F), or (F,) for one row."""
-    return int(output[0] or 1) if len(output) > 1 else 1
-
-
-def _unnamed(shape: tuple[int | None, ...]) -> tuple[Channel, ...]:
-    return tuple(Channel(f"channel_{i + 1}") for i in range(shape[-1] or 0)) if len(shape) == 2 else ()
+    check(model, streaming=wishes.streaming)
+    if series is None:
+        assert held is not None
+        made = calibrate_on_windows(held, model, metadata, wishes)
+    else:
+        made = calibrate_on_rows(calibration, series, model, metadata, wishes)
+    if made.windows is not None:
+        return Source(path, made.metadata, made.representative, *made.windows, notes=made.notes)
+    assert made.representative is not None  # rows always give it
+    return replace(_from_segments(path, made.metadata, made.representative), notes=made.notes)

@@ -13,13 +13,14 @@ from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from ..evaluation.evaluate import Evaluation, evaluate, evaluate_foreign
 from .convert import Converted, finish
+from .foreign_kind import DETECTORS
 from .representative_data import Source
 
 Judge = Callable[[Converted], float]
 
 
 @dataclass(frozen=True)
-class Tried:
+class Candidate:
     """One model of a search."""
 
     name: str
@@ -29,20 +30,20 @@ class Tried:
     error: float
     """RMS difference of its output from float's, as a share of the deviation."""
     drop: float | None
-    """What it loses by the measure of the search; None when a smaller one was taken before."""
+    """Loss by the measure of the search; None when a smaller one was taken before."""
     fits: bool
-    """Whether that is within the budget, and the error within the limit of every conversion."""
+    """The loss is within the budget, and the error within the limits of every conversion."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search came to."""
+class SearchResult:
+    """Result of a search."""
 
     measure: str
-    """What a drop is."""
+    """Meaning of a drop."""
     budget: float
     """Largest drop allowed."""
-    tried: tuple[Tried, ...]
+    tried: tuple[Candidate, ...]
     """All models, the smallest first."""
     chosen: Converted | None
     """The smallest that fits, None when none does."""
@@ -59,7 +60,7 @@ def search(
     allow_drop: bool = False,
     threshold_rule: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
-) -> Found:
+) -> SearchResult:
     """Try every scheme and mixtures of them, the smallest first, until one is within the budget.
 
     Args:
@@ -79,7 +80,7 @@ def search(
     made = convert(
         source.path, source.windows, source.held, SCHEMES,
         lookback=lookback, io=io, allow_drop=allow_drop, search=True,
-        like_inputs=source.metadata.kind in ("autoencoder", "forecaster"), tell=tell,
+        like_inputs=source.metadata.kind in DETECTORS, tell=tell,
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
     check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer
@@ -93,9 +94,9 @@ def search(
             drop = judge(converted)
             fits = drop <= budget and (allow_drop or within_limits(conversion.validation))
             chosen = converted if fits else None
-        tried.append(Tried(name, conversion.validation.size, error, drop, fits))
+        tried.append(Candidate(name, conversion.validation.size, error, drop, fits))
     measure = "output error" if data is None else "VUS-PR below Keras float"
-    return Found(measure, budget, tuple(tried), chosen)
+    return SearchResult(measure, budget, tuple(tried), chosen)
 
 
 def _output_error(converted: Converted) -> float:
@@ -130,24 +131,24 @@ def _defined(evaluation: Evaluation, data: Path) -> float:
     return value
 
 
-def reason(found: Found) -> str:
-    """Why nothing fits, in one sentence."""
-    best = min(found.tried, key=lambda tried: tried.drop if tried.drop is not None else float("inf"))
+def refusal(result: SearchResult) -> str:
+    """One sentence for a search that ends with nothing that fits."""
+    best = min(result.tried, key=lambda tried: tried.drop if tried.drop is not None else float("inf"))
     return (
-        f"None of {len(found.tried)} models stays within {found.budget:g} ({found.measure}): the best, {best.name}, "
+        f"None of {len(result.tried)} models stays within {result.budget:g} ({result.measure}): the best, {best.name}, "
         f"loses {best.drop:.4f}. Allow more with --max-drop."
     )
 
 
-def lines(found: Found) -> Iterator[str]:
-    """What was tried, as a table for a person."""
-    width = max(len(tried.name) for tried in found.tried)
-    yield f"{'tried':{width}}  {'bytes':>9}  {'error':>7}  drop ({found.measure})"
-    for tried in found.tried:
+def lines(result: SearchResult) -> Iterator[str]:
+    """Candidates as a table for a person."""
+    width = max(len(tried.name) for tried in result.tried)
+    yield f"{'tried':{width}}  {'bytes':>9}  {'error':>7}  drop ({result.measure})"
+    for tried in result.tried:
         drop = "not needed: larger" if tried.drop is None else f"{tried.drop:+.4f}" + (" fits" if tried.fits else "")
         yield f"{tried.name:{width}}  {tried.size:9,}  {tried.error:7.2%}  {drop}"
 
 
-def record(found: Found) -> Mapping[str, Any]:
+def record(result: SearchResult) -> Mapping[str, Any]:
     """As plain JSON types."""
-    return {"measure": found.measure, "max_drop": found.budget, "tried": [vars(tried) for tried in found.tried]}
+    return {"measure": result.measure, "max_drop": result.budget, "tried": [vars(tried) for tried in result.tried]}

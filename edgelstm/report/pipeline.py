@@ -10,7 +10,9 @@ from typing import Any
 
 from edgelstm.converters import SCHEMES
 from edgelstm.converters.validation.report import INT8_LIMIT
-from edgelstm.deployment.convert import DETECTORS, Converted, convert_source
+from edgelstm.deployment.calibration_file import Wishes
+from edgelstm.deployment.convert import Converted, convert_source
+from edgelstm.deployment.foreign_kind import DETECTORS
 from edgelstm.deployment.representative_data import Source, read_source
 from edgelstm.deployment.streaming import streamed
 from edgelstm.evaluation.keras_detector import check_detector
@@ -82,7 +84,10 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         SeriesError: If the data cannot be used.
     """
     tell("reading")
-    source = read_source(request.model, request.calibration, request.scaler, request.kind, request.lookback)
+    source = read_source(
+        request.model,
+        Wishes(request.calibration, scaler=request.scaler, kind=request.kind, lookback=request.lookback),
+    )
     keras = load_keras(request.model)
     if source.metadata.kind in DETECTORS and FORECAST not in source.metadata.sections:
         check_detector(request.model.name, keras, source.metadata)

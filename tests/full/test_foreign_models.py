@@ -82,7 +82,7 @@ def test_a_model_that_returns_one_of_three_channels_is_refused_with_both_shapes(
         )  # fmt: skip
 
         assert "kind forecaster on 3 channels returns (1, 3) or (3,)" in result.stderr
-        assert "target_only.keras returns (1,)" in result.stderr
+        assert "returns (1,)." in result.stderr
         assert "Traceback" not in result.stderr
 
 

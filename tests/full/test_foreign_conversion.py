@@ -1,0 +1,289 @@
+"""Models from elsewhere: kind and scaling are inferred, said, taken from the user's own files, or refused."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import edgelstm
+from edgelstm.runtime import Detector
+from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.model_file.bundle import load_bundle
+
+from edgelstm.deployment.calibration_file import Wishes
+from edgelstm.deployment.foreign_kind import infer_kind
+from edgelstm.deployment.foreign_scaler import read_scaler
+from edgelstm.deployment.representative_data import read_source
+from edgelstm.tensorflow import load_tensorflow
+
+load_tensorflow()
+
+import keras  # noqa: E402
+from keras import layers as L  # noqa: E402, N812
+
+W, F = 12, 3
+NAMES = ("flow", "pressure", "temp")
+
+
+def rows(count=700):
+    """Three sensors in their units, shape (T, F)."""
+    time, noise = np.arange(count)[:, None], np.random.default_rng(0).normal(0, 0.02, (count, F))
+    return (np.sin(2 * np.pi * time / [17, 23, 31] + [0, 1, 2]) + noise) * [10, 30, 5] + [50, 200, 1013]
+
+
+def persistence():
+    """A forecaster that gives the newest row again, within 0 and 1: as if trained on values scaled to that range."""
+    entry = keras.Input((W, F))
+    newest = L.ReLU(max_value=1.0)(entry[:, -1])
+    silent = L.Dense(F, kernel_initializer="zeros")(L.LSTM(4)(entry))
+    return keras.Model(entry, L.Add()([newest, silent]))
+
+
+def autoencoder():
+    return keras.Sequential([keras.Input((W, F)), L.LSTM(6, return_sequences=True), L.Dense(F)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("foreign")
+    keras.utils.set_random_seed(0)
+    persistence().save(path / "forecaster.keras")
+    autoencoder().save(path / "auto.keras")
+    keras.Sequential([keras.Input((W, F)), L.LSTM(4), L.Dense(F, activation="softmax")]).save(path / "classes.keras")
+    data = rows()
+    np.savetxt(path / "normal.csv", data, delimiter=",", header=",".join(NAMES), comments="", fmt="%.5f")
+    low, high = data.min(axis=0), data.max(axis=0)
+    (path / "minmax.json").write_text(json.dumps({"min": low.tolist(), "max": high.tolist()}))
+    scaled = ((data - low) / (high - low)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(scaled, W, axis=0).transpose(0, 2, 1)
+    np.save(path / "consecutive.npy", windows[:200])
+    np.save(path / "apart.npy", windows[::W])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "horizon"),
+    [((W, F), "autoencoder", 0), ((F,), "forecaster", 1), ((1, F), "forecaster", 1), ((4, F), "forecaster", 4),
+     ((5,), "generic", 0)],
+)  # fmt: skip
+def test_the_kind_is_inferred_from_the_shapes(output, kind, horizon):
+    inferred = infer_kind([(W, F)], [output])
+
+    assert (inferred.kind, inferred.horizon) == (kind, horizon)
+    assert f"kind: {kind}" in inferred.note
+
+
+def test_classes_that_are_as_many_as_channels_are_no_forecast():
+    assert infer_kind([(W, F)], [(F,)], "softmax").kind == "generic"
+
+
+@pytest.mark.parametrize(("kind", "output"), [("autoencoder", (F,)), ("forecaster", (5,)), ("autoencoder", (4, F))])
+def test_a_kind_that_the_shapes_contradict_is_refused(kind, output):
+    with pytest.raises(
+        ConversionError,
+        match=rf"A detector of kind {kind} on 3 channels returns .*; this model .* returns \({output[0]}",
+    ):
+        infer_kind([(W, F)], [output], wanted=kind)
+
+
+def test_a_foreign_forecaster_becomes_a_file_that_a_detector_takes(folder):
+    """Without --kind it used to become a generic file, which `run` refuses."""
+    done = edgelstm("convert", folder / "forecaster.keras", "--int8", "--calibration", folder / "normal.csv")
+    file = folder / "forecaster.int8.tflite"
+    detector = Detector.load(file)
+    scores = [detector.update(row, float(time)).score for time, row in enumerate(rows(100))]
+
+    assert "Kind: forecaster of 1 row, because the model takes (12, 3) and returns (3,)" in done.stderr
+    assert "Scaler: minmax (offset " in done.stderr
+    assert "with standard" in done.stderr
+    assert load_bundle(file).metadata.names == NAMES
+    assert all(score is not None for score in scores[W + 1 :])
+
+
+def test_the_scaler_is_the_one_that_suits_the_model(folder):
+    source = read_source(folder / "forecaster.keras", Wishes(folder / "normal.csv"))
+
+    assert source.metadata.scaler.kind == "minmax"
+
+
+def test_a_scaler_that_nothing_speaks_against_is_standard_and_said(folder):
+    source = read_source(folder / "auto.keras", Wishes(folder / "normal.csv"))
+
+    assert source.metadata.scaler.kind == "standard"
+    assert any("scaler: standard (offset " in note and "--scaler-from" in note for note in source.notes)
+
+
+def test_the_user_s_own_scaler_is_taken(folder):
+    source = read_source(
+        folder / "auto.keras", Wishes(folder / "normal.csv", scaler_from=folder / "minmax.json")
+    )  # fmt: skip
+
+    assert source.metadata.scaler.kind == "minmax"
+    assert np.allclose(source.metadata.scaler.transform(rows()).min(axis=0), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["MinMaxScaler", "StandardScaler", "RobustScaler", "MaxAbsScaler"])
+@pytest.mark.parametrize("in_a_pipeline", [False, True])
+def test_scikit_learn_s_scalers_scale_alike(tmp_path, name, in_a_pipeline):
+    import joblib
+    import sklearn.pipeline
+    import sklearn.preprocessing
+
+    options = {"feature_range": (-1, 1)} if name == "MinMaxScaler" else {}
+    fitted = getattr(sklearn.preprocessing, name)(**options)
+    fitted = sklearn.pipeline.make_pipeline("passthrough", fitted) if in_a_pipeline else fitted
+    joblib.dump(fitted.fit(rows()), tmp_path / "scaler.joblib")
+
+    assert np.allclose(
+        read_scaler(tmp_path / "scaler.joblib", NAMES).transform(rows()), fitted.transform(rows()), atol=1e-5
+    )
+
+
+def test_scaling_by_name_follows_the_channels_order(tmp_path):
+    import joblib
+    import pandas
+    from sklearn.preprocessing import StandardScaler
+
+    frame = pandas.DataFrame(rows(), columns=NAMES)[["temp", "flow", "pressure"]]
+    joblib.dump(StandardScaler().fit(frame), tmp_path / "scaler.joblib")
+    scaler = read_scaler(tmp_path / "scaler.joblib", NAMES)
+
+    assert np.allclose(scaler.transform(rows()).std(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("record", "offset", "scale"),
+    [
+        ({"offset": [1, 2, 3], "scale": [4, 5, 6]}, (1, 2, 3), (4, 5, 6)),
+        ({"mean_": [1, 2, 3], "scale_": [4, 5, 6]}, (1, 2, 3), (4, 5, 6)),
+        ({"data_min_": [1, 2, 3], "data_max_": [5, 7, 9]}, (1, 2, 3), (4, 5, 6)),
+        ({"min": [0, 0, 0], "max": [4, 4, 4], "feature_range": [-1, 1]}, (2, 2, 2), (2, 2, 2)),
+        ({name: {"mean": place, "std": 2} for place, name in enumerate(NAMES)}, (0, 1, 2), (2, 2, 2)),
+        ({"mean": {"temp": 3, "flow": 1, "pressure": 2}, "std": [4, 5, 6]}, (1, 2, 3), (4, 5, 6)),
+    ],
+)
+def test_numbers_in_json_are_read_in_the_usual_forms(tmp_path, record, offset, scale):
+    (tmp_path / "scaler.json").write_text(json.dumps(record))
+    scaler = read_scaler(tmp_path / "scaler.json", NAMES)
+
+    assert (scaler.offset, scaler.scale) == (tuple(map(float, offset)), tuple(map(float, scale)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("s.json", '{"offset": [1, 2], "scale": [1, 1]}', r"scales 2 channels; the model has 3"),
+        ("s.json", '{"offset": [1, 2, 3], "scale": [1, 0, 1]}', "above 0"),
+        ("s.json", '{"weights": [1]}', r"holds no scaler: it has weights. Write \{"),
+        ("s.json", '{"mean": ["a", 1, 1], "std": [1, 1, 1]}', "something else than a number"),
+        ("s.json", "[", "Cannot read a scaler"),
+        ("s.txt", "1", "takes a .json, .joblib or .pkl file"),
+    ],
+)
+def test_a_scaler_file_that_holds_none_is_refused(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(ConversionError, match=message):
+        read_scaler(tmp_path / name, NAMES)
+
+
+def test_a_scaling_that_is_not_affine_is_refused_by_name(tmp_path):
+    import joblib
+    from sklearn.preprocessing import QuantileTransformer
+
+    joblib.dump(QuantileTransformer(n_quantiles=10).fit(rows()), tmp_path / "s.joblib")
+
+    with pytest.raises(ConversionError, match="holds a QuantileTransformer"):
+        read_scaler(tmp_path / "s.joblib", NAMES)
+
+
+def test_consecutive_windows_are_rows_and_give_a_forecaster_its_threshold(folder):
+    edgelstm(
+        "convert", folder / "forecaster.keras", "--calibration", folder / "consecutive.npy", "--scaler-from",
+        folder / "minmax.json", "-o", folder / "w.tflite",
+    )  # fmt: skip
+    metadata = load_bundle(folder / "w.tflite").metadata
+
+    assert (metadata.kind, metadata.horizon, metadata.scaler.kind) == ("forecaster", 1, "minmax")
+    assert metadata.threshold is not None
+
+
+def test_windows_that_stand_apart_leave_a_forecaster_without_threshold_and_say_so(folder):
+    source = read_source(folder / "forecaster.keras", Wishes(folder / "apart.npy"))
+
+    assert source.representative is None
+    assert any("alarm threshold: none" in note and "as CSV" in note for note in source.notes)
+    assert any("scaler: none" in note for note in source.notes)
+
+
+def test_windows_that_stand_apart_do_for_an_autoencoder(folder):
+    source = read_source(folder / "auto.keras", Wishes(folder / "apart.npy"))
+
+    assert source.metadata.kind == "autoencoder"
+    assert len(source.representative.segments) > 20
+
+
+def test_the_kind_that_is_named_holds_for_windows_too(folder):
+    assert read_source(folder / "auto.keras", Wishes(folder / "apart.npy", kind="generic")).metadata.kind == "generic"
+
+    with pytest.raises(ConversionError, match="A detector of kind autoencoder"):
+        read_source(folder / "forecaster.keras", Wishes(folder / "apart.npy", kind="autoencoder"))
+
+
+def test_a_model_that_is_no_detector_is_said_to_be_none(folder):
+    done = edgelstm("convert", folder / "classes.keras", "--calibration", folder / "normal.csv", "--json")
+
+    assert json.loads(done.stdout)["kind"] == "generic"
+    assert any("`edgelstm run` does not take this file" in note for note in json.loads(done.stdout)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("model", "wishes", "message"),
+    [
+        ("auto.keras", {"scaler": "standard", "scaler_from": "minmax.json"}, "give one of them"),
+        ("auto.keras", {"calibration": "apart.npy", "scaler": "standard"}, "holds windows as the model takes them"),
+        ("auto.keras", {"calibration": "nothing.csv"}, "There is no file"),
+        ("auto.keras", {"lookback": 5}, "takes windows of 12 rows; leave --lookback 5 out"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(folder, model, wishes, message):
+    files = {"calibration": folder / "normal.csv"}
+    files |= {
+        name: folder / value if name in ("calibration", "scaler_from") else value for name, value in wishes.items()
+    }
+
+    with pytest.raises(ConversionError, match=message):
+        read_source(folder / model, Wishes(**files))
+
+
+def test_a_model_of_ours_refuses_a_kind_or_scaler_from_outside(folder, tmp_path):
+    from edgelstm.runtime.model_file.metadata import Channel, Metadata
+
+    from edgelstm.keras_file import save_keras
+
+    own = Metadata("autoencoder", W, channels=tuple(map(Channel, NAMES)))
+    save_keras(autoencoder(), tmp_path / "own.keras", own, None)
+
+    with pytest.raises(
+        ConversionError, match=r"carries its own kind .autoencoder. and scaling: leave --scaler and --kind out"
+    ):
+        read_source(tmp_path / "own.keras", Wishes(folder / "normal.csv", scaler="minmax", kind="forecaster"))
+
+
+@pytest.mark.parametrize(("held", "shape"), [((30,), (30, 1)), ((30, 1), (30,)), ((1, 30), (30, 1))])
+def test_windows_may_lack_or_have_an_axis_of_length_one(tmp_path, held, shape):
+    from edgelstm.data.npz_windows import read_windows
+
+    np.save(tmp_path / "windows.npy", np.arange(90.0).reshape(3, *held))
+
+    (windows,) = read_windows(tmp_path / "windows.npy", [("input", shape)])
+    assert windows.shape == (3, *shape)
+    assert windows.ravel()[:3].tolist() == [0, 1, 2]
+
+
+def test_results_are_printed_short(folder):
+    from edgelstm.deployment.convert import convert_file
+
+    made = convert_file(folder / "auto.keras", ("float32",), calibration=folder / "normal.csv", apart=False)
+
+    assert len(repr(made)) < 300
+    assert "autoencoder" in repr(made)
