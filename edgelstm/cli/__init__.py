@@ -23,10 +23,17 @@ COMMANDS = {
     "inspect": "Show the contents of a model file.",
     "calibrate": "Set a new alarm threshold from recent rows, on the device.",
     "doctor": "Check this machine and a model, and print a remedy for each finding.",
+    "keys": "Make signing keys, and name those that devices trust.",
+    "publish": "Sign a model for a group of devices.",
+    "promote": "Give a signed model of one group to another.",
+    "update": "Bring the newest signed model to this device.",
+    "rollback": "Return to the model before.",
+    "history": "List who signed what, when it came, why it left.",
     "report": "Show accuracy versus size: what every scheme costs and loses.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }
 HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "rich", "scipy", "jinja2"}
+SIGNING = {"tuf", "securesystemslib", "cryptography"}
 
 
 @click.group(
@@ -60,6 +67,13 @@ def main() -> None:
         )
         sys.exit(1)
     except ModuleNotFoundError as error:
+        if error.name in SIGNING:
+            click.echo(
+                f"Error: Signing needs {error.name}, which the base install leaves out. "
+                "Install it on a workstation: pip install 'edgelstm[publish]'",
+                err=True,
+            )
+            sys.exit(1)
         if error.name not in HEAVY:
             raise
         click.echo(

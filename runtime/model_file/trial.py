@@ -79,7 +79,7 @@ class Trial:
         if code == REFUSED:
             raise ModelError(words.decode("utf-8", "replace").strip().replace("MODEL", self.origin))
         if code:
-            raise ModelError(f"{self.origin} ended a process in a trial ({_ending(code)}). {REMEDY}")
+            raise ModelError(f"{self.origin} ended a process in a trial ({ending_of(code)}). {REMEDY}")
 
     def close(self) -> None:
         """End the process, if it still runs."""
@@ -90,7 +90,8 @@ class Trial:
             self._process.stdout.close()
 
 
-def _ending(code: int) -> str:
+def ending_of(code: int) -> str:
+    """Signal or exit code of a process that did not end well."""
     if code < 0:
         import signal
 

@@ -12,7 +12,12 @@ import edgelstm
 
 RUNTIME = Path(edgelstm.runtime.__file__).parent
 SLIM = {"numpy", "click", "tomli", "ai_edge_litert", "tflite_runtime"}
-EXTRAS = {"paho": "mqtt", "serial": "serial"}  # modules of one file each, behind an extra
+EXTRAS = {
+    "paho": "mqtt",
+    "serial": "serial",
+    "tuf": "update",
+    "urllib3": "update",
+}  # modules of one file each, behind an extra
 
 
 def imports(path: Path, package: str) -> set[str]:

@@ -1,0 +1,27 @@
+"""`edgelstm rollback`: return to the model before."""
+
+from pathlib import Path
+
+import click
+
+from edgelstm.cli.lazy_group import examples
+
+
+@click.command("rollback", epilog=examples("edgelstm rollback ./models --reason 'alarms every night'"))
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--reason", default="by hand", show_default=True, help="Reason, for the history.")
+def command(folder: Path, reason: str) -> None:
+    """Return to the model before, and do not take the one at work again.
+
+    FOLDER is the folder of this device's models. A running watch takes over within seconds.
+    """
+    from edgelstm.runtime.errors import ConfigError
+    from edgelstm.runtime.updates.store import ModelStore
+
+    store = ModelStore(folder)
+    current = store.ledger.current
+    if current is None:
+        raise ConfigError(f"{folder} has no signed model at work. There is nothing to return from.")
+    store.leave("rolled back", reason, current.digest)
+    now = store.ledger.current
+    click.echo(f"{current.title} was rolled back; at work: {now.title if now else 'the model of the configuration'}.")

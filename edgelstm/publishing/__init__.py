@@ -1,0 +1,1 @@
+"""Signing and publishing of models on a workstation; devices only verify."""
