@@ -73,12 +73,12 @@ def backend(name: str | None = None) -> Backend:
 
 
 def is_arm32() -> bool:
-    """Whether this is a 32-bit Arm userland (its kernel may be a 64-bit one)."""
+    """Tell whether this is a 32-bit Arm userland (its kernel may be a 64-bit one)."""
     return platform.machine() in {"armv7l", "armv6l"} or (platform.machine() == "aarch64" and sys.maxsize < 2**32)
 
 
 def install_hint() -> str:
-    """The line that installs an interpreter on this machine."""
+    """Return the command that installs an interpreter on this machine."""
     if is_arm32():
         if sys.version_info >= (3, 12):
             return "32-bit Arm needs Raspberry Pi OS bookworm (Python 3.11): pip install 'tflite-runtime==2.14.0' 'numpy<2'"
@@ -90,7 +90,7 @@ IN_MEMORY = ":memory:"  # XNNPACK's name for a weight cache without a file
 
 
 def compiled_model(content: bytes, threads: int) -> Any:
-    """A model on LiteRT's compiled runtime, with XNNPACK's packed weights shared between operators.
+    """Load a model on LiteRT's compiled runtime, with XNNPACK's packed weights shared between operators.
 
     Args:
         content: A TFLite flatbuffer.
@@ -110,7 +110,7 @@ def compiled_model(content: bytes, threads: int) -> Any:
 
 @cache
 def _environment() -> Any:
-    """LiteRT's environment, one for the whole process: making and ending it is what it reports about.
+    """Make LiteRT's environment, one for the whole process: it prints a line when it is made and when it ends.
 
     Native code reports the end after Python's own, so standard error is closed as the last thing before that.
     """

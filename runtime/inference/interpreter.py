@@ -1,4 +1,4 @@
-"""A TFLite model that takes and returns real values, on the interpreter of `backend`."""
+"""TFLite model that takes and returns real values, on the interpreter of `backend`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tensor:
 
     @classmethod
     def of(cls, detail: dict[str, Any]) -> Tensor:
-        """From the record that an interpreter gives of a tensor."""
+        """Read an interpreter's description of a tensor."""
         scale, zero_point = detail["quantization"]
         shape = tuple(int(size) for size in detail["shape"])
         return cls(
@@ -44,7 +44,7 @@ class Tensor:
         )
 
     def quantize(self, values: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Real values to the tensor's type: clip(rint(x / scale) + zero_point); never wraps."""
+        """Convert real values to the tensor's type: clip(rint(x / scale) + zero_point); it never wraps around."""
         if not self.scale:
             return np.asarray(values, dtype=self.dtype)
         limits = np.iinfo(self.dtype)
@@ -54,14 +54,14 @@ class Tensor:
         return quantized
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The tensor's type to real values."""
+        """Convert values of the tensor's type to real ones."""
         if not self.scale:
             return values
         return (values.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
 
 
 class TFLiteModel:
-    """A `.tflite` model that takes and gives real values, whatever types it has inside.
+    """TFLite model that takes and returns real values, whatever types it has inside.
 
     Args:
         content: The flatbuffer (bytes behind it, such as appended metadata, are ignored).
@@ -69,8 +69,8 @@ class TFLiteModel:
         delegate: Whether default delegates (XNNPACK) may take ops over. Off, integer models give the same
             bits on every platform (on portable kernels), and small models are usually faster.
         module: Interpreter module to insist on, see `backend`.
-        target: The file's target; `x86` unrolls fused LSTMs here and now, where processor and interpreter are right for
-            it, and else runs them as they are.
+        target: The file's target; `x86` unrolls fused LSTMs when the model is loaded, where processor and
+            interpreter can; elsewhere they run as they are.
 
     Raises:
         ModelError: If the flatbuffer breaks a rule of `flatbuffer.verifier`.
@@ -113,12 +113,12 @@ class TFLiteModel:
         return interpreter
 
     def _reference(self, content: bytes, threads: int) -> Any:
-        """An integer model on portable kernels, None where one of its ops has none.
+        """Load an integer model on portable kernels, None where one of its ops has none.
 
         The fast kernels round ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The portable
         ones do not, and the LSTM op, where the time goes, is the same code under both. Our own int8 files hold no
-        FULLY_CONNECTED; in others' files tflite-runtime 2.14's portable one is wrong without a word for per-channel
-        weights over more than one row: not used for these.
+        FULLY_CONNECTED; in others' files tflite-runtime 2.14's portable one returns wrong values, without an error, for
+        per-channel weights over more than one row: it is not used for these.
         """
         try:
             return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)
@@ -130,7 +130,7 @@ class TFLiteModel:
         self.interpreter.reset_all_variables()
 
     def variables(self) -> list[npt.NDArray[Any]]:
-        """Copies of the state tensors (LSTM hidden and cell state)."""
+        """Return copies of the state tensors (LSTM hidden and cell state)."""
         return [self.interpreter.get_tensor(index) for index in self._variables]
 
     def set_variables(self, arrays: Sequence[npt.NDArray[Any]]) -> None:
@@ -154,7 +154,7 @@ class TFLiteModel:
         return self.step(*arrays)
 
     def step(self, *arrays: npt.ArrayLike) -> tuple[npt.NDArray[Any], ...]:
-        """Run once and keep the state: a streaming model's next sample. Arguments as in a call."""
+        """Run once and keep the state, as for a streaming model's next sample; arguments as in a call."""
         if len(arrays) != len(self.inputs):
             raise ShapeError(f"The model has {len(self.inputs)} inputs; received {len(arrays)} arrays.")
         for tensor, array in zip(self.inputs, arrays, strict=True):
@@ -181,7 +181,7 @@ class TFLiteModel:
 
 
 def _unrolled(content: bytes, graph: Graph, threads: int) -> Any:
-    """A model on XNNPACK with its LSTMs unrolled; None on other processors, without such LSTMs, or on an older LiteRT."""
+    """Load a model on XNNPACK with its LSTMs unrolled; None on other processors, without such LSTMs, or on an older LiteRT."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return None
     from .x86.lstm_unrolling import unroll

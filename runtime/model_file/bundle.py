@@ -1,4 +1,4 @@
-"""A model file: the TFLite flatbuffer with its metadata appended as a zip entry.
+"""Model file: the TFLite flatbuffer with its metadata appended as a zip entry.
 
 The layout is the TFLite Metadata convention: interpreters ignore what follows the flatbuffer, and `zipfile`
 finds its directory at the end of the file.
@@ -28,17 +28,17 @@ LARGEST_DIRECTORY = 1 << 16  # bytes of the zip directory; ours has two entries
 
 @dataclass(frozen=True)
 class Bundle:
-    """One `.tflite` file in memory."""
+    """Model file in memory."""
 
     flatbuffer: bytes
-    """The model as the interpreter takes it."""
+    """Model for the interpreter."""
     metadata: meta.Metadata
-    """What the device needs beside it."""
+    """Description of the model for the device."""
     origin: str = "model.tflite"
     """File name, for messages."""
 
     def to_bytes(self) -> bytes:
-        """The file's content; the same bundle gives the same bytes."""
+        """Encode the file; the same bundle gives the same bytes."""
         buffer = io.BytesIO()
         buffer.write(self.flatbuffer + b"\0" * (-len(self.flatbuffer) % 16))
         body = buffer.getvalue()
@@ -72,7 +72,7 @@ def load_bundle(path: Path | str) -> Bundle:
 
 
 def read_model_file(path: Path) -> bytes:
-    """The bytes of a model file.
+    """Read the bytes of a model file.
 
     Raises:
         ModelError: If it is missing, a folder, not readable, or too large to be one.

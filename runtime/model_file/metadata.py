@@ -32,7 +32,7 @@ SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 @dataclass(frozen=True)
 class Channel:
-    """One sensor channel, in the order in which the model eats them."""
+    """One sensor channel."""
 
     name: str
     """Column name in the training data."""
@@ -52,12 +52,12 @@ class Channel:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Everything beside the weights that a device needs."""
+    """Description of a model for the device: input, scaling, scoring and alarms."""
 
     kind: str
     """autoencoder, forecaster, classifier or generic."""
     window: int
-    """Samples that go in, W (look-back); 1 for a streaming model."""
+    """Samples of an input window, W (look-back); 1 for a streaming model."""
     horizon: int = 0
     """Samples that are forecast, H; 0 for an autoencoder."""
     channels: tuple[Channel, ...] = ()
@@ -65,11 +65,11 @@ class Metadata:
     period: float | None = None
     """Seconds between samples; None for an index."""
     scaler: Scaler | None = None
-    """Scaling of the input channels; None when the model eats raw values."""
+    """Scaling of the input channels; None when the model takes raw values."""
     scheme: str = "float32"
     """Quantization scheme: float32, float16, dynamic, int8 or int16x8."""
     target: str = ""
-    """What it was made for: empty for anything, x86 for LSTMs that are unrolled when the model is loaded, micro for
+    """Target of the conversion: empty for anything, x86 for LSTMs that are unrolled when the model is loaded, micro for
     TensorFlow Lite Micro."""
     stateful: bool = False
     """Whether the interpreter keeps the LSTM state from one sample to the next."""
@@ -78,18 +78,18 @@ class Metadata:
     tools: Mapping[str, str] = field(default_factory=dict)
     """Versions of the tools that made the file."""
     scoring: Scoring | None = None
-    """How an output becomes an anomaly score, fitted on this very model's outputs."""
+    """Anomaly score of an output, fitted on the outputs of this model."""
     threshold: Threshold | None = None
-    """The alarm threshold, fitted on this very model's scores."""
+    """Alarm threshold, fitted on the scores of this model."""
     accuracy: Mapping[str, Any] | None = None
-    """What the conversion cost, as measured on held-back windows."""
+    """Loss of accuracy by the conversion, measured on held-back windows."""
     sections: Mapping[str, Any] = field(default_factory=dict)
     """Further sections by name (forecast, vocabulary, training, …); unknown ones are kept and ignored."""
     schema: int = SCHEMA
     """Schema version of this record."""
 
     def with_(self, **changes: Any) -> Metadata:
-        """A copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
     @property
@@ -103,7 +103,7 @@ _CORE = {item.name for item in fields(Metadata)} - {"sections"}
 
 
 def to_json(metadata: Metadata) -> bytes:
-    """Metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
+    """Encode metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
     record = {name: value for name, value in asdict(metadata).items() if name != "sections"}
     record.update(metadata.sections)
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -113,7 +113,7 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
     """Read metadata; unknown sections are kept.
 
     Args:
-        text: What `to_json` wrote.
+        text: Output of `to_json`.
         origin: Name of the file it came from, for errors.
 
     Raises:
@@ -142,7 +142,7 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
 
 
 def _build(kind: Any, record: Mapping[str, Any]) -> Any:
-    """A dataclass from its record; keys of a later minor version are ignored, lists become tuples."""
+    """Make a dataclass from its record; keys of a later minor version are ignored, lists become tuples."""
     known = {item.name for item in fields(kind)}
     built = kind(**{name: _frozen(value) for name, value in record.items() if name in known})
     check_fields(built)
@@ -174,7 +174,7 @@ def _check(metadata: Metadata) -> None:
 
 
 def _check_numbers(metadata: Metadata) -> None:
-    """Scaler, scoring and threshold must be of use for this number of channels."""
+    """Check that scaler, scoring and threshold fit the number of channels."""
     channels, scaler, scoring = len(metadata.channels), metadata.scaler, metadata.scoring
     if scaler and (len(scaler.offset), len(scaler.scale)) != (channels, channels):
         raise ValueError(f"{len(scaler.offset)} scalings for {channels} channels")
@@ -196,7 +196,7 @@ def _check_numbers(metadata: Metadata) -> None:
 
 
 def _check_alarms(metadata: Metadata) -> None:
-    """The model can raise an alarm at all."""
+    """Check that the model can raise an alarm at all."""
     rules = metadata.sections.get("decision", {})
     counts = [rules.get(name) for name in ("minimum", "cooldown")] if isinstance(rules, dict) else []
     if any(isinstance(count, (int, float)) and count > LONGEST_ALARM for count in counts):
@@ -206,7 +206,7 @@ def _check_alarms(metadata: Metadata) -> None:
 
 
 def training_ranges(metadata: Metadata) -> dict[str, float]:
-    """Width of each channel's training range, scaled units; of a constant channel its level, of an unknown range 1."""
+    """Return the width of each channel's training range, scaled units: a constant channel's level, 1 where it is unknown."""
     widths = {}
     for channel, scale in zip(metadata.channels, metadata.scaler.scale if metadata.scaler else (), strict=True):
         if channel.train_low is None or channel.train_high is None:

@@ -1,4 +1,4 @@
-"""Scaling of sensor values, fitted in training and applied, from this same code, on the device."""
+"""Scaling of sensor values, shared by training and the device."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SCALERS = ("minmax", "standard", "robust", "none")
 
 @dataclass(frozen=True)
 class Scaler:
-    """An affine scaling a channel: scaled = (value - offset) / scale."""
+    """Affine scaling of each channel: scaled = (value - offset) / scale."""
 
     kind: str
-    """How it was fitted: minmax, standard, robust or none."""
+    """Rule by which it was fitted: minmax, standard, robust or none."""
     offset: tuple[float, ...]
-    """Sensor units, one a channel."""
+    """Offset of each channel, sensor units."""
     scale: tuple[float, ...]
-    """Sensor units per scaled unit, one a channel, never 0."""
+    """Sensor units per scaled unit of each channel, never 0."""
 
     def transform(self, values: npt.ArrayLike) -> Floats:
-        """Sensor units to scaled values, shape (..., F) to (..., F).
+        """Convert sensor units, shape (..., F), to scaled values of the same shape.
 
         The subtraction is done in double precision: float32 would lose a large offset's small changes.
         """
@@ -34,12 +34,12 @@ class Scaler:
         return ((np.asarray(values, dtype=np.float64) - offset) / scale).astype(np.float32)
 
     def inverse(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Scaled values back to sensor units, shape (..., F) to (..., F)."""
+        """Convert scaled values, shape (..., F), back to sensor units."""
         offset, scale = self.arrays()
         return np.asarray(values, dtype=np.float64) * scale + offset
 
     def arrays(self) -> tuple[Doubles, Doubles]:
-        """Offset and scale, each of shape (F,)."""
+        """Return offset and scale, each of shape (F,)."""
         return np.asarray(self.offset, dtype=np.float64), np.asarray(self.scale, dtype=np.float64)
 
 

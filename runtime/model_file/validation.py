@@ -1,4 +1,4 @@
-"""Whether a value read from a file is of a field's annotated type: a damaged file is refused before it is used."""
+"""Type checks of values read from a file against the annotations of a dataclass."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 def check_fields(record: Any) -> None:
     """Check the fields of a dataclass against their annotations.
+
+    Args:
+        record: An instance of the dataclass.
 
     Raises:
         ValueError: With the field's name, if a value is of another type, or a number that is not finite.
@@ -28,7 +31,11 @@ def check_fields(record: Any) -> None:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value fits an annotation of plain types, tuples and mappings; an integer is a float, too.
+    """Tell whether a value fits an annotation; an integer is a float, too.
+
+    Args:
+        value: Any value.
+        hint: An annotation of plain types, tuples, unions and mappings.
 
     >>> fits((1.0, 2), tuple[float, ...]), fits(float("nan"), float), fits(True, int), fits(None, float | None)
     (True, False, False, True)

@@ -143,12 +143,12 @@ def test_a_run_outlives_a_body_that_would_end_it(body, stream, path):
     feed(process, stream[:30])
     replace(aborting(MODELS) if body == "verified" else (DAMAGED / f"{body}.tflite").read_bytes(), path)
     after = []
-    for row in stream[30:100]:
+    for row in stream[30:80]:
         after += feed(process, [row])
         time.sleep(0.02)
     _, errors = process.communicate(timeout=60)
 
-    assert after == ["ok"] * 70
+    assert after == ["ok"] * 50
     assert process.returncode == 0
     assert errors.count("the old model stays") == 1
     assert "Traceback" not in errors
@@ -168,12 +168,13 @@ def test_after_a_crash_loop_the_last_good_model_is_started(models, stream, path,
     """The new file passes every check, but the process is killed soon after each start."""
     shutil.copy(path, tmp_path / "state.model")
     replace((models / "cast.float32.tflite").read_bytes(), path)
-    for _ in range(MOST_CRASHES):
-        process = run(path, "-", "--state", tmp_path / "state", "--scores")
-        process.stdin.write("time,level_cm,flow_lpm\n")
-        feed(process, stream[:3])
-        process.kill()
-        process.communicate()
+    for _ in range(MOST_CRASHES - 1):
+        LastGoodModel(tmp_path / "state").starting(choose_model(path).digest)
+    process = run(path, "-", "--state", tmp_path / "state", "--scores")
+    process.stdin.write("time,level_cm,flow_lpm\n")
+    feed(process, stream[:3])
+    process.kill()
+    process.communicate()
     log = tmp_path / "events.jsonl"
     process = run(path, "-", "--state", tmp_path / "state", "--event-log", log)
     _, errors = process.communicate("time,level_cm,flow_lpm\n1,2,3\n", timeout=60)
@@ -207,15 +208,16 @@ def test_a_start_with_a_damaged_file_and_no_good_one_is_refused_in_one_line(path
     assert "is damaged" in errors
 
 
-def test_orderly_ends_are_no_crashes(stream, path, tmp_path):
-    for _ in range(MOST_CRASHES + 1):
-        process = run(path, "-", "--state", tmp_path / "state", "--scores")
-        process.stdin.write("time,level_cm,flow_lpm\n")
-        feed(process, stream[:3])
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+def test_an_orderly_end_is_no_crash(stream, path, tmp_path):
+    process = run(path, "-", "--state", tmp_path / "state", "--scores")
+    process.stdin.write("time,level_cm,flow_lpm\n")
+    feed(process, stream[:3])
+    at_work = (tmp_path / "state.starts").exists()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
 
-        assert not (tmp_path / "state.starts").exists()
+    assert at_work
+    assert not (tmp_path / "state.starts").exists()
 
 
 def test_a_model_without_an_alternative_is_started_again_after_crashes(path, tmp_path, caplog):

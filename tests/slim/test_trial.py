@@ -105,17 +105,23 @@ def test_every_model_of_ours_passes(name):
     assert load_tried_bundle(MODELS / name).origin == name
 
 
-@pytest.mark.parametrize("command", ["score", "run", "bench", "doctor", "inspect"])
-@pytest.mark.parametrize("kind", ["aborting", "half"])
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("score", "aborting"),
+        ("run", "aborting"),
+        ("bench", "aborting"),
+        ("doctor", "aborting"),
+        ("score", "half"),
+        ("inspect", "half"),
+    ],
+)
 def test_a_damaged_file_is_one_clear_line_and_exit_code_1(command, kind, tmp_path):
     path = tmp_path / "pump.tflite"
     path.write_bytes(aborting(MODELS) if kind == "aborting" else GOOD[: len(GOOD) // 2])
     words = [command, path, *([MODELS / "stream.csv"] if command in ("score", "run") else [])]
     done = subprocess.run([sys.executable, "-m", "edgelstm", *words], capture_output=True, text=True, timeout=60)
 
-    if command == "inspect" and kind == "aborting":
-        assert done.returncode == 0  # it is read, and not run
-        return
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     if command == "doctor":

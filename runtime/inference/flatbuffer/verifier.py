@@ -22,6 +22,7 @@ from .schema import (
     WHILE_OPTIONS,
     Model,
     Operator,
+    OperatorCode,
     Quantization,
     Subgraph,
     Tensor,
@@ -30,7 +31,8 @@ from .table import DamagedError
 
 MOST_AXES = 8
 MOST_ELEMENTS = 1 << 28
-ACTIVATIONS = 64 << 20  # bytes of all activations of a subgraph together, and 16 times the file's size
+ACTIVATIONS = 64 << 20  # bytes of all activations of a subgraph together
+ACTIVATIONS_FOR_A_BYTE = 16  # as many more for each byte of the file
 LEAST_SCALE, LARGEST_SCALE = 1e-30, 1e30  # kernels abort on what single precision holds with few digits only
 INTEGER_TYPES = {"int8": 127, "uint8": 255, "int16": 32767, "int32": 2**31 - 1, "int64": 2**63 - 1, "int4": 7}
 STATE_WRITERS = {"CAST", "CONCATENATION", "QUANTIZE"}  # put the values into a state that it begins with
@@ -41,7 +43,8 @@ MAY_LACK: dict[str, frozenset[int]] = {
     "LSTM": frozenset({1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23}),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": frozenset({1, 5, 9, 10, 11, 12, 16, 17, 20, 21, 22, 23}),
 }
-"""Inputs that may be -1, by operation; none of the other operations in OPS have any, but for the bidirectional LSTM."""
+"""Inputs that may be -1, by operation; the other operations in OPS have none."""
+UNLISTED = ("CUSTOM", "BIDIRECTIONAL_SEQUENCE_LSTM")  # but for these, whose kernels check their inputs
 INPUTS: dict[str, tuple[int, int]] = {
     "ADD": (2, 2), "SUB": (2, 2), "MUL": (2, 2), "DIV": (2, 2), "MAXIMUM": (2, 2), "MINIMUM": (2, 2), "LESS": (2, 2),
     "POW": (2, 2), "SQUARED_DIFFERENCE": (2, 2), "LOGISTIC": (1, 1), "TANH": (1, 1), "RELU": (1, 1), "RELU6": (1, 1),
@@ -88,6 +91,10 @@ class _Checker:
 
     def __init__(self, model: Model, subgraph: Subgraph) -> None:
         self.model, self.subgraph, self.tensors = model, subgraph, subgraph.tensors
+        self.stored: set[int] = set()
+        """Tensors with data from the start, or without elements."""
+        self.written: set[int] = set()
+        """Tensors that have their values by the operator's turn: states, inputs, outputs of operators before."""
 
     def check(self) -> None:
         """Check tensors, then operators in their order.
@@ -95,26 +102,37 @@ class _Checker:
         Raises:
             DamagedError: If a rule is broken.
         """
-        subgraph = self.subgraph
-        if not subgraph.outputs:
-            raise DamagedError("a subgraph has no output")
-        stored = {index for index, tensor in enumerate(self.tensors) if self._check_tensor(index, tensor)}
-        activations = sum(_bytes(t) for index, t in enumerate(self.tensors) if index not in stored)
-        if activations > ACTIVATIONS + 16 * len(self.model.content):
-            raise DamagedError(f"its activations need {activations >> 20} MiB")
-        self._check_indices(subgraph.inputs, "an input")
-        self._check_indices(subgraph.outputs, "an output")
-        written = {index for index, tensor in enumerate(self.tensors) if tensor.variable}
-        if not stored.isdisjoint(subgraph.inputs) or len(set(subgraph.inputs)) < len(subgraph.inputs):
-            raise DamagedError("an input is a constant, or there twice")
-        written.update(subgraph.inputs)
-        for number, operator in enumerate(subgraph.operators):
-            self._check_operator(number, operator, stored, written)
-        if not stored.union(written).issuperset(subgraph.outputs):
+        self._check_tensors()
+        self._check_ends()
+        for number, operator in enumerate(self.subgraph.operators):
+            self._check_operator(number, operator)
+        if not self.stored.union(self.written).issuperset(self.subgraph.outputs):
             raise DamagedError("no operator writes an output")
 
+    def _check_tensors(self) -> None:
+        activations = 0
+        for index, tensor in enumerate(self.tensors):
+            if self._check_tensor(index, tensor):
+                self.stored.add(index)
+            else:
+                activations += _bytes(tensor)
+            if tensor.variable:
+                self.written.add(index)
+        if activations > ACTIVATIONS + ACTIVATIONS_FOR_A_BYTE * len(self.model.content):
+            raise DamagedError(f"its activations need {activations >> 20} MiB")
+
+    def _check_ends(self) -> None:
+        inputs, outputs = self.subgraph.inputs, self.subgraph.outputs
+        self._check_indices(inputs, "an input")
+        self._check_indices(outputs, "an output")
+        if not outputs:
+            raise DamagedError("a subgraph has no output")
+        if not self.stored.isdisjoint(inputs) or len(set(inputs)) < len(inputs):
+            raise DamagedError("an input is a constant, or there twice")
+        self.written.update(inputs)
+
     def _check_tensor(self, index: int, tensor: Tensor) -> bool:
-        """Check a tensor by itself; whether it holds data from the start, or has no elements."""
+        """Check a tensor by itself; tell whether it holds data from the start, or has no elements."""
         if not 0 <= tensor.type < len(TYPES):
             raise DamagedError(f"tensor {index} has the unknown type {tensor.type}")
         if len(tensor.shape) > MOST_AXES or any(size < 0 for size in tensor.shape):
@@ -134,31 +152,23 @@ class _Checker:
             raise DamagedError(f"tensor {index} of shape {tensor.shape} does not fit its {size} bytes")
         return True
 
-    def _check_operator(self, number: int, operator: Operator, stored: set[int], written: set[int]) -> None:
+    def _check_operator(self, number: int, operator: Operator) -> None:
         if operator.code >= len(self.model.codes):
             raise DamagedError(f"operator {number} is of no known operation")
         code = self.model.codes[operator.code]
-        lacking = [place for place, index in enumerate(operator.inputs) if index == -1]
-        listed = code.builtin in OPS and code.name not in ("CUSTOM", "BIDIRECTIONAL_SEQUENCE_LSTM")
-        if listed and not MAY_LACK.get(code.name, frozenset()).issuperset(lacking):
-            raise DamagedError(f"operator {number} ({code.name}) lacks an input")
-        fewest, most = INPUTS.get(code.name, (0, len(self.tensors)))
-        if not fewest <= len(operator.inputs) <= most or not operator.outputs:
-            raise DamagedError(f"operator {number} ({code.name}) has {len(operator.inputs)} inputs")
+        who = f"operator {number} ({code.name})"
+        _check_inputs(code, operator, who)
         taken = [index for index in operator.inputs if index != -1]
-        self._check_indices((*taken, *operator.outputs), f"operator {number} ({code.name})")
-        self._check_indices((index for index in operator.intermediates if index != -1), f"operator {number}")
+        self._check_indices((*taken, *operator.outputs), who)
+        self._check_indices((index for index in operator.intermediates if index != -1), who)
         for index in taken:
-            if index not in stored and index not in written:
-                raise DamagedError(f"operator {number} ({code.name}) reads tensor {index} before it is written")
-        # a state gets the values that it begins with
-        states = {index for index in operator.outputs if self.tensors[index].variable and code.name in STATE_WRITERS}
+            if index not in self.stored and index not in self.written:
+                raise DamagedError(f"{who} reads tensor {index} before it is written")
         for index in operator.outputs:
-            if index in stored or index in written - states:
-                raise DamagedError(
-                    f"operator {number} ({code.name}) writes tensor {index}, which has its values already"
-                )
-        written.update(operator.outputs)
+            begins = self.tensors[index].variable and code.name in STATE_WRITERS  # the values that a state begins with
+            if index in self.stored or (index in self.written and not begins):
+                raise DamagedError(f"{who} writes tensor {index}, which has its values already")
+        self.written.update(operator.outputs)
         self._check_bodies(number, operator)
 
     def _check_bodies(self, number: int, operator: Operator) -> None:
@@ -175,6 +185,17 @@ class _Checker:
     def _check_indices(self, indices: Iterable[int], who: str) -> None:
         if not all(0 <= index < len(self.tensors) for index in indices):
             raise DamagedError(f"{who} names a tensor that is not there")
+
+
+def _check_inputs(code: OperatorCode, operator: Operator, who: str) -> None:
+    """Check the number of inputs, and that none is left out but optional ones."""
+    fewest, most = INPUTS.get(code.name, (0, len(operator.inputs)))
+    if not fewest <= len(operator.inputs) <= most or not operator.outputs:
+        raise DamagedError(f"{who} has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs")
+    if code.builtin in OPS and code.name not in UNLISTED:
+        lacking = {place for place, index in enumerate(operator.inputs) if index == -1}
+        if not MAY_LACK.get(code.name, frozenset()).issuperset(lacking):
+            raise DamagedError(f"{who} lacks an input")
 
 
 def _check_quantization(index: int, tensor: Tensor, quantization: Quantization) -> None:

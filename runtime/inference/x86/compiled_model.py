@@ -39,11 +39,11 @@ class CompiledModel:
             self.invoke()  # the first run makes another environment
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """Inputs as an interpreter describes them."""
+        """Describe the inputs as an interpreter does."""
         return [self._detail(index) for index in range(len(self._inputs))]
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        """Outputs as an interpreter describes them."""
+        """Describe the outputs as an interpreter does."""
         return [self._detail(index) for index in range(len(self._inputs), len(self._ports))]
 
     def _detail(self, index: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class CompiledModel:
         self._buffers[index].write(values)
 
     def get_tensor(self, index: int) -> npt.NDArray[Any]:
-        """A copy of an output."""
+        """Copy an output."""
         port = self._ports[index]
         values: npt.NDArray[Any] = self._buffers[index].read(self._sizes[index], port.type)
         return values.reshape(port.shape)
@@ -68,4 +68,4 @@ class CompiledModel:
         self._model.run_by_index(0, self._inputs, self._outputs)
 
     def reset_all_variables(self) -> None:
-        """Nothing: an unrolled model keeps no state."""
+        """Do nothing: an unrolled model keeps no state."""

@@ -1,4 +1,4 @@
-"""Writing flatbuffer parts in front of an existing flatbuffer, without any library.
+"""Writer of flatbuffer parts in front of an existing flatbuffer, without any library.
 
 Offsets in a flatbuffer point forwards only. So new tables that lie *before* a file's content may point into it, and an
 existing model is extended without decoding the parts that stay.
@@ -18,22 +18,22 @@ Field = Union[tuple[str, float], "Part", int]
 
 @dataclass
 class Part:
-    """A table or a vector to be placed; what it points to is placed later in the file."""
+    """Table or vector to be placed; its targets are placed later in the file."""
 
     content: bytearray
-    """Its bytes, offsets still empty."""
+    """Its bytes, with empty offsets."""
     entry: int = 0
-    """Where in the bytes others point to."""
+    """Place in the bytes that others point to."""
     links: list[tuple[int, Target]] = field(default_factory=list)
     """Offsets to fill: place in the bytes, and a part or a position in the old content."""
     alignment: int = 4
-    """Of the byte at `entry` + 4, where a vector's items begin."""
+    """Alignment of the byte at `entry` + 4, where a vector's items begin."""
     position: int = -1
-    """Where it came to lie."""
+    """Position in the file, -1 until it is placed."""
 
 
 def table(fields: Mapping[int, Field]) -> Part:
-    """A table.
+    """Make a table.
 
     Args:
         fields: By number of the schema: (struct code, number) for a scalar, else a part or a position in the old content.
@@ -55,25 +55,30 @@ def table(fields: Mapping[int, Field]) -> Part:
 
 
 def vector(code: str, items: Sequence[float]) -> Part:
-    """A vector of numbers of one struct code."""
+    """Make a vector of numbers.
+
+    Args:
+        code: `struct` code of the items.
+        items: The numbers.
+    """
     size = struct.calcsize(f"<{code}")
     content = bytearray(struct.pack("<I", len(items)) + struct.pack(f"<{len(items)}{code}", *items))
     return Part(content + bytes(-len(content) % 4), alignment=max(4, size))
 
 
 def octets(content: bytes) -> Part:
-    """A buffer's bytes, aligned as interpreters want constants."""
+    """Make the bytes of a buffer, aligned as interpreters expect constants."""
     return Part(bytearray(struct.pack("<I", len(content)) + content + bytes(-len(content) % 4)), alignment=ALIGNMENT)
 
 
 def tables(items: Sequence[Target]) -> Part:
-    """A vector of tables."""
+    """Make a vector of tables."""
     content = bytearray(struct.pack("<I", len(items)) + bytes(4 * len(items)))
     return Part(content, links=[(4 + 4 * number, item) for number, item in enumerate(items)])
 
 
 def extend(old: bytes, root: Part) -> bytes:
-    """New parts, reachable from the root table, followed by the old content.
+    """Write new parts, reachable from the root table, followed by the old content.
 
     Args:
         old: A TFLite flatbuffer.
@@ -97,7 +102,7 @@ def extend(old: bytes, root: Part) -> bytes:
 
 
 def _parents_first(root: Part) -> list[Part]:
-    """All parts, each after every part that points to it."""
+    """List all parts, each after every part that points to it."""
     order: list[Part] = []
     seen: set[int] = set()
     stack: list[tuple[Part, bool]] = [(root, False)]

@@ -1,4 +1,4 @@
-"""The fused LSTMs of a flatbuffer that can be unrolled, with their weights."""
+"""Fused LSTMs of a flatbuffer that can be unrolled, with their weights."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Layer:
     recurrent: Floats
     """Recurrent weights (4, U, U)."""
     bias: Floats
-    """(4, U)."""
+    """Biases (4, U)."""
     integer: bool
-    """Whether the file has them in 8 bits."""
+    """Whether the file has 8-bit weights."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class LstmGraph:
         return np.frombuffer(self.content, kind, size // np.dtype(kind).itemsize, start).reshape(entry.shape)
 
     def weights(self, tensor: int) -> Floats | None:
-        """A constant's real values; 8-bit ones by their one scale."""
+        """Return a constant's real values; of 8-bit ones only those with a single scale."""
         values = self.constant(tensor)
         if values is None or values.dtype == np.int32:
             return None
@@ -105,7 +105,7 @@ class LstmGraph:
         return values.astype(np.float32) * np.float32(scales[0]) if len(scales) == 1 else None
 
     def chains(self) -> list[Chain]:
-        """Chains of LSTMs, each as long as may be."""
+        """Find chains of LSTMs, each as long as possible."""
         chains: list[Chain] = []
         used: set[int] = set()
         for number in range(len(self.operators)):
@@ -145,7 +145,7 @@ class LstmGraph:
         return readers[0] if len(readers) == 1 and tensor not in self.main.outputs else None
 
     def _takes_last(self, number: int, steps: int) -> bool:
-        """Whether an operator is `sequence[:, -1]`."""
+        """Tell whether an operator is `sequence[:, -1]`."""
         if self.code(number) != STRIDED_SLICE:
             return False
         operator = self.operators[number]
@@ -158,7 +158,7 @@ class LstmGraph:
         return bool(whole and (by == 1).all() and int(np.asarray(first)[1]) in (-1, steps - 1))
 
     def _layer(self, number: int) -> Layer | None:
-        """The weights of an operator that can be unrolled, None of any other."""
+        """Return the weights of an operator that can be unrolled, None for any other."""
         operator = self.operators[number]
         if self.code(number) != LSTM or not self._plain(operator) or not self._begins_at_zero(number):
             return None
@@ -171,7 +171,7 @@ class LstmGraph:
         return Layer(kernel, recurrent, bias, self.tensors[inputs[1]].type == INT8)
 
     def _begins_at_zero(self, number: int) -> bool:
-        """Whether nothing reads an LSTM's states but itself, and nothing writes them but zeros at the start of a call."""
+        """Tell whether nothing reads an LSTM's states but itself, and nothing writes them but zeros at the start of a call."""
         for state in self.operators[number].inputs[18:20]:
             if self.readers[state] != [number]:
                 return False
@@ -182,7 +182,7 @@ class LstmGraph:
         return True
 
     def _plain(self, operator: Operator) -> bool:
-        """Whether it is what Keras calls an LSTM, on floats, one window at a time."""
+        """Tell whether an operator is a Keras LSTM on floats, one window at a time."""
         inputs, (output,), options = operator.inputs, operator.outputs[:1], operator.options
         shape = self.shape(inputs[0])
         return (

@@ -72,7 +72,7 @@ class _Writer:
         return extend(self.model.content, table(root))
 
     def chain(self, chain: Chain) -> None:
-        """The steps of a chain."""
+        """Write the steps of a chain."""
         layers, width = chain.layers, sum(layer.bias.shape[1] for layer in chain.layers)
         kernel, recurrent, bias = _joined(layers)
         weigh = self._quantized if layers[0].integer else self._constant
@@ -81,7 +81,7 @@ class _Writer:
         hidden = cell = -1
         outputs = []
         for step in range(chain.steps + len(layers) - 1):
-            # what the first layer makes of rows behind the window's end reaches no output
+            # results of the first layer behind the window's end reach no output
             row = min(step, chain.steps - 1)
             gates = self._slice(projected, (row, 0), (1, 4 * width))
             if hidden >= 0:
@@ -94,7 +94,7 @@ class _Writer:
         self._close(chain, outputs, width)
 
     def _cell(self, gates: int, cell: int, width: int) -> tuple[int, int]:
-        """One step's new hidden and cell state from its gates before activation."""
+        """Write one step: hidden and cell state from the gates before activation."""
         shape = (1, width)
         candidate = self._unary(TANH, self._slice(gates, (0, 3 * width), shape))
         # one LOGISTIC over all four: cheaper than three over a quarter each
@@ -105,7 +105,7 @@ class _Writer:
         return self._binary(MUL, leave, self._unary(TANH, cell)), cell
 
     def _close(self, chain: Chain, outputs: list[int], width: int) -> None:
-        """Bring the last layer's hidden states into the tensor that the chain's readers know."""
+        """Write the last layer's hidden states to the tensor that the chain's readers know."""
         units = chain.layers[-1].bias.shape[1]
         begin = (0, width - units)
         if not chain.sequence:
@@ -162,7 +162,7 @@ class _Writer:
         return self.integers[key]
 
     def _quantized(self, values: Floats) -> int:
-        """8-bit weights with a scale each row."""
+        """Add 8-bit weights with a scale for each row."""
         largest = np.abs(values).max(axis=1) / 127
         scale = np.where(largest > 0, largest, 1.0).astype(np.float32)
         steps = np.clip(np.rint(values / scale[:, None]), -127, 127).astype(np.int8)
@@ -181,7 +181,7 @@ class _Writer:
 
 
 def _joined(layers: Sequence[Layer]) -> tuple[Floats, Floats, Floats]:
-    """Weights of a chain as of one cell: (4H, F) from the input, (4H, H) from all states, and biases (4H,)."""
+    """Join the weights of a chain into one cell: (4H, F) from the input, (4H, H) from all states, and biases (4H,)."""
     edges = np.cumsum([0, *(layer.bias.shape[1] for layer in layers)])
     width = int(edges[-1])
     kernel = np.zeros((4, width, layers[0].kernel.shape[2]), np.float32)
@@ -197,7 +197,7 @@ def _joined(layers: Sequence[Layer]) -> tuple[Floats, Floats, Floats]:
 
 
 def _asleep(layers: Sequence[Layer], step: int) -> Floats:
-    """What keeps the layers behind the wave at zero: their input and output gates are closed."""
+    """Return what is added to the gates of layers that the wave has not reached: it closes input and output gates."""
     units = [layer.bias.shape[1] for layer in layers]
     gates = np.zeros((4, sum(units)), np.float32)
     gates[[0, 2], sum(units[: step + 1]) :] = ASLEEP
