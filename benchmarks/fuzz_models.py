@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import logging
 import os
 import random
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=40, help="files that go through the commands, too")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    faulthandler.enable()
     model_reload.Trial = ForkedTrial  # type: ignore[assignment, misc]
     begin, slowest = time.monotonic(), 0.0
     folder = Path(tempfile.mkdtemp(prefix="edgelstm-fuzz-"))
@@ -176,6 +178,8 @@ def main() -> None:
             fuzzer.take(part, content)
             slowest = max(slowest, time.monotonic() - at)
             assert time.monotonic() - at < SECONDS, "it took too long"
+            if number % 1000 == 999:
+                print(f"{number + 1:,} files after {at - begin:.0f} s", flush=True)
             if number in chosen:
                 commands(fuzzer.path, log)
         except BaseException:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,8 @@ from .runtime.inference.flatbuffer.summary import read_graph
 from .runtime.model_file import metadata as meta
 from .runtime.model_file.bounded_json import LARGEST, load_json
 from .runtime.model_file.bundle import parse_bundle, read_member, read_model_file
+
+DEEPEST = 64  # lists within lists in a Keras configuration: nested models have some
 
 
 def inspect_model(path: Path | str) -> dict[str, Any]:
@@ -65,12 +68,12 @@ def _keras(path: Path, size: int) -> dict[str, Any]:
 def _layers(path: Path) -> list[dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            config = load_json(read_member(archive, "config.json", LARGEST))["config"]
+            config = load_json(read_member(archive, "config.json", LARGEST), DEEPEST)["config"]
         return [
             {"class": layer["class_name"], "name": layer["config"].get("name"), "units": layer["config"].get("units")}
             for layer in config.get("layers", ())
         ]
-    except (KeyError, TypeError, AttributeError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{path.name} has a damaged config.json ({error}). Copy the file again.") from error
 
 

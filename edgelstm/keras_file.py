@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.io.atomic_files import replacing
 from edgelstm.runtime.model_file import metadata as meta
-from edgelstm.runtime.model_file.bundle import load_bundle
+from edgelstm.runtime.model_file.bounded_json import LARGEST as LARGEST_METADATA
+from edgelstm.runtime.model_file.bundle import load_bundle, read_member
 
 from .tensorflow import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
+LARGEST_DATA = 1 << 28  # bytes of representative rows, packed or not
 HDF5 = b"\x89HDF\r\n\x1a\n"
 PARTS = ("segments", "held", "answers")
 Array = npt.NDArray[Any]
@@ -74,11 +77,15 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
                 raise ModelError(
                     f"{path} is a zip archive but not a Keras 3 model (no config.json). Save it with model.save('name.keras')."
                 )
-            metadata = meta.from_json(archive.read(METADATA), path.name) if METADATA in names else None
-            data = _unpack(archive.read(DATA)) if DATA in names else None
+            metadata = (
+                meta.from_json(read_member(archive, METADATA, LARGEST_METADATA), path.name)
+                if METADATA in names
+                else None
+            )
+            data = _unpack(read_member(archive, DATA, LARGEST_DATA)) if DATA in names else None
     except FileNotFoundError as error:
         raise ModelError(f"There is no model {path}. Check the name, or make one with `edgelstm train`.") from error
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError, MemoryError) as error:
         raise ModelError(_not_keras(path, error)) from error
     except IsADirectoryError as error:
         raise ModelError(
@@ -153,6 +160,10 @@ def _pack(data: Representative) -> bytes:
 
 
 def _unpack(content: bytes) -> Representative:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST_DATA:
+        raise ValueError(f"representative data of {size >> 20} MiB")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         names = sorted(arrays.files)
         pick = {part: tuple(arrays[name] for name in names if name.startswith(part)) for part in PARTS}

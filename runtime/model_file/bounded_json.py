@@ -17,11 +17,12 @@ CONTROLS = re.compile(
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def load_json(text: bytes | str) -> Any:
+def load_json(text: bytes | str, deepest: int = DEEPEST) -> Any:
     """Decode JSON within bounds.
 
     Args:
         text: UTF-8, or a string.
+        deepest: Lists or records within one another, at most.
 
     Raises:
         ValueError: If it is no JSON, or larger, deeper, or of larger numbers than any metadata.
@@ -40,7 +41,7 @@ def load_json(text: bytes | str) -> Any:
     if count > MOST_VALUES:
         raise ValueError(f"some {count:,} values, at most {MOST_VALUES:,}")
     value = json.loads(text, parse_constant=_refuse)
-    _check_values(value)
+    _check_values(value, deepest)
     return value
 
 
@@ -48,10 +49,10 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
 
-def _check_values(value: Any) -> None:
+def _check_values(value: Any, deepest: int) -> None:
     """Refuse deep nesting, and numbers that no 64-bit computer holds."""
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(deepest):
         inner: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -65,7 +66,7 @@ def _check_values(value: Any) -> None:
         if not inner:
             return
         level = inner
-    raise ValueError(f"lists within lists, more than {DEEPEST} deep")
+    raise ValueError(f"lists within lists, more than {deepest} deep")
 
 
 def check_text(value: Any, forbidden: re.Pattern[str] = CONTROLS) -> None:

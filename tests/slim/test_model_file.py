@@ -13,6 +13,8 @@ from edgelstm.runtime.model_file.bundle import DIGEST, ENTRY, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_json
 from model_files import channels, repack, with_size, zipped
 
+from edgelstm.inspection import inspect_model
+
 MODELS = Path(__file__).parent / "models"
 CONTENT = (MODELS / "auto.int8.tflite").read_bytes()
 RECORD = json.loads(to_json(parse_bundle(CONTENT).metadata))
@@ -116,3 +118,13 @@ def test_a_repacked_file_detects():
 
     assert bundle.metadata.sections["note"] == "nothing"
     Detector.from_bundle(bundle).probe()
+
+
+@pytest.mark.parametrize("member", ["config.json", "edgelstm.json", "edgelstm.npz"])
+def test_a_keras_file_is_read_within_bounds(member, tmp_path):
+    path = tmp_path / "pump.keras"
+    members = {"config.json": b'{"config": {"layers": []}}', member: HUGE + b"[" * 100_000}
+    path.write_bytes(zipped(b"", members))
+
+    with pytest.raises(ModelError):
+        inspect_model(path)
