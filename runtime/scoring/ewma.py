@@ -21,9 +21,9 @@ from ..snapshot import rows_from_text, rows_to_text
 from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 
 BLOCK = 32  # samples that update the baseline at once: a fiftieth of the memory, too few to move a score
-GUARD = 8.0  # deviations; larger errors add no more to the averages: a fault must be forgotten soon
+CLIP = 8.0  # deviations; larger errors add no more to the averages: a fault must be forgotten soon
 SPIKE = 3.0  # a single error counts by a third of its deviations: single ones have long tails
-LOUD = GUARD / SPIKE  # the most that a single error within the guard counts for
+LOUD = CLIP / SPIKE  # the most that a single error within the clip counts for
 EXCURSION = 5.0  # deviations of an error's size, now or lately, above which an excursion begins
 CALM = 4.0  # deviations of it below which the excursion ends
 GRACE = 10  # samples after a gap that do not end it: the average of sizes begins anew
@@ -107,7 +107,7 @@ class EwmaScorer(Scorer):
     def _prepare(self) -> None:
         """Compute a sample's factors until the baseline changes: from standardized errors and sizes to deviations."""
         deviation = np.sqrt(self._variance)
-        narrow, reach = 1.0 / (deviation * self._ratio), GUARD * deviation
+        narrow, reach = 1.0 / (deviation * self._ratio), CLIP * deviation
         self._mean_size, self._narrow = float(self._mean[0]), float(narrow[0])
         self._middle = self._mean[1:].tolist()
         self._aside = max(map(abs, self._middle))

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from edgelstm.runtime.scoring.ewma import EWMA, GUARD, EwmaScorer
+from edgelstm.runtime.scoring.ewma import CLIP, EWMA, EwmaScorer
 from edgelstm.runtime.scoring.registry import fit_scoring, scorer_of, style_of
 from edgelstm.runtime.scoring.scorers import Scoring
 
@@ -81,7 +81,7 @@ def test_the_baseline_is_followed_as_if_sample_by_sample(scorer):
     for error in drifting:
         z = error / fitted.scale
         off = np.array([(z**2).mean() ** 0.25, *z]) - level
-        level, spread = level + rate * off, spread + rate * (np.minimum(off**2, GUARD**2 * spread) - spread)
+        level, spread = level + rate * off, spread + rate * (np.minimum(off**2, CLIP**2 * spread) - spread)
     scores(scorer, drifting)
 
     assert scorer.to_state()["mean"] == pytest.approx(level.tolist(), abs=0.01)
