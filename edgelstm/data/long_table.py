@@ -101,16 +101,21 @@ class LongForm:
         return tuple(name for name, some in zip(self.channels, filled, strict=True) if some), values[:, filled]
 
 
-def find_long(
-    time: Doubles | None, keys: Sequence[KeyColumn], numbers: Mapping[str, Doubles], file: str
-) -> LongForm | None:
+def may_be_long(time: Doubles | None) -> bool:
+    """Tell whether times are doubled or irregular, as those of a long table are; None is a table without times."""
+    if time is None or len(time) < 4 * LEAST_ROWS:
+        return False
+    return _doubled(time, None) >= DOUBLED or _regular(time, None) <= REGULAR
+
+
+def find_long(time: Doubles, keys: Sequence[KeyColumn], numbers: Mapping[str, Doubles], file: str) -> LongForm | None:
     """The form of a long table; None for a table with a column a channel.
 
     A table is long where rows share their times and a key tells them apart, or where a key alternates, its values lie
     apart and the rows' times are less regular than those of each key.
 
     Args:
-        time: Seconds, shape (T,); None without a time column.
+        time: Seconds, shape (T,); `may_be_long` is true for them.
         keys: Columns of few different cells.
         numbers: Columns of numbers, each (T,), NaN for text.
         file: Name of the file, for errors.
@@ -118,11 +123,7 @@ def find_long(
     Raises:
         SeriesError: If rows share their times for the most part, and no key tells them apart.
     """
-    if time is None or len(time) < 4 * LEAST_ROWS:
-        return None
     doubled, regular = _doubled(time, None), _regular(time, None)
-    if doubled < DOUBLED and regular > REGULAR:
-        return None
     candidates = [key for key in keys if key.may_be_key(len(time))]
     best: tuple[float, LongForm] | None = None
     for key in [*candidates, *_joint(candidates, numbers)]:
