@@ -30,7 +30,7 @@ def made(rows=160, channels=3, seed=0):
 
 def options_of(*flags):
     """The trainer's options for flags of the command line."""
-    others = ("data", "output", "columns", "time_column", "label_column", "no_embed", "as_json")
+    others = ("data", "output", "columns", "time_column", "missing", "label_column", "no_embed", "as_json")
     context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
     return training_options(**{name: value for name, value in context.params.items() if name not in others})
 
