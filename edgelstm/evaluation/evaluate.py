@@ -11,8 +11,8 @@ import numpy.typing as npt
 from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ModelError, SeriesError
-from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.model_file.trial import load_tried_bundle
 
 from ..data.label_columns import require_label_column
 from ..data.series import Series, read_for_model, read_labels
@@ -194,7 +194,7 @@ def load_detector(path: Path | str, series: Series | None = None) -> tuple[Detec
     """
     path = Path(path)
     if path.suffix != ".keras":
-        bundle = load_bundle(path)
+        bundle = load_tried_bundle(path)
         return Detector.from_bundle(bundle), bundle.metadata
     metadata, _ = model_parts(path)
     if metadata.scaler is None or metadata.scoring is None:
