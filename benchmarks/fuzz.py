@@ -61,10 +61,10 @@ def packed(data: bytes) -> None:
 
 
 def metadata(data: bytes) -> None:
-    """What a model says of itself, and a detector made by it."""
-    said = from_json(data)
-    if said.kind in ("autoencoder", "forecaster") and said.window <= 64:
-        Detector(said, lambda window: window)
+    """Metadata of a model, and a detector made by them."""
+    record = from_json(data)
+    if record.kind in ("autoencoder", "forecaster") and record.window <= 64:
+        Detector(record, lambda window: window)
 
 
 def spool(data: bytes) -> None:

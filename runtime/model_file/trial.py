@@ -120,7 +120,7 @@ def try_model(content: bytes, origin: str, folder: Path | None = None, *, noted:
         trial = Trial(content, origin)
     except OSError as error:
         raise ModelError(
-            f"{origin} cannot be tried in a process of its own ({error.strerror or error}). Free some memory."
+            f"{origin} cannot be tried in a process of its own ({error.strerror or error}). Free some memory or disk space."
         ) from error
     trial.check()
     if noted:

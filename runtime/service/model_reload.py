@@ -20,7 +20,7 @@ EVERY = 5.0  # seconds between looks at the file
 class ModelWatch:
     """A look at a model file now and then, and the new detector once a new file has passed every check.
 
-    A new file is verified, then tried in a process of its own while the old model goes on. Whatever is wrong with it, the old
+    A new file is verified and tried in a process of its own while the old model goes on. Whatever is wrong with it, the old
     model stays.
 
     Args:
@@ -103,8 +103,7 @@ class ModelWatch:
             self._refuse(error)
 
     def _take_over(self, candidate: _Candidate, old: Detector) -> Detector:
-        candidate.check()
-        model = candidate.model
+        model = candidate.result()
         if self.good is not None:
             self.good.starting(model.digest)
         try:
@@ -133,20 +132,19 @@ class ModelWatch:
 
 
 class _Candidate:
-    """A new model file: verified, and being tried unless it has passed before."""
+    """A new model file, being tried unless it has passed before; until then this process reads nothing of it."""
 
     def __init__(self, path: Path, folder: Path | None) -> None:
-        content = read_model_file(path)
-        self.model = LoadedModel(content, parse_bundle(content, path.name))
-        self._note = trial_note(content, folder)
-        self._trial = None if self._note.exists() else Trial(content, path.name)
+        self._content, self._origin = read_model_file(path), path.name
+        self._note = trial_note(self._content, folder)
+        self._trial = None if self._note.exists() else Trial(self._content, path.name)
 
     @property
     def ended(self) -> bool:
         """Whether the result of the trial is there."""
         return self._trial is None or self._trial.ended
 
-    def check(self) -> None:
+    def result(self) -> LoadedModel:
         """Take the result.
 
         Raises:
@@ -154,7 +152,9 @@ class _Candidate:
         """
         if self._trial is not None:
             self._trial.check()
-            note_passed(self._note)
+        model = LoadedModel(self._content, parse_bundle(self._content, self._origin))
+        note_passed(self._note)
+        return model
 
     def close(self) -> None:
         """End the trial."""

@@ -105,7 +105,7 @@ def test_a_small_file_that_names_a_million_tables_is_refused():
     """All entries of the list point to one table: 4 bytes each."""
     subgraph = follow(CONTENT, Table(CONTENT, follow(CONTENT, 0)).vector(2, 4)[0])
     field = Table(CONTENT, subgraph).place(0, 4)
-    count, base = 200_000, len(CONTENT) + -len(CONTENT) % 4
+    count, base = 300_000, len(CONTENT) + -len(CONTENT) % 4
     content = bytearray(CONTENT.ljust(base, b"\0") + struct.pack("<I", count))
     struct.pack_into("<I", content, field, base - field)
     content += bytes(4 * count)

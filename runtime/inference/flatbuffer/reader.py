@@ -11,7 +11,7 @@ from .schema import ABSENT, NEWEST_OPTIONS, OPTION_VECTORS, PLAIN, Entry, Model,
 from .table import SIZES, DamagedError, Table, follow
 
 MARK = b"TFL3"
-MOST_TABLES = 100_000
+MOST_TABLES = 200_000  # 100 MB in memory; a network unrolled over 1,000 steps has some 80,000
 MOST_NUMBERS = 1_000_000
 
 
