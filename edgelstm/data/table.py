@@ -156,6 +156,7 @@ class _Reader:
     def finish(self) -> Table:
         """The columns that are channels."""
         time = np.concatenate(self.times) if self.times else None
+        time = None if time is None or np.isnan(time).all() else time  # an empty column is none
         labels = np.asarray(self.labels, str) if self._label is not None else None
         form = self._long(time)
         if form is not None:

@@ -1,15 +1,18 @@
 """The many ways in which exports are written."""
 
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
-from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.errors import EdgelstmError, SeriesError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, TextSource
 from edgelstm.runtime.sources.csv_table import CsvTable
 from edgelstm.runtime.sources.line_reader import read_lines
 from forms import CONTENTS, MOMENTS, TIMES, VALUES, as_bytes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgelstm.data.series import read_for_model, read_series, without_labelled
 
@@ -189,3 +192,22 @@ def test_a_column_of_words_some_of_which_are_switches_is_no_channel(tmp_path):
 
     assert series.channels == ("a",)
     assert series.repairs.sentences() == ["columns not used as inputs: mode"]
+
+
+cells = st.sampled_from(["1", "2.5", "1,5", "ON", "unavailable", "", "high", "19 °C", "2024-01-13", "13.01.2024", "12:00", "x",
+                         "1700000000000", "1e999", "#", "-9999", "1e308", "inf"])  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(["time", "a", "b", "Datum", "key", ""]), min_size=1, max_size=4),
+    st.lists(st.lists(cells, min_size=1, max_size=4), max_size=60),
+)
+def test_any_table_is_a_series_or_a_clear_error(tmp_path_factory, header, rows):
+    path = tmp_path_factory.mktemp("fuzz") / "a.csv"
+    path.write_text("\n".join(",".join(row) for row in [header, *rows]))
+    with suppress(EdgelstmError):
+        series = read_series([path])
+
+        assert series.values.shape == (len(series.time), len(series.channels))
+        assert np.isfinite(series.time).all()
