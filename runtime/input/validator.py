@@ -144,7 +144,7 @@ class Validator:
             self.rate.check(time)
 
     def _gap(self, values: list[float], time: float, step: float, arrival: float | None) -> Admission:
-        missing = round(step / self.period) - 1 if self.period else 0
+        missing = round(min(step / self.period, NEVER)) - 1 if self.period else 0
         self._time, self._arrival = time, arrival
         if missing <= self.bridge and self._readings.last is not None:
             return self._odd_values(values, missing)

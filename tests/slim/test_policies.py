@@ -218,3 +218,14 @@ def test_limits_that_are_none_are_refused(text):
 def test_impossible_limits_are_refused(wrong):
     with pytest.raises(ConfigError, match="positive"):
         Policies(**wrong)
+
+
+@pytest.mark.parametrize("moment", [1e12, 1e300])
+@pytest.mark.parametrize("period", [1.0, 1e-300])
+def test_a_step_beyond_every_count_of_rows_is_a_gap(make, stream, moment, period):
+    detector = make()
+    detector.validator.period = period
+    play(detector, clean(stream, 3))
+
+    assert detector.update(stream[3, 1:], moment).status == "warmup"
+    assert detector.validator.counts["gap"] >= 1
