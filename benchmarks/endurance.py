@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.diagnostics.benchmark import resident_mb
+from edgelstm.runtime.diagnostics.machine import resident_mb
 from edgelstm.runtime.input.policies import stuck_limit, warmup
 from edgelstm.runtime.scoring.ewma import EwmaScorer
 from edgelstm.runtime.scoring.registry import score_class

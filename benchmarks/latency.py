@@ -228,7 +228,7 @@ def main() -> None:
 
 def describe(report: dict[str, Any], rounds: int) -> None:
     """Conditions beside the figures."""
-    from edgelstm.runtime.diagnostics.benchmark import processor
+    from edgelstm.runtime.diagnostics.machine import processor
 
     kinds = [kind for kind in PACKAGES if kind != "torch" or find_spec("torch")]
     report |= {

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime import Detector, load_bundle
-from edgelstm.runtime.diagnostics.benchmark import bare_call, this_machine
+from edgelstm.runtime.diagnostics.benchmark import bare_call
+from edgelstm.runtime.diagnostics.machine import this_machine
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 HERE = Path(__file__).parent

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 from edgelstm.runtime import Detector
-from edgelstm.runtime.diagnostics.benchmark import bare_call, compare, this_machine
+from edgelstm.runtime.diagnostics.benchmark import bare_call, compare
+from edgelstm.runtime.diagnostics.machine import this_machine
 
 LIMIT = 1 / 16  # of a window's time, at a look-back of 64
 RESULT = Path(__file__).parent / "results" / "streaming.json"

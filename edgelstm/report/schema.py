@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgelstm.classification.evaluate import Quality
-from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
+from edgelstm.runtime.diagnostics.benchmark import Benchmark
+from edgelstm.runtime.diagnostics.machine import Machine
 
 from .plot_schema import Figures
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from edgelstm.converters.validation.report import INT8_LIMIT
-from edgelstm.runtime.diagnostics.benchmark import Benchmark, Machine
+from edgelstm.runtime.diagnostics.benchmark import Benchmark
+from edgelstm.runtime.diagnostics.machine import Machine
 
 from .metrics import METRICS, Metric, written
 from .plots import headline

@@ -1,13 +1,11 @@
-"""Measuring a model on the machine at hand: the only place where a time or a memory figure comes from.
+"""Measurement of a model on the machine at hand: every published time and memory figure is made here.
 
-A call is what a device does for every window: set the input, reset the state, invoke, get the output.
+A call is the work of a device for one window: set the input, reset the state, invoke, get the output.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,8 +21,9 @@ from ..errors import InterpreterError, NoMetadataError
 from ..inference.interpreter import TFLiteModel
 from ..model_file.bundle import parse_bundle, read_model_file
 from ..model_file.trial import try_model
+from .machine import Machine, this_machine
 
-STREAMING = "streaming"  # the form of a file that eats one row a call
+STREAMING = "streaming"  # the form of a file that takes one row a call
 
 
 @dataclass(frozen=True)
@@ -56,28 +55,8 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Machine:
-    """Where it was measured."""
-
-    processor: str
-    """Model name of the board or the processor."""
-    machine: str
-    """Architecture, such as aarch64."""
-    cores: int
-    """Cores this process may use."""
-    threads: int
-    """Interpreter threads."""
-    interpreter: str
-    """Distribution and version."""
-    python: str
-    """Version."""
-    numpy: str
-    """Version."""
-
-
-@dataclass(frozen=True)
 class Benchmark:
-    """One model, measured."""
+    """Measurements of one model."""
 
     model: str
     """File name."""
@@ -88,7 +67,7 @@ class Benchmark:
     start: Start
     """Start-up and memory."""
     machine: Machine
-    """Where it was measured."""
+    """Machine that it was measured on."""
     source: str = ""
     """SHA-256 of the Keras model that it was converted from, hex; empty for a file of another tool."""
     scheme: str = ""
@@ -124,13 +103,21 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
 
 
 def load(content: bytes, threads: int = 1) -> TFLiteModel:
-    """A model file's network in the form that a device gives it."""
+    """Load a model file's network in the form in which a device runs it.
+
+    Args:
+        content: The file.
+        threads: Interpreter threads.
+
+    Raises:
+        InterpreterError: If it cannot be loaded.
+    """
     form = _identity(content)[2]
     return TFLiteModel(content, threads, target="" if form == STREAMING else form)
 
 
 def _identity(content: bytes, origin: str = "model.tflite") -> tuple[str, str, str]:
-    """Source hash, scheme and form of a model file; empty for one that carries no metadata of ours."""
+    """Return source hash, scheme and form of a model file; empty for one that carries no metadata of ours."""
     try:
         metadata = parse_bundle(content, origin).metadata
     except NoMetadataError:
@@ -139,7 +126,12 @@ def _identity(content: bytes, origin: str = "model.tflite") -> tuple[str, str, s
 
 
 def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:
-    """One call on fixed input: set, reset, invoke, get."""
+    """Return a function that makes one call on fixed input: set, reset, invoke, get.
+
+    Args:
+        model: The model.
+        seed: Seed of the input's normal deviates.
+    """
     interpreter, generator = model.interpreter, np.random.default_rng(seed)
     inputs = [(t.index, t.quantize(generator.normal(size=t.shape))) for t in model.inputs]
     outputs = [t.index for t in model.outputs]
@@ -155,7 +147,12 @@ def bare_call(model: TFLiteModel, seed: int = 0) -> Callable[[], object]:
 
 
 def measure(call: Callable[[], object], seconds: float = 1.0, least: int = 20) -> Latency:
-    """Time a function: after a tenth of the time as warm-up, at least `least` calls.
+    """Time a function, after a tenth of the time as warm-up.
+
+    Args:
+        call: The function.
+        seconds: How long to repeat it.
+        least: Calls at least.
 
     >>> measure(lambda: None, seconds=0.01).calls >= 20
     True
@@ -170,10 +167,10 @@ def measure(call: Callable[[], object], seconds: float = 1.0, least: int = 20) -
 
 
 def compare(calls: Mapping[str, Callable[[], object]], seconds: float = 1.0, rounds: int = 20) -> dict[str, Latency]:
-    """Time functions in turn, so that a busy machine slows all of them.
+    """Time functions in turn, so that a busy machine slows all of them alike.
 
     Args:
-        calls: By name.
+        calls: Functions by name.
         seconds: For all of them together.
         rounds: Blocks that each gets; the first tenth of a block is warm-up.
     """
@@ -181,10 +178,10 @@ def compare(calls: Mapping[str, Callable[[], object]], seconds: float = 1.0, rou
     for _ in range(rounds):
         for name, call in calls.items():
             blocks[name].append(measure(call, seconds / rounds / len(calls), least=3))
-    return {name: _middle(found) for name, found in blocks.items()}
+    return {name: _median(latencies) for name, latencies in blocks.items()}
 
 
-def _middle(blocks: list[Latency]) -> Latency:
+def _median(blocks: list[Latency]) -> Latency:
     p50, p99, per_second = (
         statistics.median(getattr(block, name) for block in blocks) for name in ("p50", "p99", "per_second")
     )
@@ -206,20 +203,26 @@ import sys, time
 begin = time.perf_counter()
 from edgelstm.runtime.inference.backend import backend
 import edgelstm.runtime.diagnostics.benchmark as bench
+from edgelstm.runtime.diagnostics.machine import peak_mb, resident_mb
 backend()
-base = bench.resident_mb()
+base = resident_mb()
 with open(sys.argv[1], "rb") as file:
     call = bench.bare_call(bench.load(file.read(), int(sys.argv[2])))
 call()
 seconds = time.perf_counter() - begin
 for _ in range(99):
     call()
-print(seconds, bench.resident_mb(), base, bench.peak_mb())
+print(seconds, resident_mb(), base, peak_mb())
 """
 
 
 def start_up(path: Path | str, threads: int = 1, repeats: int = 3) -> Start:
-    """Start fresh processes and take the quickest.
+    """Start fresh processes and return the quickest one's figures.
+
+    Args:
+        path: The model.
+        threads: Interpreter threads.
+        repeats: Processes.
 
     Raises:
         InterpreterError: If the process fails.
@@ -241,52 +244,6 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stderr.strip().splitlines() or ["no reason given."])[-1].removeprefix(
         f"{InterpreterError.__module__}.InterpreterError: "
     )
-
-
-def resident_mb() -> float:
-    """Resident memory of this process, MB (Linux; elsewhere the peak)."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except (OSError, IndexError, ValueError):
-        return peak_mb()
-
-
-def peak_mb() -> float:
-    """Largest resident memory of this process so far, MB."""
-    try:  # a child's rusage begins with its parent's peak; the kernel's high-water mark is the process's own
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / 1e6
-    except (OSError, StopIteration, IndexError, ValueError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
-def this_machine(model: TFLiteModel, threads: int) -> Machine:
-    """Names of what a figure depends on."""
-    return Machine(
-        processor(), platform.machine(), _cores(), threads, f"{model.backend.name} {model.backend.version}",
-        platform.python_version(), np.__version__,
-    )  # fmt: skip
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def processor() -> str:
-    """The board's or the processor's name."""
-    try:
-        board = Path("/proc/device-tree/model").read_bytes().rstrip(b"\0").decode()
-    except (OSError, UnicodeDecodeError):
-        board = ""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return board or (names[-1] if names else platform.processor() or platform.machine())
 
 
 def dumps(results: list[Benchmark]) -> str:

@@ -1,4 +1,4 @@
-"""What may keep a machine from running a model, each finding with the line that mends it."""
+"""Checks of a machine and a model, each finding with its remedy."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ OLD_RUNTIME = {"FULLY_CONNECTED": 11}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check."""
 
     check: str
-    """What was looked at."""
+    """Name of the check."""
     status: str
     """ok, warn or fail."""
     detail: str
-    """What was found."""
+    """State that the check met."""
     remedy: str = ""
-    """The line that mends it; empty when nothing is wrong."""
+    """Command or advice that helps; empty when nothing is wrong."""
 
     def record(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """Return it as plain JSON types."""
         return asdict(self)
 
 
 def examine(model: Path | str | None = None, folder: Path | str = ".") -> list[Finding]:
-    """Look at this machine, and at a model when one is named.
+    """Check this machine, and a model when one is named.
 
     Args:
         model: A `.tflite` file.
@@ -60,7 +60,7 @@ def examine(model: Path | str | None = None, folder: Path | str = ".") -> list[F
 
 
 def check_python() -> Finding:
-    """The interpreters have wheels for certain versions only."""
+    """Check Python's version: the interpreters have wheels for certain ones only."""
     version = platform.python_version()
     if not (3, 10) <= sys.version_info[:2] < (3, 14):
         return Finding("python", FAIL, version, "Use Python 3.10 to 3.13: python3.11 -m venv venv")
@@ -70,7 +70,7 @@ def check_python() -> Finding:
 
 
 def check_platform() -> Finding:
-    """A 32-bit userland on a 64-bit kernel calls itself aarch64 and takes no aarch64 wheel."""
+    """Check the architecture: a 32-bit userland on a 64-bit kernel calls itself aarch64 and takes no aarch64 wheel."""
     machine, bits = platform.machine(), 64 if sys.maxsize > 2**32 else 32
     detail = f"{platform.system()} {machine}, {bits}-bit Python"
     if machine == "armv6l":
@@ -82,9 +82,9 @@ def check_platform() -> Finding:
     return Finding("platform", OK, detail)
 
 
-def check_libc(found: tuple[str, str] | None = None) -> Finding:
-    """Wheels name the glibc they were linked against."""
-    name, version = found or platform.libc_ver()
+def check_libc(libc: tuple[str, str] | None = None) -> Finding:
+    """Check the C library, whose version wheels require; by default this machine's."""
+    name, version = libc or platform.libc_ver()
     needed = (2, 34) if platform.machine().startswith(("arm", "aarch64")) else (2, 27)
     if name != "glibc":
         return Finding(
@@ -100,7 +100,7 @@ def check_libc(found: tuple[str, str] | None = None) -> Finding:
 
 
 def check_numpy() -> Finding:
-    """tflite-runtime was built against NumPy 1 and does not say so."""
+    """Check NumPy: tflite-runtime was built against version 1 and does not declare it."""
     major = int(np.__version__.split(".")[0])
     if major >= 2 and _installed("tflite-runtime") and not _installed("ai-edge-litert"):
         return Finding("numpy", FAIL, f"{np.__version__} beside tflite-runtime", "pip install 'numpy<2'")
@@ -108,19 +108,19 @@ def check_numpy() -> Finding:
 
 
 def check_interpreter() -> Finding:
-    """The interpreter imports."""
+    """Check that an interpreter is installed and can be imported."""
     installed = [f"{name} {_installed(name)}" for name in BACKENDS.values() if _installed(name)]
     if _installed("ai-edge-litert") == "2.0.3":
         return Finding(
             "interpreter", WARN, "ai-edge-litert 2.0.3 weighs 289 MB", "pip install -U 'ai-edge-litert>=2.1'"
         )
     try:
-        found = backend()
+        loaded = backend()
     except EdgelstmError as error:
         return Finding("interpreter", FAIL, str(error).removesuffix(install_hint()).strip(), install_hint())
-    others = [name for name in installed if not name.startswith(found.name)]
+    others = [name for name in installed if not name.startswith(loaded.name)]
     return Finding(
-        "interpreter", OK, f"{found.name} {found.version}" + (f" (also {', '.join(others)})" if others else "")
+        "interpreter", OK, f"{loaded.name} {loaded.version}" + (f" (also {', '.join(others)})" if others else "")
     )
 
 
@@ -132,7 +132,7 @@ def _installed(name: str) -> str:
 
 
 def check_folder(folder: Path) -> Finding:
-    """Outputs and state are written beside a temporary name: the folder itself must be writable."""
+    """Check the folder of outputs, which must be writable itself: files are renamed into place."""
     probe = folder / f".edgelstm-{os.getpid()}.probe"
     try:
         probe.write_bytes(b"x")
@@ -145,7 +145,7 @@ def check_folder(folder: Path) -> Finding:
 
 
 def check_space(folder: Path) -> Finding:
-    """A full SD card ends every log."""
+    """Check the free space: a full SD card ends every log."""
     try:
         free = shutil.disk_usage(folder).free / 1e6
     except OSError as error:
@@ -156,7 +156,7 @@ def check_space(folder: Path) -> Finding:
 
 
 def check_clock(now: float) -> Finding:
-    """Events carry wall-clock times."""
+    """Check the clock, whose times events carry."""
     year = time.gmtime(now).tm_year
     shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
     if year < YEAR_MADE:
@@ -170,7 +170,7 @@ def check_clock(now: float) -> Finding:
 
 
 def check_model(path: Path) -> list[Finding]:
-    """The file, its ops, what it needs, and whether it runs here."""
+    """Check a model file: its metadata, its operators, its needs, and that it runs here."""
     findings = []
     content = b""
     try:
@@ -197,34 +197,39 @@ def check_model(path: Path) -> list[Finding]:
 
 
 def _split(error: EdgelstmError) -> tuple[str, str]:
-    """An error's first sentence, and the remedy that follows it."""
+    """Split an error into its first sentence and the remedy that follows it."""
     rule, _, remedy = str(error).partition(". ")
     return rule, remedy
 
 
 def _describe(bundle: Bundle) -> str:
-    said = bundle.metadata
-    return f"{said.scheme} {said.kind}, window {said.window}, channels {', '.join(said.names) or 'none named'}"
+    described = bundle.metadata
+    return f"{described.scheme} {described.kind}, window {described.window}, channels {', '.join(described.names) or 'none named'}"
 
 
 def _usable(bundle: Bundle) -> list[Finding]:
-    said = bundle.metadata
-    if "forecast" in said.sections:
-        return [Finding("forecast", OK, f"{said.horizon} rows ahead, from {said.window} rows; no anomaly scores")]
-    if said.kind not in ("autoencoder", "forecaster"):
+    described = bundle.metadata
+    if "forecast" in described.sections:
+        return [
+            Finding("forecast", OK, f"{described.horizon} rows ahead, from {described.window} rows; no anomaly scores")
+        ]
+    if described.kind not in ("autoencoder", "forecaster"):
         return [
             Finding(
-                "alarms", WARN, f"a {said.kind} gives no anomaly scores", "Train with --kind autoencoder or forecaster."
+                "alarms",
+                WARN,
+                f"a {described.kind} gives no anomaly scores",
+                "Train with --kind autoencoder or forecaster.",
             )
         ]
-    if said.scoring is None or said.threshold is None:
-        missing = "score statistics" if said.scoring is None else "threshold"
+    if described.scoring is None or described.threshold is None:
+        missing = "score statistics" if described.scoring is None else "threshold"
         return [
             Finding(
                 "alarms", FAIL, f"the file has no {missing}", "edgelstm convert MODEL.keras --calibration normal.csv"
             )
         ]
-    return [Finding("alarms", OK, f"threshold {said.threshold.value:.4g} ({said.threshold.method})")]
+    return [Finding("alarms", OK, f"threshold {described.threshold.value:.4g} ({described.threshold.method})")]
 
 
 def _check_ops(graph: Graph) -> Finding:

@@ -11,7 +11,7 @@ from typing import TextIO
 from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
-from ..io.state_folder import state_folder
+from ..io.state_folder import spool_folder, state_folder
 from ..sinks import Access, Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery, sink_kind
 from ..sources import Columns, open_source
 from .checkpoint import Checkpoint
@@ -20,7 +20,6 @@ from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .overrides import tuned
 from .runner import Runner
-from .state_folder import spool_folder
 
 
 def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
@@ -121,7 +120,7 @@ class _Plan:
         names = self.detector.metadata.names
         sinks: list[Sink] = [ScoreLines(out, names, model) if settings.scores else EventLines(out, model)]
         for address, scores, open_it in self.deliveries:
-            spool = Spool(spool_folder(settings, self.config.label, address), settings.spool_limit)
+            spool = Spool(spool_folder(self.folder, self.config.label, address), settings.spool_limit)
             sinks.append(Forwarder(open_it(), spool, self.config.label, names, scores))
         one = self.config
         checkpoint = (

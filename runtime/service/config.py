@@ -1,4 +1,4 @@
-"""What `edgelstm run` is told: flags, or one TOML file whose keys are the flags' names."""
+"""Configuration of `edgelstm run`: flags, or one TOML file whose keys are the flags' names."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LARGEST = 1 << 20  # bytes of a configuration file
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """One model at work."""
+    """Configuration of one model at work."""
 
     model: str = ""
     """The converted model's file."""
     source: str | Mapping[str, Any] = "-"
-    """Where its samples come from."""
+    """Source of its samples."""
     name: str = ""
-    """What it is called in topics, metrics and records; empty for the file's name up to the first dot."""
+    """Name in topics, metrics and records; empty for the file's name up to the first dot."""
     columns: str | tuple[str, ...] = ""
     """The source's columns in the model's order, where they are called differently."""
     time_column: str = ""
@@ -36,7 +36,7 @@ class StreamConfig:
     missing: tuple[str, ...] = ()
     """Words for a missing value, besides those that are known."""
     follow: bool = False
-    """Whether a file is read on as it grows, through rotation."""
+    """True to read a file on as it grows, through rotation."""
     to: tuple[str | Mapping[str, Any], ...] = ()
     """Sinks of events."""
     scores_to: tuple[str | Mapping[str, Any], ...] = ()
@@ -56,7 +56,7 @@ class StreamConfig:
     cooldown: int | None = None
     """Quiet samples before an event closes."""
     adapt: float | None = None
-    """Times up and down that the threshold may follow the scores; None leaves it alone."""
+    """Factor, up and down, within which the threshold may follow the scores; None leaves it alone."""
     limit: tuple[str, ...] = ()
     """Physical limits of channels, CHANNEL=LOW:HIGH."""
     bridge: int | None = None
@@ -70,7 +70,7 @@ class StreamConfig:
 
     @property
     def label(self) -> str:
-        """Its name."""
+        """Name of the stream."""
         return self.name or Path(self.model).name.partition(".")[0]
 
     @property
@@ -82,10 +82,10 @@ class StreamConfig:
 
 @dataclass(frozen=True)
 class Settings:
-    """What is common to all models of a process."""
+    """Settings that all models of a process share."""
 
     scores: bool = False
-    """Whether standard output gets one line a sample instead of one an event."""
+    """True to write one line a sample to standard output, instead of one an event."""
     state_dir: str = ""
     """Folder for what must outlive the process; empty for systemd's, or the user's own."""
     spool_limit: int = 16 << 20
@@ -98,10 +98,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Config:
-    """All of it."""
+    """Settings and streams of a process."""
 
     settings: Settings
-    """What is common."""
+    """Settings that all streams share."""
     streams: tuple[StreamConfig, ...]
     """The models."""
 
@@ -114,7 +114,7 @@ def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Con
 
     Args:
         path: The file.
-        flags: What the command line says, by flag name; it wins.
+        flags: Values of the command line, by flag name, which override the file's.
 
     Raises:
         ConfigError: If the file cannot be read, or has an unknown key or a value of the wrong type.
@@ -124,6 +124,10 @@ def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Con
 
 def make_config(record: Mapping[str, Any], where: str = "The command line") -> Config:
     """Check keys and values, and give every model its own configuration.
+
+    Args:
+        record: Values by key.
+        where: Name of the file, for errors.
 
     Raises:
         ConfigError: As `load_config`.
@@ -160,13 +164,13 @@ def _check(streams: tuple[StreamConfig, ...], where: str) -> None:
 
 
 def _numbered(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
-    """Models from equal file names are told apart by a number."""
+    """Number models of equal file names, so that their names differ."""
     seen: dict[str, int] = {}
-    found = []
+    numbered = []
     for stream in streams:
         count = seen[stream.label] = seen.get(stream.label, 0) + 1
-        found.append(replace(stream, name=f"{stream.label}-{count}" if count > 1 else stream.label))
-    return tuple(found)
+        numbered.append(replace(stream, name=f"{stream.label}-{count}" if count > 1 else stream.label))
+    return tuple(numbered)
 
 
 def _keys(kind: type) -> list[str]:

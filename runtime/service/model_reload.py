@@ -141,7 +141,7 @@ class _Candidate:
 
     @property
     def ended(self) -> bool:
-        """Whether the result of the trial is there."""
+        """Tell whether the trial's result is there."""
         return self._trial is None or self._trial.ended
 
     def result(self) -> LoadedModel:

@@ -1,4 +1,4 @@
-"""A model with what its installation says over what its file says: thresholds, de-bounce, limits."""
+"""Settings of an installation that override those of the model file: threshold, de-bounce, limits."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def tuned(bundle: Bundle, config: StreamConfig) -> Detector:
                 check_reach(metadata.scoring, config.threshold, training_ranges(metadata), FAR_BY_HAND)
         except ValueError as error:
             raise ConfigError(f"--threshold is a score that rows may reach; received {error}.") from error
-    given = {name: getattr(config, name) for name in ("off", "minimum", "cooldown")}
-    section = {**metadata.sections.get("decision", {}), **{k: v for k, v in given.items() if v is not None}}
+    rules = {name: getattr(config, name) for name in ("off", "minimum", "cooldown")}
+    section = {**metadata.sections.get("decision", {}), **{k: v for k, v in rules.items() if v is not None}}
     policies = Policies(config.bridge, config.hold, config.stuck, config.recover, dict(map(parse_limit, config.limit)))
     changed = replace(bundle, metadata=metadata)
     return Detector.from_bundle(changed, debounce=DebounceRules.of(section), policies=policies, adapt=config.adapt)

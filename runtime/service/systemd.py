@@ -1,4 +1,4 @@
-"""A process that systemd looks after: readiness and a watchdog, by the standard library."""
+"""Notifications to systemd, readiness and watchdog, by the standard library alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .runner import Runner
 
 
 def notify(message: str) -> bool:
-    """Tell systemd something (sd_notify(3)); False when nobody asked for it."""
+    """Send systemd a message (sd_notify(3)); False when the process was not started by it."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
@@ -25,7 +25,7 @@ def notify(message: str) -> bool:
 
 
 def watchdog_seconds() -> float | None:
-    """What systemd has set as the watchdog's limit for this process."""
+    """Return the watchdog's limit that systemd has set for this process, None for none."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     text = os.environ.get("WATCHDOG_USEC", "")
@@ -33,7 +33,7 @@ def watchdog_seconds() -> float | None:
 
 
 class Watchdog:
-    """Tells systemd that all is well only while every running stream takes samples.
+    """Thread that tells systemd that all is well, while every running stream takes samples.
 
     Args:
         runners: The streams.
@@ -53,7 +53,7 @@ class Watchdog:
                 notify("WATCHDOG=1")
 
     def fed(self) -> bool:
-        """Whether every running stream has taken samples since the last time that all had."""
+        """Tell whether every running stream has taken samples since the last time that all had."""
         counts = [runner.status.samples for runner in self._runners]
         if not all(
             count > seen or runner.status.state == "ended"
@@ -64,14 +64,18 @@ class Watchdog:
         return True
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the thread."""
         self._end.set()
         self._thread.join()
 
 
 @contextmanager
 def serving(runners: Sequence[Runner], settings: Settings) -> Iterator[None]:
-    """While the block runs: the live page where asked for, systemd told of start and end, the watchdog fed.
+    """Serve the live page, notify systemd and feed its watchdog while the block runs.
+
+    Args:
+        runners: The streams.
+        settings: Address of the page, empty for none.
 
     Raises:
         ConfigError: If the address cannot be used.

@@ -21,7 +21,7 @@ class Stream(NamedTuple):
     model: str
     """Its name."""
     scores: bool
-    """Whether every sample's score is sent, not events alone."""
+    """True to send every sample's score, not events alone."""
 
 
 class Delivery(Protocol):

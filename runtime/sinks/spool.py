@@ -98,7 +98,7 @@ class Spool:
 
     @property
     def roomy(self) -> bool:
-        """Whether there is room for many records again: in half of what may be held, and on the disk."""
+        """True when there is room for many records again: in half of the limit, and on the disk."""
         disk = os.statvfs(self.folder)
         return self.backlog < self.limit // 2 and disk.f_bavail * disk.f_frsize > max(SEGMENT, self.limit // 2)
 

@@ -1,4 +1,4 @@
-"""Linux Industrial I/O: accelerometers, ADCs and the like, read from sysfs.
+"""Source that reads Linux Industrial I/O devices, such as accelerometers and ADCs, from sysfs.
 
 Files and formulas as in the kernel's Documentation/ABI/testing/sysfs-bus-iio: value = (raw + offset) * scale.
 """
@@ -23,7 +23,7 @@ _VALUE = re.compile(r"in_(.+)_(raw|input)$")
 
 @dataclass(frozen=True)
 class IioOptions:
-    """How a device is read."""
+    """Settings of a device."""
 
     every: float = 0.0
     """Seconds between samples; 0 for the model's own period."""
@@ -40,7 +40,7 @@ class _Reading:
     scale: float
 
     def read(self) -> float:
-        """The value in the kernel's unit, NaN when the device does not answer."""
+        """Read the value in the kernel's unit, NaN when the device does not answer."""
         try:
             return (float(self.value.read_text()) + self.offset) * self.scale
         except (OSError, ValueError):
@@ -51,9 +51,9 @@ class IioSource(LiveSource):
     """Samples of one IIO device at a fixed interval.
 
     Args:
-        device: Its folder's name (iio:device0) or what its file `name` says (bme280).
+        device: Name of its folder (iio:device0), or content of its file `name` (bme280).
         options: Interval and root.
-        columns: Which channels feed the model; called as in sysfs without `in_` and `_raw` (accel_x, voltage0).
+        columns: Channels that feed the model; called as in sysfs without `in_` and `_raw` (accel_x, voltage0).
         period: The model's seconds between samples.
 
     Raises:
@@ -65,13 +65,15 @@ class IioSource(LiveSource):
     def __init__(self, device: str, options: IioOptions, columns: Columns, period: float | None) -> None:
         self.every = options.every or period or 0.0
         if self.every <= 0:
-            raise ConfigError("The model does not know its interval. Say it: iio:DEVICE?every=0.1 (seconds)")
+            raise ConfigError(
+                "An IIO source requires an interval, and the model has none. Write iio:DEVICE?every=0.1 (seconds)"
+            )
         folder = _find(Path(options.root), device)
         super().__init__(columns, f"iio:{folder.name}")
-        found = _readings(folder)
-        if not set(columns.names) <= set(found):
-            raise columns.lacking(sorted(found), self.name)
-        self._readings = [found[name] for name in columns.names]
+        readings = _readings(folder)
+        if not set(columns.names) <= set(readings):
+            raise columns.lacking(sorted(readings), self.name)
+        self._readings = [readings[name] for name in columns.names]
 
     def __iter__(self) -> Iterator[Sample]:
         due = time.monotonic()
@@ -91,18 +93,18 @@ def _find(root: Path, device: str) -> Path:
 
 
 def _readings(folder: Path) -> dict[str, _Reading]:
-    """Channels by name; `input` is processed already, `raw` needs offset and scale, shared by kind where not its own."""
-    found: dict[str, _Reading] = {}
+    """Find channels by name; `input` is processed already, `raw` needs offset and scale, shared by kind where not its own."""
+    readings: dict[str, _Reading] = {}
     for path in sorted(folder.glob("in_*")):
         match = _VALUE.match(path.name)
-        if not match or match.group(1) in found:
+        if not match or match.group(1) in readings:
             continue
         name = match.group(1)
         if match.group(2) == "input":
-            found[name] = _Reading(path, 0.0, 1.0)
+            readings[name] = _Reading(path, 0.0, 1.0)
         else:
-            found[name] = _Reading(path, _setting(folder, name, "offset", 0.0), _setting(folder, name, "scale", 1.0))
-    return found
+            readings[name] = _Reading(path, _setting(folder, name, "offset", 0.0), _setting(folder, name, "scale", 1.0))
+    return readings
 
 
 def _setting(folder: Path, name: str, what: str, default: float) -> float:

@@ -1,4 +1,4 @@
-"""A serial line as a source (`pip install edgelstm[serial]`): one row of CSV or JSON a line."""
+"""Source that reads a serial port (`pip install edgelstm[serial]`): one row of CSV or JSON a line."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ RETRY = 2.0  # seconds between attempts to open a line that is gone
 
 @dataclass(frozen=True)
 class SerialOptions:
-    """How a serial line is set."""
+    """Settings of a serial port."""
 
     baud: int = 115200
-    """Symbols a second."""
+    """Bits a second."""
 
 
 class SerialSource(LiveSource):
-    """Samples from a serial line; a line that is unplugged is opened again when it is back.
+    """Samples from a serial port; a device that is unplugged is opened again when it is back.
 
     Args:
         port: Device, such as /dev/ttyUSB0.
         options: Speed.
-        columns: Which columns feed the model.
+        columns: Columns that feed the model.
 
     Raises:
         ConfigError: If pyserial is missing.
@@ -79,7 +79,7 @@ class SerialSource(LiveSource):
             yield from self.rows.samples(lines)
 
     def _first(self, lines: list[str]) -> list[str]:
-        """A first line that is whole only by luck is left out, unless it is a header."""
+        """Leave out the first line, which may have begun before us, unless it is a header."""
         try:
             self.rows.line(lines[0])
         finally:

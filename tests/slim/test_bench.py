@@ -1,4 +1,4 @@
-"""What `edgelstm bench` says of a model, so that a report can merge it."""
+"""Measurements of `edgelstm bench`, named so that a report can merge them."""
 
 from pathlib import Path
 

@@ -130,7 +130,7 @@ def work(model, stream, folder, act, stop_after=None):
     [("rename", 0.0), ("create", 0.0), ("copytruncate", 0.0), ("rename", 1e9), ("create", 1e9)],
 )
 def test_a_rotated_log_loses_and_doubles_no_event_even_by_a_crash(model, stream, tmp_path, monkeypatch, kind, look):
-    """What logrotate does by default, with `create` and with `copytruncate`, then a crash before the next snapshot."""
+    """Rotation by rename, with `create` and with `copytruncate`, then a crash before the next snapshot."""
     monkeypatch.setattr("edgelstm.runtime.service.checkpoint.LOOK", look)
     log, old, whole = tmp_path / "events.jsonl", tmp_path / "events.jsonl.1", tmp_path / "whole"
     whole.mkdir()
