@@ -19,8 +19,13 @@ def state_folder(configured: Path | str | None = None) -> Path:
     chosen = configured or os.environ.get("STATE_DIRECTORY", "").split(":")[0]
     if chosen:
         return Path(chosen)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "edgelstm"
+    home = os.environ.get("XDG_STATE_HOME")
+    if home:
+        return Path(home) / "edgelstm"
+    try:
+        return Path.home() / ".local" / "state" / "edgelstm"
+    except RuntimeError:  # a user without a home: what needs the folder says that it cannot be made
+        return Path("/nonexistent/edgelstm")
 
 
 def spool_folder(folder: Path, model: str, address: Address) -> Path:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -77,6 +79,30 @@ def test_state_log_and_locks_are_for_their_user_alone(model, stream, tmp_path):
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
 
     assert modes == dict.fromkeys(("state", "events.jsonl", ".state.lock", ".events.jsonl.lock"), 0o600)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
+def test_no_file_of_a_run_is_ever_readable_for_others(model, stream, tmp_path):
+    """System calls of a run with every kind of file, under a umask that forbids nothing."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "data.csv").write_text(HEADER + "".join(rows(stream)))
+    trace, folder = tmp_path / "trace", tmp_path / "run"
+    words = [model, tmp_path / "data.csv", "--state", folder / "state", "--event-log", folder / "events.jsonl"]
+    words += ["--to", f"file:{folder}/e.jsonl", "--scores-to", f"sqlite:{folder}/e.db", "--state-dir", folder / "own"]
+    words += ["--listen", "0.0.0.0:0"]
+    command = ["strace", "-f", "-y", "-e", "trace=open,openat,creat,chmod,fchmod,fchmodat", "-o", trace]
+    command += [sys.executable, "-m", "edgelstm", "run", *words]
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, umask=0, timeout=120)
+    pattern = rf'"{re.escape(str(folder))}/?([^"]*)", [^)]*O_CREAT[^)]*, (0[0-7]+)\)'
+    made = {}
+    for name, mode in re.findall(pattern, trace.read_text(errors="replace")):
+        made.setdefault(name, mode)  # the first one makes the file
+    left = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in folder.rglob("*.*")}
+
+    assert {"events.jsonl", "e.jsonl", "e.db"} <= set(made)
+    assert {"own/token", "state"} <= {name.replace("/.", "/").lstrip(".").rsplit(".", 2)[0] for name in made}
+    assert set(made.values()) == {"0600"}
+    assert {mode for name, mode in left.items() if (folder / name).is_file()} == {0o600}
 
 
 def test_sighup_takes_a_snapshot_and_does_not_end_the_run(model, stream, tmp_path):

@@ -1,5 +1,6 @@
 """Samples of sources that go on: pipes, growing files, serial lines and IIO devices."""
 
+import json
 import math
 import os
 import pty
@@ -8,12 +9,16 @@ import sys
 import threading
 import time
 import tty
+from datetime import timedelta
 
 import pytest
-from edgelstm.runtime.errors import ConfigError, SeriesError, ShapeError
+from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError, ShapeError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sources import Columns, FollowSource, open_source
 from edgelstm.runtime.sources.live import Grid, LiveRows
+from edgelstm.runtime.sources.mqtt_inbox import Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 FLOW = Columns(("flow", "motor"))
 NAN = pytest.approx(math.nan, nan_ok=True)
@@ -191,3 +196,32 @@ def test_an_iio_channel_that_fails_is_nan(iio):
 def test_iio_devices_that_do_not_fit_are_refused(iio, spec, error):
     with pytest.raises(error):
         open_source(parse_address(f"{spec}{'&' if '?' in spec else '?'}root={iio}"), FLOW)
+
+
+PAYLOADS = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=60).map(str.encode),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=9) | st.integers(-(10**30), 10**30),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["flow", "motor", "time", "x"]), inner)
+        ),
+        max_leaves=9,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([b"1e999", b"9" * 5000, b"[" * 100_000, b'{"time":1e999,"flow":1}', b"\x00" * 5000, b"nan"]),
+)
+
+
+@settings(max_examples=300, deadline=timedelta(seconds=1))
+@given(st.lists(st.tuples(st.sampled_from(["a/flow", "a/motor", "b/flow", "x", "", "/"]), PAYLOADS), max_size=12))
+def test_any_mqtt_messages_give_samples_or_a_clear_error_in_time(messages):
+    pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
+    source = open_source(parse_address("mqtt://127.0.0.1/#"), FLOW)
+    samples = []
+    try:
+        for number, (topic, payload) in enumerate(messages):
+            samples.append(source._sample(Message(float(number), topic, payload, number, 1)))
+    except EdgelstmError:
+        return
+
+    assert all(sample is None or len(sample.values) == 2 for sample in samples)
