@@ -176,7 +176,10 @@ class Detector:
         threshold = self.threshold
         if threshold is None:
             return Result(time, score, None, False, parts, status, events)
-        if self.calm_check.hold_back(self.faults.missing, score <= threshold) and not self.debounce.active:
+        if (
+            self.calm_check.hold_back(self.faults.missing, score <= threshold, self.stream.plausible)
+            and not self.debounce.active
+        ):
             self.debounce.finish()  # drops what may have begun
         elif event := self.debounce.update(index, time, score, threshold, parts):
             events = (event, *events)

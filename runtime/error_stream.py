@@ -38,6 +38,8 @@ class ErrorStream:
         """The newest scaled sample as the bytes of a float32 array."""
         self.expected: Sequence[float] = ()
         """Expectation for the next sample, scaled units, shape (F,); empty while there is none."""
+        self.plausible = True
+        """Whether the expectations that stood for the newest missing readings were within the values of training."""
         self._before: Sequence[float] = ()
         single = struct.Struct(f"={len(self._ranges)}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
@@ -77,6 +79,7 @@ class ErrorStream:
         # an expectation that feeds on itself may run away: it stays within the values of training
         pairs = zip(self.expected, self._ranges, strict=True)
         expected = [min(max(value, low), high) for value, (low, high) in pairs]
+        self.plausible = all(expected[i] == self.expected[i] for i in filled)
         return [expected[i] if i in filled else value for i, value in enumerate(scaled)]
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
@@ -86,16 +89,23 @@ class ErrorStream:
         """Forget all samples: the model warms up again."""
         self.engine.clear()
         self.expected = self._before = ()
+        self.plausible = True
 
     def to_state(self) -> dict[str, Any]:
-        """Return the engine's state, and the expectations of the next and of the newest sample, as plain JSON types."""
-        return {"engine": self.engine.to_state(), "expected": list(self.expected), "before": list(self._before)}
+        """Return the engine's state, the expectations of the next and of the newest sample, and whether they are plausible."""
+        return {
+            "engine": self.engine.to_state(),
+            "expected": list(self.expected),
+            "before": list(self._before),
+            "plausible": self.plausible,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
         self.engine.restore(state["engine"])
         self.expected = tuple(map(float, state["expected"]))
         self._before = tuple(map(float, state["before"]))
+        self.plausible = bool(state["plausible"])
 
 
 class ForecastErrors(ErrorStream):

@@ -102,14 +102,15 @@ class CalmCheck:
         self._missing: frozenset[int] = frozenset()
         self._calm = 0
 
-    def hold_back(self, missing: frozenset[int], calm: bool) -> bool:
+    def hold_back(self, missing: frozenset[int], calm: bool, plausible: bool = True) -> bool:
         """Return whether no alarm may begin at the newest sample.
 
         Args:
             missing: Indices of the channels that are missing.
             calm: Whether its score is not above the threshold.
+            plausible: Whether what the model expects of them is within the values of training.
         """
-        if missing - self._missing:
+        if missing - self._missing or not plausible:
             self._calm = 0
         self._missing = missing
         if not missing:

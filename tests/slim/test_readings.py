@@ -229,6 +229,8 @@ def test_alarms_wait_for_calm_scores_when_a_channel_goes_missing_and_again_with_
     assert [check.hold_back(first, calm) for calm in (True, False)] == [False, False]
     assert [check.hold_back(both, calm) for calm in (True, True, True)] == [True, True, False]
     assert not check.hold_back(first, False)
+    assert check.hold_back(first, True, plausible=False)
+    assert [check.hold_back(first, calm) for calm in (True, True)] == [True, False]
 
 
 def test_the_expectation_that_stands_for_a_dead_channel_stays_within_the_values_of_training(make, stream):

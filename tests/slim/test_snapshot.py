@@ -86,7 +86,7 @@ def test_a_snapshot_of_schema_3_is_refused_by_its_number(bundle):
 KEYS = {
     "": {"schema", "model", "samples", "validator", "faults", "calm_check", "stream", "scorer", "debounce", "drift"},
     "validator": {"counts", "time", "lost_rows", "backwards", "late_time", "irregular", "readings", "rate"},
-    "stream": {"engine", "expected", "before"},
+    "stream": {"engine", "expected", "before", "plausible"},
     "debounce": {"excursions", "squares"},
     "drift": {"waiting_rows", "waiting_scores", "samples", "score_total", "counts_above", "squares", "recent_ratios",
               "excursions", "histogram", "page_hinkley", "adaptation"},
