@@ -11,25 +11,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .alarms.debounce import Debounce, DebounceRules
+from .alarm_stage import AlarmStage
+from .alarms.debounce import DebounceRules
 from .alarms.events import Event, Result
-from .drift.monitor import DriftMonitor
 from .error_stream import open_engine, open_stream
 from .errors import ModelError, ShapeError
 from .inference.engine import Engine, Predict
 from .input.policies import Policies, warmup
-from .input.sensor_faults import CalmCheck, SensorFaults
+from .input.sensor_faults import SensorFaults
 from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
 from .scoring.registry import scorer_of
 from .snapshot import SNAPSHOT_SCHEMA, check_snapshot
 
+REGULAR = Admission("ok", None)
+
 
 class Detector:
     """A model that scores a stream of samples and raises events.
 
-    A sample passes the validator, the error stream (window and model), the scorer, the debounce and the drift monitor.
+    A sample passes the validator, the error stream (window and model), the scorer and the alarm stage.
 
     Args:
         metadata: The model's metadata.
@@ -61,14 +63,9 @@ class Detector:
         identity = self.identity = f"{metadata.source}.{form}{metadata.scheme}"
         self.validator = Validator(metadata, policies)
         self.faults = SensorFaults(metadata.names, identity, self.validator.recover)
-        self.calm_check = CalmCheck(self.validator.recover)
         self.stream = open_stream(metadata, predict)
         self.scorer = scorer_of(metadata.scoring)
-        rules = debounce or DebounceRules.of(metadata.sections.get("decision", {}))
-        self.debounce = Debounce(metadata.names, identity, rules)
-        self.drift = DriftMonitor.of(metadata, identity, adapt)
-        self.threshold = metadata.threshold.value if metadata.threshold else None
-        """The threshold in force, None where the model carries none."""
+        self.alarms = AlarmStage(metadata, self.faults, debounce, adapt)
         self.index = 0
         """Number of samples taken so far."""
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
@@ -119,6 +116,11 @@ class Detector:
         return cls(bundle.metadata, engine, debounce=debounce, policies=policies, adapt=adapt)
 
     @property
+    def threshold(self) -> float | None:
+        """The threshold in force, None where the model carries none."""
+        return self.alarms.threshold
+
+    @property
     def engine(self) -> Engine:
         """The model with its window."""
         return self.stream.engine
@@ -145,7 +147,7 @@ class Detector:
         events = self._watch_input(index, time)
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup", events)
-        return self._score(index, time, error, "ok", (), events)
+        return self._score(index, time, error, REGULAR, events)
 
     def _values(self, sample: npt.ArrayLike) -> list[float]:
         if isinstance(sample, list) and len(sample) == len(self._offset) and isinstance(sample[0], float):
@@ -163,30 +165,15 @@ class Detector:
         return tuple(map(truediv, map(sub, values, self._offset), self._scale))
 
     def _score(
-        self,
-        index: int,
-        time: float | None,
-        error: Iterable[float],
-        status: str,
-        masked: tuple[int, ...],
-        events: tuple[Event, ...],
+        self, index: int, time: float | None, error: Iterable[float], admission: Admission, events: tuple[Event, ...]
     ) -> Result:
         """Turn an error into a score, and the score into events beside those about the input."""
-        score, parts = self.scorer.update(error, masked)
+        score, parts = self.scorer.update(error, admission.masked)
         threshold = self.threshold
-        if threshold is None:
-            return Result(time, score, None, False, parts, status, events)
-        if (
-            self.calm_check.hold_back(self.faults.missing, score <= threshold, self.stream.plausible)
-            and not self.debounce.active
-        ):
-            self.debounce.finish()  # drops what may have begun
-        elif event := self.debounce.update(index, time, score, threshold, parts):
-            events = (event, *events)
-        if self.drift is not None and self.drift.add(self.stream.packed, score, status == "merged"):
-            events += self.drift.process(index, time, parts, self.faults.channels, self.debounce.active)
-            self.threshold = self.drift.threshold
-        return Result(time, score, threshold, score > threshold, parts, status, events)
+        alarms = self.alarms.update(index, time, score, parts, self.stream, admission.replace)
+        events = alarms[:1] + events + alarms[1:] if alarms and alarms[0].kind == "anomaly" else events + alarms
+        anomaly = threshold is not None and score > threshold
+        return Result(time, score, threshold, anomaly, parts, admission.status, events)
 
     def _watch_input(self, index: int, time: float | None) -> tuple[Event, ...]:
         """Return events about the input."""
@@ -199,7 +186,7 @@ class Detector:
         events: tuple[Event, ...] = ()
         if admission.restart:  # an anomaly cannot go on over samples that nobody saw
             self.warm_up_again()
-            events = self.debounce.finish()
+            events = self.alarms.debounce.finish()
         if admission.values is None:
             events += self._watch_input(index, time) if admission.status == "missing" else ()
             return Result(time, None, self.threshold, False, None, admission.status, events)
@@ -214,7 +201,7 @@ class Detector:
             status = "warmup" if error is None else admission.status
             return Result(time, None, self.threshold, False, None, status, events)
         counted = [0.0 if channel in masked else value for channel, value in enumerate(error)]
-        return self._score(index, time, counted, admission.status, masked, events)
+        return self._score(index, time, counted, admission, events)
 
     def probe(self) -> None:
         """Run the model on its typical sample until it gives a finite score, then start over.
@@ -236,16 +223,14 @@ class Detector:
 
     def finish(self) -> tuple[Event, ...]:
         """Close all open events, as at the end of a stream."""
-        return self.debounce.finish() + self.faults.finish() + (self.drift.finish() if self.drift else ())
+        return self.alarms.debounce.finish() + self.faults.finish() + self.alarms.finish()
 
     def reset(self) -> None:
         """Forget everything so far, as after a restart."""
         self.index = 0
-        self.finish()
+        self.faults.finish()
         self.validator.clear()
-        self.calm_check.clear()
-        if self.drift is not None:
-            self.drift.clear()
+        self.alarms.clear()
         assert self.metadata.scoring
         self.scorer = scorer_of(self.metadata.scoring)
         self.warm_up_again()
@@ -259,8 +244,7 @@ class Detector:
         """Return all that `restore` needs to continue without a difference, as plain JSON types.
 
         Keys: `schema` of the snapshot, `model` for the model's identity, `samples` taken so far, and the states of
-        `validator`, `faults`, `calm_check`, `stream`, `scorer`, `debounce` and `drift` (None where nothing is watched); see the
-        `to_state` of each.
+        `validator`, `faults`, `stream`, `scorer` and `alarms`; see the `to_state` of each.
         """
         return {
             "schema": SNAPSHOT_SCHEMA,
@@ -268,11 +252,9 @@ class Detector:
             "samples": self.index,
             "validator": self.validator.to_state(),
             "faults": self.faults.to_state(),
-            "calm_check": self.calm_check.to_state(),
             "stream": self.stream.to_state(),
             "scorer": self.scorer.to_state(),
-            "debounce": self.debounce.to_state(),
-            "drift": self.drift.to_state() if self.drift else None,
+            "alarms": self.alarms.to_state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -286,13 +268,9 @@ class Detector:
             self.index = int(state["samples"])
             self.validator.restore(state["validator"])
             self.faults.restore(state["faults"])
-            self.calm_check.restore(state["calm_check"])
             self.stream.restore(state["stream"])
             self.scorer.restore(state["scorer"])
-            self.debounce.restore(state["debounce"])
-            if self.drift is not None and state["drift"]:
-                self.drift.restore(state["drift"])
-                self.threshold = self.drift.threshold
+            self.alarms.restore(state["alarms"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.reset()
             raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error

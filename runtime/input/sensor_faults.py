@@ -19,7 +19,7 @@ class SensorFaults:
     """
 
     def __init__(self, names: Sequence[str], identity: str, recover: int) -> None:
-        self.names = tuple(names)
+        self.names, self.identity, self.recover = tuple(names), identity, recover
         self._tracker = EventTracker("sensor_fault", identity, cooldown=recover)
 
     def update(self, index: int, time: float | None, present: Iterable[tuple[str, int | None]]) -> tuple[Event, ...]:

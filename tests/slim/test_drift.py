@@ -133,7 +133,7 @@ def test_too_few_rows_know_nothing_of_drift(bundle):
     assert fit_reference([np.zeros((100, 2), np.float32)], [np.zeros(100)], 1.0) is None
     plain = bundle.metadata.with_(sections={})
 
-    assert Detector.from_bundle(replace(bundle, metadata=plain)).drift is None
+    assert Detector.from_bundle(replace(bundle, metadata=plain)).alarms.drift is None
 
 
 def test_what_is_usual_survives_the_file(bundle):
@@ -191,14 +191,14 @@ def test_an_adapted_threshold_follows_a_slow_rise_but_no_further_than_its_bound(
 def test_an_adapted_threshold_is_frozen_while_alarming(models, stream):
     detector = Detector.load(models / "cast.int8.tflite", adapt=3.0)
     play(detector, tank(FIRST + 200))
-    before = detector.drift.adaptation.to_state()
+    before = detector.alarms.drift.adaptation.to_state()
     rows = tank(1000)
     rows[:, 0] += FIRST + 200
     rows[:, 1] += 40
     opened = [event for event in play(detector, rows) if event.kind == "anomaly"]
 
     assert [event.state for event in opened] == ["open"]
-    assert len(detector.drift.adaptation.peaks) - len(before["peaks"]) <= 2
+    assert len(detector.alarms.drift.adaptation.peaks) - len(before["peaks"]) <= 2
     assert detector.threshold == pytest.approx(before["threshold"], rel=0.05)
 
 

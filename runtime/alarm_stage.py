@@ -1,0 +1,91 @@
+"""Last stage of the detector: scores to events, and the threshold in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .alarms.debounce import Debounce, DebounceRules
+from .alarms.events import Event
+from .drift.monitor import DriftMonitor
+from .error_stream import ErrorStream
+from .input.sensor_faults import CalmCheck, SensorFaults
+from .model_file.metadata import Metadata
+
+
+class AlarmStage:
+    """Anomalies, drift and the threshold of one stream.
+
+    Args:
+        metadata: The model's metadata.
+        faults: Sensor faults of the stream.
+        debounce: Conditions under which scores become events; None for those of the model, or the defaults.
+        adapt: Largest factor, up or down, by which the threshold may follow the scores; None for a fixed threshold.
+    """
+
+    def __init__(
+        self, metadata: Metadata, faults: SensorFaults, debounce: DebounceRules | None, adapt: float | None
+    ) -> None:
+        rules = debounce or DebounceRules.of(metadata.sections.get("decision", {}))
+        self.threshold = metadata.threshold.value if metadata.threshold else None
+        """The threshold in force, None where the model carries none."""
+        self.debounce = Debounce(metadata.names, faults.identity, rules)
+        self.drift = DriftMonitor.of(metadata, faults.identity, adapt)
+        self._faults = faults
+        self._calm_check = CalmCheck(faults.recover)
+
+    def update(
+        self, index: int, time: float | None, score: float, parts: Sequence[float], stream: ErrorStream, merged: bool
+    ) -> tuple[Event, ...]:
+        """Take the newest score.
+
+        Args:
+            index: Number of the sample in the stream, from 0.
+            time: Its time; None counts rows.
+            score: Its score.
+            parts: Each channel's part of the score, shape (F,).
+            stream: The model, which has just taken the sample.
+            merged: Whether the sample completes the one before.
+
+        Returns:
+            The events that the sample opened or closed, the anomaly first.
+        """
+        if self.threshold is None:
+            return ()
+        events: tuple[Event, ...] = ()
+        held_back = self._calm_check.hold_back(self._faults.missing, score <= self.threshold, stream.plausible)
+        if held_back and not self.debounce.active:
+            self.debounce.finish()  # drops what may have begun
+        elif event := self.debounce.update(index, time, score, self.threshold, parts):
+            events = (event,)
+        if self.drift is not None and self.drift.add(stream.packed, score, merged):
+            events += self.drift.process(index, time, parts, self._faults.channels, self.debounce.active)
+            self.threshold = self.drift.threshold
+        return events
+
+    def finish(self) -> tuple[Event, ...]:
+        """Close all open events, as at the end of a stream."""
+        return self.debounce.finish() + (self.drift.finish() if self.drift else ())
+
+    def clear(self) -> None:
+        """Forget the stream, but not the threshold."""
+        self.debounce.finish()
+        self._calm_check.clear()
+        if self.drift is not None:
+            self.drift.clear()
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the states of `debounce`, `calm_check` and `drift` (None where nothing is watched)."""
+        return {
+            "debounce": self.debounce.to_state(),
+            "calm_check": self._calm_check.to_state(),
+            "drift": self.drift.to_state() if self.drift else None,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `to_state` returned."""
+        self.debounce.restore(state["debounce"])
+        self._calm_check.restore(state["calm_check"])
+        if self.drift is not None and state["drift"]:
+            self.drift.restore(state["drift"])
+            self.threshold = self.drift.threshold
