@@ -136,7 +136,7 @@ class Fuzzer:
             assert code in (FINE, REFUSED), f"a file that passed its trial ended scoring with {code}"
 
     def _read(self) -> bool:
-        """Whether `inspect` reads it."""
+        """Tell whether `inspect` reads a file."""
         message = ""
         try:
             "\n".join(lines(inspect_model(self.path)))

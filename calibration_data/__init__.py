@@ -11,7 +11,15 @@ FOLDER = Path(__file__).parent
 
 
 def write(name: str, folder: Path) -> Path:
-    """Write pump_normal.csv, pump_faults.csv, intents_train.csv or intents_test.csv into a folder; return its path."""
+    """Write one of the data sets into a folder, byte for byte as it is in the repository.
+
+    Args:
+        name: pump_normal.csv, pump_faults.csv, intents_train.csv or intents_test.csv.
+        folder: An existing folder.
+
+    Returns:
+        Path of the file.
+    """
     from . import intents, simulator
 
     path = folder / name

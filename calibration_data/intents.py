@@ -44,32 +44,37 @@ def draw(pattern: str, slots: dict[str, list[str]], choose: random.Random) -> st
     """
     text = pattern
     while _CHOICE.search(text):
-        text = _CHOICE.sub(lambda found: choose.choice(found[1].split("|")), text, count=1)
+        text = _CHOICE.sub(lambda match: choose.choice(match[1].split("|")), text, count=1)
     while _SLOT.search(text):
-        text = _SLOT.sub(lambda found: choose.choice(slots[found[1]]), text, count=1)
+        text = _SLOT.sub(lambda match: choose.choice(slots[match[1]]), text, count=1)
     return " ".join(text.split()).replace(" ,", ",").strip(", ")
 
 
 def phrases(per_intent: int = PER_INTENT, seed: int = SEED) -> list[tuple[str, str]]:
-    """(text, intent) pairs: patterns in turn, so that each is drawn about as often, no phrase twice, none of the test."""
+    """Draw (text, intent) pairs: patterns in turn, so that each is drawn about as often, no phrase twice, none of the test.
+
+    Args:
+        per_intent: Phrases of each intent.
+        seed: Seed of the draw.
+    """
     slots, patterns = read_grammar()
     choose = random.Random(seed)
     held = {row["text"] for row in csv.DictReader(io.StringIO(read_text(TEST)))}
-    found: dict[str, str] = {}
+    drawn: dict[str, str] = {}
     for intent, lines in patterns.items():
         done = 0
         for turn in range(50 * per_intent):
             text = draw(lines[turn % len(lines)], slots, choose)
-            if text not in found and text not in held:
-                found[text] = intent
+            if text not in drawn and text not in held:
+                drawn[text] = intent
                 done += 1
             if done == per_intent:
                 break
-    return list(found.items())
+    return list(drawn.items())
 
 
 def content(name: str) -> str:
-    """What is in intents_train.csv or intents_test.csv."""
+    """Content of intents_train.csv or intents_test.csv."""
     if name != TRAIN:
         return read_text(name)
     file = io.StringIO()

@@ -1,4 +1,4 @@
-"""A seeded simulator of a water pump with its sensors: what `calibration_data/*.csv` are made by.
+"""Seeded simulator of a water pump with its sensors; it makes `calibration_data/pump_*.csv`.
 
 Physics, in consistent units; README.md beside this file gives the equations and constants in prose.
 
@@ -41,7 +41,7 @@ NOISE = (0.03, 0.8, 2.5, 0.06, 0.2)  # standard deviation of each sensor, in its
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong for a while."""
+    """A fault of the pump or of a sensor, with a start and an end."""
 
     kind: str
     """bearing_wear, cavitation, closing_valve, leak, stuck_sensor or spike."""
@@ -165,7 +165,7 @@ def _operating_point(speed: float, resistance: float) -> tuple[float, float]:
 
 
 def _sensor_faults(values: Doubles, faults: Sequence[Fault], random: np.random.Generator) -> None:
-    """What the sensors get wrong on their own, in place."""
+    """Apply the faults of the sensors themselves, in place."""
     for fault in faults:
         part = slice(fault.start, fault.start + fault.length)
         if fault.kind == "stuck_sensor":
@@ -191,7 +191,7 @@ FILES = {"pump_normal.csv": (*NORMAL, ()), "pump_faults.csv": (*FAULTY, SHIPPED)
 
 
 def content(name: str) -> str:
-    """What is in pump_normal.csv or pump_faults.csv."""
+    """Content of pump_normal.csv or pump_faults.csv."""
     rows, seed, faults = FILES[name]
     run = simulate(rows, seed, faults)
     lines = [",".join(["time", *CHANNELS, *(("anomaly", "fault") if faults else ())])]

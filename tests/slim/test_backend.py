@@ -1,4 +1,4 @@
-"""What this package uses of LiteRT beyond plain calls: an update that changes one of these says which."""
+"""Uses of LiteRT beyond plain calls: an update that changes one of these says which."""
 
 import inspect
 import sys

@@ -26,12 +26,12 @@ def patched(place, code, *values):
 
 
 def field(record, number, size=4):
-    """Where a field of a decoded table lies."""
+    """Place of a field of a decoded table."""
     return Table(CONTENT, record.at).place(number, size)
 
 
 def items(record, number, size=4):
-    """Where the items of a vector begin."""
+    """Place of a vector's first item."""
     return Table(CONTENT, record.at).vector(number, size)[0]
 
 

@@ -1,4 +1,4 @@
-"""Where most rows are lost or get no score, a sentence says so, with the likely reason."""
+"""Warnings, with the likely reason, about rows that are lost or get no score."""
 
 import numpy as np
 import pytest

@@ -87,7 +87,7 @@ def test_a_constant_channel_has_no_error():
 
 
 def test_a_sensor_s_own_deviation_judges_what_is_given_in_its_units():
-    """What a forecaster can foresee of a noisy channel varies little; an error matters beside the noise."""
+    """A noisy channel's forecast varies little; an error matters beside the noise."""
     foreseen = np.array([[1.0, 0.01], [3.0, -0.01]])
     sensors = np.array([[[1.0, 2.0], [3.0, -2.0]]])
 

@@ -26,7 +26,7 @@ def forecaster(channels, scale=1.0):
 @pytest.mark.parametrize("left", [0.0, -1.7e-16, 1e-12])
 @pytest.mark.parametrize("solved", [1.0, 1e-32])
 def test_nothing_but_a_constant_converts_in_every_scheme(left, solved):
-    """What scaling leaves of a constant is the last bit of a float: steps of that size end a kernel with SIGABRT."""
+    """Scaling leaves the last bit of a float of a constant: steps of that size end a kernel with SIGABRT."""
     windows = np.full((80, T, 1), left, np.float32)
     windows[::2] *= 1.5
 

@@ -20,7 +20,7 @@ def highway(x):
 
 
 def newest(x):
-    """What the layers make of the window, on top of the newest row."""
+    """Sum of the layers' output and the newest row."""
     return L.Add()([L.Dense(F)(L.LSTM(8)(x)), x[:, -1]])
 
 

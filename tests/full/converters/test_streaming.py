@@ -111,7 +111,7 @@ def test_a_model_without_a_recurrent_layer_is_refused():
 
 
 def test_a_stateful_keras_model_streams():
-    """What the windowed form must refuse is right here."""
+    """The windowed form must refuse it; here it is right."""
     import keras
 
     keras.utils.set_random_seed(5)

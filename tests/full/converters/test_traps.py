@@ -1,4 +1,4 @@
-"""What went silently wrong elsewhere, each reproduced."""
+"""Faults of other quantizers that nothing reports, each reproduced."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What every conversion must keep, over small architectures."""
+"""Promises of every conversion, over small architectures."""
 
 from functools import cache
 
