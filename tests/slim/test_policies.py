@@ -225,7 +225,7 @@ def test_impossible_limits_are_refused(wrong):
 def test_a_step_beyond_every_count_of_rows_is_a_gap(make, stream, moment, period):
     detector = make()
     detector.validator.period = period
-    play(detector, clean(stream, 3))
+    play(detector, clean(stream, 3).tolist())
 
     assert detector.update(stream[3, 1:], moment).status == "warmup"
     assert detector.validator.counts["gap"] >= 1
