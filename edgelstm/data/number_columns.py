@@ -53,20 +53,33 @@ class NumberColumn:
         """The numbers so far, NaN for text, shape (T,); None for a column of text."""
         return None if self._hopeless or self._text == self._rows else np.concatenate(self._blocks)
 
-    def refuse_text(self, codes: npt.NDArray[np.int64]) -> None:
-        """Refuse text among the numbers of a channel of a long table; a channel of text alone is left out.
+    def of_channels(self, codes: npt.NDArray[np.int64]) -> Doubles:
+        """The numbers of a long table's values, shape (T,), where each channel may have a unit of its own.
 
         Args:
             codes: Channel of each row, shape (T,).
 
         Raises:
-            SeriesError: With the line.
+            SeriesError: If there is text among the numbers of a channel; a channel of text alone is NaN.
         """
-        counts = np.bincount(codes)
-        texts = np.bincount(codes[[row for row, _, _ in self._texts]], minlength=len(counts))
+        values = np.concatenate(self._blocks)
+        readers: dict[int, CellReader] = {}
+        texts: list[tuple[int, int, str]] = []
         for row, line, cell in self._texts:
-            if texts[codes[row]] < TEXT_SHARE * counts[codes[row]]:
+            reader = readers.setdefault(int(codes[row]), self.cells.another())
+            value = reader.read(cell, self.name)
+            if value is None:
+                texts.append((row, line, cell))
+            else:
+                values[row] = value
+        for reader in readers.values():
+            self.cells.understood.update(reader.understood)
+        counts = np.bincount(codes)
+        lost = np.bincount(codes[[row for row, _, _ in texts]], minlength=len(counts))
+        for row, line, cell in texts:
+            if lost[codes[row]] < TEXT_SHARE * counts[codes[row]]:
                 raise self._error(line, cell)
+        return values
 
     def take(self, cells: Sequence[str], lines: Sequence[int]) -> None:
         """Take the next rows.

@@ -190,16 +190,15 @@ class _Reader:
         if time is None or not may_be_long(time):
             return None
         numbers = {column.name: values for column in self.numbers if (values := column.numbers()) is not None}
-        numbers = {name: values for name, values in numbers.items() if not self._is_no_channel(name, values, time)}
-        return find_long(time, self.keys, numbers, self.name) if numbers else None
+        others = {name for name, values in numbers.items() if self._is_no_channel(name, values, time)}
+        numbers = {name: values for name, values in numbers.items() if name not in others}
+        keys = [key for key in self.keys if key.name not in others]
+        return find_long(time, keys, numbers, self.name) if numbers else None
 
     def _pivoted(self, form: LongForm, time: Doubles | None, labels: npt.NDArray[np.str_] | None) -> Table:
         """A long table with a column a channel."""
         columns = {column.name: column for column in self.numbers}
-        for name in form.values:
-            columns[name].refuse_text(form.codes)
-        numbers = {name: columns[name].numbers() for name in form.values}
-        channels, values = form.pivot({name: column for name, column in numbers.items() if column is not None})
+        channels, values = form.pivot({name: columns[name].of_channels(form.codes) for name in form.values})
         wanted = self.request.columns or channels
         if lacking := [name for name in wanted if name not in channels]:
             raise SeriesError(

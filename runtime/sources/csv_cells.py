@@ -135,6 +135,10 @@ class CellReader:
         """Number of cells understood by each rule, by the rule in words."""
         self._words: dict[str, str] = {}
 
+    def another(self) -> CellReader:
+        """A reader of the same form that has read nothing yet and says nothing."""
+        return CellReader(self.decimal_comma, self.thousands, self.missing)
+
     def read(self, text: str, column: str) -> float | None:
         """A cell's number, NaN when it is missing, None when it is text.
 

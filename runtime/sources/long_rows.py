@@ -48,9 +48,10 @@ class LongRows:
         keys = [cells[at].strip() for at in self._keys]
         values = [math.nan] * len(self._channels)
         for at in self._values:
-            channel = self._channels.get(self._grid.channel(keys, self.header[at]))
+            name = self._grid.channel(keys, self.header[at])
+            channel = self._channels.get(name)
             if channel is not None:
-                value = self.cells.read(cells[at], self.header[at])
+                value = self.cells.read(cells[at], name)
                 if value is None:
                     raise SeriesError(f"column {self.header[at]}: {cells[at][:40]!r} is not a number")
                 values[channel] = value

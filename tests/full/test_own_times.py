@@ -92,6 +92,7 @@ def test_a_long_stream_is_pivoted_as_it_comes(tmp_path):
 LONG = {
     "influx": ("_time,_measurement,_field,host,_value", "{t},bme280,{k},pi,{v}"),
     "grafana": ('"Series";"Time";"Value"', '"{k}";"{t}";"{v}"'),
+    "units": ("Series,Time,Value", "{k},{t},{v} {u}"),
     "numbers": ("sensor_no,when,reading", "{n},{t},{v}"),
 }
 
@@ -100,7 +101,9 @@ LONG = {
 def test_a_long_table_is_found_whatever_its_columns_are_called(tmp_path, kind):
     header, form = LONG[kind]
     lines = [
-        form.format(t=iso(START + 60 * row), k=name, n=channel + 1, v=STATES[row, channel])
+        form.format(
+            t=iso(START + 60 * row), k=name, n=channel + 1, v=STATES[row, channel], u=("°C", "%", "hPa")[channel]
+        )
         for row in range(len(STATES))
         for channel, name in enumerate(NAMES)
     ]
@@ -108,6 +111,23 @@ def test_a_long_table_is_found_whatever_its_columns_are_called(tmp_path, kind):
     series = read_series([path])
 
     assert len(series.channels) == 3
+    assert np.allclose(series.values, STATES)
+    assert [sample.values for sample in device(path, model(series))] == series.values.tolist()
+
+
+def test_annotated_tables_one_below_the_other_are_one_long_table(tmp_path):
+    head = ["#group,false,false,false,false,true,true", "#datatype,string,long,dateTime:RFC3339,double,string,string",
+            "#default,_result,,,,,", ",result,table,_time,_value,_field,_measurement"]  # fmt: skip
+    lines = []
+    for channel, name in enumerate(NAMES):
+        rows = [
+            f",,{channel},{iso(START + 60 * row)},{STATES[row, channel]},{name},bme280" for row in range(len(STATES))
+        ]
+        lines += [*head, *rows, ""]
+    path = write(tmp_path, lines)
+    series = read_series([path])
+
+    assert series.channels == NAMES
     assert np.allclose(series.values, STATES)
     assert [sample.values for sample in device(path, model(series))] == series.values.tolist()
 
