@@ -7,7 +7,6 @@ import platform
 import shutil
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EdgelstmError
+from ..errors import EdgelstmError, NoMetadataError
 from ..inference.backend import BACKENDS, backend, install_hint, is_arm32
 from ..inference.flatbuffer.summary import Graph, read_graph
-from ..model_file.bundle import Bundle, load_bundle, read_model_file
+from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import try_model
 from .benchmark import start_up
 
@@ -171,22 +170,17 @@ def check_clock(now: float) -> Finding:
 
 def check_model(path: Path) -> list[Finding]:
     """Check a model file: its metadata, its operators, its needs, and that it runs here."""
-    findings = []
-    content = b""
     try:
-        bundle = load_bundle(path)
-        content = bundle.flatbuffer
-        findings.append(Finding("model", OK, _describe(bundle)))
-        findings += _usable(bundle)
+        content = read_model_file(path)
+        bundle = parse_bundle(content, path.name)
+        findings = [Finding("model", OK, _describe(bundle)), *_usable(bundle)]
+    except NoMetadataError as error:  # a file of another tool may run all the same
+        findings = [Finding("model", FAIL, *_split(error))]
     except EdgelstmError as error:
-        findings.append(Finding("model", FAIL, *_split(error)))
-        with suppress(EdgelstmError):
-            content = read_model_file(path)
-        if content[4:8] != b"TFL3":
-            return findings
+        return [Finding("model", FAIL, *_split(error))]
     try:
         findings.append(_check_ops(read_graph(content, path.name)))
-        try_model(read_model_file(path), path.name)
+        try_model(content, path.name)
         start = start_up(path, repeats=1)
         findings.append(
             Finding("runs here", OK, f"first output after {start.seconds:.2f} s, {start.resident_mb:.0f} MB resident")

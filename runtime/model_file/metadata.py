@@ -124,7 +124,7 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
         schema = record.get("schema")
         if schema != SCHEMA:
             raise ModelError(
-                f"{origin} has metadata schema {schema!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
+                f"{origin} has metadata schema {str(schema)[:40]!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
             )
         check_text({name: value for name, value in record.items() if name != VOCABULARY})
         check_text(record.get(VOCABULARY), SURROGATES)
@@ -137,7 +137,11 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
         metadata = Metadata(**core)
         _check(metadata)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise ModelError(f"{origin} has damaged metadata ({error}). Convert the model again.") from error
+        raise ModelError(f"{origin} has damaged metadata ({str(error)[:300]}). Convert the model again.") from error
+    try:
+        _check_alarms(metadata)
+    except ValueError as error:
+        raise ModelError(f"{origin} could never raise an alarm: it has {error}. Convert the model again.") from error
     return metadata
 
 
@@ -192,7 +196,6 @@ def _check_numbers(metadata: Metadata) -> None:
         check_scoring(scoring)
     if metadata.threshold and metadata.threshold.value < 0:
         raise ValueError(f"threshold {metadata.threshold.value!r}")
-    _check_alarms(metadata)
 
 
 def _check_alarms(metadata: Metadata) -> None:
