@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
-from .job import SCHEMES, Conversion
+from .job import SCHEMES, Conversion, Windows
 from .validation.report import Validation
 from .validation.tflite_micro import check_target
 
@@ -40,6 +40,7 @@ def convert(
     like_inputs: bool = False,
     tell: Tell = lambda _: None,
     apart: bool = True,
+    custom_objects: Mapping[str, Any] | None = None,
 ) -> dict[str, Conversion]:
     """Convert a Keras 3 model to TFLite schemes and validate each.
 
@@ -61,6 +62,8 @@ def convert(
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
             many models are converted in a row and TensorFlow is loaded already.
+        custom_objects: Classes and functions of your own, by name, that the model holds. It is converted in this process
+            then: another one would not know them.
 
     Returns:
         A conversion a scheme, and in a search one for each mixture by its description.
@@ -93,7 +96,8 @@ def convert(
             "like_inputs": like_inputs,
         }
         (folder / "job.json").write_text(json.dumps(job))
-        validations = _run(folder, tell) if apart else _here(folder, job, inputs, later)
+        own = custom_objects is not None
+        validations = _run(folder, tell) if apart and not own else _here(folder, job, inputs, later, custom_objects)
         return {
             name: Conversion((folder / f"{number}.tflite").read_bytes(), Validation(**record))
             for number, (name, record) in enumerate(validations.items())
@@ -109,10 +113,17 @@ def _require_tensorflow() -> None:
         )
 
 
-def _here(folder: Path, job: dict[str, Any], windows: tuple[Array, ...], held: tuple[Array, ...]) -> dict[str, Any]:
+def _here(
+    folder: Path, job: dict[str, Any], windows: Windows, held: Windows, custom_objects: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    import keras
+
     from .worker import work
 
-    with contextlib.redirect_stdout(io_module.StringIO()):  # the worker tells its steps there
+    with (
+        contextlib.redirect_stdout(io_module.StringIO()),  # the worker tells its steps there
+        keras.saving.custom_object_scope(dict(custom_objects or {})),
+    ):
         validations: dict[str, Any] = work(folder, job, windows, held)["validations"]
     return validations
 

@@ -40,11 +40,20 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
     """Convert a folder's model; its schemes are written there, the validations returned."""
     _tell("loading TensorFlow")
     import keras
+    from edgelstm.runtime.errors import ConversionError
 
     from .lowering.keras_to_tflite import in_float32
     from .pipeline import convert_all
 
-    model = in_float32(keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True))
+    try:
+        loaded = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises what it likes
+        reason = " ".join(str(error).split()).split(". ")[0]
+        raise ConversionError(
+            f"Keras cannot load the model in the process that converts it: {reason[:200].rstrip('.')}. Pass classes of your "
+            "own with custom_objects={'Name': Name}."
+        ) from error
+    model = in_float32(loaded)
     make = _stream_job if job["starts"] is not None else _window_job
     results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell, job["search"])
     for number, conversion in enumerate(results.values()):

@@ -9,8 +9,10 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,12 @@ from edgelstm.runtime.model_file import metadata as meta
 from edgelstm.runtime.model_file.bounded_json import LARGEST as LARGEST_METADATA
 from edgelstm.runtime.model_file.bundle import load_bundle, read_member
 
+from .keras2_file import load_keras2
+from .keras_config import check_safe, is_hdf5, read_config
 from .tensorflow import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
 LARGEST_DATA = 1 << 28  # bytes of representative rows, packed or not
-HDF5 = b"\x89HDF\r\n\x1a\n"
 PARTS = ("segments", "held", "answers")
 Array = npt.NDArray[Any]
 
@@ -39,9 +42,9 @@ class Representative:
     """Contiguous stretches, each (T_i, F), to choose quantization ranges and score statistics on; of a text model one
     array of whole texts, (N, L, K)."""
     held: tuple[Array, ...]
-    """A later, held-back tail, each (T_i, F), to prove the conversion on."""
+    """A later, held-back tail, each (T_i, F), to validate the conversion on."""
     answers: tuple[Array, ...] = ()
-    """What the held-back windows of a model that forecasts should give; empty for others."""
+    """Targets of the held-back windows of a model that forecasts; empty for others."""
 
 
 def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
@@ -64,13 +67,16 @@ def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representa
 
 
 def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative | None]:
-    """The extra members of a `.keras` file, None for each that is not there.
+    """Read the extra members of a `.keras` file, None for each that is not there, as in every `.h5` file.
 
     Raises:
-        ModelError: If the file is missing or not a `.keras` archive.
+        ModelError: If the file is missing or no Keras model.
     """
     path = Path(path)
     try:
+        if is_hdf5(path):
+            read_config(path)
+            return None, None
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if "config.json" not in names:
@@ -86,7 +92,9 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
     except FileNotFoundError as error:
         raise ModelError(f"There is no model {path}. Check the name, or make one with `edgelstm train`.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError, MemoryError) as error:
-        raise ModelError(_not_keras(path, error)) from error
+        raise ModelError(
+            f"{path} is not a Keras model file ({error}). Save it with model.save('name.keras')."
+        ) from error
     except IsADirectoryError as error:
         raise ModelError(
             f"{path} is a folder, such as a SavedModel, which holds a traced graph instead of layers. "
@@ -95,23 +103,6 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
     return metadata, data
-
-
-def _not_keras(path: Path, error: Exception) -> str:
-    """What another file is, and how to come by a `.keras` one."""
-    with path.open("rb") as file:
-        hdf5 = file.read(len(HDF5)) == HDF5
-    if not hdf5:
-        return f"{path} is not a Keras 3 model file ({error}). Save it with model.save('name.keras')."
-    if path.name.endswith(".weights.h5"):
-        return (
-            f"{path} holds weights alone, without layers. Build the model, then model.load_weights({path.name!r}) and "
-            "model.save('name.keras')."
-        )
-    return (
-        f"{path} is an HDF5 file, Keras' older form, which may carry code. Save it anew where you trust it: "
-        f"keras.models.load_model({path.name!r}, compile=False).save('name.keras')."
-    )
 
 
 def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:
@@ -132,24 +123,40 @@ def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:
     return metadata, b""
 
 
-def load_keras(path: Path | str) -> Any:
-    """Load the Keras model itself, in safe mode (a file that wants to run code is refused).
+def load_keras(path: Path | str, custom_objects: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Load the Keras model itself, in safe mode (a file that wants to run code is refused); files of Keras 2, too.
+
+    Args:
+        path: A `.keras` or `.h5` file.
+        custom_objects: Classes and functions of the user's own, by name.
 
     Raises:
-        ModelError: If it is not a Keras 3 model, or needs code that the file cannot carry.
+        ModelError: If it is no Keras model, or needs code that the file cannot carry.
     """
+    path = Path(path)
     read_extras(path)
+    config = read_config(path)
+    check_safe(path.name, config, frozenset(custom_objects))
     load_tensorflow()
     import keras
 
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())
+        if config.old:
+            return load_keras2(path, config, dict(custom_objects))
+        return keras.models.load_model(path, compile=False, safe_mode=True, custom_objects=dict(custom_objects))
+    except ModelError:
+        raise
+    except Exception as error:  # Keras raises what it likes
+        reason = " ".join(str(error).split()).split(". ")[0]
         raise ModelError(
-            f"{Path(path).name} cannot be loaded in Keras safe mode: {reason[:300]} "
-            "Models with Lambda layers or custom objects run code from the file and are refused; use built-in layers."
+            f"{path.name} cannot be loaded by Keras {keras.__version__}: {reason[:200].rstrip('.')}. Load it where it was "
+            "made, build it anew from built-in layers, copy the weights (set_weights), and save it as name.keras."
         ) from error
+
+
+def needs_loading(path: Path) -> bool:
+    """Test whether a file must be loaded here because a plain `keras.models.load_model` does not read it."""
+    return is_hdf5(path) or read_config(path).old
 
 
 def _pack(data: Representative) -> bytes:

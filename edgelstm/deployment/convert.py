@@ -99,7 +99,7 @@ def convert_source(
     check = check_representative(source.windows, source.held)
     wanted = tuple(dict.fromkeys((*schemes, "float32")))
     conversions = convert(
-        source.path,
+        source.model or source.path,
         source.windows,
         source.held,
         wanted,

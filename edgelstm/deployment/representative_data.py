@@ -18,7 +18,7 @@ from ..data.npz_windows import load_windows
 from ..data.series import read_for_model, read_series
 from ..data.split import usable
 from ..forecasting.representative_data import examples_of
-from ..keras_file import Representative, load_keras, read_extras
+from ..keras_file import Representative, load_keras, needs_loading, read_extras
 from .calibration_file import WINDOW_FILES, Wishes, calibrate_on_rows, calibrate_on_windows
 
 Array = npt.NDArray[Any]
@@ -42,6 +42,8 @@ class Source:
     """Later windows."""
     starts: tuple[int, ...] | None = None
     """For a streaming form, the rows of `windows` (one row each) at which a sequence begins; `held` is one sequence."""
+    model: Any = None
+    """The Keras model itself where a conversion cannot load the file by its name; None where it can."""
     notes: tuple[str, ...] = ()
     """What was assumed of a model from elsewhere, one sentence each."""
 
@@ -124,8 +126,6 @@ def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
 
 
 def _calibrated(path: Path, metadata: Metadata | None, calibration: Path, wishes: Wishes) -> Source:
-    from edgelstm.converters.lowering.model_checks import check  # loads Keras
-
     if not calibration.exists():
         raise ConversionError(f"There is no file {calibration}. Check the name of --calibration.")
     windowed = calibration.suffix in WINDOW_FILES
@@ -135,6 +135,10 @@ def _calibrated(path: Path, metadata: Metadata | None, calibration: Path, wishes
     held = load_windows(calibration) if windowed else None
     series = None if windowed else read_for_model(metadata, calibration) if metadata else read_series([calibration])
     model = load_keras(path)
+    from edgelstm.converters.lowering.model_checks import (
+        check,
+    )  # imports Keras, which `load_keras` does without its chatter
+
     check(model, streaming=wishes.streaming)
     if series is None:
         assert held is not None
@@ -142,6 +146,8 @@ def _calibrated(path: Path, metadata: Metadata | None, calibration: Path, wishes
     else:
         made = calibrate_on_rows(calibration, series, model, metadata, wishes)
     if made.windows is not None:
-        return Source(path, made.metadata, made.representative, *made.windows, notes=made.notes)
-    assert made.representative is not None  # rows always give it
-    return replace(_from_segments(path, made.metadata, made.representative), notes=made.notes)
+        source = Source(path, made.metadata, made.representative, *made.windows)
+    else:
+        assert made.representative is not None  # rows always give it
+        source = _from_segments(path, made.metadata, made.representative)
+    return replace(source, notes=made.notes, model=model if needs_loading(path) else None)

@@ -78,7 +78,7 @@ def search(
         ConversionError: If the model cannot be converted, or the labels cannot judge it.
     """
     made = convert(
-        source.path, source.windows, source.held, SCHEMES,
+        source.model or source.path, source.windows, source.held, SCHEMES,
         lookback=lookback, io=io, allow_drop=allow_drop, search=True,
         like_inputs=source.metadata.kind in DETECTORS, tell=tell,
     )  # fmt: skip

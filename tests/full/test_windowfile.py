@@ -45,17 +45,6 @@ def test_what_does_not_fit_is_refused(tmp_path, arrays, message):
         read_windows(saved(tmp_path, **arrays), INPUTS)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("m.h5", "older form.*load_model"), ("m.keras", "HDF5"), ("m.weights.h5", "weights alone.*load_weights")],
-)
-def test_other_files_of_keras_are_named(tmp_path, name, message):
-    (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n and so on")
-
-    with pytest.raises(ModelError, match=message):
-        read_extras(tmp_path / name)
-
-
 def test_a_folder_is_no_model(tmp_path):
     with pytest.raises(ModelError, match=r"folder.*model.save"):
         read_extras(tmp_path)
