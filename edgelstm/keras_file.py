@@ -46,6 +46,10 @@ class Representative:
     answers: tuple[Array, ...] = ()
     """Targets of the held-back windows of a model that forecasts; empty for others."""
 
+    def __repr__(self) -> str:
+        sizes = (sum(map(len, parts)) for parts in (self.segments, self.held))
+        return "Representative({} rows, {} held back)".format(*sizes)
+
 
 def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
     """Write a Keras model with its metadata and, unless None, its representative data.

@@ -29,6 +29,9 @@ class Texts:
     labels: tuple[str, ...]
     """Class of each."""
 
+    def __repr__(self) -> str:
+        return f"Texts({len(self.texts)} texts, {len(set(self.labels))} classes)"
+
 
 def read_texts(paths: Sequence[Path | str], text_column: str = "text", label_column: str = "intent") -> Texts:
     """Read labelled texts; rows without a label are left out.

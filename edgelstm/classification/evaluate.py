@@ -1,7 +1,7 @@
 """Accuracy, macro F1 and confusion of a classifier on labelled data; the same code for Keras and TFLite."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Quality:
     """Mean over the classes that occur of the harmonic mean of precision and recall: rare ones count alike."""
     classes: tuple[str, ...]
     """Row and column names of the confusion matrix; the last one, empty, is no answer."""
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, ...], ...] = field(repr=False)
     """Examples by true class (row) and answer (column)."""
 
     def record(self) -> dict[str, Any]:
@@ -117,9 +117,9 @@ class Examples:
 
     inputs: Array
     """Scaled windows (N, W, F), or texts (N, L, K) as pieces."""
-    truth: tuple[str, ...]
+    truth: tuple[str, ...] = field(repr=False)
     """True class of each."""
-    known: tuple[bool, ...]
+    known: tuple[bool, ...] = field(repr=False)
     """Whether each can be answered: a text without a known word cannot."""
     labels: tuple[str, ...]
     """Classes that the model knows."""

@@ -53,6 +53,10 @@ class Series:
         sections: dict[str, Any] = {} if self.resampling is None else {SECTION: self.resampling.record()}
         return sections | ({MISSING_SECTION: list(self.missing)} if self.missing else {})
 
+    def __repr__(self) -> str:
+        rows, segments = len(self.values), len(self.segments)
+        return f"Series({rows} rows, channels {self.channels}, period {self.period}, {segments} segments)"
+
     def parts(self) -> list[Doubles]:
         """The values of each segment, (T_i, F)."""
         return [self.values[start:stop] for start, stop in self.segments]

@@ -41,6 +41,12 @@ class Replay:
     threshold: float | None
     """The threshold in force."""
 
+    def __repr__(self) -> str:
+        scored = int(np.isfinite(self.scores).sum())
+        return (
+            f"Replay({len(self.scores)} rows, {scored} scored, {len(self.alarms)} alarms, threshold {self.threshold})"
+        )
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Built:
     """A report and the files it speaks of."""
 
     report: Report
-    models: Mapping[str, bytes]
+    models: Mapping[str, bytes] = field(repr=False)
     """Content of each `.tflite` file by name."""
 
 

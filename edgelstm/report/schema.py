@@ -172,6 +172,9 @@ class Report:
     schema: int = SCHEMA
     """Version of this record."""
 
+    def __repr__(self) -> str:
+        return f"Report({self.model.name}, {len(self.schemes)} schemes, judged on {self.data.description})"
+
     @property
     def made_schemes(self) -> tuple[Scheme, ...]:
         """Those that there are files of."""

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -17,7 +17,7 @@ from edgelstm.runtime.errors import TrainingError
 class Fit:
     """Course of a training."""
 
-    history: dict[str, list[float]]
+    history: dict[str, list[float]] = field(repr=False)
     """Losses and metrics by epoch, as Keras names them."""
     interrupted: bool
     """Whether Ctrl-C ended it."""

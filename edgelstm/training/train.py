@@ -90,6 +90,10 @@ class Trained:
     interrupted: bool = False
     """Whether Ctrl-C ended the training; the weights are the best so far."""
 
+    def __repr__(self) -> str:
+        epochs = len(self.history.get("loss", ()))
+        return f"Trained({self.metadata.kind}, window {self.metadata.window}, channels {self.metadata.names}, {epochs} epochs)"
+
     def save(self, path: Path | str, embed: bool = True) -> None:
         """Write one `.keras` file that stock Keras loads too.
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import struct
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ModelError, NoMetadataError
@@ -30,7 +30,7 @@ LARGEST_DIRECTORY = 1 << 16  # bytes of the zip directory; ours has two entries
 class Bundle:
     """Model file in memory."""
 
-    flatbuffer: bytes
+    flatbuffer: bytes = field(repr=False)
     """Model for the interpreter."""
     metadata: meta.Metadata
     """Description of the model for the device."""

@@ -83,7 +83,7 @@ class Metadata:
     """Alarm threshold, fitted on the scores of this model."""
     accuracy: Mapping[str, Any] | None = None
     """Loss of accuracy by the conversion, measured on held-back windows."""
-    sections: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Further sections by name (forecast, vocabulary, training, …); unknown ones are kept and ignored."""
     schema: int = SCHEMA
     """Schema version of this record."""

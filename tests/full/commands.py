@@ -10,6 +10,7 @@ from unittest import mock
 from edgelstm.cli import main
 
 COMMAND = str(Path(sys.executable).with_name("edgelstm"))
+PUMP = Path(__file__).parents[2] / "calibration_data"
 
 
 def edgelstm(*arguments, code=0, **options):
@@ -32,3 +33,20 @@ def here(*arguments, code=0):
     done = subprocess.CompletedProcess(words, left, out.getvalue(), err.getvalue())
     assert left == code, done.stderr
     return done
+
+
+def refused(*arguments, **options):
+    """Run a command that fails: one error line on stderr, exit code 1, no traceback."""
+    return _only_error(edgelstm(*arguments, code=1, **options).stderr)
+
+
+def refused_here(*arguments):
+    """As `refused`, in this process."""
+    return _only_error(here(*arguments, code=1).stderr)
+
+
+def _only_error(text):
+    assert "Traceback" not in text
+    lines = [line for line in text.splitlines() if line.startswith("Error:")]
+    assert len(lines) == 1, text
+    return lines[0]

@@ -61,6 +61,7 @@ def test_ctrl_c_keeps_the_weights_of_the_best_epoch_so_far():
     assert len(losses) == 5
     assert all(np.array_equal(kept, part) for kept, part in zip(trained.model.get_weights(), best, strict=True))
     assert trained.metadata.threshold is not None
+    assert repr(trained) == "Trained(autoencoder, window 4, channels ('a', 'b'), 5 epochs)"
 
 
 def test_a_second_ctrl_c_stops_at_once():

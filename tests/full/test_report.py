@@ -3,29 +3,21 @@
 import csv
 import functools
 import http.server
-import itertools
 import json
 import shutil
 import subprocess
 import threading
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-from commands import edgelstm, here
+from commands import PUMP, edgelstm, here
 
-from edgelstm.data.series import Series
-from edgelstm.report.bootstrap import concatenated, cut_blocks, draws, interval, resample
-from edgelstm.report.data import MOST_ROWS, part_of, stretch
-from edgelstm.report.judge_outputs import Windows, figures
 from edgelstm.report.render_html import render
 from edgelstm.report.report_json import read_report
 from edgelstm.report.schema import Drop, Scheme
 from edgelstm.report.tables import costs, losses
 from edgelstm.report.verdict import keeps_quality, remarks, verdicts
 
-PUMP = Path(__file__).parents[2] / "calibration_data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -42,7 +34,9 @@ def folder(tmp_path_factory):
         (folder / f"{name}.csv").write_text("".join(lines[: rows + 1]))
     options = Options(Architecture("autoencoder", units=(8,)), lookback=12, epochs=4)
     train(read_series([folder / "normal.csv"]), options).save(folder / "pump.keras")
-    done = here("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgelstm.report.pipeline.SECONDS", 0.1)  # of timing a scheme
+        done = here("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
     (folder / "stdout.txt").write_text(done.stdout)
     return folder
 
@@ -171,58 +165,12 @@ def test_every_layer_of_int8_has_an_error_and_a_range(report):
     assert all(panel.low < panel.high and 0 <= panel.clipped < 0.1 for panel in ranges.values())
 
 
-# -- intervals -------------------------------------------------------------------------------------------------------
-
-
-def test_blocks_never_cut_an_anomaly_in_two():
-    blocks = cut_blocks(1000, 20, whole=[(15, 70), (100, 110), (990, 999)])
-
-    assert blocks[0][0] == 0
-    assert blocks[-1][1] == 1000
-    assert all(stop == start for (_, stop), (start, _) in itertools.pairwise(blocks))
-    assert all(stop - start >= 20 for start, stop in blocks)
-    assert not any(first < edge <= last for _, edge in blocks for first, last in [(15, 70), (100, 110), (990, 999)])
-
-
-def test_intervals_of_dependent_rows_hold_the_truth():
-    """Rows that come in runs of 20: drawing single rows would call every second difference certain."""
-    random = np.random.default_rng(5)
-    hits = {1: 0, 40: 0}
-    for _ in range(40):
-        ours, theirs = (np.repeat(random.normal(size=50), 20) for _ in range(2))
-        for least in hits:
-            blocks = cut_blocks(1000, least) if least > 1 else [(row, row + 1) for row in range(1000)]
-            picks = draws(len(blocks), 60)
-            pair = [
-                resample(lambda p, v=values, b=blocks: {"mean": float(v[concatenated(b, p)].mean())}, picks)
-                for values in (ours, theirs)
-            ]
-            low, high = interval("mean", *pair)
-            hits[least] += low <= 0 <= high
-
-    assert hits[40] >= 32
-    assert hits[1] <= 24
-
-
 def test_too_few_blocks_give_no_interval_and_the_report_says_so(report):
     schemes = tuple(
         replace(scheme, drops={"vus_pr": Drop(scheme.drops["vus_pr"].value, None, None)}) for scheme in report.schemes
     )
 
     assert any("too few" in said for said in remarks(replace(report, schemes=schemes)))
-
-
-def test_windows_explain_themselves_fully_and_noise_less():
-    random = np.random.default_rng(0)
-    targets = random.normal(size=(200, 8, 2)).astype(np.float32)
-    windows = Windows((targets,), targets, reach=4)
-    exact, noisy = windows.errors(targets), windows.errors(targets + 0.5 * random.normal(size=targets.shape))
-
-    drop = windows.drops(noisy, exact)["explained"]
-
-    assert figures(exact) == {"explained": 1.0, "mae": 0.0}
-    assert drop.value == pytest.approx(-0.25, abs=0.03)
-    assert drop.low < drop.value < drop.high < 0
 
 
 # -- verdict ---------------------------------------------------------------------------------------------------------
@@ -299,24 +247,6 @@ def test_a_stranger_s_measurement_is_refused(folder, measured, tmp_path):
     assert "not a result of `edgelstm bench" in none
     assert len(other.splitlines()) == len(none.splitlines()) == 1
     assert (folder / "report/report.json").read_bytes() == before
-
-
-# -- long series -----------------------------------------------------------------------------------------------------
-
-
-def test_of_a_long_series_the_stretch_with_most_anomalous_rows_is_judged_and_named():
-    rows = MOST_ROWS + 30_000
-    labels = np.full(rows, "0")
-    labels[100:300] = labels[60_000:61_000] = "1"
-    series = Series(np.zeros((rows, 1)), np.arange(float(rows)), ("a",), 1.0, ((0, rows),), labels)
-    part = stretch(series)
-    judged = part_of(series, part)
-
-    assert part == slice(30_000, rows)
-    assert judged.time[0] == 30_000
-    assert (judged.labels == "1").sum() == 1000
-    assert stretch(replace(series, labels=None)) == slice(30_000, rows)
-    assert stretch(part_of(series, slice(0, 500))) == slice(0, 500)
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

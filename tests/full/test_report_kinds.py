@@ -22,6 +22,12 @@ PUMP = Path(__file__).parents[2] / "calibration_data"
 SCHEMES = ("float32", "int8")
 
 
+@pytest.fixture(autouse=True)
+def _short_timing(monkeypatch):
+    """Time each scheme for a tenth of a second."""
+    monkeypatch.setattr("edgelstm.report.pipeline.SECONDS", 0.1)
+
+
 def made(model, **options):
     """The report of a model file, all its forms made, and read back from its JSON."""
     report = build(Request(model, schemes=SCHEMES, **options)).report

@@ -2,18 +2,14 @@
 
 from dataclasses import replace
 
-import click
 import numpy as np
 import pytest
 from edgelstm.runtime.detector import Detector
-from edgelstm.runtime.errors import TrainingError
 
-from edgelstm.cli.train_detector import command, training_options
 from edgelstm.data.series import Series
 from edgelstm.data.split import split
 from edgelstm.training.architectures import Architecture, build
 from edgelstm.training.batches import Batches, automatic_batch_size
-from edgelstm.training.lookback import choose_lookback
 from edgelstm.training.train import Options, train
 
 SMALL = Options(Architecture("autoencoder", units=(4,)), lookback=4, epochs=2, batch_size=32)
@@ -26,111 +22,6 @@ def made(rows=160, channels=3, seed=0):
     values = wave + 0.1 * random.normal(size=(rows, channels))
     names = tuple(f"c{at}" for at in range(channels))
     return Series(values, np.arange(float(rows)), names, 1.0, ((0, rows),))
-
-
-def options_of(*flags):
-    """The trainer's options for flags of the command line."""
-    others = ("data", "output", "columns", "time_column", "missing", "label_column", "no_embed", "as_json")
-    context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
-    return training_options(**{name: value for name, value in context.params.items() if name not in others})
-
-
-@pytest.mark.parametrize(
-    ("flags", "path", "value"),
-    [
-        ([], "architecture.kind", "forecaster"),
-        (["--kind", "autoencoder"], "architecture.kind", "autoencoder"),
-        (["--cell", "gru"], "architecture.cell", "gru"),
-        (["--units", "32,16"], "architecture.units", (32, 16)),
-        (["--kind", "autoencoder", "--bidirectional"], "architecture.bidirectional", True),
-        (["--attention"], "architecture.attention", True),
-        (["--dropout", "0.2"], "architecture.dropout", 0.2),
-        (["--initializer", "he"], "architecture.initializer", "he"),
-        (["--scaler", "robust"], "scaler", "robust"),
-        (["--lookback", "30"], "lookback", 30),
-        (["--lookback", "auto"], "lookback", None),
-        (["--horizon", "3"], "horizon", 3),
-        (["--epochs", "7"], "epochs", 7),
-        (["--batch-size", "8"], "batch_size", 8),
-        (["--learning-rate", "0.01"], "learning_rate", 0.01),
-        (["--clipnorm", "0.5"], "clipnorm", 0.5),
-        (["--clipvalue", "0.5"], "clipvalue", 0.5),
-        (["--clipvalue", "0.5"], "clipnorm", None),
-        (["--patience", "3"], "patience", 3),
-        (["--seed", "5"], "seed", 5),
-        (["--score", "mahalanobis"], "score", "mahalanobis"),
-        (["--smoothing", "0.3"], "smoothing", 0.3),
-        (["--keep-all"], "leave_out", False),
-        ([], "leave_out", True),
-    ],
-)
-def test_every_flag_reaches_the_trainer(flags, path, value):
-    found = options_of(*flags)
-    for name in path.split("."):
-        found = getattr(found, name)
-
-    assert found == value
-
-
-def test_a_look_back_that_is_no_number_is_wrong_usage():
-    with pytest.raises(click.BadParameter, match="'long' is not a count"):
-        options_of("--lookback", "long")
-
-
-def layers(**given):
-    """Class names of a network's layers, wrapped ones too."""
-    model = build(Architecture(**given), window=6, channels=3)
-    return [type(getattr(layer, "forward_layer", layer)).__name__ for layer in model.layers], model
-
-
-@pytest.mark.parametrize("kind", ["autoencoder", "forecaster"])
-@pytest.mark.parametrize(("cell", "name"), [("lstm", "LSTM"), ("gru", "GRU")])
-def test_stacked_cells_are_what_was_asked_for(kind, cell, name):
-    names, model = layers(kind=kind, cell=cell, units=(8, 4))
-
-    assert names.count(name) == (4 if kind == "autoencoder" else 2)
-    assert model.layers[1].units == 8
-
-
-def test_both_directions_double_what_a_row_is_read_by():
-    _, once = layers(kind="autoencoder", units=(8,))
-    _, twice = layers(kind="autoencoder", units=(8,), bidirectional=True)
-
-    assert twice.get_layer("encoder_1_both").output.shape[-1] == 2 * once.get_layer("encoder_1").output.shape[-1]
-
-
-def test_a_forecaster_may_not_see_the_future():
-    with pytest.raises(TrainingError, match="see the future"):
-        Architecture("forecaster", bidirectional=True)
-
-
-@pytest.mark.parametrize("kind", ["autoencoder", "forecaster"])
-def test_attention_and_dropout_are_in_the_network(kind):
-    names, _ = layers(kind=kind, units=(8, 4), attention=True, dropout=0.3)
-
-    assert "Attention" in names
-    assert "Dropout" in names
-
-
-@pytest.mark.parametrize("kind", ["autoencoder", "forecaster"])
-def test_dropout_drops_in_training_alone(kind):
-    _, model = layers(kind=kind, units=(8, 4), dropout=0.5, linear=False)
-    window = np.random.default_rng(0).normal(size=(1, 6, 3)).astype(np.float32)
-
-    assert np.array_equal(model(window, training=False), model(window, training=False))
-    assert not np.array_equal(model(window, training=True), model(window, training=True))
-
-
-def test_initializers_spread_the_weights_as_published():
-    """Glorot: variance 2 / (in + out); He: 2 / in; orthogonal rows have length 1."""
-    kernels = {
-        name: np.asarray(build(Architecture(units=(64,), initializer=name), 4, 200).get_layer("encoder_1").cell.kernel)
-        for name in ("glorot", "he", "orthogonal")
-    }
-
-    assert kernels["glorot"].var() == pytest.approx(2 / (200 + 256), rel=0.1)
-    assert kernels["he"].var() == pytest.approx(2 / 200, rel=0.1)
-    assert np.allclose(kernels["orthogonal"] @ kernels["orthogonal"].T, np.eye(200), atol=1e-4)
 
 
 def given(**changes):
@@ -229,33 +120,6 @@ def test_too_little_is_said_before_tensorflow_is_loaded():
         "TrainingError",
         "False",
     ]
-
-
-@pytest.mark.parametrize("period", [12, 24, 48])
-def test_a_series_that_repeats_itself_gets_one_period(period):
-    wave = np.sin(2 * np.pi * np.arange(2000.0)[:, None] / period)
-
-    assert choose_lookback([wave]).rows == period
-
-
-@pytest.mark.parametrize(("memory", "least", "most"), [(0.5, 8, 8), (0.9, 10, 25), (0.999, 60, 64)])
-def test_the_look_back_grows_with_the_memory_of_the_series(memory, least, most):
-    random = np.random.default_rng(0)
-    values = np.zeros((4000, 1))
-    for row in range(1, 4000):
-        values[row] = memory * values[row - 1] + random.normal()
-
-    assert least <= choose_lookback([values]).rows <= most
-
-
-@pytest.mark.parametrize("lag", [1, 12, 30])
-def test_a_forecaster_of_the_next_row_looks_back_as_far_as_an_autoregressive_model(lag):
-    random = np.random.default_rng(0)
-    values = random.normal(size=(4000, 2))
-    for row in range(lag, 4000):
-        values[row] += 0.8 * values[row - lag]
-
-    assert choose_lookback([values], next_row=True).rows == max(8, lag)
 
 
 @pytest.mark.parametrize(

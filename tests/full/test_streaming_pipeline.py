@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from commands import edgelstm, here
-from test_way import PUMP, refused
+from commands import PUMP, edgelstm, here, refused
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +16,7 @@ def stream(tmp_path_factory):
     (folder / "faults.csv").write_text(PUMP.joinpath("pump_faults.csv").read_text())
     options = ("--kind", "forecaster", "--streaming", "--lookback", "16", "--units", "8", "--epochs", "2")
     here("train", folder / "normal.csv", "-o", folder / "pump.keras", *options)
-    edgelstm("convert", folder / "pump.keras", "--int8", "--streaming")
+    here("convert", folder / "pump.keras", "--int8", "--streaming")
     return folder
 
 

@@ -1,0 +1,55 @@
+"""Every option of `edgelstm train` reaches the trainer."""
+
+import click
+import pytest
+
+from edgelstm.cli.train_detector import command, training_options
+
+
+def options_of(*flags):
+    """The trainer's options for flags of the command line."""
+    others = ("data", "output", "columns", "time_column", "missing", "label_column", "no_embed", "as_json")
+    context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
+    return training_options(**{name: value for name, value in context.params.items() if name not in others})
+
+
+@pytest.mark.parametrize(
+    ("flags", "path", "value"),
+    [
+        ([], "architecture.kind", "forecaster"),
+        (["--kind", "autoencoder"], "architecture.kind", "autoencoder"),
+        (["--cell", "gru"], "architecture.cell", "gru"),
+        (["--units", "32,16"], "architecture.units", (32, 16)),
+        (["--kind", "autoencoder", "--bidirectional"], "architecture.bidirectional", True),
+        (["--attention"], "architecture.attention", True),
+        (["--dropout", "0.2"], "architecture.dropout", 0.2),
+        (["--initializer", "he"], "architecture.initializer", "he"),
+        (["--scaler", "robust"], "scaler", "robust"),
+        (["--lookback", "30"], "lookback", 30),
+        (["--lookback", "auto"], "lookback", None),
+        (["--horizon", "3"], "horizon", 3),
+        (["--epochs", "7"], "epochs", 7),
+        (["--batch-size", "8"], "batch_size", 8),
+        (["--learning-rate", "0.01"], "learning_rate", 0.01),
+        (["--clipnorm", "0.5"], "clipnorm", 0.5),
+        (["--clipvalue", "0.5"], "clipvalue", 0.5),
+        (["--clipvalue", "0.5"], "clipnorm", None),
+        (["--patience", "3"], "patience", 3),
+        (["--seed", "5"], "seed", 5),
+        (["--score", "mahalanobis"], "score", "mahalanobis"),
+        (["--smoothing", "0.3"], "smoothing", 0.3),
+        (["--keep-all"], "leave_out", False),
+        ([], "leave_out", True),
+    ],
+)
+def test_every_flag_reaches_the_trainer(flags, path, value):
+    found = options_of(*flags)
+    for name in path.split("."):
+        found = getattr(found, name)
+
+    assert found == value
+
+
+def test_a_look_back_that_is_no_number_is_wrong_usage():
+    with pytest.raises(click.BadParameter, match="'long' is not a count"):
+        options_of("--lookback", "long")
