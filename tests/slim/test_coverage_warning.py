@@ -1,5 +1,6 @@
 """Every command warns of rows without a score where they are most, with the likely reason; never exit code 0 in silence."""
 
+import json
 import subprocess
 import sys
 
@@ -79,3 +80,23 @@ def test_an_empty_file_is_an_error_for_both_commands(models, tmp_path, command):
 
 def test_nothing_is_warned_of_on_a_good_file(models):
     assert "Warning" not in edgelstm("run", models / "cast.int8.tflite", models / "stream.csv").stderr
+
+
+def json_lines(stream, pieces):
+    """Rows as JSON lines: each lacks one channel in turn, or comes as one message a channel, 40 ms apart."""
+    for number, (time, level, flow) in enumerate(stream.tolist()):
+        halves = {"time": time, "level_cm": level, "flow_lpm": None}, {"time": time, "level_cm": None, "flow_lpm": flow}
+        if pieces:
+            yield json.dumps(halves[0]) + "\n" + json.dumps(halves[1] | {"time": time + 0.04})
+        else:
+            yield json.dumps(halves[number % 2])
+
+
+@pytest.mark.parametrize(("pieces", "rows", "scored"), [(False, 600, 576), (True, 1200, 1152)])
+def test_json_rows_that_lack_channels_are_scored_and_a_fault_is_found(models, stream, pieces, rows, scored):
+    done = edgelstm("run", models / "cast.int8.tflite", "-", text="\n".join(json_lines(stream, pieces)) + "\n")
+    opened = [event for event in map(json.loads, done.stdout.splitlines()) if event["state"] == "open"]
+
+    assert f"{rows} samples, {scored} scored" in done.stderr
+    assert "Warning" not in done.stderr
+    assert [event for event in opened if 300 <= event["start"] - stream[0, 0] < 310 and event["kind"] == "anomaly"]

@@ -17,7 +17,7 @@ from edgelstm.runtime.scoring.threshold_rules import parse_rule, quantile_thresh
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("method", ["mean", "max", "mahalanobis"])
+@pytest.mark.parametrize("method", list(SCORES))
 def test_a_larger_error_never_scores_lower(method):
     scoring = fit_scoring(np.abs(RANDOM.normal(size=(500, 3))), style_of(method))
     scores = [scorer_of(scoring).update([size] * 3)[0] for size in (0.5, 1, 2, 4, 8)]
@@ -25,14 +25,35 @@ def test_a_larger_error_never_scores_lower(method):
     assert scores == sorted(scores)
 
 
-def test_a_channel_counts_by_its_own_usual_error():
+@pytest.mark.parametrize("method", list(SCORES))
+def test_a_score_goes_on_from_its_state_bit_for_bit_and_leaves_its_input_alone(method):
+    errors = RANDOM.normal(size=(200, 3))
+    scoring = fit_scoring(errors, style_of(method))
+    first, second, before = scorer_of(scoring), scorer_of(scoring), errors.copy()
+    for error in errors[:100]:
+        first.update(error)
+    second.restore(json.loads(json.dumps(first.to_state())))
+
+    assert [first.update(error) for error in errors[100:]] == [second.update(error) for error in errors[100:]]
+    assert np.array_equal(errors, before)
+
+
+@pytest.mark.parametrize("method", list(SCORES))
+def test_a_score_is_of_float_type_and_has_a_part_for_each_channel(method):
+    score, parts = scorer_of(fit_scoring(RANDOM.normal(size=(200, 3)), style_of(method))).update([0.5, -1.0, 2.0])
+
+    assert isinstance(score, float)
+    assert len(parts) == 3
+
+
+def test_a_channel_counts_by_its_own_error_in_normal_operation():
     errors = np.abs(RANDOM.normal(size=(1000, 2))) * [1.0, 100.0]
     _, parts = scorer_of(fit_scoring(errors, Scoring())).update([5.0, 5.0])
 
     assert parts[0] > 30 * parts[1]
 
 
-def test_the_usual_error_scores_one():
+def test_the_error_of_normal_operation_scores_one():
     errors = np.abs(RANDOM.normal(size=(1000, 2)))
     score, _ = scorer_of(fit_scoring(errors, Scoring())).update(np.sqrt((errors**2).mean(axis=0)))
 
