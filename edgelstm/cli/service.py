@@ -30,7 +30,7 @@ def command(config: Path, output: Path | None, program: str | None) -> None:
     executable = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")
     if not executable:
         raise ConfigError("The edgelstm command is not on the path. Name it with --program.")
-    periods = [load_bundle(stream.model).metadata.period for stream in loaded.streams]
+    periods = [load_bundle(stream.model).metadata.period for stream in loaded.streams if stream.model]
     text = unit(loaded, config.absolute(), str(Path(executable).absolute()), periods)
     if output is None:
         click.echo(text, nl=False)

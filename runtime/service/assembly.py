@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..io.addresses import Address, parse_address, read_secret
@@ -18,8 +19,12 @@ from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
 from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
+from .model_watch import Watch
 from .overrides import tuned
 from .runner import Runner
+
+if TYPE_CHECKING:
+    from .signed_stream import SignedStream
 
 
 def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
@@ -63,13 +68,24 @@ def describe(config: Config) -> list[str]:
     return lines
 
 
+def _signed_stream(config: StreamConfig, folder: Path, dry: bool) -> SignedStream | None:
+    """Open the signed models of a stream; nothing of it is loaded where it is not configured."""
+    if not config.updates:
+        return None
+    from .signed_stream import SignedStream
+
+    return SignedStream(config, folder, dry=dry)
+
+
 class _Plan:
     """One model with its source and sinks checked, but not connected."""
 
     def __init__(self, config: StreamConfig, settings: Settings, *, dry: bool) -> None:
         self.config, self.folder = config, state_folder(settings.state_dir)
-        self.good = LastGoodModel(config.state) if config.state and not dry else None
-        self.model = choose_model(config.model, self.good, self.folder, noted=not dry)
+        self.signed = _signed_stream(config, self.folder, dry)
+        self.good = LastGoodModel(config.state) if config.state and not dry and self.signed is None else None
+        signed = self.signed.model if self.signed is not None else None
+        self.model = signed or choose_model(config.model, self.good, self.folder, noted=not dry)
         if self.good is not None:
             self.good.starting(self.model.digest)
         try:
@@ -82,6 +98,8 @@ class _Plan:
         """Take the count of this start back: the program ends in an orderly way."""
         if self.good is not None:
             self.good.ended(self.model.digest)
+        if self.signed is not None:
+            self.signed.forget()
 
     def _open(self, config: StreamConfig) -> None:
         if config.event_log and not config.state:
@@ -127,5 +145,9 @@ class _Plan:
             Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
         )
         load = partial(tuned, config=one)
-        watch = ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
+        watch: Watch = (
+            self.signed.watch(load, len(names))
+            if self.signed is not None
+            else ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
+        )
         return Runner(self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice)

@@ -68,6 +68,11 @@ class StreamConfig:
     recover: int | None = None
     """Good samples before a fault is over."""
 
+    updates: str | Mapping[str, Any] = ""
+    """Signed updates of the model: a table with `url`, `root`, `group`, `name`, `folder`, `every` and `trial`."""
+    require_signed: bool = False
+    """Whether nothing but a signed model may run; requires `updates`."""
+
     @property
     def label(self) -> str:
         """Name of the stream."""
@@ -149,8 +154,10 @@ def make_config(record: Mapping[str, Any], where: str = "The command line") -> C
 
 
 def _check(streams: tuple[StreamConfig, ...], where: str) -> None:
-    if not streams or not all(stream.model for stream in streams):
+    if not streams or not all(stream.model or (stream.updates and stream.name) for stream in streams):
         raise ConfigError(f"{where} names no model. Give the .tflite file that `edgelstm convert` wrote.")
+    if any(stream.require_signed and not stream.updates for stream in streams):
+        raise ConfigError(f"{where}: require-signed requires updates, which name the keys. Write both, or neither.")
     if sum(stream.source == "-" for stream in streams) > 1:
         raise ConfigError(f"{where}: only one model can read standard input. Give each a source.")
     named = [stream.name for stream in streams if stream.name]

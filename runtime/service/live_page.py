@@ -119,7 +119,12 @@ class _Site:
         """Return the page's data, with the scores after the numbers that it has already, by stream."""
         numbers = {name: int(text) for name, text in since.items() if re.fullmatch("[0-9]{1,15}", text)}
         pages = [
-            {**runner.status.page(numbers.get(runner.name, 0)), "sinks": _sinks(runner), "troubles": runner.troubles}
+            {
+                **runner.status.page(numbers.get(runner.name, 0)),
+                "model": runner.model,
+                "sinks": _sinks(runner),
+                "troubles": runner.troubles,
+            }
             for runner in self.runners
         ]
         return json.dumps({"streams": _finite(pages)}, allow_nan=False).encode()

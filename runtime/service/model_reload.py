@@ -6,15 +6,19 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
+from ..alarms.events import Event, Result
 from ..detector import Detector
 from ..errors import ModelError
 from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import Trial, note_passed, trial_note
+from ..sources import Sample
 from .last_good import GOOD_AFTER, LastGoodModel, LoadedModel
 
 log = logging.getLogger("edgelstm")
 EVERY = 5.0  # seconds between looks at the file
+NOTHING: dict[str, Any] = {}
 
 
 class ModelWatch:
@@ -77,6 +81,22 @@ class ModelWatch:
             return None
         log.info("%s was replaced: the new model warms up", self.path)
         return new
+
+    def observe(self, sample: Sample, result: Result, seconds: float) -> None:
+        """See `Watch`. A file that somebody put there by hand is not judged by its results."""
+
+    def crashed(self, error: Exception) -> bool:
+        """See `Watch`."""
+        return False
+
+    def take_events(self) -> list[Event]:
+        """See `Watch`."""
+        return []
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """See `Watch`."""
+        return NOTHING
 
     def close(self) -> None:
         """End a trial that still runs; the model at work did not crash."""

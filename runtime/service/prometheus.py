@@ -27,6 +27,7 @@ def _families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family("edgelstm_info", "gauge", "Version of edgelstm", [({"version": __version__}, 1.0)])
     yield from _stream_families(runners)
     yield from _sink_families(runners)
+    yield from _model_families(runners)
 
 
 def _stream_families(runners: Sequence[Runner]) -> Iterator[_Family]:
@@ -73,6 +74,18 @@ def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family(
         "edgelstm_sink_up", "gauge", "0 while deliveries fail", [(labels, float(not s.trouble)) for labels, s in sinks]
     )
+
+
+def _model_families(runners: Sequence[Runner]) -> Iterator[_Family]:
+    """Signed models, where updates are configured."""
+    models = [(runner.name, facts) for runner in runners if (facts := runner.model)]
+    keys = ("name", "version", "group", "digest")
+    info = [({"stream": name, **{key: str(facts[key]) for key in keys}}, 1.0) for name, facts in models]
+    yield _Family("edgelstm_model_info", "gauge", "Signed model at work", info)
+    trial = [({"stream": name}, float(facts["trial"])) for name, facts in models]
+    yield _Family("edgelstm_model_trial", "gauge", "1 in the trial time of a model", trial)
+    failed = [({"stream": name}, float(bool(facts["error"]))) for name, facts in models]
+    yield _Family("edgelstm_model_error", "gauge", "1 while the last update failed", failed)
 
 
 def _text(family: _Family) -> str:

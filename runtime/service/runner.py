@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import perf_counter
 from types import FrameType
+from typing import Any
 
 from ..alarms.events import Event
 from ..detector import Detector
@@ -19,7 +20,7 @@ from ..input.coverage import coverage_warning
 from ..sinks import Forwarder, Sink
 from ..sources import Sample, Source
 from .checkpoint import Checkpoint
-from .model_reload import ModelWatch
+from .model_watch import Watch
 from .status import Status
 
 log = logging.getLogger("edgelstm")
@@ -45,11 +46,12 @@ class Runner:
         sinks: Sequence[Sink],
         name: str = "model",
         checkpoint: Checkpoint | None = None,
-        watch: ModelWatch | None = None,
+        watch: Watch | None = None,
         notice: Event | None = None,
     ) -> None:
         self.detector, self.source, self.name = detector, source, name
         self.checkpoint, self.watch, self._notice = checkpoint, watch, notice
+        self._told: dict[str, Any] = {}
         self._stopped = False
         self._busy = threading.Lock()  # held from a sample to its last event: a snapshot never sees half of that
         self.status = Status(name, detector.metadata.names, detector.metadata.period)
@@ -68,6 +70,11 @@ class Runner:
         """Sentence with the likely reason where most rows were not scored; empty otherwise."""
         status = self.status
         return coverage_warning(self.detector.metadata, status.scored, status.statuses, self.source.skipped)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """Facts about the signed model at work; empty where updates are not configured."""
+        return self.watch.report if self.watch is not None else {}
 
     @property
     def forwarders(self) -> list[Forwarder]:
@@ -136,8 +143,14 @@ class Runner:
             return self.source
         return self.checkpoint.unseen(self.source, self.source.replayable)
 
-    def _swap(self, watch: ModelWatch) -> None:
+    def _swap(self, watch: Watch) -> None:
         new = watch.replaced(self.detector)
+        for event in watch.take_events():
+            self._event(event)
+        if watch.report and watch.report is not self._told:
+            self._told = watch.report
+            for sink in self.forwarders:
+                sink.announce(self._told)
         if new is None:
             return
         for event in self.detector.finish():
@@ -151,8 +164,17 @@ class Runner:
 
     def _score(self, sample: Sample) -> None:
         begin = perf_counter()
-        result = self.detector.update(sample.values, sample.time, sample.arrival)
-        self.status.seconds += perf_counter() - begin
+        try:
+            result = self.detector.update(sample.values, sample.time, sample.arrival)
+        except Exception as error:
+            if self.watch is None or not self.watch.crashed(error):
+                raise
+            self._swap(self.watch)
+            result = self.detector.update(sample.values, sample.time, sample.arrival)
+        seconds = perf_counter() - begin
+        self.status.seconds += seconds
+        if self.watch is not None:
+            self.watch.observe(sample, result, seconds)
         for sink in self.sinks:
             sink.take(sample, result)
         for event in result.events:

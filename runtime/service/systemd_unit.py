@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError
 from ..io.addresses import Address, parse_address
 from ..sinks import Access, sink_kind
+from ..updates.options import UpdateOptions, parse_updates
 from .config import Config
 
 LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
@@ -126,7 +127,10 @@ def unit(config: Config, path: Path, program: str, periods: Iterable[float | Non
 def _needs(config: Config) -> _Needs:
     needs = _Needs()
     for stream in config.streams:
-        needs.files.append(_absolute(stream.model, "The model"))
+        if stream.model:
+            needs.files.append(_absolute(stream.model, "The model"))
+        if stream.updates:
+            _add_updates(needs, parse_updates(stream.updates))
         _add_source(needs, parse_address(stream.source))
         for sink in (*stream.to, *stream.scores_to):
             _add_sink(needs, parse_address(sink))
@@ -138,6 +142,18 @@ def _needs(config: Config) -> _Needs:
         host = config.settings.listen.rpartition(":")[0].strip("[]")
         _add_host(needs, host)
     return needs
+
+
+def _add_updates(needs: _Needs, options: UpdateOptions) -> None:
+    """Let the service read its trusted keys and reach the repository; models go to its own folder."""
+    needs.files.append(_absolute(options.root, "The root metadata"))
+    if options.folder:
+        _own_folder(options.folder, "The folder of updates")
+    host = urlsplit(options.url).hostname if "://" in options.url else ""
+    if host:
+        _add_host(needs, host)
+    else:
+        needs.files.append(_absolute(options.url, "The repository"))
 
 
 def _add_source(needs: _Needs, address: Address) -> None:

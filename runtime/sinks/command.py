@@ -61,6 +61,9 @@ class CommandDelivery:
             raise DeliveryError(f"exit code {done.returncode}")
         return 1
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Do nothing: events about models come as records."""
+
     def hurry(self) -> None:
         """Do nothing: each attempt ends by itself."""
 

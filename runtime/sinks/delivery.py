@@ -43,6 +43,9 @@ class Delivery(Protocol):
             DeliveryError: If none is; any other exception counts as the same.
         """
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Tell facts about the model at work, where the other end keeps them; called from the loop over samples."""
+
     def hurry(self) -> None:
         """Stop waiting for what has not answered so far: the process ends."""
 

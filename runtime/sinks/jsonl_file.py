@@ -73,6 +73,9 @@ class FileDelivery:
     def _old(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Do nothing: events about models come as records."""
+
     def hurry(self) -> None:
         """Do nothing: each attempt ends by itself."""
 

@@ -40,6 +40,11 @@ class Topics:
         return f"{self.base}/status"
 
     @property
+    def model(self) -> str:
+        """Retained: name, version, group, hash, trial and last error of the model at work, where updates are configured."""
+        return f"{self.base}/model"
+
+    @property
     def anomaly(self) -> str:
         """Retained: ON while an anomaly event is open, else OFF."""
         return f"{self.base}/anomaly"
@@ -74,6 +79,7 @@ class MqttDelivery:
         self._answered: set[int] = set()
         self._changed = threading.Condition()
         self._refusal = ""
+        self._facts: dict[str, Any] = {}
         self._up = self._hurried = False
         self._client = connect(address, options, self._prepare)
 
@@ -91,6 +97,8 @@ class MqttDelivery:
         if code.is_failure:
             return
         client.publish(self.topics.status, "online", qos=1, retain=True)
+        if self._facts:
+            client.publish(self.topics.model, compact(self._facts), qos=1, retain=True)
         if self.options.discovery:
             topic, payload = discovery(self.options.discovery, self.topics, self.stream)
             client.publish(topic, compact(payload), qos=1, retain=True)
@@ -146,6 +154,13 @@ class MqttDelivery:
                 self._sent.popleft()
                 count += 1
         return count
+
+    def announce(self, facts: dict[str, Any]) -> None:
+        """See `Delivery`."""
+        with self._changed:
+            self._facts, up = facts, self._up
+        if up:  # else when the connection is there
+            self._client.publish(self.topics.model, compact(facts), qos=1, retain=True)
 
     def hurry(self) -> None:
         """See `Delivery`."""

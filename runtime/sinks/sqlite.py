@@ -82,6 +82,9 @@ class SqliteDelivery:
             oldest = newest["seq"] - self.options.keep
             self._base.execute("DELETE FROM score WHERE model = ? AND seq <= ?", (newest["model"], oldest))
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Do nothing: events about models come as records."""
+
     def hurry(self) -> None:
         """Do nothing: each attempt ends by itself."""
 

@@ -60,6 +60,10 @@ class Forwarder:
         """Queue the event."""
         self._put({"type": "event", "model": self.model, **event.record()})
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Tell facts about the model at work, at once and not in the queue: only the newest count."""
+        self.delivery.announce(facts)
+
     def _put(self, record: Mapping[str, Any]) -> None:
         if self._overflow is not None and self.spool.roomy:
             self._end_overflow(self._overflow)

@@ -106,6 +106,9 @@ class WebhookDelivery:
                 raise
             self.refused += 1
 
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Do nothing: events about models come as records."""
+
     def hurry(self) -> None:
         """Do nothing: each attempt ends by itself."""
 

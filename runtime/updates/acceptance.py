@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from ..errors import ModelError
 from ..input.policies import warmup
 from ..model_file.bundle import parse_bundle
 from ..model_file.metadata import Metadata
-from ..model_file.trial import try_model
+from ..model_file.trial import Trial, note_passed, trial_note
 from .child import Child
 from .promise import broken_promise
 
@@ -34,9 +35,27 @@ def accept(path: Path, folder: Path, child: Child, channels: tuple[str, ...] = (
     bundle = parse_bundle(content, "It")
     if channels and bundle.metadata.names != channels:
         raise ModelError(f"It takes other channels: {', '.join(bundle.metadata.names)}.")
-    try_model(content, "It", notes)
+    _try(content, child, notes)
     answer = child.ask("replay_worker", {"model": str(path), "folder": str(folder)}, SECONDS)
     judge_replay(bundle.metadata, answer)
+
+
+def _try(content: bytes, child: Child, notes: Path | None) -> None:
+    """As `try_model`, but it ends when the child is asked to."""
+    note = trial_note(content, notes)
+    if note.exists():
+        return
+    try:
+        trial = Trial(content, "It")
+    except OSError as error:
+        raise ModelError(f"No process can be started for a trial ({error.strerror or error}).") from error
+    while not trial.ended and not child.stopped:
+        time.sleep(0.05)
+    if child.stopped:
+        trial.close()
+        raise ModelError("The update was ended.")
+    trial.check()
+    note_passed(note)
 
 
 def judge_replay(metadata: Metadata, answer: dict[str, float]) -> None:

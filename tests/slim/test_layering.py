@@ -82,3 +82,19 @@ def test_run_loads_at_most_600_kb_of_our_sources(tmp_path):
 
     assert any(name.endswith("detector.py") for name in sources)
     assert sum(Path(name).stat().st_size for name in sources) <= 600_000
+
+
+def test_updates_cost_nothing_where_they_are_not_configured(tmp_path):
+    model, data = Path(__file__).parent / "models" / "auto.int8.tflite", Path(__file__).parent / "models" / "stream.csv"
+    code = (
+        "import sys, edgelstm.cli\n"
+        f"sys.argv = ['edgelstm', 'run', {str(model)!r}, {str(data)!r}]\n"
+        "try: edgelstm.cli.main()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        "print(*sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    loaded = result.stdout.split("\n")[-2].split()
+
+    assert "edgelstm.runtime.detector" in loaded
+    assert not [name for name in loaded if name.startswith(("edgelstm.runtime.updates", "tuf", "securesystemslib"))]
