@@ -14,6 +14,7 @@ from ..errors import ModelError
 from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import Trial, note_passed, trial_note
 from ..sources import Sample
+from ..sources.column_mapping import reading
 from .last_good import GOOD_AFTER, LastGoodModel, LoadedModel
 
 log = logging.getLogger("edgelstm")
@@ -130,6 +131,8 @@ class ModelWatch:
             new = self.load(model.bundle)
             if new.metadata.names != old.metadata.names:
                 raise ModelError(f"It takes other channels: {', '.join(new.metadata.names)}.")
+            if reading(new.metadata) != reading(old.metadata):
+                raise ModelError("It was trained on rows of another grid. Start again to take it over.")
             new.probe()
         except Exception:
             if self.good is not None:

@@ -95,6 +95,15 @@ class Columns:
         )
 
 
+def reading(metadata: Metadata) -> tuple[Resampling | None, tuple[str, ...]]:
+    """Parts of a model's metadata by which its source reads rows; a source that is open keeps them.
+
+    Raises:
+        ModelError: If they are damaged.
+    """
+    return Resampling.of(metadata.sections), missing_words(metadata.sections)
+
+
 def missing_words(sections: Mapping[str, Any]) -> tuple[str, ...]:
     """Words for a missing value that a model was trained with.
 

@@ -52,6 +52,7 @@ def damages(content):
         "a threshold that silences": repack(content, metadata=silent),
         "a name that no terminal takes": (DAMAGED / "name-surrogate.tflite").read_bytes(),
         "sections of wrong types": repack(content, metadata={"decision": [1], "drift": 7, "streaming": "x"}),
+        "another grid of rows": repack(content, metadata={"resampling": {"period": 60.0, "hold": 180.0}}),
         "other channels": (DAMAGED.parents[1] / "slim" / "models" / "ahead.int8.tflite").read_bytes(),
     }
 
