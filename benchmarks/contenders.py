@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 from baselines import BASELINES, Doubles, run
 from edgelstm.runtime.alarms.debounce import Debounce
@@ -17,6 +18,7 @@ from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from protocols import Case
 
 KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"
+SILENCED = "edgelstm Keras, recurrent layers silenced"
 LSTMAD_UNITS = (20, 20)
 
 
@@ -36,12 +38,13 @@ class Found:
     """Threshold on the score."""
     size: int | None = None
     """Bytes of the model file."""
+    hits: tuple[int, int] = (0, 0)
+    """Anomalies with a known cause among the three channels of the largest contribution, and all whose cause is known."""
 
 
 def peers(case: Case, seed: int) -> dict[str, Found]:
     """Every method that is not ours, on one case."""
-    found = {name: by_threshold(case, *run(method, case.train, case.test, seed)) for name, method in BASELINES.items()}
-    return found | lstmad(case, seed)
+    return {name: by_threshold(case, *run(method, case.train, case.test, seed)) for name, method in BASELINES.items()}
 
 
 def by_threshold(case: Case, train_scores: Doubles, scores: Doubles) -> Found:
@@ -68,7 +71,8 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
 
     keras.backend.clear_session()
     rows = case.train
-    series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, ((0, len(rows)),))
+    segments = case.segments or ((0, len(rows)),)
+    series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, segments)
     architecture = Architecture(units=LSTMAD_UNITS, linear=False) if plain else Architecture()
     return train(series, Options(architecture, seed=seed))
 
@@ -78,22 +82,53 @@ def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
     from edgelstm.evaluation.evaluate import replay
 
     found = replay(detector, case.test, np.arange(float(len(case.test))) * (case.period or 1.0))
-    return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size)
+    hits = hits_at_three(case, detector) if case.causes else (0, 0)
+    return Found(case, found.scores, found.flagged, found.alarms, found.threshold or np.inf, size, hits)
+
+
+def hits_at_three(case: Case, detector: Detector) -> tuple[int, int]:
+    """Count anomalies whose three largest contributions, at the row of the highest score, hold a known cause."""
+    detector.reset()
+    results = [detector.update(row) for row in case.test.tolist()]
+    hits = 0
+    for first, last, channels in case.causes:
+        peak = max(results[first : last + 1], key=lambda result: result.score or 0.0)
+        parts = np.abs(peak.contribution if peak.contribution is not None else ())
+        hits += bool(set(np.argsort(-parts)[:3].tolist()) & set(channels))
+    return hits, len(case.causes)
 
 
 def ours(case: Case, seed: int) -> dict[str, Found]:
-    """Train, convert, replay both through the runtime's own code."""
+    """Train, convert, replay both through the runtime's own code; a case that cannot be trained on stays silent."""
+    from edgelstm.runtime.calibration import fit_detector
+    from edgelstm.runtime.errors import EdgelstmError
+
     from edgelstm.deployment.convert import convert_file
     from edgelstm.evaluation.batched_predict import batched_predict
 
-    made = trained(case, seed, plain=False)
-    scaled = made.metadata.scaler.transform(case.test)
-    found = {KERAS: judged(case, Detector(made.metadata, batched_predict(made.model, made.metadata, [scaled])))}
-    with tempfile.TemporaryDirectory() as folder:
-        path, small = Path(folder) / "model.keras", Path(folder) / "model.int8.tflite"
-        made.save(path)
-        convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle.save(small)
-        return found | {INT8: judged(case, Detector.load(small), small.stat().st_size)}
+    try:
+        made = trained(case, seed, plain=False)
+        scaled = made.metadata.scaler.transform(case.test)
+        normal = [*made.representative.segments, *made.representative.held]
+        predict = batched_predict(made.model, made.metadata, [*normal, scaled])
+        found = {KERAS: judged(case, Detector(made.metadata, predict))}
+        silent = made.metadata.with_(scoring=silenced(made.metadata.scoring), threshold=None)
+        found[SILENCED] = judged(case, Detector(fit_detector(silent, predict, normal), predict))
+        with tempfile.TemporaryDirectory() as folder:
+            path, small = Path(folder) / "model.keras", Path(folder) / "model.int8.tflite"
+            made.save(path)
+            convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle.save(small)
+            return found | {INT8: judged(case, Detector.load(small), small.stat().st_size)}
+    except EdgelstmError as error:
+        click.echo(f"{case.name}: {error}", err=True)
+        blank = Found(case, np.zeros(len(case.test)), np.zeros(len(case.test), bool), (), np.inf)
+        return {KERAS: blank, SILENCED: blank, INT8: blank}
+
+
+def silenced(scoring: Scoring) -> Scoring:
+    """Return the score in which only the linear forecast speaks."""
+    reads = (scoring.reads[0],) * 2 if scoring.reads else ()
+    return replace(scoring, trusted=0, reads=reads)
 
 
 def lstmad(case: Case, seed: int) -> dict[str, Found]:
@@ -110,4 +145,4 @@ def lstmad(case: Case, seed: int) -> dict[str, Found]:
     return {LSTMAD: judged(case, Detector(metadata, predict))}
 
 
-GROUPS: dict[str, Callable[[Case, int], dict[str, Found]]] = {"peers": peers, "ours": ours}
+GROUPS: dict[str, Callable[[Case, int], dict[str, Found]]] = {"peers": peers, "ours": ours, "lstmad": lstmad}

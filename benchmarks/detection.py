@@ -2,6 +2,8 @@
 
 Example: python benchmarks/detection.py skab --data DATA/skab --out results --seeds 3
 
+The pump's folder is `calibration_data`; LSTMAD, which takes as long as our own training, runs with --groups.
+
 Every figure follows the data's own protocol (see benchmarks/protocols.py). Thresholds come from training rows; no label
 sets one and no row is counted because its neighbour was found. A file that is done is kept in OUT/cases, so that a run
 that was stopped goes on where it was.
@@ -22,7 +24,7 @@ import click
 from contenders import GROUPS, Found
 from edgelstm.runtime.calibration import rule_of
 from edgelstm.runtime.model_file.metadata import Metadata
-from edgelstm.runtime.scoring.ewma import EWMA
+from edgelstm.runtime.scoring.witnesses import WITNESSES
 from judging import medians, openings, summarize
 from protocols import PROTOCOLS
 
@@ -60,7 +62,7 @@ def record(
     benchmark: str, files: int, seeds: int, peer_seeds: int, collected: dict[str, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     """The report as JSON types."""
-    ours = rule_of(Metadata("forecaster", 1, scoring=EWMA))
+    ours = rule_of(Metadata("forecaster", 1, scoring=WITNESSES))
     options = Options()
     shape = options.architecture
     return {
@@ -82,8 +84,9 @@ def record(
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where results and predictions go.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--peer-seeds", type=click.IntRange(1), help="Of the other methods.  [default: as many]")
+@click.option("--groups", default="peers,ours", show_default=True, help=f"Of {', '.join(GROUPS)}.")
 @click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Files at a time, one core each.")
-def main(benchmark: str, data: Path, out: Path, seeds: int, peer_seeds: int | None, jobs: int) -> None:
+def main(benchmark: str, data: Path, out: Path, seeds: int, peer_seeds: int | None, groups: str, jobs: int) -> None:
     """Run one benchmark; write OUT/detection_BENCHMARK.json and OUT/predictions/METHOD/FILE.csv (of seed 0)."""
     count = len(list(PROTOCOLS[benchmark](data)))
     kept = out / "cases"
@@ -92,7 +95,7 @@ def main(benchmark: str, data: Path, out: Path, seeds: int, peer_seeds: int | No
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         tasks = {
             (group, seed): [pool.submit(one, benchmark, data, number, group, seed, kept) for number in range(count)]
-            for group in GROUPS
+            for group in groups.split(",")
             for seed in range(seeds if group == "ours" else peer_seeds or seeds)
         }
         for (group, seed), waiting in tasks.items():

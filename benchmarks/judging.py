@@ -22,19 +22,21 @@ def summarize(results: Sequence[Found], benchmark: str) -> dict[str, Any]:
         case, first = found.case, found.case.start
         labels, scores = case.labels[first:], np.nan_to_num(found.scores[first:])
         pooled = pooled + points(labels, found.flags[first:])
-        volumes.append(vus_pr(labels, scores))
+        volumes.append(vus_pr(labels, scores, case.window))
         curves.append(roc_auc(labels, scores))
         alarms = [(start - first, end - first) for start, end in found.alarms if end >= first]
         events = match(ranges(labels), alarms)
         caught, wanted = caught + events.caught, wanted + events.anomalies
         right, raised, rows = right + events.true_alarms, raised + events.alarms, rows + len(labels)
     sizes = [found.size for found in results if found.size]
+    hits, causes = np.sum([found.hits for found in results], axis=0)
     return {
         "vus_pr": mean(volumes), "roc_auc": mean(curves),
         "f1": pooled.f1, "far": pooled.false_alarm_rate, "mar": pooled.missed_alarm_rate,
         "event_recall": caught / wanted, "event_precision": right / raised if raised else None,
         "false_alarms_per_1000_rows": 1000 * (raised - right) / rows,
         **(nab(results) if benchmark == "nab" else {}),
+        **({"hit_at_3": float(hits / causes)} if causes else {}),
         **({"largest_file_bytes": max(sizes)} if sizes else {}),
         "files": {found.case.name: value for found, value in zip(results, volumes, strict=True)},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The public data sets as cases: what a detector may learn from, what it is then judged on."""
+"""The public data sets as cases: rows that a detector may learn from, and rows that it is then judged on."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ class Case:
     """F names."""
     period: float | None = None
     """Seconds between rows."""
+    window: int = 100
+    """Largest buffer of VUS-PR, rows."""
+    segments: tuple[tuple[int, int], ...] = ()
+    """First row and end of each stretch of `train` without a gap; empty for one stretch."""
+    causes: tuple[tuple[int, int, tuple[int, ...]], ...] = ()
+    """First and last row of labelled anomalies with the channels that caused them, numbered from 0."""
+
+    def parts(self) -> list[Doubles]:
+        """Return the stretches of `train` without a gap."""
+        return [self.train[first:end] for first, end in self.segments or ((0, len(self.train)),)]
 
 
 def skab(folder: Path) -> Iterator[Case]:
@@ -71,8 +81,81 @@ def nab(folder: Path) -> Iterator[Case]:
         yield Case(_name(folder / name, folder), values[:start], values, labels, start, ("value",), period)
 
 
+def tsb(folder: Path) -> Iterator[Case]:
+    """One model a file, TSB-AD's protocol: the first rows train, all rows are judged with its own sliding window."""
+    for path in sorted(folder.glob("*.csv.gz")):
+        frame = pd.read_csv(path)
+        inputs = frame.drop(columns="label")
+        values = inputs.to_numpy(np.float64)
+        count = int(path.name.split("_tr_")[1].split("_")[0])
+        labels = frame["label"].to_numpy() > 0
+        window = sliding_window(values[:, 0])
+        yield Case(path.name.split(".")[0], values[:count], values, labels, 0, tuple(inputs.columns), window=window)
+
+
+def tep(folder: Path) -> Iterator[Case]:
+    """One model for all files, trained on both stretches of normal operation."""
+    parts = [pd.read_csv(folder / "train" / f"{name}.csv.gz") for name in ("d00_te", "d00")]
+    parts = [part.drop(columns="label", errors="ignore") for part in parts]
+    train = np.concatenate([part.to_numpy(np.float64) for part in parts])
+    segments = ((0, len(parts[0])), (len(parts[0]), len(train)))
+    for path in sorted((folder / "test").glob("*.csv.gz")):
+        frame = pd.read_csv(path)
+        values, labels = frame.drop(columns="label").to_numpy(np.float64), frame["label"].to_numpy() > 0
+        name, channels = path.name.split(".")[0], tuple(parts[0].columns)
+        yield Case(name, train, values, labels, 0, channels, 180.0, segments=segments)
+
+
+def asd(folder: Path) -> Iterator[Case]:
+    """One model a server."""
+    return _servers(folder, 300.0)
+
+
+def smd(folder: Path) -> Iterator[Case]:
+    """One model a machine."""
+    return _servers(folder, 60.0)
+
+
+def pump(folder: Path) -> Iterator[Case]:
+    """The embedded simulated pump; the folder holds pump_normal.csv and pump_faults.csv."""
+    train, test = pd.read_csv(folder / "pump_normal.csv"), pd.read_csv(folder / "pump_faults.csv")
+    channels = tuple(name for name in train if name != "time")
+    values, labels = test[list(channels)].to_numpy(np.float64), test["anomaly"].to_numpy() > 0
+    yield Case("pump", train[list(channels)].to_numpy(np.float64), values, labels, 0, channels, 1.0)
+
+
+def _servers(folder: Path, period: float) -> Iterator[Case]:
+    table = pd.read_csv(folder / "causes.csv")
+    for path in sorted((folder / "test").glob("*.csv.gz")):
+        train, test = pd.read_csv(folder / "train" / path.name), pd.read_csv(path)
+        name, channels = path.name.split(".")[0], tuple(column for column in test if column != "label")
+        values, labels = test[list(channels)].to_numpy(np.float64), test["label"].to_numpy() > 0
+        causes = tuple(
+            (int(row.first_row), int(row.last_row), tuple(int(channel) - 1 for channel in str(row.channels).split()))
+            for row in table[table["entity"] == name].itertuples()
+        )
+        known = train[list(channels)].to_numpy(np.float64)
+        yield Case(name, known, values, labels, 0, channels, period, causes=causes)
+
+
+def sliding_window(series: Doubles) -> int:
+    """Return TSB-AD's sliding window: the lag, 3 to 300, of the highest local maximum of the autocorrelation, else 125."""
+    centred = series[:20000] - series[:20000].mean()
+    size = 1 << (2 * len(centred) - 1).bit_length()
+    covariance = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2)[:401]
+    curve = covariance[3:] / covariance[0] if covariance[0] > 0 else np.zeros(0)
+    peaks = np.flatnonzero((curve[1:-1] > curve[:-2]) & (curve[1:-1] > curve[2:])) + 1
+    if not len(peaks):
+        return 125
+    best = int(peaks[np.argmax(curve[peaks])])
+    return best + 3 if 3 <= best <= 300 else 125
+
+
 def _name(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder).with_suffix("")).replace("/", "_")
 
 
-PROTOCOLS = {"skab": skab, "smap_msl": smap_msl, "nab": nab}
+PROTOCOLS = {
+    "skab": skab, "smap_msl": smap_msl, "nab": nab, "tsb_u": tsb, "tsb_m": tsb, "tep": tep, "asd": asd, "smd": smd,
+    "pump": pump,
+}  # fmt: skip

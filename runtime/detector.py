@@ -200,7 +200,8 @@ class Detector:
         if error is None or len(masked) == len(self._offset):
             status = "warmup" if error is None else admission.status
             return Result(time, None, self.threshold, False, None, status, events)
-        counted = [0.0 if channel in masked else value for channel, value in enumerate(error)]
+        count = len(self._offset)
+        counted = [0.0 if place % count in masked else value for place, value in enumerate(error)]
         return self._score(index, time, counted, admission, events)
 
     def probe(self) -> None:

@@ -37,7 +37,8 @@ class ErrorStream:
         self.packed = b""
         """The newest scaled sample as the bytes of a float32 array."""
         self.expected: Sequence[float] = ()
-        """Expectation for the next sample, scaled units, shape (F,); empty while there is none."""
+        """Expectation for the next sample, scaled units, shape (F,); empty while there is none. Those of several
+        witnesses follow one another."""
         self.plausible = True
         """Whether the expectations that stood for the newest missing readings were within the values of training."""
         self._before: Sequence[float] = ()
@@ -49,7 +50,7 @@ class ErrorStream:
 
         Returns:
             Its error in each channel, shape (F,), None while the model warms up. Errors are signed, observed minus
-            expected, but absolute where they are averaged over several rows.
+            expected, but absolute where they are averaged over several rows. Those of several witnesses follow one another.
         """
         self._before = self.expected
         self.packed = packed = self._pack(*scaled)
@@ -77,7 +78,7 @@ class ErrorStream:
         if not filled or not self.expected:
             return scaled
         # an expectation that feeds on itself may run away: it stays within the values of training
-        pairs = zip(self.expected, self._ranges, strict=True)
+        pairs = zip(self.expected, self._ranges, strict=False)  # of several witnesses the first counts
         expected = [min(max(value, low), high) for value, (low, high) in pairs]
         self.plausible = all(expected[i] == self.expected[i] for i in filled)
         return [expected[i] if i in filled else value for i, value in enumerate(scaled)]
@@ -115,17 +116,25 @@ class ForecastErrors(ErrorStream):
         engine: A forecaster with its window.
         ranges: See `ErrorStream`.
         warmup: Samples that a streaming model takes before its output counts; 0 for a window.
+        witnesses: Rows of the output that each forecast the next sample.
     """
 
-    def __init__(self, engine: Engine, ranges: Ranges, warmup: int = 0) -> None:
+    def __init__(self, engine: Engine, ranges: Ranges, warmup: int = 0, witnesses: int = 1) -> None:
         super().__init__(engine, ranges)
         self._warmup = warmup
+        self._witnesses = witnesses
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
         window = self.engine.buffer
         forecast = self.expected if window.count > self._warmup else ()
-        self.expected = self.engine.run(0) if window.full else ()
-        return map(sub, scaled, forecast) if forecast else None
+        self.expected = self._forecast() if window.full else ()
+        return map(sub, tuple(scaled) * self._witnesses, forecast) if forecast else None
+
+    def _forecast(self) -> Sequence[float]:
+        if self._witnesses == 1:
+            return self.engine.run(0)
+        forecasts: list[float] = self.engine.run_rows(self._witnesses).ravel().tolist()
+        return forecasts
 
 
 class ReconstructionErrors(ErrorStream):
@@ -174,7 +183,8 @@ def open_stream(metadata: Metadata, predict: Predict | Engine) -> ErrorStream:
     ranges = _training_ranges(metadata)
     engine = PlainEngine(predict, metadata.window, len(ranges)) if callable(predict) else predict
     if metadata.kind == "forecaster":
-        return ForecastErrors(engine, ranges, warmup(metadata) if metadata.stateful else 0)
+        witnesses = metadata.scoring.witnesses if metadata.scoring else 1
+        return ForecastErrors(engine, ranges, warmup(metadata) if metadata.stateful else 0, witnesses)
     return ReconstructionErrors(engine, ranges, metadata.scoring.rows if metadata.scoring else 1)
 
 

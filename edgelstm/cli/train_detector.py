@@ -48,11 +48,14 @@ class DetectorKind(click.Choice[str]):
     epilog=examples(
         "edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16",
         "edgelstm train pump.csv -o pump.keras --kind autoencoder --lookback 60",
+        "edgelstm train pump.csv -o pump.keras --kind linear",
     ),
 )
 @data_argument()
 @output_options
-@click.option("--kind", type=DetectorKind(["forecaster", "autoencoder"]), default="forecaster", show_default=True)
+@click.option(
+    "--kind", type=DetectorKind(["forecaster", "autoencoder", "linear"]), default="forecaster", show_default=True
+)
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
@@ -89,7 +92,7 @@ class DetectorKind(click.Choice[str]):
 @click.option(
     "--score",
     type=ScoreName(),
-    help="From errors to a score.  [default: ewma for forecasters, mean for autoencoders]",
+    help="From errors to a score.  [default: witnesses for forecasters, mean for autoencoders]",
 )
 @click.option(
     "--smoothing",
@@ -115,6 +118,9 @@ def command(
     DATA is one or more CSV files: any separator, with or without header and time column. Repairs are counted and
     printed. Rows that look unlike all others are left out, counted and printed too: training data is rarely clean.
     The newest 15 % of the rows decide when training stops.
+
+    A forecaster holds two forecasts of the next row, a linear and a recurrent one, and is told by the errors of both. Where
+    the recurrent one errs more on the newest 15 %, that is said, and `--kind linear` writes the linear one alone.
     """
     from edgelstm.cli.progress import epochs
     from edgelstm.data.series import read_series, without_labelled

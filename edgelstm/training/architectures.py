@@ -5,6 +5,7 @@ from typing import Any
 
 from edgelstm.runtime.errors import TrainingError
 
+KINDS = ("forecaster", "autoencoder", "linear")
 CELLS = ("lstm", "gru")
 PER_ROW = 3  # channels from which an autoencoder squeezes rows instead of the whole window
 WINDOW_CODE = 8  # numbers that a whole window of fewer channels is compressed into
@@ -17,7 +18,7 @@ class Architecture:
     """Shape of a network."""
 
     kind: str = "forecaster"
-    """forecaster (of the next rows) or autoencoder."""
+    """forecaster (of the next rows), autoencoder, or linear: a forecaster of the next row without recurrent layers."""
     cell: str = "lstm"
     """lstm (fused on the device) or gru (unrolled there, larger)."""
     units: tuple[int, ...] = (24,)
@@ -38,15 +39,15 @@ class Architecture:
     """glorot (Xavier), he or orthogonal, for the input kernels; recurrent kernels are orthogonal."""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("autoencoder", "forecaster"):
-            raise TrainingError(f"A kind is autoencoder or forecaster here; received {self.kind!r}.")
+        if self.kind not in KINDS:
+            raise TrainingError(f"A kind is one of {', '.join(KINDS)} here; received {self.kind!r}.")
         if self.cell not in CELLS:
             raise TrainingError(f"A cell is one of {', '.join(CELLS)}; received {self.cell!r}.")
         if not self.units or min(self.units) < 1:
             raise TrainingError(f"Units are positive counts such as 32,16; received {self.units}.")
         if self.initializer not in INITIALIZERS:
             raise TrainingError(f"An initializer is one of {', '.join(INITIALIZERS)}; received {self.initializer!r}.")
-        if self.bidirectional and self.kind == "forecaster":
+        if self.bidirectional and self.forecasts:
             raise TrainingError(
                 "A bidirectional forecaster would see the future. Leave --bidirectional out, or give --kind autoencoder."
             )
@@ -57,6 +58,11 @@ class Architecture:
             )
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"Dropout is a share in [0, 1); received {self.dropout}.")
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether the model forecasts the rows after its window."""
+        return self.kind != "autoencoder"
 
 
 def build(architecture: Architecture, window: int, channels: int, horizon: int = 1) -> Any:
@@ -76,7 +82,7 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
     inputs = keras.Input((window, channels), name="window")
     if architecture.kind == "autoencoder" and channels >= PER_ROW:
         return _row_autoencoder(architecture, inputs, channels)
-    code = _encode(architecture, inputs)
+    code = encode(architecture, inputs)
     if architecture.kind == "forecaster":
         flat = keras.layers.Dense(horizon * channels, name="forecast")(code)
         if architecture.linear:
@@ -139,8 +145,13 @@ def _row_autoencoder(architecture: Architecture, inputs: Any, channels: int) -> 
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
-def _encode(architecture: Architecture, inputs: Any) -> Any:
-    """One vector for the whole window."""
+def encode(architecture: Architecture, inputs: Any) -> Any:
+    """Return one vector for the whole window.
+
+    Args:
+        architecture: Its shape.
+        inputs: Symbolic rows, (B, W, F).
+    """
     import keras
 
     hidden = _stack(architecture, inputs, architecture.attention)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from .batches import Batches
 
 RIDGE = 0.25  # penalty by the inputs' mean square and their number a window: the less data, the more shrinkage
+ALONE = 1.0  # the same for a linear forecast whose errors are scored by themselves
 
 
 def set_linear(model: Any, batches: Batches) -> None:
@@ -19,21 +21,40 @@ def set_linear(model: Any, batches: Batches) -> None:
         model: A forecaster with a linear part.
         batches: Training windows; the normal equations are summed up batch by batch, so memory stays flat.
     """
-    gram: Any = 0.0
-    moment: Any = 0.0
-    count, width = 0, model.get_layer("linear").kernel.shape[0]
-    for index in range(len(batches)):
-        windows, targets = batches[index]
-        flat = windows.reshape(-1, width).astype(np.float64)
-        count += len(flat)
-        inputs = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
-        gram = gram + inputs.T @ inputs
-        moment = moment + inputs.T @ targets.reshape(len(flat), -1)
-    strength = RIDGE * (len(gram) - 1) / count * float(np.diag(gram)[:-1].mean())
-    penalty = np.full(len(gram), max(strength, 1e-9))
-    penalty[-1] = 1e-9
-    solved = np.linalg.solve(gram + np.diag(penalty), moment).astype(np.float32)
-    model.get_layer("linear").set_weights([solved[:-1], solved[-1]])
+    width = model.get_layer("linear").kernel.shape[0]
+    pairs = ((windows.reshape(-1, width), targets) for windows, targets in (batches[i] for i in range(len(batches))))
+    model.get_layer("linear").set_weights(_ridge(pairs, RIDGE))
     model.get_layer("linear").trainable = False
     forecast = model.get_layer("forecast")
     forecast.set_weights([0.0 * part for part in forecast.get_weights()])
+
+
+def solve_linear(batches: Batches, order: int) -> list[Any]:
+    """Return kernel (order * F, H * F) and bias (H * F,) of the linear forecast from the newest rows of each window.
+
+    Args:
+        batches: Training windows with their targets.
+        order: Newest rows that the forecast reads.
+    """
+    pairs = (
+        (windows[:, -order:].reshape(len(windows), -1), targets)
+        for windows, targets in (batches[i] for i in range(len(batches)))
+    )
+    return _ridge(pairs, ALONE)
+
+
+def _ridge(pairs: Iterable[tuple[Any, Any]], ridge: float) -> list[Any]:
+    """Return kernel and bias of the ridge regression of targets (B, ...) on inputs (B, P), given batch by batch."""
+    gram: Any = 0.0
+    moment: Any = 0.0
+    count = 0
+    for flat, targets in pairs:
+        count += len(flat)
+        inputs = np.concatenate([flat.astype(np.float64), np.ones((len(flat), 1))], axis=1)
+        gram = gram + inputs.T @ inputs
+        moment = moment + inputs.T @ targets.reshape(len(flat), -1)
+    strength = ridge * (len(gram) - 1) / count * float(np.diag(gram)[:-1].mean())
+    penalty = np.full(len(gram), max(strength, 1e-9))
+    penalty[-1] = 1e-9
+    solved = np.linalg.solve(gram + np.diag(penalty), moment).astype(np.float32)
+    return [solved[:-1], solved[-1]]

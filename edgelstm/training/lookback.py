@@ -22,6 +22,8 @@ class Lookback:
     """Why, in words."""
     autocorrelation: tuple[float, ...]
     """Mean over the channels by lag, from lag 0."""
+    order: int = 0
+    """Newest rows that a linear forecast beside a recurrent one reads; 0 for all."""
 
 
 def autocorrelation(values: Doubles, lags: int) -> Doubles:

@@ -1,7 +1,7 @@
 """Training: from a series to a Keras model with metadata for the converter and the device."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,55 +24,18 @@ from ..evaluation.batched_predict import batched_predict
 from ..keras_file import Representative, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
-from .architectures import PER_ROW, Architecture, build, build_learner
-from .fitting import Fit, fit
+from .architectures import PER_ROW
+from .fitting import Fit
 from .lookback import Lookback, choose_lookback
+from .options import Options
+from .weights import fit_weights
+from .witnesses import window_of, witness_style
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
-MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
 EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows, stored in the .keras file
-STEPS = 40  # batches an epoch that an automatic batch size aims at
-
-
-@dataclass(frozen=True)
-class Options:
-    """Settings of a training."""
-
-    architecture: Architecture = field(default_factory=Architecture)
-    """Shape of the network."""
-    lookback: int | None = None
-    """Rows a window, W; None chooses from the autocorrelation."""
-    horizon: int = 1
-    """Rows to forecast, H."""
-    scaler: str = "standard"
-    """minmax, standard, robust or none."""
-    epochs: int = 60
-    """Most passes over the windows; early stopping ends sooner."""
-    patience: int = 8
-    """Epochs without a better validation loss before it stops."""
-    batch_size: int | None = None
-    """Windows a step; None aims at 40 steps an epoch, between 16 and 256."""
-    learning_rate: float = 3e-3
-    """Start value of Adam's; halved when the validation loss stalls."""
-    clipnorm: float | None = 1.0
-    """Largest norm of a gradient."""
-    clipvalue: float | None = None
-    """Largest element of a gradient; instead of clipnorm."""
-    seed: int = 0
-    """Of weights and shuffling."""
-    leave_out: bool = True
-    """Whether rows unlike all others are kept from training."""
-    score: str | None = None
-    """Name of the score, see `edgelstm.runtime.scoring.registry`; None for ewma for forecasters, else mean."""
-    smoothing: float = 1.0
-    """Weight of the newest score in an exponential average, 1 for none; not for ewma, which averages by itself."""
-    threshold_rule: str | None = None
-    """Threshold rule, see `edgelstm.runtime.scoring.threshold_rules`; None for the default rule of the score."""
-    decision: Mapping[str, Any] = field(default_factory=dict)
-    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +87,8 @@ def train(
     options = options or Options()
     rule = unlabelled_rule(options.threshold_rule)
     lookback = _lookback(series, options)
-    reach = lookback.rows + (options.horizon if options.architecture.kind == "forecaster" else 0)
+    horizon = options.horizon if options.architecture.forecasts else 0
+    reach = lookback.rows + horizon
     contamination = None
     if options.leave_out:
         series, contamination = leave_out(series, reach)
@@ -135,34 +99,42 @@ def train(
     load_tensorflow()
     scaler = fit_scaler(np.concatenate(early), options.scaler)
     scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
-    model, course, batch = _fit(options, lookback.rows, series.channels, scaled_early, scaled_late, callbacks)
+    weights = fit_weights(options, lookback, scaled_early, scaled_late, callbacks)
+    scoring = _style(options, lookback.rows, len(series.channels))
+    if weights.comparison:
+        scoring = witness_style(weights.comparison, options.architecture, lookback, len(series.channels))
+        tell(weights.comparison.sentence)
     metadata = Metadata(
-        kind=options.architecture.kind,
+        kind="forecaster" if horizon else "autoencoder",
         window=lookback.rows,
-        horizon=options.horizon if options.architecture.kind == "forecaster" else 0,
+        horizon=horizon,
         channels=_channels(series),
         period=series.period,
         scaler=scaler,
         tools=tool_versions(),
-        scoring=_style(options, lookback.rows, len(series.channels)),
+        scoring=scoring,
         sections={
             "decision": {
                 **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
                 **options.decision,
             },
-            "training": _record(options, lookback, course, batch, series, contamination),
+            "training": {
+                **_record(options, lookback, weights.course, weights.batch, series, contamination),
+                "witnesses": asdict(weights.comparison) if weights.comparison else None,
+            },
             **series.sections,
         },
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
-    metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal, rule)
-    return Trained(model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
+    metadata = fit_detector(metadata, batched_predict(weights.model, metadata, normal), normal, rule)
+    course = weights.course
+    return Trained(weights.model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
 
 
 def _style(options: Options, window: int, channels: int) -> Scoring:
     """Score from errors: by the newest row where rows are compressed, by the newer half of a compressed window."""
-    forecaster = options.architecture.kind == "forecaster"
+    forecaster = options.architecture.forecasts
     method = options.score or ("ewma" if forecaster else "mean")
     rows = 1 if forecaster or channels >= PER_ROW else max(1, window // 2)
     return style_of(method, rows, options.smoothing)
@@ -185,11 +157,13 @@ def _lookback(series: Series, options: Options) -> Lookback:
             f"Training needs stretches of at least 8 complete rows; these {len(series.values)} rows hold none. "
             "Give more rows, or leave out columns full of holes with --columns."
         )
-    chosen = choose_lookback(parts, options.architecture.kind == "forecaster" and options.horizon == 1)
+    chosen = choose_lookback(parts, options.architecture.forecasts and options.horizon == 1)
+    if options.lookback is not None and options.lookback < 2:
+        raise TrainingError(f"A look-back is at least 2 rows; received {options.lookback}.")
+    if options.apart:
+        return window_of(chosen, max(map(len, parts)), options.lookback)
     if options.lookback is None:
         return chosen
-    if options.lookback < 2:
-        raise TrainingError(f"A look-back is at least 2 rows; received {options.lookback}.")
     return Lookback(options.lookback, "given", chosen.autocorrelation)
 
 
@@ -200,51 +174,6 @@ def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: i
             f"Training needs at least {LEAST_WINDOWS} windows of {reach} rows without a gap, and a later part to stop "
             f"by; these {rows} rows give {windows}. Give more rows, or a shorter --lookback."
         )
-
-
-def _fit(
-    options: Options, window: int, channels: Sequence[str], early: list[Floats], late: list[Floats], callbacks: Any
-) -> tuple[Any, Fit, dict[str, Any]]:
-    """Fit the weights; return the model, the course of the training, and the batch size with its reason."""
-    import keras
-
-    from .batches import Batches, stretches
-    from .linear_init import set_linear
-
-    keras.utils.set_random_seed(options.seed)
-    horizon = options.horizon if options.architecture.kind == "forecaster" else 0
-    if options.architecture.streaming:
-        model = build_learner(options.architecture, len(channels), horizon)
-        training, validation = (
-            stretches(parts, window, horizon, options.batch_size, seed)
-            for parts, seed in ((early, options.seed), (late, None))
-        )
-    else:
-        model = build(options.architecture, window, len(channels), options.horizon)
-        training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
-        validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
-    if horizon and options.architecture.linear:
-        set_linear(model, training)
-    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
-    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
-    course = fit(
-        model,
-        training,
-        validation_data=validation,
-        epochs=options.epochs,
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
-            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
-            *callbacks,
-        ],
-    )
-    if options.architecture.streaming:
-        learner, model = model, build(options.architecture, window, len(channels), options.horizon)
-        for layer in learner.layers:
-            if layer.weights:
-                model.get_layer(layer.name).set_weights(layer.get_weights())
-    batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
-    return model, course, batch
 
 
 def _channels(series: Series) -> tuple[Channel, ...]:

@@ -57,7 +57,7 @@ def _alone(errors: list[float]) -> Iterator[list[float]]:
 def _score(scoring: Scoring, error: list[float]) -> float:
     """The score of one row of errors, scaled units; the largest number where it is beyond all numbers."""
     try:
-        score = scorer_of(scoring).update(error)[0]
+        score = scorer_of(scoring).update(error * scoring.witnesses)[0]
     except OverflowError:
         return math.inf
     return score

@@ -188,7 +188,8 @@ def _check_numbers(metadata: Metadata) -> None:
         if not all(abs((end or 0.0) - offset) < MOST * scale for end in (channel.train_low, channel.train_high)):
             raise ValueError(f"a scaling of {channel.name} beyond all numbers")
     fitted = (len(scoring.center), len(scoring.scale)) if scoring else (0, 0)
-    if fitted not in ((channels, channels), (0, 0)):  # a style that is not fitted yet has none
+    errors = channels * (scoring.witnesses if scoring else 1)
+    if fitted not in ((errors, errors), (0, 0)):  # a style that is not fitted yet has none
         raise ValueError(f"{fitted[1]} error scales for {channels} channels")
     if scoring and not (all(scale > 0 for scale in scoring.scale) and scoring.rows > 0 and 0 < scoring.smoothing <= 1):
         raise ValueError("score statistics that are none")

@@ -10,8 +10,10 @@ from ..errors import ConfigError
 from .ewma import EwmaScorer
 from .pointwise import MahalanobisScorer, MaxScorer, MeanScorer
 from .scorers import Doubles, Scorer, Scoring
+from .witnesses import WitnessScorer
 
 SCORES: dict[str, type[Scorer]] = {
+    "witnesses": WitnessScorer,
     "ewma": EwmaScorer,
     "mean": MeanScorer,
     "max": MaxScorer,

@@ -34,9 +34,10 @@ class Scoring:
     precision: tuple[tuple[float, ...], ...] = ()
     """Inverse covariance (F, F) of the standardized errors, for mahalanobis (EncDec-AD, arXiv 1607.00148)."""
     smoothing: float = 1.0
-    """Weight of the newest score in the exponential average; 1 is none. Not for ewma."""
+    """Weight of the newest score, for witnesses of the newest squared error, in the exponential average; 1 is none. Not
+    for ewma."""
     quick: float = 1.0
-    """For ewma: weight of the newest sample in the average of error sizes."""
+    """For ewma (and the chart of witnesses): weight of the newest sample in the average of error sizes."""
     slow: float = 1.0
     """For ewma: weight of the newest sample in the average of signed errors."""
     memory: float = 1.0
@@ -47,6 +48,14 @@ class Scoring:
     """For ewma: baseline variances, shape (1 + F,)."""
     ratio: tuple[float, ...] = ()
     """For ewma: deviation of the averages as a share of that of single values, shape (1 + F,)."""
+    witnesses: int = 1
+    """For witnesses: rows of the model's output that each forecast the next sample, K; `scale` has K * F numbers then."""
+    trusted: int = 0
+    """For witnesses: row whose errors the control chart watches."""
+    reads: tuple[int, ...] = ()
+    """For witnesses: values that the first and the trusted forecast are made from."""
+    limits: tuple[float, ...] = ()
+    """For witnesses: size of the first forecast's errors, and chart, that normal operation hardly exceeds."""
 
 
 class Scorer:
@@ -95,7 +104,7 @@ class Scorer:
         """Take the newest sample.
 
         Args:
-            error: Its error, shape (F,), scaled units.
+            error: Its error, shape (F,), scaled units; of several witnesses one after the other.
             masked: Indices of the channels whose error does not count, fewer than F.
 
         Returns:

@@ -49,3 +49,20 @@ class Setting:
     """Rows between two exceedances that count as one alarm."""
     labels: npt.NDArray[np.bool_] | None = None
     """Whether each score's row is anomalous."""
+
+
+def few_rows(rows: int, inputs: int) -> float:
+    """Return the factor by which errors are larger on new rows than on those that the model was fitted on.
+
+    It is (N + P) / (N - P), Akaike's final prediction error (1969) for a variance, and taken whole since normal operation
+    moves, too. At most 3.
+
+    Args:
+        rows: Rows that it was fitted on, N.
+        inputs: Inputs that were fitted on them, P.
+
+    >>> few_rows(400, 80), few_rows(20_000, 32) < 1.01
+    (1.5, True)
+    """
+    known = min(inputs, rows // 2)
+    return (rows + known) / (rows - known)

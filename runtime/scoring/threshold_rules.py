@@ -2,6 +2,8 @@
 
 `RULES` lists them: add one there, and every command and file knows it.
 
+limits:1.5       so many times the limit of normal operation, and at least the 99 % quantile of the scores of normal
+                     operation (the default of the score witnesses)
 deviations:3.75  so many deviations from the baseline, more where rows were few, and at least the 99 % quantile of the
                      scores of normal operation (the default of the score ewma)
 quantile:0.995   a quantile of the scores of normal operation, times a margin for few scores (the default of others)
@@ -22,7 +24,7 @@ import numpy.typing as npt
 
 from ..errors import ConfigError
 from .pareto_tail import fit_tail
-from .threshold import Rule, Setting, Threshold
+from .threshold import Rule, Setting, Threshold, few_rows
 
 Doubles = npt.NDArray[np.float64]
 Setter = Callable[[Doubles, float, Setting], float]
@@ -63,21 +65,15 @@ def deviations_threshold(scores: Doubles, deviations: float, setting: Setting) -
     return max(deviations * few_rows(len(scores), setting.inputs), float(np.quantile(scores, HIGH)))
 
 
-def few_rows(rows: int, inputs: int) -> float:
-    """Return the factor by which errors are larger on new rows than on those that the model was fitted on.
-
-    It is (N + P) / (N - P), Akaike's final prediction error (1969) for a variance, and taken whole since normal operation
-    moves, too. At most 3.
+def limits_threshold(scores: Doubles, limits: float, setting: Setting | None = None) -> float:
+    """Return a number of limits of normal operation, and the 99 % quantile of the scores at least.
 
     Args:
-        rows: Rows that it was fitted on, N.
-        inputs: Inputs that were fitted on them, P.
-
-    >>> few_rows(400, 80), few_rows(20_000, 32) < 1.01
-    (1.5, True)
+        scores: Of normal operation, in limits, N of them.
+        limits: The number.
+        setting: Not needed: the limits know of few rows.
     """
-    known = min(inputs, rows // 2)
-    return (rows + known) / (rows - known)
+    return max(limits, float(np.quantile(scores, HIGH)))
 
 
 def alarms_threshold(scores: Doubles, alarms: float, setting: Setting) -> float:
@@ -177,6 +173,7 @@ class ThresholdRule:
 
 
 RULES: dict[str, ThresholdRule] = {
+    "limits": ThresholdRule(limits_threshold, 1.5),
     "deviations": ThresholdRule(deviations_threshold, 3.75),
     "quantile": ThresholdRule(quantile_threshold, 0.995, most=1.0),
     "alarms": ThresholdRule(alarms_threshold, 0.1),

@@ -1,0 +1,53 @@
+"""Options of the training of a detector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .architectures import Architecture
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a training."""
+
+    architecture: Architecture = field(default_factory=Architecture)
+    """Shape of the network."""
+    lookback: int | None = None
+    """Rows a window, W; None chooses from the autocorrelation."""
+    horizon: int = 1
+    """Rows to forecast, H."""
+    scaler: str = "standard"
+    """minmax, standard, robust or none."""
+    epochs: int = 60
+    """Most passes over the windows; early stopping ends sooner."""
+    patience: int = 8
+    """Epochs without a better validation loss before it stops."""
+    batch_size: int | None = None
+    """Windows a step; None aims at 40 steps an epoch, between 16 and 256."""
+    learning_rate: float = 3e-3
+    """Start value of Adam's; halved when the validation loss stalls."""
+    clipnorm: float | None = 1.0
+    """Largest norm of a gradient."""
+    clipvalue: float | None = None
+    """Largest element of a gradient; instead of clipnorm."""
+    seed: int = 0
+    """Of weights and shuffling."""
+    leave_out: bool = True
+    """Whether rows unlike all others are kept from training."""
+    score: str | None = None
+    """Name of the score, see `edgelstm.runtime.scoring.registry`; None for witnesses where a model
+    holds two forecasts, ewma for other forecasters, else mean."""
+    smoothing: float = 1.0
+    """Weight of the newest score in an exponential average, 1 for none; not for ewma, which averages by itself."""
+    threshold_rule: str | None = None
+    """Threshold rule, see `edgelstm.runtime.scoring.threshold_rules`; None for the default rule of the score."""
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether a linear and a recurrent forecast are outputs of their own, scored as two witnesses."""
+        shape = self.architecture
+        plain = shape.linear and not shape.streaming and self.horizon == 1
+        return shape.forecasts and plain and self.score in (None, "witnesses")

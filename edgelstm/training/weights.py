@@ -1,0 +1,120 @@
+"""Fit of a detector's weights: recurrent layers by gradient steps, linear forecasts in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .architectures import build, build_learner
+from .fitting import Fit, fit
+from .lookback import Lookback
+from .options import Options
+from .witnesses import Comparison, build_recurrent, compare, join
+
+Floats = npt.NDArray[np.float32]
+MOST_WINDOWS = 20_000  # windows an epoch; of a longer series each epoch draws others
+STEPS = 40  # batches an epoch that an automatic batch size aims at
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A fitted model."""
+
+    model: Any
+    """The Keras model."""
+    course: Fit
+    """Course of the training."""
+    batch: dict[str, Any]
+    """Batch size, and the rule that it came from."""
+    comparison: Comparison | None = None
+    """Errors of both forecasts of a model that holds two; None for other models."""
+
+
+def fit_weights(
+    options: Options, lookback: Lookback, early: list[Floats], late: list[Floats], callbacks: Iterable[Any]
+) -> Weights:
+    """Fit the weights.
+
+    Args:
+        options: Shape of the network and course of the training.
+        lookback: Rows that the forecasts or the autoencoder read.
+        early: Scaled rows to learn from, each (T_i, F).
+        late: Scaled rows that say when to stop, each (T_i, F).
+        callbacks: Keras callbacks.
+    """
+    import keras
+
+    keras.utils.set_random_seed(options.seed)
+    if options.architecture.streaming:
+        return _fit_streaming(options, lookback.rows, early, late, callbacks)
+    from .batches import Batches
+    from .linear_init import set_linear
+
+    architecture, window, channels = options.architecture, lookback.rows, early[0].shape[1]
+    horizon = options.horizon if architecture.forecasts else 0
+    training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
+    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
+    if options.apart:
+        recurrent = build_recurrent(architecture, window, channels)
+        course = None if architecture.kind == "linear" else _learn(options, recurrent, training, validation, callbacks)
+        model = join(architecture, recurrent, lookback.order, training)
+        comparison = compare(model, validation)
+        return Weights(model, course or _solved(comparison), batch, comparison)
+    model = build(architecture, window, channels, options.horizon)
+    if horizon and architecture.linear:
+        set_linear(model, training)
+    return Weights(model, _learn(options, model, training, validation, callbacks), batch)
+
+
+def _fit_streaming(
+    options: Options, window: int, early: list[Floats], late: list[Floats], callbacks: Iterable[Any]
+) -> Weights:
+    """Fit a forecaster on long stretches, with a target at every row."""
+    from .batches import stretches
+    from .linear_init import set_linear
+
+    architecture, horizon, channels = options.architecture, options.horizon, early[0].shape[1]
+    learner = build_learner(architecture, channels, horizon)
+    training, validation = (
+        stretches(parts, window, horizon, options.batch_size, seed)
+        for parts, seed in ((early, options.seed), (late, None))
+    )
+    if architecture.linear:
+        set_linear(learner, training)
+    course = _learn(options, learner, training, validation, callbacks)
+    model = build(architecture, window, channels, horizon)
+    for layer in learner.layers:
+        if layer.weights:
+            model.get_layer(layer.name).set_weights(layer.get_weights())
+    return Weights(
+        model, course, {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
+    )
+
+
+def _learn(options: Options, model: Any, training: Any, validation: Any, callbacks: Iterable[Any]) -> Fit:
+    """Fit a model's weights until the validation loss no longer falls."""
+    import keras
+
+    clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
+    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
+    return fit(
+        model,
+        training,
+        validation_data=validation,
+        epochs=options.epochs,
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
+            *callbacks,
+        ],
+    )
+
+
+def _solved(comparison: Comparison) -> Fit:
+    """Return the course of a training that was one pass."""
+    return Fit({"loss": [comparison.linear**2], "val_loss": [comparison.linear**2]}, False)

@@ -1,0 +1,152 @@
+"""Score of two witnesses: the size of one forecast's errors, and a control chart of another's, in normal limits.
+
+A linear forecast follows a new level within a few samples: its errors speak of what is sudden. A recurrent forecast, which
+knows only normal operation, keeps erring to one side while a fault lasts: a control chart sees that. Each of the two is
+divided by its own 99 % quantile in normal operation, its limit; the score is their mean in the sense of independent
+evidence (Fisher 1925), with the tail of a log-logistic distribution:
+
+    1 + score^4 = sqrt((1 + size^4) (1 + chart^4))
+
+So a score of 2 says: twice as large as normal operation hardly ever gets. Nothing but the chart's slow baseline follows the
+stream, so a fault that lasts stays visible for thousands of samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from operator import add, mul
+from typing import Any
+
+import numpy as np
+
+from .ewma import LEAST_ERROR, EwmaScorer
+from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
+from .threshold import few_rows
+
+LIMIT = 0.99  # quantile of a reading in normal operation that counts as its limit
+LEAST_LIMIT = 0.1  # a reading that is always 0 in normal operation must not divide by zero
+MOST = 1e30  # times its limit; the fourth powers of larger readings would overflow
+WITNESSES = Scoring("witnesses", smoothing=0.1, quick=0.2, slow=0.04, memory=5000.0)
+"""Default weights: an average over 10 samples of squared errors; see `EWMA` for those of the chart."""
+
+
+class WitnessScorer(Scorer):
+    """Size and chart of one stream. Plain floats: the same bits on every platform.
+
+    Args:
+        scoring: Fitted parameters.
+
+    >>> scoring = WitnessScorer.fit(np.random.default_rng(0).normal(size=(1000, 2)), WITNESSES)
+    >>> scorer = WitnessScorer(scoring)
+    >>> normal = max(scorer.update([0.5, -0.5])[0] for _ in range(50))
+    >>> biased = [scorer.update([1.5, 0.0])[0] for _ in range(50)]
+    >>> normal < 1 < biased[-1]
+    True
+    """
+
+    rule = "limits"
+
+    def __init__(self, scoring: Scoring) -> None:
+        super().__init__(scoring)
+        channels = len(scoring.scale) // scoring.witnesses
+        self._channels = channels
+        self._first = scoring.trusted * channels
+        self._chart = EwmaScorer(_chart_of(scoring))
+        self._inverse = tuple(1.0 / scale for scale in scoring.scale[:channels])
+        self._keep, self._gain = (1.0 - scoring.smoothing,) * channels, (scoring.smoothing,) * channels
+        self._size_limit, self._chart_limit = scoring.limits or (1.0, 1.0)
+        self._squares: tuple[float, ...] = (1.0,) * channels  # as in normal operation
+
+    @classmethod
+    def style(cls, method: str, rows: int, smoothing: float) -> Scoring:
+        """See `Scorer`. Both witnesses take signed errors of the newest row, and average by themselves."""
+        return replace(WITNESSES, method=method)
+
+    @classmethod
+    def fit(cls, errors: Doubles, style: Scoring) -> Scoring:
+        """See `Scorer`. Limits are wider where rows are few for what a witness reads."""
+        scale = np.maximum(np.sqrt((errors**2).mean(axis=0)), LEAST_ERROR)
+        blank = replace(style, center=(0.0,) * len(scale), scale=tuple(map(float, scale)), limits=())
+        channels = len(scale) // style.witnesses
+        chart = EwmaScorer.fit(errors[:, style.trusted * channels :][:, :channels], _chart_of(blank))
+        fitted = replace(blank, level=chart.level, spread=chart.spread, ratio=chart.ratio)
+        scorer = cls(fitted)
+        readings = np.quantile([scorer._read(tuple(row), ())[:2] for row in errors.tolist()], LIMIT, axis=0)
+        reads = style.reads or (0, 0)
+        limits = [
+            max(float(value), LEAST_LIMIT) * few_rows(len(errors), inputs)
+            for value, inputs in zip(readings, reads, strict=True)
+        ]
+        return replace(fitted, limits=tuple(limits))
+
+    @classmethod
+    def check(cls, scoring: Scoring) -> None:
+        """See `Scorer`."""
+        if not 0 <= scoring.trusted < scoring.witnesses or len(scoring.scale) % scoring.witnesses:
+            raise ValueError(f"witness {scoring.trusted} of {scoring.witnesses}")
+        if len(scoring.limits) != 2 or not all(0 < limit < MOST for limit in scoring.limits):
+            raise ValueError("limits that are not two numbers above 0")
+        EwmaScorer.check(_chart_of(scoring))
+
+    def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
+        """See `Scorer`. The errors are those of all witnesses, one after the other, shape (K * F,)."""
+        size, chart, parts = self._read(tuple(error), masked)
+        size, chart = (1.0 + min(value, MOST) ** 4 for value in (size, chart))
+        score = (math.sqrt(size) * math.sqrt(chart) - 1.0) ** 0.25
+        return score, self._share(score, math.log(size), math.log(chart), parts, masked)
+
+    def _read(self, errors: tuple[float, ...], masked: Collection[int]) -> tuple[float, float, tuple[float, ...]]:
+        """Return size and chart in limits, and the chart's parts, shape (F,)."""
+        z = tuple(map(mul, errors, self._inverse))  # stops after F
+        before = self._squares
+        self._squares = tuple(map(add, map(mul, before, self._keep), map(mul, map(mul, z, z), self._gain)))
+        chart, parts = self._chart.update(errors[self._first : self._first + self._channels], masked)
+        mean = math.fsum(self._squares) / self._channels
+        if masked:  # their average waits, and does not count
+            pairs = enumerate(zip(before, self._squares, strict=True))
+            self._squares = tuple(old if i in masked else new for i, (old, new) in pairs)
+            valid = [value for i, value in enumerate(self._squares) if i not in masked]
+            mean = comparable_mean_square(math.fsum(valid), len(valid), self._channels)
+        return math.sqrt(mean) / self._size_limit, chart / self._chart_limit, parts
+
+    def _share(
+        self, score: float, size: float, chart: float, parts: tuple[float, ...], masked: Collection[int]
+    ) -> tuple[float, ...]:
+        """Return each channel's part of the score, by the evidence of size and chart."""
+        first, second = self._squares, tuple(map(mul, parts, parts))
+        if masked:
+            first = tuple(0.0 if i in masked else value for i, value in enumerate(first))
+        evidence = size + chart or 1.0
+        by_size, by_chart = size / evidence / (math.fsum(first) or 1.0), chart / evidence / (math.fsum(second) or 1.0)
+        return tuple(score * math.sqrt(by_size * a + by_chart * b) for a, b in zip(first, second, strict=True))
+
+    def reset(self) -> None:
+        """See `Scorer`."""
+        self._squares = (1.0,) * self._channels
+        self._chart.reset()
+
+    def to_state(self) -> dict[str, Any]:
+        """Return the state as plain JSON types: `squares` (F,), and the state of the `chart`."""
+        return {"squares": list(self._squares), "chart": self._chart.to_state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `to_state` returned.
+
+        Raises:
+            ValueError: If it is of another number of channels.
+        """
+        squares = tuple(map(float, state["squares"]))
+        if len(squares) != self._channels:
+            raise ValueError("a scorer of another number of channels")
+        self._chart.restore(state["chart"])
+        self._squares = squares
+
+
+def _chart_of(scoring: Scoring) -> Scoring:
+    """Return the chart's own parameters: those of the trusted witness's errors."""
+    channels = len(scoring.scale) // scoring.witnesses
+    first = scoring.trusted * channels
+    own = scoring.scale[first : first + channels]
+    return replace(scoring, method="ewma", scale=own, center=(0.0,) * channels, witnesses=1, trusted=0)

@@ -1,0 +1,115 @@
+"""The score of two witnesses: size of one forecast's errors and control chart of another's, in limits of normal operation."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.model_file.metadata import Channel, Metadata, from_json, to_json
+from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring.registry import check_scoring, fit_scoring, scorer_of, style_of
+from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
+
+RANDOM = np.random.default_rng(0)
+NORMAL = RANDOM.normal(size=(2000, 4)) * [0.1, 1.0, 0.2, 2.0]  # two forecasts of two channels
+STYLE = replace(style_of("witnesses"), witnesses=2, trusted=1)
+
+
+@pytest.fixture(scope="module")
+def scoring():
+    return fit_scoring(NORMAL, STYLE)
+
+
+def scores(scoring, errors):
+    scorer = scorer_of(scoring)
+    return np.array([scorer.update(error)[0] for error in errors.tolist()])
+
+
+def test_normal_operation_hardly_exceeds_its_own_limit(scoring):
+    assert np.mean(scores(scoring, NORMAL) > 1) < 0.02
+
+
+def test_both_witnesses_are_heard(scoring):
+    sudden, biased = RANDOM.normal(size=(2, 100, 4)) * [0.1, 1.0, 0.2, 2.0]
+    sudden[50:, 0] *= 6
+    biased[:, 2] += 0.4
+
+    assert scores(scoring, sudden)[-1] > 1.5
+    assert scores(scoring, biased)[-1] > 1.5
+
+
+def test_a_fault_that_lasts_stays_visible(scoring):
+    lasting = RANDOM.normal(size=(2000, 4)) * [0.1, 1.0, 0.2, 2.0]
+    lasting[500:, 2] += 0.6
+
+    assert scores(scoring, lasting)[600:].min() > 1.5
+
+
+def test_the_faulty_channel_has_the_largest_part(scoring):
+    scorer = scorer_of(scoring)
+    for error in (RANDOM.normal(size=(100, 4)) * [0.1, 1.0, 0.2, 2.0] + [0, 0, 0, 4.0]).tolist():
+        score, parts = scorer.update(error)
+
+    assert len(parts) == 2
+    assert parts[1] > 2 * parts[0]
+    assert np.hypot(*parts) == pytest.approx(score)
+
+
+def test_few_rows_for_what_a_witness_reads_widen_its_limit(scoring):
+    few = fit_scoring(NORMAL, replace(STYLE, reads=(8, 500)))
+
+    assert few.limits[0] == pytest.approx(scoring.limits[0] * 2008 / 1992)
+    assert few.limits[1] == pytest.approx(scoring.limits[1] * 2500 / 1500)
+
+
+def test_a_snapshot_goes_on_as_if_never_stopped(scoring):
+    errors = RANDOM.normal(size=(60, 4)).tolist()
+    first, second = scorer_of(scoring), scorer_of(scoring)
+    for error in errors[:30]:
+        first.update(error)
+    second.restore(json.loads(json.dumps(first.to_state())))
+
+    assert [first.update(error) for error in errors[30:]] == [second.update(error) for error in errors[30:]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"limits": (0.0, 1.0)}, "limits"),
+        ({"limits": ()}, "limits"),
+        ({"trusted": 2}, "witness 2 of 2"),
+        ({"witnesses": 3}, "witness 1 of 3"),
+        ({"spread": (0.0, 1.0, 1.0)}, "baseline"),
+    ],
+)
+def test_parameters_that_cannot_work_are_refused(scoring, changes, reason):
+    with pytest.raises(ValueError, match=reason):
+        check_scoring(replace(scoring, **changes))
+
+
+def test_the_threshold_is_a_number_of_limits():
+    assert set_threshold(parse_rule("limits"), np.linspace(0, 1, 100)).value == 1.5
+    assert set_threshold(parse_rule("limits:2"), np.full(100, 3.0)).value == 3.0
+
+
+def test_a_detector_scores_both_rows_of_the_output():
+    """Row 0 repeats the last sample, row 1 always says 0: a level that stays off is seen by the second alone."""
+    channels = (Channel("flow", train_low=-3.0, train_high=3.0),)
+    metadata = Metadata(
+        "forecaster", 4, 1, channels, scaler=Scaler("none", (0.0,), (1.0,)), scoring=replace(STYLE, limits=())
+    )
+
+    def predict(window):
+        return np.stack([window[-1], 0 * window[-1]])
+
+    rows = RANDOM.normal(size=(1000, 1)).astype(np.float32)
+    fitted = fit_detector(metadata, predict, [rows])
+    detector = Detector(from_json(to_json(fitted)), predict)
+    results = [detector.update([value]) for value in [*rows[:50, 0].tolist(), *[2.0] * 60]]
+
+    assert fitted.threshold.method == "limits"
+    assert len(fitted.scoring.scale) == 2
+    assert not any(result.anomaly for result in results[:50])
+    assert results[-1].anomaly
