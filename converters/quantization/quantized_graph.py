@@ -31,12 +31,15 @@ class QuantizedGraph:
         self.kind = INT16 if scheme.wide else INT8
         self.skip_path = linear_skip_path(graph) if scheme.io == "auto" and not scheme.wide else frozenset()
         self.narrowed: dict[int, tuple[int, Quantization]] = {}
+        # a sum of 16-bit integers overflows, and the interpreter aborts, where its own range is this much below another's
+        widest = max((np.abs(self.seen.range(index, "minmax")).max() for index in self.skip_path), default=0.0)
+        self._least = float(widest or 1.0) / 4096
 
     def parameters(self, index: int) -> Quantization:
         """Parameters of a float tensor in integers, by the scheme's method."""
         if index in self.skip_path:
             low, high = self.seen.range(index, "minmax")
-            return wide(REACH * low, REACH * high)
+            return wide(REACH * min(low, -self._least), REACH * max(high, self._least))
         return self.fit(*self.seen.range(index, self.scheme.method))
 
     def fit(self, low: float, high: float) -> Quantization:
