@@ -230,7 +230,9 @@ def open_engine(bundle: Bundle, threads: int = 1) -> TFLiteEngine:
     model = TFLiteModel(bundle.flatbuffer, threads, target=metadata.target)
     channels = len(metadata.channels)
     expected = (1, metadata.window, channels)
-    if len(model.inputs) != 1 or model.inputs[0].shape != expected or model.outputs[0].shape[-1] != channels:
+    witnesses = metadata.scoring.witnesses if metadata.scoring else 1
+    lacking = model.outputs[0].shape[-1] != channels or (witnesses > 1 and model.outputs[0].shape[-2] != witnesses)
+    if len(model.inputs) != 1 or model.inputs[0].shape != expected or lacking:
         raise ModelError(
             f"The metadata of {bundle.origin} name windows of shape {expected}; its network takes "
             f"{[tensor.shape for tensor in model.inputs]} and returns {model.outputs[0].shape}. Convert it again."

@@ -131,8 +131,12 @@ def _tables(metadata: Metadata, name: str, guard: str) -> Iterable[str]:
     if metadata.scaler is not None:
         columns |= {"scaler_offset": metadata.scaler.offset, "scaler_scale": metadata.scaler.scale}
     if metadata.scoring is not None:
-        columns |= {"score_center": metadata.scoring.center, "score_scale": metadata.scoring.scale}
-        extra = {"level": metadata.scoring.level, "spread": metadata.scoring.spread, "ratio": metadata.scoring.ratio}
+        scoring, extra = metadata.scoring, {}
+        if scoring.witnesses == 1:
+            columns |= {"score_center": scoring.center, "score_scale": scoring.scale}
+        else:  # a value a channel for each witness
+            extra = {"center": scoring.center, "scale": scoring.scale}
+        extra |= {"level": scoring.level, "spread": scoring.spread, "ratio": scoring.ratio, "limits": scoring.limits}
         for title, numbers in extra.items():
             if numbers:
                 yield f"static const float {name}_score_{title}[{len(numbers)}] = {{{', '.join(map(_float, numbers))}}};"

@@ -25,14 +25,16 @@ def check_detector(name: str, model: Any, metadata: Metadata) -> None:
         metadata: Its kind, window (W), horizon (H) and channels (F).
 
     Raises:
-        ModelError: Unless an autoencoder returns (W, F), or a forecaster (F,) or (H, F).
+        ModelError: Unless an autoencoder returns (W, F), or a forecaster (F,) or (H, F), once for each witness.
     """
     outputs = [tuple(tensor.shape[1:]) for tensor in model.outputs]
     rows, channels = metadata.window, len(metadata.channels)
     if metadata.kind == "autoencoder":
         expected: list[tuple[int, ...]] = [(rows, channels)]
     elif metadata.kind == "forecaster":
-        expected = [(max(1, metadata.horizon), channels), *([(channels,)] if metadata.horizon <= 1 else [])]
+        witnesses = metadata.scoring.witnesses if metadata.scoring else 1
+        single = metadata.horizon <= 1 and witnesses == 1
+        expected = [(max(1, metadata.horizon) * witnesses, channels), *([(channels,)] if single else [])]
     else:
         raise ModelError(
             f"{name} is a {metadata.kind} model and gives no anomaly score. Name its --kind (autoencoder or forecaster) "
