@@ -58,7 +58,7 @@ class Trial:
 
     @property
     def ended(self) -> bool:
-        """Whether the result is there, or the time over."""
+        """True when the result is there, or the time is over."""
         return self._process.poll() is not None or monotonic() > self._deadline
 
     def check(self) -> None:
@@ -146,7 +146,7 @@ def load_tried_bundle(path: Path | str, folder: Path | None = None) -> Bundle:
 
 
 def trial_note(content: bytes, folder: Path | None = None) -> Path:
-    """The file whose presence says that a model has passed on this machine with this interpreter.
+    """Return the path of the note that a model has passed on this machine with this interpreter.
 
     Args:
         content: Bytes of the model file.

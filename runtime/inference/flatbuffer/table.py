@@ -22,7 +22,7 @@ class Table:
 
     Args:
         content: The whole flatbuffer.
-        at: Where the table begins.
+        at: Position of the table.
 
     Raises:
         DamagedError: If the table or its vtable does not lie inside the file.
@@ -45,7 +45,7 @@ class Table:
         self.offsets: tuple[int, ...] = struct.unpack_from(f"<{length // 2 - 2}H", content, vtable + 4)
 
     def place(self, number: int, size: int) -> int:
-        """Where a field lies in the file, 0 when it is absent.
+        """Return the position of a field in the file, 0 when it is absent.
 
         Args:
             number: Of the field in the schema.
@@ -59,7 +59,7 @@ class Table:
         return self.at + offset
 
     def scalar(self, number: int, code: str, default: float = 0) -> Any:
-        """A number.
+        """Read a number.
 
         Args:
             number: Of the field in the schema.
@@ -70,12 +70,12 @@ class Table:
         return struct.unpack_from(f"<{code}", self.content, at)[0] if at else default
 
     def target(self, number: int) -> int:
-        """Where the table, vector or string of a field begins, 0 when it is absent."""
+        """Return the position of the table, vector or string that a field links to, 0 when it is absent."""
         at = self.place(number, 4)
         return follow(self.content, at) if at else 0
 
     def vector(self, number: int, size: int) -> tuple[int, int]:
-        """Where a vector's items begin and how many there are; (0, 0) when it is absent.
+        """Return the position of a vector's items and their number; (0, 0) when it is absent.
 
         Args:
             number: Of the field in the schema.
@@ -92,7 +92,7 @@ class Table:
         return start + 4, count
 
     def text(self, number: int) -> str:
-        """A string, empty when it is absent; what cannot be printed is replaced."""
+        """Read a string, empty when it is absent; characters that cannot be printed are replaced."""
         start, count = self.vector(number, 1)
         if count > LARGEST_STRING:
             raise DamagedError(f"a name of {count} bytes")
@@ -106,7 +106,15 @@ class Table:
 
 
 def follow(content: bytes, at: int) -> int:
-    """Where an offset leads; offsets point forwards."""
+    """Follow an offset, which points forwards.
+
+    Args:
+        content: The whole flatbuffer.
+        at: Position of the offset.
+
+    Returns:
+        The position that it leads to.
+    """
     offset = int(struct.unpack_from("<I", content, at)[0])
     if not 4 <= offset < len(content) - at:
         raise DamagedError(f"the offset at byte {at} leads out of the file")

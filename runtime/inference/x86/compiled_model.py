@@ -54,7 +54,12 @@ class CompiledModel:
         }  # fmt: skip
 
     def set_tensor(self, index: int, values: npt.NDArray[Any]) -> None:
-        """Fill an input."""
+        """Fill an input.
+
+        Args:
+            index: Index of the input.
+            values: Its values, of its shape.
+        """
         self._buffers[index].write(values)
 
     def get_tensor(self, index: int) -> npt.NDArray[Any]:
