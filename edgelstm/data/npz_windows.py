@@ -27,7 +27,15 @@ class Held:
 
 
 def read_windows(path: Path, inputs: Sequence[tuple[str, Shape]]) -> tuple[Array, ...]:
-    """Read a .npy or .npz file for a model. Arguments and errors as in `load_windows` and `fit_windows`."""
+    """Read a .npy or .npz file for a model.
+
+    Args:
+        path: Of the file.
+        inputs: Name and shape, without the batch, of each of the model's inputs.
+
+    Raises:
+        ConversionError: As in `load_windows` and `fit_windows`.
+    """
     return fit_windows(load_windows(path), inputs)
 
 
