@@ -26,6 +26,7 @@ COMMANDS = {
     "keys": "Make signing keys, and name those that devices trust.",
     "publish": "Sign a model for a group of devices.",
     "promote": "Give a signed model of one group to another.",
+    "fleet": "List the devices and their models.",
     "update": "Bring the newest signed model to this device.",
     "rollback": "Return to the model before.",
     "history": "List who signed what, when it came, why it left.",

@@ -71,6 +71,29 @@ def publish(
     return Published(name, group, version, digest)
 
 
+def find_release(name: str, repository: Repository, group: str) -> Published:
+    """Return the model that a group has.
+
+    Args:
+        name: Name of the model.
+        repository: The repository.
+        group: The group.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    target = _target(repository.targets(), name, group)
+    return Published(name, group, version_of(target), target.hashes["sha256"])
+
+
+def _target(targets: Targets, name: str, group: str) -> TargetFile:
+    path = f"{group}/{name}.tflite"
+    if path not in targets.targets:
+        known = ", ".join(sorted(targets.targets)) or "none"
+        raise ConfigError(f"The group {group} has no model {name}. Published: {known}.")
+    return targets.targets[path]
+
+
 def promote(
     name: str, repository: Repository, source: str, to: str, signer: Signer, days: float = RELEASE_DAYS
 ) -> Published:
@@ -89,11 +112,8 @@ def promote(
     """
     with repository.locked():
         targets = repository.targets()
-        old, new = f"{source}/{name}.tflite", f"{check_word(to, 'A group')}/{name}.tflite"
-        if old not in targets.targets:
-            known = ", ".join(sorted(targets.targets)) or "none"
-            raise ConfigError(f"The group {source} has no model {name}. Published: {known}.")
-        origin = targets.targets[old]
+        new = f"{check_word(to, 'A group')}/{name}.tflite"
+        origin = _target(targets, name, source)
         version = version_of(origin)
         if new in targets.targets and version_of(targets.targets[new]) > version:
             raise ConfigError(
