@@ -14,11 +14,11 @@ from threading import Event as Flag
 from ..errors import SeriesError, ShapeError
 from .column_mapping import Columns, Parse, Row
 from .csv_rows import file_rows, layout
-from .csv_table import CsvTable, read_head
+from .csv_table import CsvTable
 from .line_reader import read_lines
 from .live import LiveSource
 from .long_rows import LongRows, in_time_order
-from .records import is_json, is_line_protocol
+from .record_table import begun, holds_records
 from .sample import Sample
 from .time_columns import TimeReader
 
@@ -130,10 +130,8 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
     >>> [(sample.time, sample.values) for sample in parse_file(lines, Columns(("flow",)), "x")]
     [(1705150800.0, [1234.5])]
     """
-    lines = iter(lines)
-    head = read_head(lines)
-    first = next((line for line in head if line.strip()), "")
-    if is_json(first) or is_line_protocol(first):
+    head, lines = begun(lines, origin)
+    if holds_records(head):
         yield from parse_lines(itertools.chain(head, lines), columns, origin)
         return
     table = CsvTable(lines, origin, head)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ..errors import SeriesError
 
 LONGEST = 1 << 16  # characters of a line of line protocol
+LARGEST_ARRAY = 64 << 20  # characters of a file that is one JSON array, which is read whole
 DEEPEST = 8  # levels of nesting that are listed
 _LINE = re.compile(
     r"(?P<series>(?:\\.|[^\s,=\\])+(?:,(?:\\.|[^\s=\\])+=(?:\\.|[^\s\\])+)?)"
@@ -45,6 +47,34 @@ def is_json(line: str) -> bool:
         return isinstance(json.loads(first), list)
     except (ValueError, RecursionError):
         return False
+
+
+def array_lines(head: Sequence[str], lines: Iterable[str]) -> list[str] | None:
+    """A line of JSON for each record of a file that is one JSON array; None for any other file.
+
+    Args:
+        head: The first lines of the file.
+        lines: The later ones; read only where the file is an array.
+
+    Raises:
+        SeriesError: If the array is damaged or too large.
+
+    >>> array_lines(["[", '  {"flow": 1},'], ['  {"flow": 2}', "]"])
+    ['{"flow": 1}', '{"flow": 2}']
+    """
+    first = next((line.strip() for line in head if line.strip()), "")
+    if not re.match(r"\[\s*(\{|$)", first):
+        return None
+    text, size = [], 0
+    for line in chain(head, lines):
+        text.append(line)
+        size += len(line)
+        if size > LARGEST_ARRAY:
+            raise SeriesError(f"a JSON array of more than {LARGEST_ARRAY >> 20} MiB. Write one record a line")
+    try:
+        return [json.dumps(record) for record in json.loads("\n".join(text))]
+    except (ValueError, RecursionError) as error:
+        raise SeriesError(f"a damaged JSON array ({error})") from error
 
 
 def is_line_protocol(line: str) -> bool:

@@ -35,7 +35,7 @@ def test_a_file_without_header_and_time_counts_rows(tmp_path):
     assert series.period is None
 
 
-def test_unsorted_and_doubled_rows_are_mended_and_counted(tmp_path):
+def test_unsorted_and_doubled_rows_are_repaired_and_counted(tmp_path):
     path = write(tmp_path, "time,x\n0,0\n2,2\n1,1\n1,9\n3,3\n")
 
     series = read_series([path])

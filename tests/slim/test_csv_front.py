@@ -1,5 +1,6 @@
 """Tables as loggers, home automation, historians and spreadsheets of several countries export them."""
 
+import json
 import logging
 import math
 
@@ -184,6 +185,17 @@ def test_a_value_inside_objects_and_lists_is_addressed_by_its_path():
         samples = read("\n".join(RECORDS), Columns(("flow", "motor"), ("BME280.a", "BME280.b.0")))
 
         assert [(sample.time, sample.values) for sample in samples] == [(NOON, [19.5, 51.0]), (NOON + 60, [19.6, 52.0])]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_array_of_records_is_read_as_a_file(indent):
+    records = [{"when": f"2024-01-13T12:0{row}:00Z", "a": row} for row in range(5)]
+
+    assert [(sample.time, sample.values) for sample in table(json.dumps(records, indent=indent))] == [
+        (NOON + 60 * row, [float(row)]) for row in range(5)
+    ]
+    with pytest.raises(SeriesError, match=r"pump\.csv is a damaged JSON array"):
+        table('[\n{"a": 1},\n{"a": 2},')
 
 
 def test_the_paths_that_there_are_are_listed_when_a_channel_is_not():
