@@ -49,6 +49,9 @@ class Address:
             return masked_url(self.target)
         if self.host:
             return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}/{self.target}"
+        if self.scheme == COMMAND:  # its arguments may hold secrets of any form
+            first, *rest = self.target.split(maxsplit=1) or [""]
+            return f"{self.scheme}:{first}{' …' * bool(rest)}"
         return masked(f"{self.scheme}:{self.target}" if self.scheme else self.target)
 
     @property

@@ -155,7 +155,7 @@ def _sinks(runner: Runner) -> list[dict[str, Any]]:
             "delivered": sink.delivered,
             "dropped": sink.dropped,
             "waiting": sink.spool.backlog,
-            "trouble": sink.trouble,
+            "failure": sink.failure,
         }
         for sink in runner.forwarders
     ]

@@ -72,7 +72,7 @@ def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:
         "edgelstm_sink_waiting_bytes", "gauge", "Records on disk", [(labels, s.spool.backlog) for labels, s in sinks]
     )
     yield _Family(
-        "edgelstm_sink_up", "gauge", "0 while deliveries fail", [(labels, float(not s.trouble)) for labels, s in sinks]
+        "edgelstm_sink_up", "gauge", "0 while deliveries fail", [(labels, float(not s.failure)) for labels, s in sinks]
     )
 
 

@@ -37,7 +37,7 @@ class Forwarder:
         self.delivery, self.spool, self.model, self.names, self.scores = delivery, spool, model, names, scores
         self.name = delivery.name
         self.delivered = self.dropped = self.failures = 0
-        self.trouble = ""
+        self.failure = ""
         self.report: Callable[[Event], None] | None = None
         """Receiver of the events that this sink raises itself."""
         self._overflow: Event | None = None
@@ -126,15 +126,15 @@ class Forwarder:
     def _delivered(self, held: list[Held]) -> None:
         self.spool.drop(held)
         self.delivered += len(held)
-        if self.trouble:
+        if self.failure:
             log.warning("%s: works again", self.name)
-            self.trouble = ""
+            self.failure = ""
 
     def _failed(self, reason: str) -> None:
         self.failures += 1
-        if not self.trouble:
+        if not self.failure:
             log.warning("%s: %s; records wait on disk", self.name, reason)
-        self.trouble = reason
+        self.failure = reason
 
     def close(self) -> None:
         """Deliver what is left while that succeeds, for some seconds; the rest stays on disk for the next start."""
@@ -142,7 +142,7 @@ class Forwarder:
             self._end_overflow(self._overflow)
         self._closing.set()
         self._work_left.set()
-        if self.trouble:
+        if self.failure:
             self.delivery.hurry()
         self._thread.join(GRACE)
         if self.spool.backlog:

@@ -8,11 +8,15 @@ import threading
 import time
 
 import pytest
+from edgelstm.runtime.errors import ConfigError, SeriesError, ShapeError
+from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.sources import Columns, open_source
 from sink_helpers import wait_for
 
 mqtt = pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 NEEDS_MOSQUITTO = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed (apt-get install mosquitto)")
+FLOW = Columns(("flow", "motor"))
 
 
 def free_port():
@@ -100,3 +104,55 @@ def collect(source, broker, act, count):
     client.loop_stop()
     assert not reader.is_alive()
     return samples
+
+
+class Reading(threading.Thread):
+    """A source that is read in a thread until it ends, with the error that ended it."""
+
+    def __init__(self, url, columns=FLOW, pause=0.0):
+        super().__init__(daemon=True)
+        self.source, self.samples, self.error, self.pause = open_source(parse_address(url), columns), [], None, pause
+        self.start()
+
+    def run(self):
+        try:
+            for sample in self.source:
+                self.samples.append(sample)
+                time.sleep(self.pause)
+        except (ConfigError, SeriesError, ShapeError) as error:
+            self.error = error
+
+    def rows(self):
+        return [sample.row for sample in self.samples]
+
+    def values(self):
+        return [sample.values[0] for sample in self.samples]
+
+    def close(self):
+        self.source.close()
+        self.join(10)
+        assert not self.is_alive()
+
+
+class Publisher:
+    """A device that keeps what it could not send."""
+
+    def __init__(self, broker):
+        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="device", clean_session=False)
+        self.client.max_queued_messages_set(0)
+        self.received = set()
+        self.client.on_publish = lambda _, __, number, *___: self.received.add(number)
+        self.client.reconnect_delay_set(0.1, 0.1)
+        self.client.connect("127.0.0.1", broker.port)
+        self.client.loop_start()
+
+    def send(self, topic, payload):
+        return self.client.publish(topic, payload, qos=1)
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def url(broker, topic, options=""):
+    return f"mqtt://127.0.0.1:{broker.port}/{topic}{options}"

@@ -126,7 +126,7 @@ def restarts(broker, tmp_path, count, each, pause):
     finally:
         over.set()
         worker.join()
-    assert wait_for(lambda: sink.delivered == sent, 300), (sink.delivered, sent, sink.trouble)
+    assert wait_for(lambda: sink.delivered == sent, 300), (sink.delivered, sent, sink.failure)
     assert wait_for(lambda: len(set(listener.of("/event"))) >= sent, 60)
     arrived = [json.loads(text)["seq"] for text in listener.of("/event")]
     repeated = {number for number, times in Counter(arrived).items() if times > 1}
@@ -199,10 +199,10 @@ def test_tls_and_passwords_are_really_checked(safe_broker, certificates, tmp_pat
     url = f"mqtts://me@{host}:{safe_broker.port}/plant?ca={certificates}/{ca}.pem&password-file={tmp_path}/{password}"
     sink = sink_to(url, tmp_path / "spool")
     sink.event(event(0))
-    assert wait_for(lambda: sink.delivered or sink.trouble)
+    assert wait_for(lambda: sink.delivered or sink.failure)
 
     assert bool(sink.delivered) is not bool(trouble)
-    assert re.search(trouble, sink.trouble)
+    assert re.search(trouble, sink.failure)
     sink.close()
 
 

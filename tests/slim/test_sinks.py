@@ -25,7 +25,7 @@ def test_a_sink_that_comes_back_gets_everything_in_order(tmp_path, quick):
     sink = forwarder(tmp_path, delivery)
     for number in range(100):
         sink.take(Sample([1.0, 2.0], None, number), RESULT)
-    assert wait_for(lambda: sink.trouble == "down")
+    assert wait_for(lambda: sink.failure == "down")
     delivery.down = False
 
     assert wait_for(lambda: len(delivery.records) == 100)
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_the_records_in_the_spool(tmp_path, quick):
     sink = forwarder(tmp_path, open_sink("file:/dev/full?limit=0"))
     sink.event(event(0))
 
-    assert wait_for(lambda: "space" in sink.trouble)
+    assert wait_for(lambda: "space" in sink.failure)
     assert sink.spool.backlog > 0
     sink.close()
 
@@ -157,7 +157,7 @@ def test_a_command_gets_each_record_and_is_tried_again(tmp_path, quick):
     script.chmod(0o755)
     sink = forwarder(tmp_path / "spool", open_sink(f"command:{script} 'a b'"))
     sink.event(event(0))
-    assert wait_for(lambda: sink.trouble == "exit code 1")
+    assert wait_for(lambda: sink.failure == "exit code 1")
     (tmp_path / "ready").touch()
     assert wait_for(lambda: sink.delivered == 1)
     sink.close()

@@ -45,6 +45,10 @@ def test_secrets_are_masked_in_log_lines(text):
     assert masked(masked(text)) == masked(text)
 
 
+def test_a_commands_arguments_are_not_part_of_its_name():
+    assert parse_address("command:curl -u me:sesame https://host").name == "command:curl …"
+
+
 @pytest.mark.parametrize("address", ["mqtt://me:sesame@host:port/x", "mqtt://me:sesame@/x", "mqtt://me:sesame@[::1/x"])
 def test_an_address_that_is_none_is_refused_without_its_password(address):
     with pytest.raises(ConfigError) as refusal:

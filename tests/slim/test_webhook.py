@@ -60,7 +60,7 @@ def test_a_webhook_that_fails_is_tried_again_and_a_senseless_record_is_given_up(
     hook.answer = 503
     sink = forwarder(tmp_path, open_sink(hook.url))
     sink.event(event(0))
-    assert wait_for(lambda: "503" in sink.trouble or "Service" in sink.trouble)
+    assert wait_for(lambda: "503" in sink.failure or "Service" in sink.failure)
     hook.answer = 422
     assert wait_for(lambda: sink.delivery.refused == 1)
     hook.answer = 200
@@ -98,6 +98,6 @@ def test_a_dead_webhook_never_holds_up_scoring(tmp_path, monkeypatch):
     worst = slowest_take(sink)
 
     assert worst < 0.5
-    assert wait_for(lambda: "refused" in sink.trouble)
+    assert wait_for(lambda: "refused" in sink.failure)
     assert sink.spool.backlog > 100_000
     sink.close()

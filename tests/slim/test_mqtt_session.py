@@ -1,0 +1,141 @@
+"""Sessions of MQTT sources: what a broker keeps while the source or the broker itself is away."""
+
+import itertools
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+from command_helpers import MODEL, spawn
+from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.sources import Columns, open_source
+from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Broker, Publisher, Reading, url
+from sink_helpers import wait_for
+
+pytestmark = NEEDS_MOSQUITTO
+
+
+@pytest.fixture
+def broker(tmp_path):
+    made = Broker(tmp_path / "broker").start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def device(broker):
+    publisher = Publisher(broker)
+    yield publisher
+    publisher.close()
+
+
+def send(device, numbers):
+    for number in numbers:
+        device.send("plant/pump", f"[{number}, 0]")
+
+
+def test_a_persistent_session_loses_nothing_while_the_source_is_stopped(broker, device):
+    address = url(broker, "plant/pump", "?session=persistent")
+    first = Reading(address)
+    time.sleep(0.7)  # the broker knows the session from here on
+    first.close()
+    numbers, values = iter(range(500)), []
+    for _ in range(4):  # a hundred while it is stopped, and it is stopped in the middle of another hundred
+        send(device, itertools.islice(numbers, 100))
+        reading = Reading(address)
+        send(device, itertools.islice(numbers, 100 if values else 0))
+        assert wait_for(lambda reading=reading: len(reading.samples) >= 30)
+        reading.close()
+        values += reading.values()
+    reading = Reading(address)
+    assert wait_for(lambda: len({*values, *reading.values()}) >= 500)
+    reading.close()
+
+    values += reading.values()
+
+    assert list(dict.fromkeys(values)) == list(range(500))
+    assert len(values) <= 500 + 4 * 20  # the last acknowledgements before a stop may not reach the broker (QoS 1)
+
+
+def test_a_persistent_session_loses_nothing_while_the_broker_restarts(broker, device):
+    reading = Reading(url(broker, "plant/pump", "?session=persistent"))
+    time.sleep(0.5)
+    sent, over = 0, threading.Event()
+
+    def load():
+        nonlocal sent
+        while not over.is_set():  # one by one: paho sends new ones before those of a lost connection
+            number = device.send("plant/pump", f"[{sent}, 0]").mid
+            sent += 1
+            while number not in device.received and not over.wait(0.001):
+                pass
+
+    worker = threading.Thread(target=load, daemon=True)
+    worker.start()
+    try:
+        for _ in range(4):
+            count = len(reading.samples)
+            assert wait_for(lambda at=count: len(reading.samples) > at + 50)
+            broker.stop()
+            time.sleep(0.3)
+            broker.start()
+    finally:
+        over.set()
+    worker.join()
+    assert wait_for(lambda: len(set(reading.values())) >= sent, 60), (len(reading.samples), sent)
+    time.sleep(0.5)
+    reading.close()
+    values = reading.values()
+
+    assert list(dict.fromkeys(values)) == list(range(sent))
+    assert len(values) - len(set(values)) <= 4 * 20  # QoS 1: a device repeats what it does not know as received
+
+
+def test_a_killed_watch_with_a_persistent_session_scores_what_it_had_not(broker, device, tmp_path):
+    """End to end by the command: what was not scored before SIGKILL is scored after the next start."""
+    address = url(broker, "plant/tank", "?session=persistent")
+    known = Reading(address, Columns(("level_cm", "flow_lpm")))
+    time.sleep(0.7)  # the broker knows the session from here on
+    known.close()
+    for second in range(200):
+        device.send("plant/tank", json.dumps({"time": 1.7e9 + second, "level_cm": 50, "flow_lpm": 7}))
+    times = []
+    for least in (40, 200):
+        with spawn("run", MODEL, address, "--scores", "--state-dir", tmp_path, stdout=subprocess.PIPE) as process:
+            while len(set(times)) < least:
+                times.append(float(json.loads(process.stdout.readline())["time"]))
+            process.kill()
+
+    assert set(times) == {1.7e9 + second for second in range(200)}
+
+
+def test_a_clean_session_gets_no_messages_of_an_outage(broker, device):
+    first = Reading(url(broker, "plant/pump"))
+    time.sleep(0.5)
+    device.send("plant/pump", "[1, 0]")
+    assert wait_for(lambda: first.samples)
+    first.close()
+    device.send("plant/pump", "[2, 0]")
+    time.sleep(0.2)
+    second = Reading(url(broker, "plant/pump"))
+    time.sleep(0.7)
+    device.send("plant/pump", "[3, 0]")
+    assert wait_for(lambda: second.samples)
+    second.close()
+
+    assert second.values() == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("?session=persistent&qos=0", "requires qos=1"),
+        ("?session=sticky", "clean or persistent"),
+        ("?qos=3", "0, 1 or 2"),
+    ],
+)
+def test_a_session_that_cannot_be_is_refused(options, words):
+    with pytest.raises(ConfigError, match=words):
+        open_source(parse_address(f"mqtt://127.0.0.1/plant{options}"), FLOW)
