@@ -7,39 +7,12 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.foreign_options import FILE, foreign_options
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP
 
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")
-FILE = click.Path(path_type=Path)
-
-
-def calibration_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for models from elsewhere."""
-    options = (
-        click.option("--calibration", type=FILE, help="Normal rows (.csv) or windows (.npy, .npz)."),
-        click.option(
-            "--scaler",
-            type=click.Choice(["standard", "minmax", "robust", "none"]),
-            help="Scaler to fit on a --calibration CSV.  [default: standard, unless another suits the model better]",
-        ),
-        click.option(
-            "--scaler-from",
-            type=FILE,
-            help="The scaler that the model was trained with: .json (offset and scale, mean and std, min and max) or "
-            "scikit-learn's as .joblib. Loading a .joblib file runs what it holds: take only your own.",
-        ),
-        click.option(
-            "--kind",
-            type=click.Choice(["autoencoder", "forecaster", "generic"]),
-            help="Of a model from elsewhere.  [default: inferred from its shapes]",
-        ),
-        click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
 
 
 def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +43,7 @@ def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--int8", "int8", is_flag=True, help="Short for --scheme int8, the default.")
 @click.option("--scheme", "schemes", multiple=True, type=click.Choice(SCHEMES), help="May be given several times.")
 @click.option("-o", "--output", type=FILE, help="Default: MODEL[.stream][.micro|.x86].SCHEME.tflite beside it.")
-@calibration_options
+@foreign_options
 @click.option(
     "--streaming", is_flag=True, help="One row a call, state kept between calls: for causal forecasters, far cheaper."
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.cli.foreign_options import foreign_options
 from edgelstm.cli.lazy_group import examples
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="JSON file to store.  [default: MODEL.evaluation.json]"
 )
-@click.option("--calibration", type=click.Path(path_type=Path), help="For a foreign Keras model: rows of normal operation, .csv.")  # fmt: skip
-@click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="Of a foreign model, fitted on --calibration.")  # fmt: skip
-@click.option("--kind", type=click.Choice(["autoencoder", "forecaster"]), help="Of a foreign model.  [default: by its shapes]")  # fmt: skip
-@click.option("--lookback", type=click.IntRange(1), help="Rows a window of a foreign model with an open time axis.")
+@foreign_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     model: Path,
@@ -44,10 +42,8 @@ def command(
     time_column: str | None,
     output: Path | None,
     calibration: Path | None,
-    scaler: str | None,
-    kind: str | None,
-    lookback: int | None,
     as_json: bool,
+    **foreign: Any,
 ) -> None:
     """Measure MODEL (.keras or .tflite) on labelled rows; print the result and store it as JSON.
 
@@ -59,14 +55,11 @@ def command(
     from edgelstm.cli.progress import steps
     from edgelstm.runtime.io.atomic_files import check_writable
 
-    if (
-        calibration is None
-        and (unused := {"--scaler": scaler, "--kind": kind, "--lookback": lookback})
-        and any(unused.values())
-    ):
-        raise click.UsageError(f"{next(name for name in unused if unused[name])} goes with --calibration FILE.")
+    unused = [name for name, value in foreign.items() if value is not None]
+    if calibration is None and unused:
+        raise click.UsageError(f"--{unused[0].replace('_', '-')} goes with --calibration FILE.")
     target = output or model.with_suffix(".evaluation.json")
-    check_readable(data, calibration)
+    check_readable(data, calibration, foreign["scaler_from"])
     if output or model.is_file():  # else the error is the missing model's
         check_writable(target)
     if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
@@ -77,7 +70,7 @@ def command(
 
             evaluation = evaluate(model, data, label_column, time_column)
         else:
-            evaluation = _foreign(model, data, label_column, time_column, (calibration, scaler, kind, lookback))
+            evaluation = _foreign(model, data, label_column, time_column, {"calibration": calibration, **foreign})
     _store_and_print(evaluation, data, target, as_json)
 
 
@@ -96,7 +89,7 @@ def _foreign(
     data: Path,
     label_column: str | None,
     time_column: str | None,
-    reading: tuple[Path, str | None, str | None, int | None],
+    foreign: dict[str, Any],
 ) -> Evaluation:
     """Evaluate a Keras model of another tool."""
     from edgelstm.data.label_columns import require_label_column
@@ -116,13 +109,14 @@ def _foreign(
     from edgelstm.deployment.representative_data import read_source
     from edgelstm.evaluation.evaluate import evaluate_foreign
 
-    calibration, scaler, kind, lookback = reading
-    source = read_source(model, Wishes(calibration, scaler, None, kind, lookback))
+    source = read_source(model, Wishes(**foreign))
     for note in source.notes:
         click.echo(note[0].upper() + note[1:], err=True)
     normal = source.representative
     if normal is None:
-        raise ConfigError(f"A threshold is fitted on rows; {reading[0].name} holds windows. Give rows as .csv.")
+        raise ConfigError(
+            f"A threshold is fitted on rows; {foreign['calibration'].name} holds windows. Give rows as .csv."
+        )
     return evaluate_foreign(model, source.metadata, [*normal.segments, *normal.held], data, label_column, time_column)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.foreign_options import foreign_options
 from edgelstm.cli.lazy_group import examples
 
 FILES = ("report.html", "report.json", "report.md", "report.csv")
@@ -35,10 +36,7 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--bench", "benches", multiple=True, type=click.Path(path_type=Path), help="Result of `edgelstm bench --json` on another machine; may be given several times.")  # fmt: skip
 @click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a common name]")
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
-@click.option("--calibration", type=click.Path(path_type=Path), help="For a foreign model: normal rows (.csv) or windows (.npy, .npz).")  # fmt: skip
-@click.option("--scaler", type=click.Choice(["standard", "minmax", "robust", "none"]), help="For --calibration CSV.")
-@click.option("--kind", type=click.Choice(["autoencoder", "forecaster", "generic"]), help="Of a foreign model.")
-@click.option("--lookback", type=click.IntRange(1), help="Rows, for a model with an open time axis.")
+@foreign_options
 @click.option("--streaming", is_flag=True, help="The form that takes one row a call, of causal forecasters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **options: Any) -> None:
@@ -83,7 +81,7 @@ def _built(
     from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)
-    check_readable(options["data"], options["calibration"])
+    check_readable(options["data"], options["calibration"], options["scaler_from"])
     if options["label_column"]:
         require_label_column(options["data"], options["label_column"])
     measured = [read_bench(bench) for bench in benches]
@@ -116,6 +114,8 @@ def _show(report: Any, output: Path, as_json: bool) -> None:
         click.echo(to_json(report), nl=False)
     else:
         show(report, Console())
+    for note in report.notes:
+        click.echo(note, err=True)
     for remark in report.remarks:
         click.echo(f"Warning: {remark}", err=True)
     click.echo(f"{output / FILES[0]}", err=True)

@@ -53,7 +53,9 @@ class Request:
     calibration: Path | None = None
     """Normal rows or windows for a foreign model."""
     scaler: str | None = None
-    """Fitted on a calibration CSV."""
+    """Kind of scaler to fit on a calibration CSV."""
+    scaler_from: Path | None = None
+    """File with the scaler that a foreign model was trained with."""
     kind: str | None = None
     """Of a foreign model."""
     lookback: int | None = None
@@ -86,7 +88,7 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
     tell("reading")
     source = read_source(
         request.model,
-        Wishes(request.calibration, scaler=request.scaler, kind=request.kind, lookback=request.lookback),
+        Wishes(request.calibration, request.scaler, request.scaler_from, request.kind, request.lookback),
     )
     keras = load_keras(request.model)
     if source.metadata.kind in DETECTORS and FORECAST not in source.metadata.sections:
@@ -112,6 +114,7 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         figures=_training(figures, source),
         warnings=next(iter(made.values())).check.warnings,
         remarks=(*subject.remarks, *judged.remarks),
+        notes=tuple(f"{note[0].upper()}{note[1:]}." for note in source.notes),
     )
     return Built(report, models)
 

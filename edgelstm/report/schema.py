@@ -169,6 +169,8 @@ class Report:
     """About the representative rows, one clause each."""
     remarks: tuple[str, ...] = ()
     """About the judged rows, one sentence each."""
+    notes: tuple[str, ...] = ()
+    """How a foreign model was read, one sentence each."""
     schema: int = SCHEMA
     """Version of this record."""
 

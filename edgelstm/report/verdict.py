@@ -115,7 +115,7 @@ def remarks(report: Report) -> tuple[str, ...]:
         sentences += _certainty(report, metric)
     sentences += [f"There is no {scheme.scheme} file: {scheme.refused}" for scheme in report.schemes if scheme.refused]
     sentences += [f"{', '.join(names)}: {note}." for note, names in _noted(report).items()]
-    sentences += report.remarks
+    sentences += [*report.remarks, *report.notes]
     return (*sentences, *(f"About the representative rows: {warning}." for warning in report.warnings))
 
 
