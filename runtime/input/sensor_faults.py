@@ -8,6 +8,8 @@ from typing import Any
 from ..alarms.events import Event
 from ..alarms.tracker import EventTracker, Level
 
+NO_CHANNELS: frozenset[int] = frozenset()
+
 
 class SensorFaults:
     """Sensor-fault events of one stream.
@@ -51,6 +53,8 @@ class SensorFaults:
     @property
     def missing(self) -> frozenset[int]:
         """Indices of the channels that are missing."""
+        if not self._tracker.excursions:
+            return NO_CHANNELS  # nearly always
         return frozenset(int(channel) for reason, channel in self._keys() if reason == "missing")
 
     @property
@@ -99,7 +103,7 @@ class CalmCheck:
 
     def clear(self) -> None:
         """Forget the stream."""
-        self._missing: frozenset[int] = frozenset()
+        self._missing = NO_CHANNELS
         self._calm = 0
 
     def hold_back(self, missing: frozenset[int], calm: bool, plausible: bool = True) -> bool:
