@@ -36,12 +36,12 @@ def drifts(events):
     return [event for event in events if event.kind == "drift"]
 
 
-def test_a_file_knows_what_is_usual(bundle):
-    usual = Reference.of(bundle.metadata.sections[SECTION], 2)
+def test_a_file_carries_the_reference_of_its_drift(bundle):
+    reference = Reference.of(bundle.metadata.sections[SECTION], 2)
 
-    assert np.asarray(usual.edges).shape == np.asarray(usual.above).shape == (2, 9)
-    assert usual.block % 128 == 0
-    assert min(usual.limits) >= 0.25
+    assert np.asarray(reference.edges).shape == np.asarray(reference.above).shape == (2, 9)
+    assert reference.block % 128 == 0
+    assert min(reference.limits) >= 0.25
 
 
 def test_normal_operation_has_no_drift_and_a_shift_has(model_path):
@@ -136,12 +136,12 @@ def test_too_few_rows_know_nothing_of_drift(bundle):
     assert Detector.from_bundle(replace(bundle, metadata=plain)).alarms.drift is None
 
 
-def test_what_is_usual_survives_the_file(bundle):
+def test_a_reference_survives_the_file(bundle):
     rows = [np.random.default_rng(0).normal(size=(900, 2)).astype(np.float32)]
-    usual = fit_reference(rows, [np.full(900, 0.5)], 1.0)
-    read = Reference.of(json.loads(json.dumps(asdict(usual))) | {"of a later version": 1}, 2)
+    reference = fit_reference(rows, [np.full(900, 0.5)], 1.0)
+    read = Reference.of(json.loads(json.dumps(asdict(reference))) | {"of a later version": 1}, 2)
 
-    assert asdict(read) == json.loads(json.dumps(asdict(usual)))
+    assert asdict(read) == json.loads(json.dumps(asdict(reference)))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "endurance.py"
 
 
 @pytest.mark.parametrize("name", ["cast.int8", "flow.stream.int8"])
-def test_a_stream_of_troubles_is_counted_and_leaves_no_trace_in_later_scores(models, name):
+def test_a_stream_of_faults_is_counted_and_leaves_no_trace_in_later_scores(models, name):
     spec = importlib.util.spec_from_file_location("endurance", BENCHMARK)
     endurance = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(endurance)

@@ -68,7 +68,7 @@ def test_a_short_gap_is_bridged_on_a_straight_line(make, stream):
 
 
 @pytest.mark.parametrize("name", ["cast.int8", "auto.int8"])
-def test_after_a_long_gap_scores_are_those_of_a_fresh_start_that_knows_what_is_usual(make, stream, name):
+def test_after_a_long_gap_scores_are_those_of_a_fresh_start_with_the_same_baseline(make, stream, name):
     rows, detector, fresh = clean(stream), make(name), make(name)
     play(detector, rows[:50])
     fresh.scorer.restore(detector.scorer.to_state())

@@ -10,7 +10,7 @@ from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.input.policies import warmup
 
 
-def troubled(stream):
+def irregular(stream):
     """The stream with some of everything in it."""
     rows = stream.copy()
     rows[60, 1] = np.nan
@@ -26,7 +26,7 @@ def play(detector, rows):
 
 @pytest.mark.parametrize("cut", [0, 1, 10, 24, 25, 41, 61, 95, 110, 125, 210, 262, 300, 303, 320, 345, 480, 590])
 def test_a_restored_detector_gives_the_same_bits_and_events(bundle, stream, cut):
-    rows = troubled(stream)
+    rows = irregular(stream)
     whole = Detector.from_bundle(bundle)
     expected = [*play(whole, rows), whole.finish()]
     first, second = Detector.from_bundle(bundle), Detector.from_bundle(bundle)
@@ -133,7 +133,7 @@ def streaming(models):
 
 
 def test_a_streaming_model_warms_up_again_after_a_gap_and_forgets_what_was_before(streaming, stream):
-    """Two streams that differ before the gap give the same bits after it, once they know the same errors as usual."""
+    """Two streams that differ before the gap give the same bits after it, once they have the same baseline."""
     calm, wild = stream[:140].copy(), stream[:140].copy()
     wild[:60, 1:] = wild[:60, 1:] * 1.2 + 1
     for rows in (calm, wild):
@@ -153,7 +153,7 @@ def test_a_streaming_model_warms_up_again_after_a_gap_and_forgets_what_was_befor
 
 @pytest.mark.parametrize("cut", [1, 41, 95, 210, 303, 480])
 def test_a_restored_streaming_model_gives_the_same_bits_and_events(streaming, stream, cut):
-    rows = troubled(stream)
+    rows = irregular(stream)
     whole = Detector.from_bundle(streaming)
     expected = [*play(whole, rows), whole.finish()]
     first, second = Detector.from_bundle(streaming), Detector.from_bundle(streaming)
