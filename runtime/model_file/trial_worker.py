@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EdgelstmError, ModelError, NoMetadataError
@@ -105,12 +106,18 @@ def limit(memory: int, seconds: int) -> None:
         import resource
     except ImportError:
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if seconds:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     taken = _data_bytes()
-    if taken is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (taken + memory, taken + memory))
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: seconds or None,
+        resource.RLIMIT_DATA: None if taken is None else taken + memory,
+    }
+    for kind, most in limits.items():
+        if most is not None:
+            with suppress(
+                OSError, ValueError
+            ):  # systemd's filter of system calls may forbid it: then time alone is limited
+                resource.setrlimit(kind, (most, most))
 
 
 def _data_bytes() -> int | None:

@@ -152,3 +152,18 @@ def test_bench_and_inspect_take_a_file_of_another_tool(tmp_path):
 
     assert json.loads(bench.stdout)[0]["scheme"] == ""
     assert json.loads(inspect.stdout)["metadata"] is None
+
+
+def test_a_system_that_forbids_limits_does_not_refuse_the_model():
+    """As `SystemCallFilter=~@resources` does in a unit."""
+    program = (
+        "import resource\n"
+        "def forbidden(*words): raise ValueError('not allowed to raise maximum limit')\n"
+        "resource.setrlimit = forbidden\n"
+        "import sys; from edgelstm.runtime.model_file.trial_worker import examine\n"
+        "print(repr(examine(open(sys.argv[1], 'rb').read(), 60)))"
+    )
+    words = [sys.executable, "-c", program, MODELS / "cast.int8.tflite"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "''\n"
