@@ -16,7 +16,9 @@ from ..sources.resampling import Resampler
 
 Doubles = npt.NDArray[np.float64]
 FILL = 3  # missing samples in a row that a straight line may bridge, as in training
-MOST_EMPTY = 1_000_000  # rows that a grid may have beyond ten for each row read: a wrong time must not fill the memory
+MOST_EMPTY = (
+    1_000_000  # values that a grid may hold beyond ten rows for each row read: a wrong time must not fill the memory
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Do
     order = np.argsort(times, kind="stable")
     with np.errstate(over="ignore"):  # an infinite number of steps is refused like any other
         positions = np.rint((times[order] - times[order[0]]) / period)
-    if not positions[-1] < MOST_EMPTY + 10 * len(times):
+    if not positions[-1] < MOST_EMPTY // max(1, values.shape[1]) + 10 * len(times):
         raise SeriesError(
             f"The rows span {positions[-1]:.0f} steps of {period:g} s, but there are {len(times)}. "
             "The model was trained on other distances; check the time column."

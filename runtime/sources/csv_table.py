@@ -18,7 +18,7 @@ from .csv_dialect import BLANK, COMMENT, MOST_LINES, Dialect, sniff
 from .time_columns import TimeReader, find_time
 
 MOST_HEAD = 1 << 16  # characters of the first lines that the dialect is guessed from
-MOST_DATES = 100_000  # rows that may be read ahead to tell American dates
+MOST_DATES, MOST_AHEAD = 100_000, 64 << 20  # rows, and characters, that may be read ahead to tell American dates
 CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\v\f\r\x1a\x1b")
 
 
@@ -85,12 +85,13 @@ class CsvTable:
         order = DateOrder()
         for line in self._head:
             order.see(line)
-        head = self._head
-        while order.month_first is None and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
+        head, left = self._head, MOST_AHEAD
+        while order.month_first is None and left > 0 and len(head) < MOST_DATES and head and SLASHED.search(head[-1]):
             later = next(self._lines, None)
             if later is None:
                 break
             head.append(later)
+            left -= len(later)
             order.see(later)
         return order.month_first
 
