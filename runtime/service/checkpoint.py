@@ -5,7 +5,7 @@ moment. It is replaced whole (write, fsync, rename, fsync of the folder) every f
 crash the log is cut back to the end that the state knows, the rows since then are read again from a replayable
 source, and the same events, with the same ids, are written again: no event is lost and none is there twice.
 
-When logrotate renames or truncates the log, a snapshot is taken at once, and the log goes on under its name. A full disk
+When logrotate has renamed or truncated the log, the next event begins a new one, with a snapshot of its own. A full disk
 does not end the watch: events wait in memory, and no snapshot is taken before they are in the log.
 """
 
@@ -28,7 +28,6 @@ from .event_log import EventLog, Position, lock_beside
 
 log = logging.getLogger("edgelstm")
 INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 4 MB a day
-LOOK = 1.0  # seconds between looks whether the event log was rotated
 LARGEST = 1 << 26  # bytes; a state is some KB
 
 
@@ -59,7 +58,7 @@ class Checkpoint:
         self._failure = ""
         self._closed = False
         self._due = monotonic() + interval
-        self._look = monotonic() + LOOK
+        self._rotated = False
         self._lock = lock_beside(self.path, f"The state {path}", "Give each its own --state.")
         self._log: EventLog | None = None
         try:
@@ -113,27 +112,26 @@ class Checkpoint:
                 yield sample
 
     def event(self, event: Event) -> None:
-        """Append an event to the log; while that fails it waits."""
+        """Append an event to the log; while that fails it waits.
+
+        In a log that was rotated it waits for the end of the sample, when the new log begins with a snapshot.
+        """
         if self._log is None:
             return
+        self._log.hold(event)
+        self._rotated = self._rotated or self._log.rotated
+        if self._rotated:
+            return
         try:
-            self._log.append(event)
+            self._log.flush()
         except OutputError as error:
             self._warn(error)
 
     def after(self, row: int) -> None:
         """Count a row whose events are all reported, and take a snapshot when one is due; go on when that fails."""
         self.rows, self._first = row + 1, self._next_first
-        now = monotonic()
-        if now < self._due and not self._rotated(now):
-            return
-        self.save_or_warn()
-
-    def _rotated(self, now: float) -> bool:
-        if self._log is None or now < self._look:
-            return False
-        self._look = now + LOOK
-        return self._log.rotated
+        if self._rotated or monotonic() >= self._due:
+            self.save_or_warn()
 
     def save_or_warn(self) -> None:
         """Take a snapshot now, unless closed; a failure is logged, and tried again at the next interval."""
@@ -151,10 +149,10 @@ class Checkpoint:
             OutputError: If it cannot be written.
         """
         position = Position(0, None)
-        self._due = monotonic() + self.interval
+        self._due, self._rotated = monotonic() + self.interval, False
         if self._log is not None:
-            self._log.flush()
             self._log.reopen()
+            self._log.flush()
             self._log.sync()
             position = self._log.position
         state = {"rows": self.rows, "first": self._first, "log": position.length, "log_file": position.inode}

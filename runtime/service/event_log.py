@@ -78,20 +78,15 @@ class EventLog:
         """End of the log."""
         return Position(self._file.size, self._file.inode)
 
-    def append(self, event: Event) -> None:
-        """Append an event; it waits in memory while that fails.
-
-        Raises:
-            OutputError: If it waits.
-        """
+    def hold(self, event: Event) -> None:
+        """Keep an event in memory until the next flush."""
         if len(self._waiting) >= WAITING:
             self.dropped += 1
             return
         self._waiting.append(compact(event.record()).encode("utf-8", "surrogatepass") + b"\n")
-        self.flush()
 
     def flush(self) -> None:
-        """Append what waits, line by line and each whole.
+        """Append the events that are held, line by line and each whole.
 
         Raises:
             OutputError: If the disk is full; the rest waits on.
@@ -123,8 +118,10 @@ class EventLog:
         self._file.sync()
 
     def close(self) -> None:
-        """Sync and close the file."""
-        with suppress(OSError):
+        """Write what is held where that is possible, sync and close the file."""
+        with suppress(OutputError, OSError):
+            self.reopen()
+            self.flush()
             self._file.sync()
         self._file.close()
         self._lock.close()

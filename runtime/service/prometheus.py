@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..sinks import Forwarder
 from ..version import __version__
 from .runner import Runner
 
@@ -61,7 +63,11 @@ def _stream_families(runners: Sequence[Runner]) -> Iterator[_Family]:
 
 
 def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:
-    sinks = [({"stream": runner.name, "sink": sink.name}, sink) for runner in runners for sink in runner.forwarders]
+    sinks = [
+        ({"stream": runner.name, "sink": name}, sink)
+        for runner in runners
+        for name, sink in _told_apart(runner.forwarders)
+    ]
     yield _Family(
         "edgelstm_sink_delivered_total", "counter", "Records delivered", [(labels, s.delivered) for labels, s in sinks]
     )
@@ -86,6 +92,14 @@ def _model_families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family("edgelstm_model_trial", "gauge", "1 in the trial time of a model", trial)
     failed = [({"stream": name}, float(bool(facts["error"]))) for name, facts in models]
     yield _Family("edgelstm_model_error", "gauge", "1 while the last update failed", failed)
+
+
+def _told_apart(sinks: Sequence[Forwarder]) -> Iterator[tuple[str, Forwarder]]:
+    """Number sinks whose names are the same once secrets are masked: Prometheus refuses two equal sets of labels."""
+    seen: Counter[str] = Counter()
+    for sink in sinks:
+        seen[sink.name] += 1
+        yield f"{sink.name} {seen[sink.name]}" if seen[sink.name] > 1 else sink.name, sink
 
 
 def _text(family: _Family) -> str:

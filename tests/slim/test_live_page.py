@@ -14,7 +14,7 @@ from edgelstm.runtime.service.access_token import TokenGate
 from edgelstm.runtime.service.config import Settings
 from edgelstm.runtime.service.live_page import LivePage
 from page_helpers import CHROMIUM, Browser, Page
-from sink_helpers import wait_for
+from sink_helpers import Listed, forwarder, wait_for
 
 NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
 
@@ -39,6 +39,15 @@ def test_metrics_are_in_prometheus_text_format(page):
     assert len(re.findall("^# TYPE", text, re.MULTILINE)) == len(
         set(re.findall(r"^(\w+)", "\n".join(samples), re.MULTILINE))
     )
+
+
+def test_two_sinks_of_one_name_are_told_apart_in_metrics(tmp_path):
+    sinks = [forwarder(tmp_path / name, Listed()) for name in "ab"]
+    page = Page(rows=50, sinks=sinks)
+    text = page.get("/metrics")[1]
+    page.close()
+
+    assert re.findall(r'edgelstm_sink_up\{stream="pump",sink="([^"]*)"\} 1.0', text) == ["list", "list 2"]
 
 
 def test_health_turns_bad_when_samples_stay_away(page, monkeypatch):
