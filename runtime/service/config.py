@@ -79,7 +79,7 @@ class StreamConfig:
         return self.name or Path(self.model).name.partition(".")[0]
 
     @property
-    def taken(self) -> tuple[str, ...]:
+    def source_columns(self) -> tuple[str, ...]:
         """The source's columns as names."""
         parts = self.columns.split(",") if isinstance(self.columns, str) else self.columns
         return tuple(part.strip() for part in parts if part.strip())

@@ -176,7 +176,7 @@ class Runner:
         if self.watch is not None:
             self.watch.observe(sample, result, seconds)
         for sink in self.sinks:
-            sink.take(sample, result)
+            sink.result(sample, result)
         for event in result.events:
             self._event(event)
 

@@ -39,7 +39,7 @@ class Status:
         self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
         self._guard = threading.Lock()
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Count a sample.
 
         Args:

@@ -49,10 +49,10 @@ class Watchdog:
 
     def _work(self) -> None:
         while not self._end.wait(self._every):
-            if self.fed():
+            if self.all_advanced():
                 notify("WATCHDOG=1")
 
-    def fed(self) -> bool:
+    def all_advanced(self) -> bool:
         """Tell whether every running stream has taken samples since the last time that all had."""
         counts = [runner.status.samples for runner in self._runners]
         if not all(

@@ -1,4 +1,4 @@
-"""Sinks: receivers of results, with `take(sample, result)`, `event(event)` and `close()`."""
+"""Sinks: receivers of results, with `result(sample, result)`, `event(event)` and `close()`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 class Sink(Protocol):
     """A receiver of results. It never holds up scoring for long."""
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Receive one sample's result.
 
         Args:

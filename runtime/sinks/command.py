@@ -64,7 +64,7 @@ class CommandDelivery:
     def announce(self, facts: dict[str, Any]) -> None:
         """Do nothing: events about models come as records."""
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:

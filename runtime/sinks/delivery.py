@@ -46,7 +46,7 @@ class Delivery(Protocol):
     def announce(self, facts: dict[str, Any]) -> None:
         """Tell facts about the model at work, where the other end keeps them; called from the loop over samples."""
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Stop waiting for what has not answered so far: the process ends."""
 
     def close(self) -> None:

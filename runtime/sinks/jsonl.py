@@ -63,7 +63,7 @@ class EventLines:
         self.stream = stream
         self._head = {"model": model} if model else {}
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Ignore a sample: events alone are written.
 
         Args:
@@ -94,7 +94,7 @@ class ScoreLines:
         self.stream, self.names = stream, names
         self._head = {"model": model} if model else {}
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Write the sample's line at once.
 
         Args:

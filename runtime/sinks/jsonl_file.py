@@ -76,7 +76,7 @@ class FileDelivery:
     def announce(self, facts: dict[str, Any]) -> None:
         """Do nothing: events about models come as records."""
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:

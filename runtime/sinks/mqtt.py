@@ -80,7 +80,7 @@ class MqttDelivery:
         self._changed = threading.Condition()
         self._refusal = ""
         self._facts: dict[str, Any] = {}
-        self._up = self._hurried = False
+        self._up = self._ending = False
         self._client = connect(address, options, self._prepare)
 
     def _prepare(self, client: Any) -> None:
@@ -133,7 +133,7 @@ class MqttDelivery:
     def _wait_for_connection(self) -> None:
         with self._changed:
             self._refusal = ""  # the next one is news
-            self._changed.wait_for(lambda: self._up or self._hurried or self._refusal, ANSWER)
+            self._changed.wait_for(lambda: self._up or self._ending or self._refusal, ANSWER)
             if not self._up:
                 raise DeliveryError(self._refusal or "not connected")
 
@@ -148,7 +148,7 @@ class MqttDelivery:
     def _acknowledgements(self) -> int:
         """Count the oldest messages that are acknowledged; wait for the first."""
         with self._changed:
-            self._changed.wait_for(lambda: self._sent[0] in self._answered or self._hurried, ANSWER)
+            self._changed.wait_for(lambda: self._sent[0] in self._answered or self._ending, ANSWER)
             count = 0
             while self._sent and self._sent[0] in self._answered:
                 self._sent.popleft()
@@ -162,10 +162,10 @@ class MqttDelivery:
         if up:  # else when the connection is there
             self._client.publish(self.topics.model, compact(facts), qos=1, retain=True)
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """See `Delivery`."""
         with self._changed:
-            self._hurried = True
+            self._ending = True
             self._changed.notify_all()
 
     def close(self) -> None:

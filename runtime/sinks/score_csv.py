@@ -21,7 +21,7 @@ class ScoreTable:
         self._write = csv.writer(stream, lineterminator="\n").writerow
         self._timed: bool | None = None
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Write the sample's row.
 
         Args:

@@ -46,7 +46,7 @@ class Forwarder:
         self._thread = threading.Thread(target=self._work, name=f"to {self.name}", daemon=True)
         self._thread.start()
 
-    def take(self, sample: Sample, result: Result) -> None:
+    def result(self, sample: Sample, result: Result) -> None:
         """Queue the sample's score, where asked for.
 
         Args:
@@ -143,7 +143,7 @@ class Forwarder:
         self._closing.set()
         self._work_left.set()
         if self.failure:
-            self.delivery.hurry()
+            self.delivery.stop_waiting()
         self._thread.join(GRACE)
         if self.spool.backlog:
             log.warning("%s: %d bytes of records wait on disk for the next start", self.name, self.spool.backlog)

@@ -109,7 +109,7 @@ class WebhookDelivery:
     def announce(self, facts: dict[str, Any]) -> None:
         """Do nothing: events about models come as records."""
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """Do nothing: each attempt ends by itself."""
 
     def close(self) -> None:

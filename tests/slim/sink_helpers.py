@@ -47,7 +47,7 @@ class Listed:
         self.records += records
         return len(records)
 
-    def hurry(self):
+    def stop_waiting(self):
         pass
 
     def close(self):

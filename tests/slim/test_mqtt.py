@@ -46,7 +46,7 @@ def sink_to(url, folder, scores=False):
 
 def test_events_scores_and_status_are_published(broker, listener, tmp_path):
     sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump?discovery=homeassistant", tmp_path / "spool", True)
-    sink.take(Sample([1.0, 2.0], 5.0, 0, "5"), Result(5.0, 2.5, 1.0, True, (3.0, 1.0)))
+    sink.result(Sample([1.0, 2.0], 5.0, 0, "5"), Result(5.0, 2.5, 1.0, True, (3.0, 1.0)))
     sink.event(event(0))
     sink.event(event(0, "closed"))
     sink.close()

@@ -75,9 +75,9 @@ def test_the_watchdog_starves_when_one_of_two_streams_stands_still():
     still.status = type("S", (), {"samples": 0, "state": "running"})()
     dog = Watchdog([busy, still], 1000.0)
     busy.status.samples = 5
-    one = dog.fed()
+    one = dog.all_advanced()
     still.status.samples = 1
-    both = dog.fed()
+    both = dog.all_advanced()
     dog.close()
 
     assert (one, both) == (False, True)

@@ -24,7 +24,7 @@ def test_a_sink_that_comes_back_gets_everything_in_order(tmp_path, quick):
     delivery.down = True
     sink = forwarder(tmp_path, delivery)
     for number in range(100):
-        sink.take(Sample([1.0, 2.0], None, number), RESULT)
+        sink.result(Sample([1.0, 2.0], None, number), RESULT)
     assert wait_for(lambda: sink.failure == "down")
     delivery.down = False
 
@@ -101,7 +101,7 @@ def test_a_disk_that_stays_nearly_full_is_said_once(tmp_path, monkeypatch, caplo
 def test_events_alone_are_sent_unless_scores_are_asked_for(tmp_path):
     delivery = Listed()
     sink = forwarder(tmp_path, delivery, scores=False)
-    sink.take(Sample([1.0, 2.0], None, 0), RESULT)
+    sink.result(Sample([1.0, 2.0], None, 0), RESULT)
     sink.event(event(0))
     sink.close()
 
@@ -235,7 +235,7 @@ class Shelf:
         self.records += records
         return len(records)
 
-    def hurry(self):
+    def stop_waiting(self):
         pass
 
     def close(self):

@@ -70,12 +70,12 @@ def test_a_webhook_that_fails_is_tried_again_and_a_senseless_record_is_given_up(
     assert [one["id"] for one in hook.bodies] == ["e1"]
 
 
-def slowest_take(sink, count=2000):
+def slowest_result(sink, count=2000):
     """The longest that one sample was held up, seconds."""
     worst = 0.0
     for number in range(count):
         begin = time.perf_counter()
-        sink.take(Sample([1.0, 2.0], None, number), RESULT)
+        sink.result(Sample([1.0, 2.0], None, number), RESULT)
         worst = max(worst, time.perf_counter() - begin)
     return worst
 
@@ -85,7 +85,7 @@ def test_a_slow_webhook_never_holds_up_scoring(tmp_path, hook, monkeypatch):
     hook.delay = 1.0
     sink = forwarder(tmp_path, open_sink(hook.url))
     begin = time.monotonic()
-    worst = slowest_take(sink)
+    worst = slowest_result(sink)
 
     assert worst < 0.5  # one answer takes a second; the margin is for a busy machine
     assert time.monotonic() - begin < 2.0
@@ -95,7 +95,7 @@ def test_a_slow_webhook_never_holds_up_scoring(tmp_path, hook, monkeypatch):
 def test_a_dead_webhook_never_holds_up_scoring(tmp_path, monkeypatch):
     monkeypatch.setattr(forward_module, "GRACE", 0.1)
     sink = forwarder(tmp_path, open_sink("http://127.0.0.1:9/hook"))
-    worst = slowest_take(sink)
+    worst = slowest_result(sink)
 
     assert worst < 0.5
     assert wait_for(lambda: "refused" in sink.failure)
