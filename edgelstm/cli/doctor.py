@@ -1,5 +1,7 @@
 """`edgelstm doctor`: what keeps this machine from running a model."""
 
+from pathlib import Path
+
 import click
 
 from edgelstm.cli.lazy_group import examples
@@ -12,8 +14,14 @@ MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 @click.option(
     "--folder", default=".", show_default=True, type=click.Path(), help="Where outputs and state will be written."
 )
+@click.option(
+    "--updates",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Check the signed models there, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(model: str | None, folder: str, as_json: bool) -> None:
+def command(model: str | None, folder: str, updates: Path | None, as_json: bool) -> None:
     """Check this machine, and a MODEL when named; print a remedy for each finding.
 
     Exit code 1 when something has to be repaired, 0 when there are only warnings.
@@ -23,7 +31,7 @@ def command(model: str | None, folder: str, as_json: bool) -> None:
 
     from edgelstm.runtime.diagnostics.doctor import examine
 
-    findings = examine(model, folder)
+    findings = examine(model, folder, updates)
     if as_json:
         click.echo(json.dumps([finding.record() for finding in findings], indent=2))
     else:

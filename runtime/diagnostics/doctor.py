@@ -7,10 +7,8 @@ import platform
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,41 +18,28 @@ from ..inference.flatbuffer.summary import Graph, read_graph
 from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import try_model
 from .benchmark import start_up
+from .finding import FAIL, OK, WARN, Finding
 
-OK, WARN, FAIL = "ok", "warn", "fail"
 YEAR_MADE = 2025  # no true clock shows an earlier year; a Pi without a clock chip boots in 1970
 LEAST_FREE_MB = 50
 # Newest op versions that tflite-runtime 2.14 knows, where converters write newer ones ("Didn't find op for builtin opcode")
 OLD_RUNTIME = {"FULLY_CONNECTED": 11}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Result of one check."""
-
-    check: str
-    """Name of the check."""
-    status: str
-    """ok, warn or fail."""
-    detail: str
-    """State that the check met."""
-    remedy: str = ""
-    """Command or advice that helps; empty when nothing is wrong."""
-
-    def record(self) -> dict[str, Any]:
-        """Return it as plain JSON types."""
-        return asdict(self)
-
-
-def examine(model: Path | str | None = None, folder: Path | str = ".") -> list[Finding]:
+def examine(model: Path | str | None = None, folder: Path | str = ".", updates: Path | None = None) -> list[Finding]:
     """Check this machine, and a model when one is named.
 
     Args:
         model: A `.tflite` file.
         folder: Where outputs will be written.
+        updates: Folder of this device's signed models; None to leave them out.
     """
     findings = [check_python(), check_platform(), check_libc(), check_numpy(), check_interpreter()]
     findings += [check_folder(Path(folder)), check_space(Path(folder)), check_clock(time.time())]
+    if updates is not None:
+        from .updates import check_updates
+
+        findings += check_updates(updates, time.time())
     return findings + (check_model(Path(model)) if model is not None else [])
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ pytest.importorskip("tuf", reason="needs the update extra")
 pytest.importorskip("cryptography", reason="needs the publish extra")
 
 from edgelstm.runtime.alarms.events import Result
+from edgelstm.runtime.diagnostics.updates import check_updates
 from edgelstm.runtime.errors import ConfigError, ModelError
 from edgelstm.runtime.model_file.bundle import parse_bundle
 from edgelstm.runtime.service.assembly import assemble
@@ -165,3 +167,20 @@ def test_a_watch_with_updates_loads_no_python_tuf():
     loaded = result.stdout.split()
     assert "edgelstm.runtime.updates.update_watch" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in ("tuf", "securesystemslib", "urllib3")]
+
+
+def test_doctor_names_what_updates_lack(plant):
+    now = time.time()
+
+    good = {finding.check: finding for finding in check_updates(plant.device, now)}
+    late = {finding.check: finding for finding in check_updates(plant.device, now + 200 * 86_400)}
+    early = {finding.check: finding for finding in check_updates(plant.device, 0.0)}
+    plant.store.note_error("no route to host")
+    failed = {finding.check: finding for finding in check_updates(plant.device, now)}
+
+    assert {finding.status for finding in good.values()} == {"ok"}
+    assert late["update repository"].status == "fail"
+    assert "keys renew" in late["update repository"].remedy
+    assert early["update clock"].status == "warn"
+    assert early["update repository"].status == "ok"
+    assert "no route to host" in failed["signed model"].detail
