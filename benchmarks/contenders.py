@@ -1,4 +1,4 @@
-"""What competes in the detection benchmark: our model in Keras and in int8, LSTMAD, and the usual baselines."""
+"""Contenders of the detection benchmark: our model in Keras and in int8, LSTMAD, and the usual baselines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LSTMAD_UNITS = (20, 20)
 
 @dataclass(frozen=True)
 class Found:
-    """What one method said about one case."""
+    """Answers of one method on one case."""
 
     case: Case
     """The rows and labels."""
@@ -62,7 +62,7 @@ def alarms_of(scores: Doubles, limit: float, debounce: Debounce | None = None) -
 
 
 def trained(case: Case, seed: int, plain: bool) -> Any:
-    """What `edgelstm train` makes of the case's training rows with no option; `plain` is LSTMAD's stack instead."""
+    """Train as `edgelstm train` does with no option on the case's training rows; `plain` is LSTMAD's stack instead."""
     import keras
 
     from edgelstm.data.series import Series

@@ -39,6 +39,11 @@ def read_grammar() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 def draw(pattern: str, slots: dict[str, list[str]], choose: random.Random) -> str:
     """One phrase of a pattern.
 
+    Args:
+        pattern: Text with choices in parentheses and slots in braces.
+        slots: Values of each slot.
+        choose: Random generator.
+
     >>> draw("(dim|dim) the {lamp}  please", {"lamp": ["light"]}, random.Random(0))
     'dim the light please'
     """

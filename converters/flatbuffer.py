@@ -100,7 +100,14 @@ class Graph:
     def add_tensor(
         self, shape: Any, kind: int, values: Array | None = None, quantization: Quantization | None = None
     ) -> int:
-        """Append a tensor, with constant values unless None; returns its index."""
+        """Append a tensor, with constant values unless None; returns its index.
+
+        Args:
+            shape: Shape with the batch axis.
+            kind: Type number of the schema.
+            values: Values of a constant.
+            quantization: Scale and zero point.
+        """
         tensor = schema.TensorT()
         tensor.shape, tensor.type, tensor.name = np.asarray(shape, np.int32), kind, b""
         tensor.buffer = 0
@@ -115,7 +122,15 @@ class Graph:
         return len(self.tensors) - 1
 
     def operator(self, name: str, inputs: list[int], outputs: list[int], version: int = 1, options: Any = None) -> Any:
-        """A new operator, not yet placed; `options` is one of the schema's option objects."""
+        """A new operator, not yet placed; `options` is one of the schema's option objects.
+
+        Args:
+            name: Name in schema.fbs.
+            inputs: Tensor indices, -1 for an optional one that is not there.
+            outputs: Tensor indices.
+            version: Version that the interpreter must know.
+            options: One of the schema's option objects.
+        """
         operator = schema.OperatorT()
         operator.opcodeIndex = self.code(name, version)
         if options is not None:
@@ -125,7 +140,12 @@ class Graph:
         return operator
 
     def code(self, name: str, version: int) -> int:
-        """Index of an operator code, added when it is new."""
+        """Index of an operator code, added when it is new.
+
+        Args:
+            name: Name in schema.fbs.
+            version: Version that the interpreter must know.
+        """
         for index, code in enumerate(self.model.operatorCodes):
             same = max(code.builtinCode, code.deprecatedBuiltinCode) == OPS[name] and code.version == version
             if same and not code.customCode:

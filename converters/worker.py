@@ -37,7 +37,14 @@ def main(folder: Path) -> None:
 
 
 def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
-    """Convert a folder's model; its schemes are written there, the validations returned."""
+    """Convert a folder's model; its schemes are written there, the validations returned.
+
+    Args:
+        folder: Folder with model.keras; the models are written there.
+        job: Options of the conversion, as JSON types.
+        windows: Representative windows, (N, ...) an input.
+        held: Later windows, for the validation.
+    """
     _tell("loading TensorFlow")
     import keras
     from edgelstm.runtime.errors import ConversionError

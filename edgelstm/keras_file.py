@@ -54,6 +54,12 @@ class Representative:
 def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
     """Write a Keras model with its metadata and, unless None, its representative data.
 
+    Args:
+        model: Keras model.
+        path: File to write.
+        metadata: What the converter and the device need beside the weights.
+        representative: Scaled representative data, or None.
+
     Raises:
         OutputError: If the file cannot be written.
     """

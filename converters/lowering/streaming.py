@@ -171,7 +171,12 @@ def _resized(part: Any, rows: int, stateful: bool) -> Any:
 
 
 def keras_stream(model: Any, rows: Array) -> tuple[Array, ...]:
-    """Keras' own outputs over consecutive rows (N, 1, F), the states kept; (N, ...) an output."""
+    """Keras' own outputs over consecutive rows (N, 1, F), the states kept; (N, ...) an output.
+
+    Args:
+        model: Causal Keras model.
+        rows: Consecutive rows, shape (N, 1, F).
+    """
     import tensorflow as tf
 
     stateful = over_rows(model, 1, stateful=True)
@@ -190,6 +195,10 @@ def keras_stream(model: Any, rows: Array) -> tuple[Array, ...]:
 
 def endless(rows: Array, steps: int = STEPS) -> Array:
     """Rows (N, 1, F) repeated end to end until there are enough, shape (steps, 1, F).
+
+    Args:
+        rows: Shape (N, 1, F).
+        steps: Least number of rows to return.
 
     >>> endless(np.zeros((3, 1, 2)), steps=10).shape
     (10, 1, 2)

@@ -15,6 +15,10 @@ def dense(t: QuantizedGraph, operator: Any) -> bool:
     """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits.
 
     As a convolution over single rows: FULLY_CONNECTED rounds 16-bit outputs another way in tflite-runtime 2.14.
+
+    Args:
+        t: The graph that is quantized.
+        operator: FULLY_CONNECTED operator of the float graph.
     """
     source, output = int(operator.inputs[0]), int(operator.outputs[0])
     weights = t.constant(operator.inputs[1])
@@ -39,7 +43,12 @@ def dense(t: QuantizedGraph, operator: Any) -> bool:
 
 
 def add(t: QuantizedGraph, operator: Any) -> bool:
-    """A sum in 16 bits."""
+    """A sum in 16 bits.
+
+    Args:
+        t: The graph that is quantized.
+        operator: ADD operator of the float graph.
+    """
     output = int(operator.outputs[0])
     inputs = [_in_int16(t, int(index)) for index in operator.inputs]
     made = t.new_quantized(output, t.parameters(output))

@@ -30,7 +30,13 @@ Rule = Callable[[QuantizedGraph, Any], bool]
 
 
 def rule_of(t: QuantizedGraph, name: str, operator: Any) -> Rule | None:
-    """The rule for an operator under the graph's scheme, None to leave it in float."""
+    """The rule for an operator under the graph's scheme, None to leave it in float.
+
+    Args:
+        t: The graph that is quantized.
+        name: The operator's name in schema.fbs.
+        operator: Operator of the float graph.
+    """
     if any(int(index) in t.skip_path for index in operator.outputs):
         if name == "FULLY_CONNECTED":
             return int16_rules.dense

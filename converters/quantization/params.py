@@ -19,13 +19,23 @@ NOTHING = 1e-12  # weights below it change no sum, and their steps would fall be
 
 
 def asymmetric(low: float, high: float) -> Quantization:
-    """Int8 parameters for a range that holds 0."""
+    """Int8 parameters for a range that holds 0.
+
+    Args:
+        low: Smallest real value, at most 0.
+        high: Largest real value, at least 0.
+    """
     scale = max((high - low) / 255, 1e-12)
     return Quantization((scale,), int(np.clip(round(-128 - low / scale), -128, 127)))
 
 
 def wide(low: float, high: float) -> Quantization:
-    """Int16 parameters for a range; TFLite's 16-bit kernels want zero point 0."""
+    """Int16 parameters for a range; TFLite's 16-bit kernels want zero point 0.
+
+    Args:
+        low: Smallest real value.
+        high: Largest real value.
+    """
     return Quantization((max(-low, high, 1e-12) / 32767,))
 
 
@@ -44,7 +54,13 @@ def symmetric(weights: npt.NDArray[Any], axis: int | None = None, least: Any = 0
 
 
 def to_integers(values: npt.NDArray[Any], quantization: Quantization, kind: int = INT8) -> npt.NDArray[Any]:
-    """Real values as integers of a type, clipped, never wrapped."""
+    """Real values as integers of a type, clipped, never wrapped.
+
+    Args:
+        values: Real values of any shape.
+        quantization: Scale and zero point.
+        kind: Type number of the schema.
+    """
     scale = np.asarray(quantization.scale, np.float64)
     if len(scale) > 1:
         shape = [1] * values.ndim
@@ -57,7 +73,12 @@ def to_integers(values: npt.NDArray[Any], quantization: Quantization, kind: int 
 
 
 def hybrid_weights(graph: Graph, operator: Any) -> None:
-    """Give a float op int8 weights, if it takes them: the interpreter quantizes its activations on the fly."""
+    """Give a float op int8 weights, if it takes them: the interpreter quantizes its activations on the fly.
+
+    Args:
+        graph: The graph, changed in place.
+        operator: Float operator with weights.
+    """
     inputs = np.array(operator.inputs, np.int32)
     for place in HYBRID.get(graph.name_of(operator), ()):
         values = graph.constant(int(inputs[place]))

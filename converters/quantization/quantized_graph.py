@@ -43,18 +43,33 @@ class QuantizedGraph:
         return self.fit(*self.seen.range(index, self.scheme.method))
 
     def fit(self, low: float, high: float) -> Quantization:
-        """Parameters for a range in the scheme's width."""
+        """Parameters for a range in the scheme's width.
+
+        Args:
+            low: Smallest real value.
+            high: Largest real value.
+        """
         return wide(low, high) if self.scheme.wide else asymmetric(low, high)
 
     def new_quantized(self, index: int, quantization: Quantization) -> int:
-        """An integer tensor that stands for a float activation, to be filled by the caller's operator."""
+        """An integer tensor that stands for a float activation, to be filled by the caller's operator.
+
+        Args:
+            index: Float tensor.
+            quantization: Scale and zero point of the new one.
+        """
         kind = INT16 if index in self.skip_path else self.kind
         integer = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
         self.quantized[index] = (integer, quantization)
         return integer
 
     def integer(self, index: int, wanted: Quantization | None = None) -> tuple[int, Quantization]:
-        """The quantized tensor of a float tensor, made on first use; requantized for another scale."""
+        """The quantized tensor of a float tensor, made on first use; requantized for another scale.
+
+        Args:
+            index: Float tensor.
+            wanted: Scale and zero point to requantize to; None for the tensor's own.
+        """
         if index not in self.quantized:
             constant = self.graph.constant(index)
             if constant is not None:
@@ -105,7 +120,13 @@ class QuantizedGraph:
         return bool(activations) and all(index in self.quantized for index in activations)
 
     def new_state(self, index: int, kind: int, quantization: Quantization) -> None:
-        """An integer state tensor in place of a float one."""
+        """An integer state tensor in place of a float one.
+
+        Args:
+            index: Float state tensor.
+            kind: Type number of the schema.
+            quantization: Scale and zero point.
+        """
         state = self.graph.add_tensor(self.graph.tensors[index].shape, kind, None, quantization)
         self.graph.tensors[state].isVariable = True
         self.states[index] = state
@@ -118,7 +139,15 @@ class QuantizedGraph:
     def reshaped(
         self, index: int, shape: Any, quantization: Quantization, stands_for: int | None = None, kind: int = INT8
     ) -> int:
-        """An integer tensor in another shape; it stands for a float tensor if that is named."""
+        """An integer tensor in another shape; it stands for a float tensor if that is named.
+
+        Args:
+            index: Integer tensor.
+            shape: New shape.
+            quantization: Scale and zero point of both.
+            stands_for: Float tensor that the new one replaces.
+            kind: Type number of the schema.
+        """
         sizes = self.graph.add_tensor([len(shape)], INT32, np.asarray(shape, np.int32))
         if stands_for is None:
             target = self.graph.add_tensor(shape, kind, None, quantization)
@@ -128,7 +157,13 @@ class QuantizedGraph:
         return target
 
     def weighted(self, inputs: list[Any], source_scale: Quantization, axis: int | None) -> list[int]:
-        """Inputs (activation, kernel, bias) with kernel and bias in integers, a scale a channel."""
+        """Inputs (activation, kernel, bias) with kernel and bias in integers, a scale a channel.
+
+        Args:
+            inputs: Tensor indices of activation, kernel and, perhaps, bias.
+            source_scale: Scale of the activation.
+            axis: Axis of the output channels; None for one scale.
+        """
         channels = self.constant(inputs[1]).shape[axis or 0]
         # a bias always: tflite-runtime 2.14 on Arm reads one in its per-channel kernels
         bias = self.bias_values(inputs, channels)
@@ -137,7 +172,12 @@ class QuantizedGraph:
         return [int(inputs[0]), index, self.bias(bias, source_scale.scale[0], kernel)]
 
     def bias_values(self, inputs: Any, channels: int) -> npt.NDArray[Any]:
-        """A layer's bias, zeros where it has none."""
+        """A layer's bias, zeros where it has none.
+
+        Args:
+            inputs: Tensor indices of activation, kernel and, perhaps, bias.
+            channels: Output channels.
+        """
         there = len(inputs) > 2 and inputs[2] >= 0
         return self.constant(inputs[2]).ravel() if there else np.zeros(channels, np.float32)
 
@@ -148,13 +188,26 @@ class QuantizedGraph:
         return values
 
     def weights(self, index: Any, axis: int | None = None, least: Any = 0.0) -> tuple[int, Quantization]:
-        """A constant as int8 weights: its new tensor and parameters; see `symmetric`."""
+        """A constant as int8 weights: its new tensor and parameters; see `symmetric`.
+
+        Args:
+            index: Constant float tensor.
+            axis: Axis of per-channel scales; None for one scale.
+            least: Smallest scale, see `symmetric`.
+        """
         values = self.constant(index)
         quantization = symmetric(values, axis, least)
         return self.graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization), quantization
 
     def bias(self, bias: npt.NDArray[Any], scale: float, kernel: Quantization, kind: int | None = None) -> int:
-        """A bias in steps of input times weight: its new tensor."""
+        """A bias in steps of input times weight: its new tensor.
+
+        Args:
+            bias: Real values.
+            scale: Scale of the input.
+            kernel: Scales of the weights.
+            kind: Type number of the schema; None for the scheme's.
+        """
         product = Quantization(tuple(scale * step for step in kernel.scale))
         kind = kind or (INT64 if self.scheme.wide else INT32)
         return self.graph.add_tensor(bias.shape, kind, to_integers(bias, product, kind), product)

@@ -17,7 +17,12 @@ STEP = 16  # bytes: arenas are aligned to it
 
 
 def main(folder: Path, stream: bool) -> None:
-    """Run the calls, then look for the smallest arena."""
+    """Run the calls, then look for the smallest arena.
+
+    Args:
+        folder: Folder with model.tflite and the inputs; the results are written there.
+        stream: Keep the state from call to call.
+    """
     content = (folder / "model.tflite").read_bytes()
     interpreter = _interpreter(content, LARGEST)
     with np.load(folder / "inputs.npz") as arrays:

@@ -96,6 +96,10 @@ def within_limits(validation: Validation) -> bool:
 def relative_rms(value: Array, reference: Array) -> float:
     """RMS difference as a share of the reference's standard deviation.
 
+    Args:
+        value: Outputs to judge.
+        reference: Exact outputs, same shape.
+
     >>> relative_rms(np.array([1.0, 3.0]), np.array([1.0, 3.0]))
     0.0
     """
@@ -104,7 +108,12 @@ def relative_rms(value: Array, reference: Array) -> float:
 
 
 def relative_largest(value: Array, reference: Array) -> float:
-    """Largest absolute difference as a share of the reference's standard deviation."""
+    """Largest absolute difference as a share of the reference's standard deviation.
+
+    Args:
+        value: Outputs to judge.
+        reference: Exact outputs, same shape.
+    """
     difference = value.astype(np.float64) - reference.astype(np.float64)
     return float(np.abs(difference).max(initial=0.0)) / spread(reference)
 

@@ -99,7 +99,7 @@ def command(
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be written, as the user says it."""
+    """Conversion as the command line asks for it."""
 
     model: Path
     """The Keras model."""

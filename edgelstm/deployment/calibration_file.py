@@ -74,7 +74,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a file of the user's makes of a model."""
+    """Metadata and windows of a model, made from a calibration file."""
 
     metadata: Metadata
     """The model's own, or made up for a foreign model."""

@@ -94,7 +94,16 @@ def convert_source(
     tell: Callable[[str], None] = lambda _: None,
     **options: Any,
 ) -> dict[str, Converted]:
-    """As `convert_file`, from a model whose representative data have been read already."""
+    """As `convert_file`, from a model whose representative data have been read already.
+
+    Args:
+        source: Model with its representative data, already read.
+        schemes: Quantization schemes.
+        threshold_rule: Rule of the new threshold; None for the model's own.
+        target: Machine to run on, empty for any.
+        tell: Function that receives progress.
+        options: As of `convert_file`.
+    """
     rule = unlabelled_rule(threshold_rule)
     check = check_representative(source.windows, source.held)
     wanted = tuple(dict.fromkeys((*schemes, "float32")))
@@ -117,7 +126,16 @@ def convert_source(
 def finish(
     source: Source, conversion: Conversion, check: RepresentativeCheck, target: str, exact: bytes, rule: Rule | None
 ) -> Converted:
-    """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle."""
+    """Recalibrate score and threshold on this very file's outputs, and put everything into one bundle.
+
+    Args:
+        source: Model with its representative data.
+        conversion: One converted model.
+        check: Findings about the representative data.
+        target: Machine to run on, empty for any.
+        exact: Flatbuffer of the float form.
+        rule: Threshold rule, None for none.
+    """
     metadata = source.metadata.with_(
         scheme=conversion.validation.scheme,
         target=target,

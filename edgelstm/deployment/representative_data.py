@@ -100,6 +100,10 @@ def reaching(windows: Array, metadata: Metadata) -> Array:
 
     A detector's work begins where normal operation ends. With ranges that end there, too, int8 and float decided alike in
     97.6 % of the rows of NAB's machine temperature; with these in 99.8 %.
+
+    Args:
+        windows: Representative windows, shape (N, W, F), scaled units.
+        metadata: The model's metadata; without a score the windows are returned as they are.
     """
     if metadata.scoring is None:
         return windows
@@ -108,6 +112,11 @@ def reaching(windows: Array, metadata: Metadata) -> Array:
 
 def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
     """At most `count` windows (N, W, F), spread evenly over all segments.
+
+    Args:
+        segments: Scaled segments, shape (T, F) each.
+        length: Samples per window, W.
+        count: Largest number of windows.
 
     Raises:
         ConversionError: If no segment holds a window.

@@ -1,4 +1,4 @@
-"""What a streaming conversion takes and gives: whole sequences in, a model of one row with its state out."""
+"""Streaming conversions: whole sequences in, a model of one row with its state out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -59,7 +59,12 @@ def _rows(segments: Sequence[Array]) -> tuple[Array, tuple[int, ...]]:
 
 
 def described(metadata: Metadata, conversion: Conversion) -> Metadata:
-    """Metadata of a streaming model with its warm-up, and what its output turned out to be."""
+    """Metadata of a streaming model with its warm-up, and what its output turned out to be.
+
+    Args:
+        metadata: Metadata of the windowed model.
+        conversion: The converted one-row form.
+    """
     output = TFLiteModel(conversion.flatbuffer).outputs[0].shape
     forecasts = len(output) in (2, 3) and output[-1] == len(metadata.channels)
     rows = output[1] if len(output) == 3 else 1

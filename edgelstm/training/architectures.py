@@ -61,7 +61,7 @@ class Architecture:
 
     @property
     def forecasts(self) -> bool:
-        """Whether the model forecasts the rows after its window."""
+        """True if the model forecasts the rows after its window."""
         return self.kind != "autoencoder"
 
 

@@ -47,7 +47,7 @@ class Options:
 
     @property
     def apart(self) -> bool:
-        """Whether a linear and a recurrent forecast are outputs of their own, scored as two witnesses."""
+        """True if a linear and a recurrent forecast are outputs of their own, scored as two witnesses."""
         shape = self.architecture
         plain = shape.linear and not shape.streaming and self.horizon == 1
         return shape.forecasts and plain and self.score in (None, "witnesses")
