@@ -80,6 +80,13 @@ class Listener:
         self.client.loop_stop()
 
 
+def subscribed(source):
+    """Wait until a source's messages come through."""
+    assert wait_for(lambda: source._inbox._connection)
+    time.sleep(0.05)  # the subscription follows the connection
+    return True
+
+
 def collect(source, broker, act, count):
     """Read a source in a thread while messages are published."""
     samples = []
@@ -95,7 +102,7 @@ def collect(source, broker, act, count):
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
-    time.sleep(0.7)
+    assert subscribed(source)
     act(lambda topic, payload: client.publish(topic, payload, qos=1).wait_for_publish(5))
     reader.join(10)
     source.close()
@@ -122,8 +129,9 @@ class Reading(threading.Thread):
         except (ConfigError, SeriesError, ShapeError) as error:
             self.error = error
 
-    def rows(self):
-        return [sample.row for sample in self.samples]
+    def subscribed(self):
+        """Wait until messages come through."""
+        return subscribed(self.source) and self
 
     def values(self):
         return [sample.values[0] for sample in self.samples]

@@ -4,7 +4,7 @@ import json
 import sqlite3
 
 import pytest
-from command_helpers import DATA, MODEL, MODELS, edgelstm, lines
+from command_helpers import DATA, MODEL, MODELS, edgelstm, edgelstm_here, lines
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.service.config import Settings, load_config
 
@@ -66,14 +66,14 @@ def test_a_wrong_configuration_is_refused_with_the_reason(tmp_path, key, value, 
         else ""
     )
     path.write_text(path.read_text() + f"{key} = {f'[{{{written}}}]' if written else json.dumps(value)}\n")
-    done = edgelstm("run", "--config", path, "--dry-run")
+    done = edgelstm_here("run", "--config", path, "--dry-run")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr
 
 
 def test_a_dry_run_checks_all_and_writes_nothing(tmp_path):
-    done = edgelstm("run", "--config", write_config(tmp_path, to=[f"sqlite:{tmp_path}/e.db"]), "--dry-run")
+    done = edgelstm_here("run", "--config", write_config(tmp_path, to=[f"sqlite:{tmp_path}/e.db"]), "--dry-run")
 
     assert done.returncode == 0
     assert "autoencoder, int8" in done.stdout
@@ -93,7 +93,7 @@ def test_a_dry_run_checks_all_and_writes_nothing(tmp_path):
 )
 def test_a_dry_run_finds_files_that_are_not_there(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    done = edgelstm("run", MODEL, *words, "--dry-run")
+    done = edgelstm_here("run", MODEL, *words, "--dry-run")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
@@ -103,8 +103,8 @@ def test_a_dry_run_finds_files_that_are_not_there(tmp_path, monkeypatch, words, 
 def test_no_secret_is_printed():
     source = "mqtt://me:sesame@127.0.0.1:1/plant"
     sink = "https://me:sesame@host/T012345ABCDE6789xyz?token=sesame"
-    dry = edgelstm("run", MODEL, source, "--to", sink, "--dry-run")
-    wrong = edgelstm("run", MODEL, "mqtt://me:sesame@[::1/plant", "--to", sink)
+    dry = edgelstm_here("run", MODEL, source, "--to", sink, "--dry-run")
+    wrong = edgelstm_here("run", MODEL, "mqtt://me:sesame@[::1/plant", "--to", sink)
 
     assert "mqtt://127.0.0.1:1/plant to standard output, https://host/***" in dry.stdout
     assert "mqtt://***@[::1/plant" in wrong.stderr

@@ -38,8 +38,7 @@ def send(device, numbers):
 
 def test_a_persistent_session_loses_nothing_while_the_source_is_stopped(broker, device):
     address = url(broker, "plant/pump", "?session=persistent")
-    first = Reading(address)
-    time.sleep(0.7)  # the broker knows the session from here on
+    first = Reading(address).subscribed()
     first.close()
     numbers, values = iter(range(500)), []
     for _ in range(4):  # a hundred while it is stopped, and it is stopped in the middle of another hundred
@@ -60,8 +59,7 @@ def test_a_persistent_session_loses_nothing_while_the_source_is_stopped(broker, 
 
 
 def test_a_persistent_session_loses_nothing_while_the_broker_restarts(broker, device):
-    reading = Reading(url(broker, "plant/pump", "?session=persistent"))
-    time.sleep(0.5)
+    reading = Reading(url(broker, "plant/pump", "?session=persistent")).subscribed()
     sent, over = 0, threading.Event()
 
     def load():
@@ -96,8 +94,7 @@ def test_a_persistent_session_loses_nothing_while_the_broker_restarts(broker, de
 def test_a_killed_watch_with_a_persistent_session_scores_what_it_had_not(broker, device, tmp_path):
     """End to end by the command: what was not scored before SIGKILL is scored after the next start."""
     address = url(broker, "plant/tank", "?session=persistent")
-    known = Reading(address, Columns(("level_cm", "flow_lpm")))
-    time.sleep(0.7)  # the broker knows the session from here on
+    known = Reading(address, Columns(("level_cm", "flow_lpm"))).subscribed()
     known.close()
     for second in range(200):
         device.send("plant/tank", json.dumps({"time": 1.7e9 + second, "level_cm": 50, "flow_lpm": 7}))
@@ -112,15 +109,13 @@ def test_a_killed_watch_with_a_persistent_session_scores_what_it_had_not(broker,
 
 
 def test_a_clean_session_gets_no_messages_of_an_outage(broker, device):
-    first = Reading(url(broker, "plant/pump"))
-    time.sleep(0.5)
+    first = Reading(url(broker, "plant/pump")).subscribed()
     device.send("plant/pump", "[1, 0]")
     assert wait_for(lambda: first.samples)
     first.close()
     device.send("plant/pump", "[2, 0]")
     time.sleep(0.2)
-    second = Reading(url(broker, "plant/pump"))
-    time.sleep(0.7)
+    second = Reading(url(broker, "plant/pump")).subscribed()
     device.send("plant/pump", "[3, 0]")
     assert wait_for(lambda: second.samples)
     second.close()

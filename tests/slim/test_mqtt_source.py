@@ -82,8 +82,7 @@ def test_two_devices_whose_topics_end_alike_are_refused_with_the_remedy(broker, 
 
 
 def test_longer_names_keep_two_devices_apart(broker, device):
-    reading = Reading(url(broker, "home/#"), Columns(("flow", "motor"), ("room/flow", "cellar/flow")))
-    time.sleep(0.7)
+    reading = Reading(url(broker, "home/#"), Columns(("flow", "motor"), ("room/flow", "cellar/flow"))).subscribed()
     for number in range(5):
         device.send("home/room/flow", str(number))
         device.send("home/cellar/flow", str(-number))
@@ -94,8 +93,7 @@ def test_longer_names_keep_two_devices_apart(broker, device):
 
 
 def test_a_device_that_comes_later_is_passed_over_and_said_once(broker, device, caplog):
-    reading = Reading(url(broker, "home/#"))
-    time.sleep(0.7)
+    reading = Reading(url(broker, "home/#")).subscribed()
     for number in range(60):
         device.send("home/room/flow", str(number))
         device.send("home/room/motor", "1")
@@ -137,8 +135,7 @@ def test_messages_of_which_none_can_be_read_end_in_an_error(broker, device, monk
 
 
 def test_others_under_a_wildcard_may_speak_first(broker, device):
-    reading = Reading(url(broker, "#"))
-    time.sleep(0.7)
+    reading = Reading(url(broker, "#")).subscribed()
     for number in range(100):
         device.send(f"plug/{number % 7}/power", "12.5")
         device.send("bulb/state", '{"on": true}')
