@@ -17,7 +17,9 @@ DOUBLED = 0.2  # share of rows with a time that was there already, from which a 
 RESOLVED = 0.05  # such a share left within the channels, up to which the key explains the doubled times
 REGULAR, NEAR = 0.8, 0.25  # share of steps near the median that make a series regular, and what is near
 ALTERNATING = 0.3  # share of rows with another key than the row before, from which a table is interleaved
-APART = 0.5  # of the values' variance that lies between keys: then they are different measurements
+APART, FAR_APART = 0.5, 0.9  # of the values' variance that lies between keys: then they are different measurements
+IN_ROUNDS = 0.95  # share of rows with the key of the round before
+PAUSE = 2  # median steps; a longer one is a pause
 
 
 class KeyColumn:
@@ -101,21 +103,13 @@ class LongForm:
         return tuple(name for name, some in zip(self.channels, filled, strict=True) if some), values[:, filled]
 
 
-def may_be_long(time: Doubles | None) -> bool:
-    """Tell whether times are doubled or irregular, as those of a long table are; None is a table without times."""
-    if time is None or len(time) < 4 * LEAST_ROWS:
-        return False
-    return _doubled(time, None) >= DOUBLED or _regular(time, None) <= REGULAR
-
-
 def find_long(time: Doubles, keys: Sequence[KeyColumn], numbers: Mapping[str, Doubles], file: str) -> LongForm | None:
     """The form of a long table; None for a table with a column a channel.
 
-    A table is long where rows share their times and a key tells them apart, or where a key alternates, its values lie
-    apart and the rows' times are less regular than those of each key.
+    A table is long where rows share their times and a key tells them apart, or where channels come in turn.
 
     Args:
-        time: Seconds, shape (T,); `may_be_long` is true for them.
+        time: Seconds, shape (T,).
         keys: Columns of few different cells.
         numbers: Columns of numbers, each (T,), NaN for text.
         file: Name of the file, for errors.
@@ -123,6 +117,8 @@ def find_long(time: Doubles, keys: Sequence[KeyColumn], numbers: Mapping[str, Do
     Raises:
         SeriesError: If rows share their times for the most part, and no key tells them apart.
     """
+    if len(time) < 4 * LEAST_ROWS:
+        return None
     doubled, regular = _doubled(time, None), _regular(time, None)
     candidates = [key for key in keys if key.may_be_key(len(time))]
     best: tuple[float, LongForm] | None = None
@@ -208,16 +204,29 @@ def _regular(time: Doubles, codes: npt.NDArray[np.int64] | None) -> float:
 
 
 def _interleaved(time: Doubles, form: LongForm, numbers: Mapping[str, Doubles], regular: float) -> bool:
-    """Tell whether channels come in turn, at times of their own."""
-    in_order = form.codes[np.argsort(time, kind="stable")]
-    if len(form.values) > 1 or (in_order[1:] != in_order[:-1]).mean() < ALTERNATING:
+    """Tell whether channels come in turn, at times of their own.
+
+    Where rows are irregular, values that lie apart or keys that are more regular tell. Where rows are regular, channels come in
+    rounds, with a pause between the rounds, or with values that words set far apart: an hour or a weekday beside a row does neither.
+    """
+    codes = form.codes[np.argsort(time, kind="stable")]
+    if len(form.values) > 1 or (codes[1:] != codes[:-1]).mean() < ALTERNATING:
         return False
-    values = numbers[form.values[0]]
+    apart, count = _apart(form, numbers[form.values[0]]), len(form.names)
+    if regular <= REGULAR:
+        return apart > APART or _regular(time, form.codes) > regular + 0.2
+    if (codes[count:] == codes[:-count]).mean() < IN_ROUNDS:
+        return False
+    steps, _ = _steps(time, None)
+    pauses = float((steps > PAUSE * np.median(steps)).mean()) * count
+    return (abs(pauses - 1) < 0.2 and apart > APART) or (form.keys[0] not in numbers and apart > FAR_APART)
+
+
+def _apart(form: LongForm, values: Doubles) -> float:
+    """Share of the values' variance that lies between keys."""
     known = ~np.isnan(values)
     values, codes = values[known], form.codes[known]
     counts = np.bincount(codes, minlength=len(form.names))
     means = np.bincount(codes, values, len(form.names)) / np.maximum(1, counts)
-    total = values.var()
-    between = float((counts * (means - values.mean()) ** 2).sum() / max(1, len(values)))
-    apart = total > 0 and between > APART * total
-    return bool(apart) or _regular(time, form.codes) > regular + 0.2
+    total = values.var() if len(values) else 0.0
+    return float((counts * (means - values.mean()) ** 2).sum() / len(values) / total) if total else 0.0

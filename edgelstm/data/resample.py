@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgelstm.runtime.sources.resampling import MOST_HELD, Resampler, Resampling
 
 from .regular_grid import FILL
-from .table import Table
+from .table import BLOCK, Table
 
 Doubles = npt.NDArray[np.float64]
 LEAST_STEPS = 20  # below which nothing is said about how regular a series is
@@ -37,8 +37,9 @@ def on_one_grid(table: Table, resampling: Resampling | None = None) -> Table:
     if grid is None:
         return table
     resampler, rows = Resampler(grid, values.shape[1]), []
-    for moment, row in zip(time.tolist(), values.tolist(), strict=True):
-        rows += resampler.push(moment, row)
+    for at in range(0, len(time), BLOCK):
+        for moment, row in zip(time[at : at + BLOCK].tolist(), values[at : at + BLOCK].tolist(), strict=True):
+            rows += resampler.push(moment, row)
     rows += resampler.finish()
     times = np.array([moment for moment, _ in rows])
     labels = None

@@ -18,7 +18,7 @@ from edgelstm.runtime.sources.line_reader import read_lines
 from edgelstm.runtime.sources.record_table import open_table
 from edgelstm.runtime.sources.resampling import Resampling
 
-from .long_table import KeyColumn, LongForm, find_long, may_be_long
+from .long_table import KeyColumn, LongForm, find_long
 from .number_columns import NumberColumn, counts_rows
 
 Doubles = npt.NDArray[np.float64]
@@ -187,7 +187,7 @@ class _Reader:
         grid, names = self.request.resampling, {key.name for key in self.keys}
         if grid is not None and grid.keys and {*grid.keys, *grid.values} <= names:
             return LongForm.of([key for key in self.keys if key.name in grid.keys], grid.values)
-        if time is None or not may_be_long(time):
+        if time is None:
             return None
         numbers = {column.name: values for column in self.numbers if (values := column.numbers()) is not None}
         others = {name for name, values in numbers.items() if self._is_no_channel(name, values, time)}

@@ -163,6 +163,34 @@ def test_text_of_one_channel_leaves_that_one_out_and_among_numbers_is_an_error(t
         read_series([write(tmp_path, lines)])
 
 
+@pytest.mark.parametrize("pause", [0, 41])
+def test_many_channels_in_rounds_are_a_long_table_with_a_pause_between_or_without(tmp_path, pause):
+    period = 19 * 1 + 1 + pause
+    lines = [
+        f"sensor.s{channel},{10 * channel + math.sin(row / 30 + channel):.3f},{iso(START + period * row + channel)}"
+        for row in range(400)
+        for channel in range(20)
+    ]
+    series = read_series([write(tmp_path, ["entity_id,state,last_changed", *lines])])
+
+    assert series.channels == tuple(f"sensor.s{channel}" for channel in range(20))
+    assert series.period == period
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_the_hour_or_the_weekday_beside_regular_rows_makes_no_long_table(tmp_path, words):
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    lines = []
+    for row in range(24 * 60):
+        hour = row // 24 % 7 if words else row % 24
+        load = 100 + 40 * math.sin(2 * math.pi * hour / (7 if words else 24)) + 8 * math.sin(row / 3)
+        lines.append(f"{START + (86400 if words else 3600) * row},{load:.2f},{days[row % 7] if words else hour}")
+    series = read_series([write(tmp_path, ["time,load,when", *lines])])
+
+    assert series.channels[0] == "load"
+    assert len(series.values) == 24 * 60
+
+
 @pytest.mark.parametrize("column", [["N", "NE", "E", "SE"], ["auto"] * 9 + ["manual"], [1, 2, 3]])
 def test_a_column_of_words_beside_regular_rows_makes_no_long_table(tmp_path, column):
     lines = [f"{START + 60 * row},{20 + row % 7},{column[row % len(column)]}" for row in range(200)]
