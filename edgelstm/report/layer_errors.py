@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 BINS = 60
 MOST = 32  # tensors kept, the worst ones: an unrolled model has thousands
 WINDOWS = 64  # that they are compared on
-# Ops that a quantizer adds between others: they compute nothing of their own.
-GLUE = {"QUANTIZE", "DEQUANTIZE", "RESHAPE"}
+# Ops between others that compute nothing of their own: a quantizer's, and the zero state of an LSTM.
+GLUE = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "CAST"}
 TITLES = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "LSTM",
     "FULLY_CONNECTED": "Dense",

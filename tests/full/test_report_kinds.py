@@ -60,6 +60,10 @@ def test_a_forecaster_without_labels_is_judged_on_its_own_rows(tmp_path):
     assert "vus_pr" not in int8.metrics
     assert int8.drops["explained"].low is not None
     assert "forecasts in sensor units" in page
+    layers = {error.name: error.error for error in report.figures.layers["int8"]}
+    assert {"LSTM 1", "Dense 1", "Dense 2"} <= set(layers)
+    assert all(error < 0.5 for error in layers.values())
+    assert not any("no errors by layer" in note for note in int8.notes)
 
 
 def test_a_forecaster_of_targets_is_judged_by_its_errors(tmp_path):
