@@ -19,7 +19,8 @@ from .deployment.convert import Converted, convert_file
 from .evaluation.evaluate import Evaluation, Replay, load_detector, measure, replay
 from .evaluation.metrics import ranges
 from .training.architectures import Architecture
-from .training.train import Options, train
+from .training.options import Options
+from .training.train import train
 
 NORMAL, FAULTY = "pump_normal.csv", "pump_faults.csv"
 # the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores

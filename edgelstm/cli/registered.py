@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 
-class ScoreName(click.ParamType):
+class ScoreName(click.ParamType):  # type: ignore[type-arg]  # generic in the newest click alone
     """Name of a score in `edgelstm.runtime.scoring.registry`."""
 
     name = "score"
@@ -41,7 +41,7 @@ class ScoreName(click.ParamType):
         return str(value)
 
 
-class RuleText(click.ParamType):
+class RuleText(click.ParamType):  # type: ignore[type-arg]
     """Threshold rule as text, `NAME` or `NAME:NUMBER`; the command reads it.
 
     Args:

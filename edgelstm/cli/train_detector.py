@@ -24,7 +24,8 @@ from .training_options import (
 )
 
 if TYPE_CHECKING:
-    from edgelstm.training.train import Options, Trained
+    from edgelstm.training.options import Options
+    from edgelstm.training.train import Trained
 
 
 class DetectorKind(click.Choice[str]):
@@ -160,7 +161,7 @@ def training_options(
     from dataclasses import fields
 
     from edgelstm.training.architectures import Architecture
-    from edgelstm.training.train import Options
+    from edgelstm.training.options import Options
 
     from .training_options import chosen
 

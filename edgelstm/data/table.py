@@ -101,7 +101,7 @@ class _Reader:
         self._check(list(filter(None, (request.time_column, label))))
         names = self.table.names
         self.columns = request.columns if request.columns and set(request.columns) <= set(names) else None
-        self.time = self.table.time(request.time_column, (*(self.columns or ()), label))
+        self.time = self.table.time(request.time_column, tuple(filter(None, (*(self.columns or ()), label))))
         taken = (label, *(names[at] for at in self.time.positions))
         wanted = self.columns or [name for name in names if name not in taken]
         self.numbers = [

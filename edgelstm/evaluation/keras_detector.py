@@ -63,7 +63,8 @@ def keras_detector(model: Any, metadata: Metadata, values: npt.NDArray[np.float6
         values: Rows that the detector is going to be fed, sensor units, shape (T, F).
         normal: Scaled segments of normal operation, for that fit, each (T_i, F).
     """
-    assert metadata.scaler is not None
+    scaler = metadata.scaler
+    assert scaler is not None
     if metadata.scoring is None:
         metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)
-    return Detector(metadata, batched_predict(model, metadata, [metadata.scaler.transform(values)]))
+    return Detector(metadata, batched_predict(model, metadata, [scaler.transform(values)]))

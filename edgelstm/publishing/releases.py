@@ -172,7 +172,8 @@ def stored(repository: Repository, target: TargetFile) -> Path:
         target: Its signed description.
     """
     group, _, file = target.path.partition("/")
-    return repository.folder / "targets" / group / f"{target.hashes['sha256']}.{file}"
+    path: Path = repository.folder / "targets" / group / f"{target.hashes['sha256']}.{file}"
+    return path
 
 
 def version_of(target: TargetFile) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from edgelstm.classification.evaluate import read_examples
 from edgelstm.data.label_columns import advice, find_label_column
 from edgelstm.data.series import Series, read_for_model, read_labels
-from edgelstm.deployment.convert import DETECTORS
+from edgelstm.deployment.foreign_kind import DETECTORS
 from edgelstm.deployment.representative_data import Source
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST

@@ -138,10 +138,10 @@ class _Probe:
         dense = {int(op.outputs[0]): op for op in operators if self._kind(op) == "FULLY_CONNECTED"}
         parts = {}  # output of a sum: the two dense ops on one input that it adds
         for operator in operators:
-            pair = [dense.get(int(tensor)) for tensor in operator.inputs]
+            pair = [dense[int(tensor)] for tensor in operator.inputs if int(tensor) in dense]
             if (
                 self.graph.name_of(operator) == "ADD"
-                and None not in pair
+                and len(pair) == len(operator.inputs)
                 and len({int(op.inputs[0]) for op in pair}) == 1
             ):
                 parts[int(operator.outputs[0])] = tuple(pair)
