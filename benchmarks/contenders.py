@@ -74,7 +74,7 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
     segments = case.segments or ((0, len(rows)),)
     series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, segments)
     architecture = Architecture(units=LSTMAD_UNITS, linear=False) if plain else Architecture()
-    return train(series, Options(architecture, seed=seed))
+    return train(series, Options(architecture, seed=seed, limits=False))
 
 
 def judged(case: Case, detector: Detector, size: int | None = None) -> Found:

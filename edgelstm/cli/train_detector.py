@@ -136,7 +136,17 @@ def command(
     trained.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
     streaming = " --streaming" if settings.architecture.streaming else ""
+    if not as_json:
+        _print_limits(trained)
     print_result(trained, output, as_json, _sentence, _record(trained), streaming)
+
+
+def _print_limits(trained: Trained) -> None:
+    from edgelstm.training.detection_limits import SECTION, table
+
+    limits = trained.metadata.sections.get(SECTION)
+    for line in table(limits, trained.metadata.period) if limits else ():
+        click.echo(line)
 
 
 def training_options(
@@ -185,7 +195,8 @@ def _record(trained: Trained) -> dict[str, Any]:
         "lookback": metadata.window, "lookback_rule": training["lookback"]["rule"],
         "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
         "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
-        "contamination": training["contamination"],
+        "contamination": training["contamination"], "witnesses": training["witnesses"],
+        "detection_limits": metadata.sections.get("detection_limits"),
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from ..keras_file import Representative, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
+from .detection_limits import SECTION, detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
 from .options import Options
@@ -128,6 +129,9 @@ def train(
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
     metadata = fit_detector(metadata, batched_predict(weights.model, metadata, normal), normal, rule)
+    limits = detection_limits(weights.model, metadata, normal) if options.limits else None
+    if limits:
+        metadata = metadata.with_(sections={**metadata.sections, SECTION: limits})
     course = weights.course
     return Trained(weights.model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
 

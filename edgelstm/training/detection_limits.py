@@ -1,0 +1,187 @@
+"""Detection limits of a detector: the smallest faults that it finds, measured before any fault happens.
+
+Faults are injected into rows of normal operation: an offset, a drift, and a channel that is stuck at its last value. The
+limit of a channel is the smallest size that raises an alarm in at least 90 % of the places within 60 rows, at the model's
+own threshold and alarm rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.alarms.debounce import DebounceRules
+from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.scoring.registry import scorer_of
+
+Floats = npt.NDArray[np.float32]
+SECTION = "detection_limits"
+SHARE = 0.9  # of the places, in which a fault has to be found
+CALM, ROWS = 20, 60  # rows scored before a fault, and from its first one on
+PLACES, FEWER, MANY = 10, 5, 10  # places that a fault is injected at; fewer from this number of channels on
+SIZES = 0.05 * 1.5 ** np.arange(16)  # that are tried, deviations of the channel in training
+BATCH = 8192  # windows
+
+
+@dataclass(frozen=True)
+class ChannelLimits:
+    """Smallest faults of one channel that are found; None where none of the sizes tried is."""
+
+    channel: str
+    """Its name."""
+    offset: float | None
+    """Step that stays, sensor units."""
+    drift: float | None
+    """Ramp over all rows, sensor units at its end."""
+    stuck: int | None
+    """Rows that the channel stands still before the alarm."""
+
+
+def detection_limits(model: Any, metadata: Metadata, normal: Sequence[Floats]) -> dict[str, Any] | None:
+    """Measure the detection limits of each channel.
+
+    Args:
+        model: The Keras model, a forecaster of the next row or an autoencoder judged by its newest row.
+        metadata: Its metadata with scoring and threshold.
+        normal: Scaled rows of normal operation in time order, each (T_i, F).
+
+    Returns:
+        `rows` within which a fault is found, the `share` of places, and `channels` as `ChannelLimits`; None for a model of
+        another kind, or where rows are too few for five places without an alarm of their own.
+    """
+    if metadata.scoring is None or metadata.threshold is None or metadata.scaler is None:
+        return None
+    if metadata.scoring.rows > 1 or metadata.horizon > 1:
+        return None
+    trial = _Trial(model, metadata)
+    count = PLACES if len(metadata.channels) < MANY else FEWER
+    places = _places(normal, metadata.window + CALM + ROWS, 2 * count)
+    places = [place for place, delay in zip(places, trial.delays(places), strict=True) if delay is None][:count]
+    if len(places) < FEWER:
+        return None
+    numbers = range(len(metadata.channels))
+    smallest = {kind: _smallest(trial, kind, places, len(numbers)) for kind in ("offset", "drift")}
+    limits = []
+    for i, scale in zip(numbers, metadata.scaler.scale, strict=True):
+        offset, drift = (_rounded(size * scale) for size in (smallest["offset"][i], smallest["drift"][i]))
+        limits.append(ChannelLimits(metadata.names[i], offset, drift, _stuck(trial, places, i)))
+    return {"rows": ROWS, "share": SHARE, "channels": [asdict(limit) for limit in limits]}
+
+
+class _Trial:
+    """A detector on short stretches of rows.
+
+    Args:
+        model: The Keras model.
+        metadata: Its metadata.
+    """
+
+    def __init__(self, model: Any, metadata: Metadata) -> None:
+        assert metadata.scoring is not None
+        assert metadata.threshold is not None
+        self._model, self._window, self._ahead = model, metadata.window, bool(metadata.horizon)
+        self._scoring, self._threshold = metadata.scoring, metadata.threshold.value
+        self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
+
+    def delays(self, stretches: Sequence[Floats]) -> list[int | None]:
+        """Return the rows from the fault's first row to an alarm, None without one.
+
+        Args:
+            stretches: Scaled rows, each (W + CALM + ROWS, F).
+        """
+        errors = self._errors(np.stack(stretches)) if len(stretches) else []
+        return [self._delay(part.tolist()) for part in errors]
+
+    def _errors(self, stretches: Floats) -> npt.NDArray[np.float64]:
+        """Return errors, shape (B, CALM + ROWS, K * F)."""
+        width = self._window + (1 if self._ahead else 0)
+        cut = np.lib.stride_tricks.sliding_window_view(stretches, width, axis=1)[:, -(CALM + ROWS) :]
+        windows = np.moveaxis(cut, -1, 2).reshape(-1, width, stretches.shape[2])
+        errors = []
+        for first in range(0, len(windows), BATCH):
+            part = windows[first : first + BATCH]
+            outputs = np.asarray(self._model.predict_on_batch(part[:, : self._window]))
+            kept = outputs[:, : self._scoring.witnesses] if self._ahead else outputs[:, -1:]
+            errors.append((part[:, -1:].astype(np.float64) - kept).reshape(len(part), -1))
+        return np.concatenate(errors).reshape(len(stretches), CALM + ROWS, -1)
+
+    def _delay(self, errors: list[list[float]]) -> int | None:
+        scorer, above = scorer_of(self._scoring), 0
+        for row, error in enumerate(errors):
+            above = above + 1 if scorer.update(error)[0] > self._threshold else 0
+            if row >= CALM and above >= self._minimum:
+                return row - CALM
+        return None
+
+
+def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:
+    """Return stretches of normal rows, spread evenly over the newest half."""
+    starts = [(part, first) for part in normal for first in range(len(part) - length + 1)]
+    newest = starts[len(starts) // 2 :]
+    picked = np.unique(np.linspace(0, len(newest) - 1, count).astype(int)) if newest else []
+    return [newest[at][0][newest[at][1] :][:length] for at in picked]
+
+
+def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int) -> list[float]:
+    """Return the smallest size that is found in each channel, infinite where none is, by bisection of all at once."""
+    low, high = np.zeros(channels, int), np.full(channels, len(SIZES))
+    while (low < high).any():
+        middle = np.minimum((low + high) // 2, len(SIZES) - 1)
+        faulty = [
+            _injected(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
+            for i in range(channels)
+            for number, place in enumerate(places)
+        ]
+        found = np.reshape([delay is not None for delay in trial.delays(faulty)], (channels, -1)).mean(axis=1) >= SHARE
+        low, high = np.where(found | (low >= high), low, middle + 1), np.where(found & (low < high), middle, high)
+    return [float(SIZES[at]) if at < len(SIZES) else math.inf for at in low.tolist()]
+
+
+def _stuck(trial: _Trial, places: Sequence[Floats], channel: int) -> int | None:
+    """Return the rows that the channel stands still before 90 % of the places have an alarm."""
+    delays = trial.delays([_injected(place, "stuck", channel, 0.0) for place in places])
+    last = math.ceil(SHARE * len(delays)) - 1
+    return sorted(ROWS if delay is None else delay for delay in delays)[last] + 1 if _most(delays) else None
+
+
+def _most(delays: Sequence[int | None]) -> bool:
+    return sum(delay is not None for delay in delays) >= SHARE * len(delays)
+
+
+def _injected(place: Floats, kind: str, channel: int, size: float) -> Floats:
+    """Return a copy with a fault in its last `ROWS` rows."""
+    rows = place.copy()
+    fault = rows[-ROWS:, channel]
+    if kind == "stuck":
+        fault[:] = fault[0]
+    else:
+        fault += size * (np.arange(1, ROWS + 1, dtype=np.float32) / ROWS if kind == "drift" else 1.0)
+    return rows
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.3g}") if math.isfinite(value) else None
+
+
+def table(section: dict[str, Any], period: float | None) -> Iterator[str]:
+    """Yield the lines of a plain table of detection limits, in sensor units.
+
+    Args:
+        section: What `detection_limits` returned.
+        period: Seconds between rows; None without time.
+    """
+    rows = section["rows"]
+    within = f"{rows * period:g} s" if period else f"{rows} rows"
+    yield f"detection limits: smallest fault found in {section['share']:.0%} of cases within {within}"
+    width = max(len(limit["channel"]) for limit in section["channels"])
+    yield f"  {'channel':{width}}  {'offset':>10}  {'drift':>10}  {'stuck for':>10}"
+    for limit in section["channels"]:
+        cells = ["-" if limit[kind] is None else f"{limit[kind]:g}" for kind in ("offset", "drift")]
+        stuck = limit["stuck"]
+        cells.append("-" if stuck is None else f"{stuck * period:g} s" if period else f"{stuck} rows")
+        yield f"  {limit['channel']:{width}}  " + "  ".join(f"{cell:>10}" for cell in cells)
