@@ -24,8 +24,10 @@ from edgelstm.runtime.updates.probation import Probation
 from edgelstm.runtime.updates.promise import allowed_alarms
 from edgelstm.runtime.updates.startup import MOST_STARTS, choose_signed
 from edgelstm.runtime.updates.update import Place, update
-from model_files import repack
+from model_files import aborting, repack
 from update_forms import MODELS, Plant, model
+
+from edgelstm.publishing import releases
 
 ROWS = np.loadtxt(MODELS / "stream.csv", delimiter=",", skiprows=1)
 NORMAL = ROWS[:150]
@@ -184,3 +186,13 @@ def test_doctor_names_what_updates_lack(plant):
     assert early["update clock"].status == "warn"
     assert early["update repository"].status == "ok"
     assert "no route to host" in failed["signed model"].detail
+
+
+def test_a_signed_model_that_ends_the_interpreter_is_refused_on_the_device(plant, monkeypatch):
+    """As a thief of the release key would publish it."""
+    monkeypatch.setattr(releases, "try_model", lambda *_: None)
+    plant.publish("", content=aborting(MODELS))
+
+    with pytest.raises(ModelError, match="was refused: It ended a process in a trial"):
+        update(plant.store, Place(str(plant.repository), str(plant.root_json), "canary", "pump"), Child())
+    assert plant.store.ledger.current.version == 1
