@@ -112,14 +112,21 @@ class Graph:
         tensor.shape, tensor.type, tensor.name = np.asarray(shape, np.int32), kind, b""
         tensor.buffer = 0
         if values is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
-            self.model.buffers.append(buffer)
-            tensor.buffer = len(self.model.buffers) - 1
+            tensor.buffer = self._add_buffer(values)
         if quantization is not None:
             tensor.quantization = _parameters(quantization)
         self.tensors.append(tensor)
         return len(self.tensors) - 1
+
+    def replace_constant(self, index: int, values: Array) -> None:
+        """Give a constant other values of its shape and type."""
+        self.tensors[index].buffer = self._add_buffer(values.astype(DTYPES[self.tensors[index].type]))
+
+    def _add_buffer(self, values: Array) -> int:
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        return len(self.model.buffers) - 1
 
     def operator(self, name: str, inputs: list[int], outputs: list[int], version: int = 1, options: Any = None) -> Any:
         """A new operator, not yet placed; `options` is one of the schema's option objects.

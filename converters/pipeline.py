@@ -12,10 +12,13 @@ from .mixed_precision import final_dense_layers, half_weights, mixtures
 from .quantization.calibrator import METHODS, Observations, observe
 from .quantization.quantizer import quantize
 from .quantization.scheme import QuantizationScheme
+from .quantization.weight_rounding import with_rounded_weights
 from .refusal import refusal
 from .validator import Candidate, Validator
 
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
+ROUNDED = 0.02  # above it weights are rounded by their effect, which takes seconds
+PROMISED = 0.03  # above it no all-integer model is preferred, and the last dense layers may stay float
 PREFERENCE = 1.25  # an all-integer model may be this much worse than a mixed one
 
 
@@ -98,28 +101,37 @@ class _Converter:
         return self.finish("float16", half_weights(self.job.lowered))
 
     def _dynamic(self) -> Candidate:
-        plain = self._quantized("dynamic", QuantizationScheme("hybrid", "minmax", "float32"), ranges="")
-        return plain if plain.within else min(plain, self._float_ends("dynamic"), key=lambda item: item.worst)
+        scheme = QuantizationScheme("hybrid", "minmax", "float32")
+        plain = self._quantized("dynamic", scheme)
+        if plain.within and plain.validation.error <= ROUNDED:
+            return plain
+        candidates = [plain, self._quantized("dynamic", scheme, rounded=True)]
+        if not _best(candidates).within:
+            candidates += self._float_ends("dynamic")
+        return _best(candidates)
 
-    def _float_ends(self, name: str) -> Candidate:
+    def _float_ends(self, name: str) -> list[Candidate]:
         """Int8 weights, but for the layers that make the outputs: one scale a matrix drowns its small channels."""
         lifted = final_dense_layers(self.job.lowered.graph)
-        return self._quantized(name, QuantizationScheme("hybrid", "minmax", "float32", lifted=lifted), ranges="")
+        scheme = QuantizationScheme("hybrid", "minmax", "float32", lifted=lifted)
+        return [self._quantized(name, scheme), self._quantized(name, scheme, rounded=True)]
 
     def _int8(self) -> Candidate:
         """All-integer where that is accurate enough, else the most accurate mixture."""
-        full = self._best("full")
+        full = self._best_ranges("full")
         if full.validation.error <= GOOD_ENOUGH and full.within:
             return full
-        # tflite-micro has no op with float values and int8 weights
-        mixed = [
-            self._best(depth) for depth in ("weights", "hybrid") if self.job.target != "micro" or depth != "hybrid"
-        ]
-        if self.job.io == "auto" and self.job.target != "micro" and not any(item.within for item in (full, *mixed)):
-            # what 8 bits cannot hold are the outputs themselves
-            mixed.append(self._float_ends("int8"))
-        best = min(_within([full, *mixed]), key=lambda candidate: candidate.validation.error)
-        kept = full.within or not best.within
+        micro = self.job.target == "micro"  # which has no op with float values and int8 weights
+        mixed = [self._best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
+        best = _best([full, *mixed])
+        if best.validation.error > ROUNDED or not best.within:
+            full = _best([full, self._best_ranges("full", rounded=True)])
+            mixed += [] if micro else [self._best_ranges("hybrid", rounded=True)]
+            best = _best([full, *mixed])
+        if self.job.io == "auto" and not micro and (best.validation.error > PROMISED or not best.within):
+            best = _best([best, *self._float_ends("int8")])
+        kept = full.within and full.validation.error <= max(PROMISED, best.validation.error)
+        kept = kept or not best.within
         return full if kept and full.validation.error <= PREFERENCE * best.validation.error else best
 
     def _int16x8(self) -> Candidate:
@@ -133,21 +145,24 @@ class _Converter:
         file = quantize(self.job.written_out, observations, scheme)
         return self.finish("int16x8", file, scheme.depth, scheme.method)
 
-    def _best(self, depth: str) -> Candidate:
-        narrow = self.job.target != "micro"
-        candidates = [
-            self._quantized("int8", QuantizationScheme(depth, method, self.job.io, narrow)) for method in METHODS
-        ]
-        return min(_within(candidates), key=lambda candidate: candidate.validation.error)
+    def _best_ranges(self, depth: str, rounded: bool = False) -> Candidate:
+        """The most accurate of the ways to choose ranges."""
+        schemes = [QuantizationScheme(depth, method, self.job.io, self.job.target != "micro") for method in METHODS]
+        return _best([self._quantized("int8", scheme, rounded) for scheme in schemes])
 
-    def _quantized(self, name: str, scheme: QuantizationScheme, ranges: str | None = None) -> Candidate:
-        file = quantize(self.job.lowered, self.observations, scheme)
-        return self.finish(name, file, scheme.depth, scheme.method if ranges is None else ranges)
+    @cached_property
+    def _rounded(self) -> TFLiteFile:
+        return with_rounded_weights(self.job.lowered, self.observations, self.job.starts)
+
+    def _quantized(self, name: str, scheme: QuantizationScheme, rounded: bool = False) -> Candidate:
+        file = quantize(self._rounded if rounded else self.job.lowered, self.observations, scheme)
+        return self.finish(name, file, scheme.depth, "" if scheme.io == "float32" and name != "int8" else scheme.method)
 
 
-def _within(candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates that keep the limits; where none does, the one with the smallest of largest errors."""
-    return [item for item in candidates if item.within] or [min(candidates, key=lambda item: item.worst)]
+def _best(candidates: list[Candidate]) -> Candidate:
+    """The most accurate of the candidates that keep the limits; where none does, the one with the least largest error."""
+    within = [item for item in candidates if item.within] or [min(candidates, key=lambda item: item.worst)]
+    return min(within, key=lambda candidate: candidate.validation.error)
 
 
 def _not_unrolled(scheme: str, file: TFLiteFile, lowered: TFLiteFile) -> str:

@@ -1,0 +1,165 @@
+"""Rounding of LSTM weights by their effect on the hidden state, for models that plain rounding costs too much.
+
+A fused LSTM has one scale for each gate's matrix, so where weights are large, rounding each to its nearest step moves the
+gates. Here the steps of a row are chosen one after the other, and what one rounding adds to the gate is taken out again by
+the weights that follow, in the directions that inputs really have (Frantar et al., "GPTQ", ICLR 2023; the order of Hassibi
+and Stork's optimal brain surgeon). Each moment counts by the derivative of the hidden state by that gate, and the mean of
+what is left goes into the bias. The result is a float model again, whose weights plain rounding no longer changes.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..flatbuffer import Graph, TFLiteFile
+from ..private_api import schema
+from .calibrator import Observations
+
+Array = npt.NDArray[np.float64]
+TANH = schema.ActivationFunctionType.TANH
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+MOMENTS = 2048  # rows that the gates are looked at on
+DAMPING = 0.01  # of the mean variance, added to each: directions that inputs never have stay as they are
+SINGLE = 2e10  # operations up to which each row of a gate has derivatives of its own
+CLIPS = (1.0, 0.9, 0.8)  # of the largest weight: a finer step may be worth what it clips
+GATES = 4
+
+
+def with_rounded_weights(
+    lowered: TFLiteFile, observations: Observations, starts: tuple[int, ...] | None = None
+) -> TFLiteFile:
+    """A float model whose LSTM weights lie on the steps of their 8-bit form.
+
+    Args:
+        lowered: Float model.
+        observations: From `observe` on the same model.
+        starts: Of a streaming model, see `observe`.
+    """
+    graph = lowered.graph.copy()
+    for operator in graph.operators:
+        if graph.name_of(operator) == LSTM and operator.builtinOptions.fusedActivationFunction == TANH:
+            _round(graph, operator, observations, starts)
+    return graph.finished()
+
+
+def _round(graph: Graph, operator: Any, observations: Observations, starts: tuple[int, ...] | None) -> None:
+    """Give one LSTM its rounded weights."""
+    inputs = [int(index) for index in operator.inputs]
+    constants = [graph.constant(index) for index in (*inputs[1:9], *inputs[12:16])]
+    parts = [np.asarray(part, np.float64) for part in constants if part is not None]
+    if len(parts) != 3 * GATES:
+        return
+    kernels, recurrents, biases = (np.stack(parts[start : start + GATES]) for start in (0, GATES, 2 * GATES))
+    rows, hidden = _sequences(graph, operator, observations, starts)
+    moments, derivatives = _moments(rows, hidden, kernels, recurrents, biases)
+    width = kernels.shape[2]
+    for gate in range(GATES):
+        weights = np.concatenate([kernels[gate], recurrents[gate]], axis=1)
+        rounded, shift = _gate(weights, width, moments, derivatives[gate])
+        graph.replace_constant(inputs[1 + gate], rounded[:, :width])
+        graph.replace_constant(inputs[5 + gate], rounded[:, width:])
+        graph.replace_constant(inputs[12 + gate], biases[gate] + shift)
+
+
+def _sequences(
+    graph: Graph, operator: Any, observations: Observations, starts: tuple[int, ...] | None
+) -> tuple[list[Array], list[Array]]:
+    """Inputs (T, F) and hidden states (T, U) of an LSTM, one pair a sequence."""
+    source, output = int(operator.inputs[0]), int(operator.outputs[0])
+    _, steps, width = graph.tensors[source].shape
+    units = int(graph.tensors[output].shape[2])
+    inputs = observations.values[source].reshape(-1, width).astype(np.float64)
+    states = observations.values[output][: len(inputs) * units].reshape(-1, units).astype(np.float64)
+    begin = range(0, len(inputs), int(steps)) if starts is None else [start for start in starts if start < len(inputs)]
+    cuts = [at for at in begin if at > 0]
+    return np.split(inputs, cuts), np.split(states, cuts)
+
+
+def _moments(
+    rows: list[Array], hidden: list[Array], kernels: Array, recurrents: Array, biases: Array
+) -> tuple[Array, Array]:
+    """What the gates see, (M, F + U), and the squared derivatives of the hidden state by them, (4, M, U)."""
+    seen, derivatives = [], []
+    for inputs, states in zip(rows, hidden, strict=True):
+        before = np.concatenate([np.zeros_like(states[:1]), states[:-1]])
+        gates = np.stack([inputs @ kernels[g].T + before @ recurrents[g].T + biases[g] for g in range(GATES)])
+        # TFLite's gate order: input, forget, cell, output
+        enter, forget, leave = (0.5 * (1 + np.tanh(0.5 * gates[g])) for g in (0, 1, 3))
+        new = np.tanh(gates[2])
+        cells = [np.zeros(states.shape[1])]
+        for step in range(len(states)):
+            cells.append(forget[step] * cells[-1] + enter[step] * new[step])
+        earlier, cell = np.stack(cells[:-1]), np.tanh(np.stack(cells[1:]))
+        inner = leave * (1 - cell**2)
+        derivatives.append(
+            np.stack([
+                inner * new * enter * (1 - enter), inner * earlier * forget * (1 - forget),
+                inner * enter * (1 - new**2), cell * leave * (1 - leave),
+            ]) ** 2
+        )  # fmt: skip
+        seen.append(np.concatenate([inputs, before], axis=1))
+    every = max(1, sum(map(len, seen)) // MOMENTS)
+    return np.concatenate(seen)[::every], np.concatenate(derivatives, axis=1)[:, ::every]
+
+
+def _gate(weights: Array, width: int, moments: Array, derivatives: Array) -> tuple[Array, Array]:
+    """A gate's weights (U, F + U) on the steps of the kernel's and the recurrent part's scale, and a shift of its bias (U,)."""
+    units, size = weights.shape
+    if units * float(size) ** 3 > SINGLE:
+        derivatives = derivatives.mean(axis=1, keepdims=True)
+    mean, spread, factor = _metric(moments, derivatives)
+    best, rounded = np.inf, weights
+    for clip in CLIPS:
+        parts = weights[:, :width], weights[:, width:]
+        steps = np.concatenate([np.full(part.shape[1], clip * np.abs(part).max() / 127 or 1.0) for part in parts])
+        candidate = _rows(weights, steps, factor)
+        _pin(candidate, weights, steps, width)
+        left = weights - candidate
+        loss = float(np.sum((left[:, None, :] @ spread)[:, 0] * left))
+        if loss < best:
+            best, rounded = loss, candidate
+    return rounded, np.sum((weights - rounded) * mean, axis=1)
+
+
+def _metric(moments: Array, derivatives: Array) -> tuple[Array, Array, Array]:
+    """Weighted mean and covariance of what a gate sees, and the Cholesky factor of the inverse covariance.
+
+    Args:
+        moments: Shape (M, K).
+        derivatives: Weights of the moments, (M, U), or (M, 1) for all units alike.
+    """
+    total = derivatives.sum(axis=0)
+    shares = (derivatives / np.maximum(total, 1e-30) + 1e-6 / len(moments)).T
+    shares /= shares.sum(axis=1, keepdims=True)
+    mean = shares @ moments
+    second = np.stack([(moments * share[:, None]).T @ moments for share in shares])
+    spread = second - mean[:, :, None] * mean[:, None, :]
+    size = moments.shape[1]
+    damping = DAMPING * np.trace(spread, axis1=1, axis2=2) / size + 1e-12
+    factor = np.linalg.cholesky(np.linalg.inv(spread + damping[:, None, None] * np.eye(size))).transpose(0, 2, 1)
+    return mean, spread * total[:, None, None], factor
+
+
+def _rows(weights: Array, steps: Array, factor: Array) -> Array:
+    """Round rows column by column; the later columns take back what a column's rounding adds.
+
+    Args:
+        weights: Shape (U, K).
+        steps: Scale of each column, (K,).
+        factor: From `_metric`, (U, K, K) or (1, K, K).
+    """
+    left, rounded = weights.copy(), np.empty_like(weights)
+    for column in range(weights.shape[1]):
+        whole = np.clip(np.rint(left[:, column] / steps[column]), -127, 127)
+        rounded[:, column] = whole * steps[column]
+        error = (left[:, column] - rounded[:, column]) / factor[:, column, column]
+        left[:, column + 1 :] -= error[:, None] * factor[:, column, column + 1 :]
+    return rounded
+
+
+def _pin(rounded: Array, weights: Array, steps: Array, width: int) -> None:
+    """Keep the largest weight of each part at 127 steps: it makes the scale, which would change otherwise."""
+    for begin, end in ((0, width), (width, weights.shape[1])):
+        row, column = np.unravel_index(int(np.abs(weights[:, begin:end]).argmax()), (len(weights), end - begin))
+        rounded[row, begin + column] = np.copysign(127 * steps[begin], weights[row, begin + column])
