@@ -20,6 +20,7 @@ __all__ = [
     "flatbuffers",
     "functional_graph",
     "input_structure",
+    "plain_addition",
     "preserving_interpreter",
     "replaced_calls",
     "run_through_graph",
@@ -67,6 +68,29 @@ def replaced_calls(calls: dict[Any, Callable[..., Any]]) -> Iterator[None]:
     finally:
         for layer in calls:
             vars(layer).pop("call", None)
+
+
+@contextmanager
+def plain_addition() -> Iterator[None]:
+    """Keep Keras from writing a sum as BiasAdd (`keras.src.backend.tensorflow.numpy.add`) for as long as the context lasts.
+
+    It does so where the second summand has one axis longer than 1. With batch 1 that is a window of one channel, and
+    BiasAdd along the rows has no TFLite form; where rows and channels are as many it adds along the wrong axis.
+    """
+    import tensorflow as tf
+    from keras.src.backend.tensorflow import numpy as backend_numpy
+
+    original = backend_numpy.add
+
+    def add(first: Any, second: Any) -> Any:
+        tensors = tf.is_tensor(first) and tf.is_tensor(second) and first.dtype == second.dtype
+        return tf.add(first, second) if tensors and len(second.shape) > 1 else original(first, second)
+
+    backend_numpy.add = add
+    try:
+        yield
+    finally:
+        backend_numpy.add = original
 
 
 def custom_op(name: str, body: Callable[..., list[Any]], inputs: tuple[Any, ...]) -> list[Any]:

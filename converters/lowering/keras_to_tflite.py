@@ -8,13 +8,14 @@ import tensorflow as tf
 from edgelstm.runtime.errors import ConversionError
 
 from ..flatbuffer import TFLiteFile
-from ..private_api import all_layers, input_structure
+from ..private_api import all_layers, input_structure, plain_addition
 from .bisect import offending_layer
 from .model_checks import check, input_shapes
 from .rnn_ops import write_out
 from .rnn_tracing import marked
 from .tf_convert import ForeignOps, convert_function
 
+LONGEST = 200  # characters of an error of TensorFlow's
 OTHER_PRECISIONS = {"float16", "bfloat16", "float64"}
 
 
@@ -71,7 +72,8 @@ def lower(model: Any, lookback: int | None = None, calls: bool = True, streaming
 def _short(error: Exception) -> str:
     """An error of TensorFlow's or Keras' as a piece of a sentence."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:200].rstrip(".:")
+    first = (lines or [type(error).__name__])[0].rsplit(" error: ", 1)[-1]  # without the place in the source
+    return first if len(first) <= LONGEST else f"{first[:LONGEST].rsplit(' ', 1)[0]} …"
 
 
 def _lower(model: Any, lookback: int | None, calls: bool, streaming: bool) -> TFLiteFile:
@@ -89,7 +91,7 @@ def _lower(model: Any, lookback: int | None, calls: bool, streaming: bool) -> TF
         outputs, _ = model.stateless_call(*weights, structured(model, inputs), training=False)
         return {f"output_{index:02}": tensor for index, tensor in enumerate(keras.tree.flatten(outputs))}
 
-    with marked(model, fuse=calls) as loops:
+    with marked(model, fuse=calls) as loops, plain_addition():
         graph = convert_function(forward, specs)
     write_out(graph, loops, calls, streaming)
     return graph.finished()

@@ -160,6 +160,29 @@ def test_the_model_itself_stays_as_it_was():
     assert np.array_equal(model.predict(data, verbose=0)[0], expected[0])
 
 
+def transformer(channels):
+    """A transformer's encoder block over windows of this many channels, as sensors of one value have it."""
+
+    def build(x):
+        attended = L.Add()([L.MultiHeadAttention(2, 4)(x, x), x])
+        normal = L.LayerNormalization()(attended)
+        dense = L.Conv1D(channels, 1)(L.Conv1D(4, 1, activation="relu")(normal))
+        return L.Dense(1)(L.LSTM(4)(L.Add()([attended, dense])))
+
+    return functional(build, (T, channels))
+
+
+@pytest.mark.parametrize("channels", [1, T])
+def test_an_attention_block_over_one_channel_converts(channels):
+    """Keras adds windows of one channel as a bias, and along the wrong axis where rows and channels are as many."""
+    keras.utils.set_random_seed(1)
+    model = transformer(channels)
+    data = waves(np.random.default_rng(1), (40, T, channels))
+    exact = model.predict(data, verbose=0)
+
+    assert np.abs(run(lower(model).content, (data,))[0] - exact).max() <= 1e-4 * exact.std()
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_other_precisions_become_single(policy):
     keras.utils.set_random_seed(4)
