@@ -107,3 +107,15 @@ def test_point_counts_give_f1_and_both_rates():
 
 def test_an_alarm_that_was_open_before_the_anomaly_has_no_delay():
     assert match([(10, 20)], [(5, 12)]).delays == (0,)
+
+
+def test_areas_under_curves_are_those_of_scikit_learn_with_equal_scores_too():
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        labels, scores = random.random(300) < 0.1, np.round(random.normal(size=300), 1)
+        labels[0] = True
+
+        assert roc_auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+        assert pr_auc(labels, scores) == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
