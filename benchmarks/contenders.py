@@ -13,6 +13,7 @@ import numpy as np
 from baselines import BASELINES, Doubles, run
 from edgelstm.runtime.alarms.debounce import Debounce
 from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.model_file.bundle import Bundle
 from edgelstm.runtime.scoring.scorers import Scoring
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from protocols import Case
@@ -20,6 +21,7 @@ from protocols import Case
 KERAS, INT8, LSTMAD = "edgelstm Keras", "edgelstm int8", "LSTMAD"
 SILENCED = "edgelstm Keras, recurrent layers silenced"
 LSTMAD_UNITS = (20, 20)
+LAST: dict[tuple[bytes, int], tuple[Any, Bundle]] = {}  # the newest training
 
 
 @dataclass(frozen=True)
@@ -103,26 +105,36 @@ def ours(case: Case, seed: int) -> dict[str, Found]:
     from edgelstm.runtime.calibration import fit_detector
     from edgelstm.runtime.errors import EdgelstmError
 
-    from edgelstm.deployment.convert import convert_file
     from edgelstm.evaluation.batched_predict import batched_predict
 
     try:
-        made = trained(case, seed, plain=False)
+        made, small = made_of(case, seed)
         scaled = made.metadata.scaler.transform(case.test)
         normal = [*made.representative.segments, *made.representative.held]
         predict = batched_predict(made.model, made.metadata, [*normal, scaled])
         found = {KERAS: judged(case, Detector(made.metadata, predict))}
         silent = made.metadata.with_(scoring=silenced(made.metadata.scoring), threshold=None)
         found[SILENCED] = judged(case, Detector(fit_detector(silent, predict, normal), predict))
-        with tempfile.TemporaryDirectory() as folder:
-            path, small = Path(folder) / "model.keras", Path(folder) / "model.int8.tflite"
-            made.save(path)
-            convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle.save(small)
-            return found | {INT8: judged(case, Detector.load(small), small.stat().st_size)}
+        return found | {INT8: judged(case, Detector.from_bundle(small), len(small.to_bytes()))}
     except EdgelstmError as error:
         click.echo(f"{case.name}: {error}", err=True)
         blank = Found(case, np.zeros(len(case.test)), np.zeros(len(case.test), bool), (), np.inf)
         return {KERAS: blank, SILENCED: blank, INT8: blank}
+
+
+def made_of(case: Case, seed: int) -> tuple[Any, Bundle]:
+    """Return the trained model and its int8 file; files that share their training rows share both."""
+    from edgelstm.deployment.convert import convert_file
+
+    key = (case.train.tobytes(), seed)
+    if key not in LAST:
+        LAST.clear()
+        made = trained(case, seed, plain=False)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            made.save(path)
+            LAST[key] = made, convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle
+    return LAST[key]
 
 
 def silenced(scoring: Scoring) -> Scoring:
