@@ -17,7 +17,7 @@ from .model_file.metadata import Metadata
 from .scoring.registry import fit_scoring, score_class, scorer_of
 from .scoring.scorers import Scoring
 from .scoring.threshold import Rule, Setting
-from .scoring.threshold_rules import parse_rule, set_threshold
+from .scoring.threshold_rules import DAY, parse_rule, set_threshold
 
 Doubles = npt.NDArray[np.float64]
 Segments = Sequence[npt.NDArray[np.float32]]
@@ -65,6 +65,24 @@ def rule_of(metadata: Metadata) -> Rule:
     if threshold is not None:
         return Rule(threshold.method, threshold.quantile or threshold.number or 0.0)
     return parse_rule(score_class((metadata.scoring or Scoring()).method).rule)
+
+
+def extrapolated(metadata: Metadata) -> str | None:
+    """Return a sentence where a threshold promises fewer false alarms than its rows can show, else None.
+
+    Args:
+        metadata: With the threshold, and the seconds between rows.
+    """
+    threshold = metadata.threshold
+    if threshold is None or threshold.method != "alarms" or not threshold.number or not metadata.period:
+        return None
+    days = threshold.samples * metadata.period / DAY
+    if days * threshold.number >= 1:
+        return None
+    return (
+        f"{days:.2g} days of normal operation cannot show {threshold.number:g} false alarms a day: the threshold is "
+        f"extrapolated. Give at least {1 / threshold.number:.2g} days of rows for a promise."
+    )
 
 
 def setting_of(metadata: Metadata) -> Setting:

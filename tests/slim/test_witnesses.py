@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgelstm.runtime.calibration import fit_detector
+from edgelstm.runtime.calibration import extrapolated, fit_detector
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.model_file.metadata import Channel, Metadata, from_json, to_json
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import check_scoring, fit_scoring, scorer_of, style_of
+from edgelstm.runtime.scoring.threshold import Threshold
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 
 RANDOM = np.random.default_rng(0)
@@ -113,3 +114,12 @@ def test_a_detector_scores_both_rows_of_the_output():
     assert len(fitted.scoring.scale) == 2
     assert not any(result.anomaly for result in results[:50])
     assert results[-1].anomaly
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1000, True), (1_000_000, False)])
+def test_a_promise_that_the_rows_cannot_show_is_said(rows, said):
+    threshold = Threshold(2.0, "alarms", rows, number=0.1)
+    sentence = extrapolated(Metadata("forecaster", 4, 1, (Channel("flow"),), 1.0, threshold=threshold))
+
+    assert bool(sentence) == said
+    assert not said or "at least 10 days" in sentence
