@@ -38,11 +38,7 @@ class SinkKind:
     """Rights that it needs."""
 
     def load(self) -> Any:
-        """Import the class of its delivery.
-
-        Raises:
-            ConfigError: If a package that it needs is missing.
-        """
+        """Import the class of its delivery."""
         module, _, name = self.delivery.partition(":")
         return getattr(import_module(module, __package__), name)
 
