@@ -33,7 +33,19 @@ COMMANDS = {
     "report": "Show accuracy versus size: what every scheme costs and loses.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }
-HEAVY = {"tensorflow", "keras", "sklearn", "pandas", "matplotlib", "rich", "scipy", "jinja2"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "flatbuffers",
+    "h5py",
+    "joblib",
+    "sklearn",
+    "pandas",
+    "matplotlib",
+    "rich",
+    "scipy",
+    "jinja2",
+}
 SIGNING = {"tuf", "securesystemslib", "cryptography"}
 
 

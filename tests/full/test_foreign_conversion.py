@@ -1,10 +1,12 @@
 """Models from elsewhere: kind and scaling are inferred, said, taken from the user's own files, or refused."""
 
+import importlib.util
 import json
+import os
 
 import numpy as np
 import pytest
-from commands import edgelstm
+from commands import edgelstm, here
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.model_file.bundle import load_bundle
@@ -287,3 +289,57 @@ def test_results_are_printed_short(folder):
 
     assert len(repr(made)) < 300
     assert "autoencoder" in repr(made)
+
+
+def test_missing_files_are_named_before_tensorflow_is_loaded(folder, tmp_path):
+    """It takes ten seconds; here it would end the command."""
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text("raise SystemExit('TensorFlow was loaded')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for arguments in (
+        [folder / "nothing.keras", "--calibration", folder / "normal.csv"],
+        [folder / "auto.keras", "--calibration", folder / "nothing.csv"],
+        [folder / "auto.keras", "--calibration", folder / "normal.csv", "--scaler-from", folder / "nothing.json"],
+        [folder / "auto.keras"],
+    ):
+        done = edgelstm("convert", *arguments, code=1, env=environment)
+
+        assert "TensorFlow was loaded" not in done.stderr
+        assert "nothing" in done.stderr or "carries no representative data" in done.stderr
+
+
+def test_a_missing_tensorflow_is_named_and_no_layer(monkeypatch):
+    from edgelstm.converters import convert
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "tensorflow" else found(name))
+
+    with pytest.raises(ConversionError, match=r"needs tensorflow, .* pip install 'edgelstm\[train\]'"):
+        convert("m.keras", np.zeros((40, W, F)), np.zeros((9, W, F)))
+
+
+def test_files_for_x86_and_of_scheme_dynamic_have_names_of_their_own():
+    from pathlib import Path
+
+    from edgelstm.deployment.convert import file_name
+
+    model = Path("folder/pump.keras")
+
+    assert file_name(model, "dynamic") == "pump.dynamic.tflite"
+    assert file_name(model, "dynamic", target="x86") == "pump.x86.dynamic.tflite"
+    assert file_name(model, "int8", streaming=True, target="micro") == "pump.stream.micro.int8.tflite"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--max-drop", "0.1", "--int8"], "leave --scheme, --int8, --target, --streaming and --c-array out"),
+        (["--data", "x.csv"], "give the largest drop allowed with --max-drop"),
+        (["--target", "x86", "--int8"], "leave int8 out"),
+        (["--target", "x86", "--streaming"], "needs none"),
+        (["--int8", "--scheme", "dynamic", "-o", "m.tflite"], "leave it out to write several schemes"),
+        (["--c-array"], "goes with --target micro"),
+    ],
+)
+def test_options_of_the_command_that_exclude_each_other_are_named(options, message):
+    assert message in " ".join(here("convert", "m.keras", *options, code=2).stderr.split())
