@@ -110,6 +110,8 @@ def run_demo(
         calibration_data.write(name, folder)
     tell("training")
     trained = train(read_series([folder / NORMAL]), replace(OPTIONS, seed=seed), callbacks)
+    if trained.interrupted:  # by Ctrl-C: nobody wants the rest of a demo
+        raise KeyboardInterrupt
     trained.save(folder / "pump.keras")
     tell("converting")
     made = convert_file(folder / "pump.keras", ("int8", "float32"), tell=tell)

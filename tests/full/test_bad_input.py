@@ -45,7 +45,7 @@ def test_a_flipped_byte_is_found(way, tmp_path):
 def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
     (tmp_path / "no.keras").write_bytes(b"hello")
 
-    assert "not a Keras 3 model" in refused("convert", tmp_path / "no.keras")
+    assert "not a Keras model file" in refused("convert", tmp_path / "no.keras")
 
 
 def run_code(inputs):

@@ -64,6 +64,15 @@ def test_ctrl_c_keeps_the_weights_of_the_best_epoch_so_far():
     assert repr(trained) == "Trained(autoencoder, window 4, channels ('a', 'b'), 5 epochs)"
 
 
+def test_a_default_detector_that_is_interrupted_still_gets_its_linear_forecast_and_a_threshold():
+    trained = train(waves(600), Options(lookback=8, epochs=50), [CtrlC(epoch=2)])
+
+    assert trained.interrupted
+    assert len(trained.history["loss"]) == 3
+    assert np.abs(trained.model.get_layer("linear").get_weights()[0]).max() > 0.1
+    assert trained.metadata.threshold is not None
+
+
 def test_a_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt):
         train(waves(), SMALL, [CtrlC(epoch=1, times=2)])

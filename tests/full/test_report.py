@@ -256,7 +256,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(folder, tmp_path):
     (tmp_path / "no.keras").write_bytes(b"hello")
     model, out = folder / "pump.keras", tmp_path / "out"
 
-    assert "not a Keras 3 model" in here("report", tmp_path / "no.keras", "-o", out, code=1).stderr
+    assert "not a Keras model file" in here("report", tmp_path / "no.keras", "-o", out, code=1).stderr
     assert "gone.csv" in here("report", model, "--data", tmp_path / "gone.csv", "-o", out, code=1).stderr
     assert "int7" in here("report", model, "--schemes", "int7", "-o", out, code=2).stderr
     assert "report.json" in here("report", "-o", out, "--bench", tmp_path / "no.keras", code=1).stderr
