@@ -119,7 +119,12 @@ class Graph:
         return len(self.tensors) - 1
 
     def replace_constant(self, index: int, values: Array) -> None:
-        """Give a constant other values of its shape and type."""
+        """Give a constant other values.
+
+        Args:
+            index: Its tensor.
+            values: Of the tensor's shape; cast to its type.
+        """
         self.tensors[index].buffer = self._add_buffer(values.astype(DTYPES[self.tensors[index].type]))
 
     def _add_buffer(self, values: Array) -> int:

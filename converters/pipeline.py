@@ -88,7 +88,14 @@ class _Converter:
         return [candidate for candidate in candidates if candidate.within]
 
     def finish(self, scheme: str, file: TFLiteFile, depth: str = "", ranges: str = "") -> Candidate:
-        """Validate a file in the form that it has on the target."""
+        """Validate a file in the form that it has on the target.
+
+        Args:
+            scheme: Its scheme.
+            file: The model.
+            depth: See `Validation`.
+            ranges: See `Validation`.
+        """
         candidate = self.validator.candidate(scheme, file, depth, ranges)
         if self.job.target == "x86" and not candidate.model.unrolled:
             raise ConversionError(_not_unrolled(scheme, file, self.job.lowered))

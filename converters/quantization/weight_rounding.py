@@ -79,7 +79,7 @@ def _sequences(
 def _moments(
     rows: list[Array], hidden: list[Array], kernels: Array, recurrents: Array, biases: Array
 ) -> tuple[Array, Array]:
-    """What the gates see, (M, F + U), and the squared derivatives of the hidden state by them, (4, M, U)."""
+    """Inputs of the gates, (M, F + U), and the squared derivatives of the hidden state by the gates, (4, M, U)."""
     seen, derivatives = [], []
     for inputs, states in zip(rows, hidden, strict=True):
         before = np.concatenate([np.zeros_like(states[:1]), states[:-1]])

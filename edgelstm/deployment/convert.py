@@ -38,7 +38,7 @@ class Converted:
     float32: bytes
     """The float form's flatbuffer, to compare size and time with."""
     notes: tuple[str, ...] = ()
-    """What was assumed of a model from elsewhere, one sentence each."""
+    """Assumptions about a model from elsewhere, one sentence each."""
 
     def __repr__(self) -> str:
         return f"Converted({self.bundle.origin}, {self.bundle.metadata.kind}, {self.conversion!r})"

@@ -45,7 +45,7 @@ class Source:
     model: Any = None
     """The Keras model itself where a conversion cannot load the file by its name; None where it can."""
     notes: tuple[str, ...] = ()
-    """What was assumed of a model from elsewhere, one sentence each."""
+    """Assumptions about a model from elsewhere, one sentence each."""
 
 
 def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa: B008 (frozen)

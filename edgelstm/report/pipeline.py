@@ -184,6 +184,11 @@ def _notes(converted: Converted) -> list[str]:
             f"its output differs from float by {validation.error:.1%}, above the limit of {INT8_LIMIT:.0%}: "
             "`edgelstm convert` writes it with --allow-drop only"
         )
+    elif validation.channel_error > INT8_LIMIT:
+        notes.append(
+            f"its output channel {validation.channel} differs from float by {validation.channel_error:.1%} of its own "
+            f"deviation, above the limit of {INT8_LIMIT:.0%}: `edgelstm convert` writes it with --allow-drop only"
+        )
     if validation.newer_ops:
         notes.append(f"tflite-runtime 2.14, the interpreter of 32-bit Arm, has no {', '.join(validation.newer_ops)}")
     if validation.scheme.startswith("int") and validation.depth not in ("full", ""):
