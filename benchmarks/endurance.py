@@ -26,6 +26,7 @@ from edgelstm.runtime.diagnostics.machine import resident_mb
 from edgelstm.runtime.input.policies import stuck_limit, warmup
 from edgelstm.runtime.scoring.ewma import EwmaScorer
 from edgelstm.runtime.scoring.registry import score_class
+from edgelstm.runtime.scoring.witnesses import WitnessScorer
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "tests" / "slim" / "models"
@@ -146,7 +147,7 @@ def endure(samples: int, model: Path = MODEL) -> dict[str, Any]:
     said = worn.metadata
     smoothing = said.scoring.smoothing if said.scoring else 1.0
     forget = 0 if smoothing >= 1 else math.ceil(math.log(SETTLED / 1e3) / math.log(1 - smoothing))
-    dual = bool(said.scoring and score_class(said.scoring.method) is EwmaScorer)
+    dual = bool(said.scoring and score_class(said.scoring.method) in (EwmaScorer, WitnessScorer))
     remembers = said.stateful or dual
     settle = said.window + warmup(said) + forget + FORGETTING * remembers
     faults = dict.fromkeys(worn.validator.counts, 0)

@@ -27,6 +27,7 @@ from .threshold import few_rows
 
 LIMIT = 0.99  # quantile of a reading in normal operation that counts as its limit
 LEAST_LIMIT = 0.1  # a reading that is always 0 in normal operation must not divide by zero
+LOUDEST = 1e4  # deviations that an error counts for at most: one absurd value is forgotten after some 150 samples
 MOST = 1e30  # times its limit; the fourth powers of larger readings would overflow
 WITNESSES = Scoring("witnesses", smoothing=0.1, quick=0.2, slow=0.04, memory=5000.0)
 """Default weights: an average over 10 samples of squared errors; see `EWMA` for those of the chart."""
@@ -100,6 +101,8 @@ class WitnessScorer(Scorer):
     def _read(self, errors: tuple[float, ...], masked: Collection[int]) -> tuple[float, float, tuple[float, ...]]:
         """Return size and chart in limits, and the chart's parts, shape (F,)."""
         z = tuple(map(mul, errors, self._inverse))  # stops after F
+        if math.hypot(*z) > LOUDEST:
+            z = tuple(min(max(value, -LOUDEST), LOUDEST) for value in z)
         before = self._squares
         self._squares = tuple(map(add, map(mul, before, self._keep), map(mul, map(mul, z, z), self._gain)))
         chart, parts = self._chart.update(errors[self._first : self._first + self._channels], masked)

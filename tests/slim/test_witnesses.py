@@ -48,6 +48,14 @@ def test_a_fault_that_lasts_stays_visible(scoring):
     assert scores(scoring, lasting)[600:].min() > 1.5
 
 
+def test_one_absurd_value_is_forgotten_soon(scoring):
+    errors = RANDOM.normal(size=(300, 4)) * [0.1, 1.0, 0.2, 2.0]
+    errors[50] = 1e12
+
+    assert scores(scoring, errors)[50] > 10
+    assert scores(scoring, errors)[200:].max() < 1.5
+
+
 def test_the_faulty_channel_has_the_largest_part(scoring):
     scorer = scorer_of(scoring)
     for error in (RANDOM.normal(size=(100, 4)) * [0.1, 1.0, 0.2, 2.0] + [0, 0, 0, 4.0]).tolist():
