@@ -170,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first file, to go on where a run ended")
     parser.add_argument("--sample", type=int, default=40, help="files that go through the commands, too")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -181,6 +182,8 @@ def main() -> None:
     fuzzer, log = Fuzzer(folder), collections.Counter[str]()
     chosen = set(random.Random(options.seed).sample(range(options.count), min(options.sample, options.count)))
     for number, (part, content) in enumerate(mutations(MODELS, options.count, options.seed)):
+        if number < options.first:
+            continue
         try:
             fuzzer.take(part, content)
             if number % 1000 == 999:
@@ -197,7 +200,9 @@ def main() -> None:
     )
     for name, count in sorted((fuzzer.counts + log).items()):
         print(f"{count:7,}  {name}")
-    print(f"{options.count:,} files in {time.monotonic() - begin:.0f} s, the slowest read in {fuzzer.slowest:.2f} s")
+    print(
+        f"{options.count - options.first:,} files in {time.monotonic() - begin:.0f} s, the slowest read in {fuzzer.slowest:.2f} s"
+    )
     print(f"largest memory: {own:.0f} MB of the watch, {children:.0f} MB of a trial, score or command")
     assert max(own, children) <= LARGEST_MB, "more memory than allowed"
 

@@ -224,7 +224,7 @@ def open_engine(bundle: Bundle, threads: int = 1) -> TFLiteEngine:
         threads: Threads of the interpreter.
 
     Raises:
-        ModelError: If the network takes or returns other shapes than the metadata say.
+        ModelError: If the network takes or returns other shapes than the metadata say, or types that no detector takes.
     """
     metadata = bundle.metadata
     model = TFLiteModel(bundle.flatbuffer, threads, target=metadata.target)
@@ -237,5 +237,11 @@ def open_engine(bundle: Bundle, threads: int = 1) -> TFLiteEngine:
             f"The metadata of {bundle.origin} name windows of shape {expected}; its network takes "
             f"{[tensor.shape for tensor in model.inputs]} and returns {model.outputs[0].shape}. Convert it again."
         )
+    for tensor in (model.inputs[0], model.outputs[0]):
+        if str(tensor.dtype) not in (("int8", "uint8", "int16") if tensor.scale else ("float32",)):
+            raise ModelError(
+                f"{bundle.origin} has inputs or outputs of type {tensor.dtype} with a scale of {tensor.scale:g}; a detector takes "
+                "float32, or 8 and 16 bits with a scale. Convert it again."
+            )
     averaged = metadata.scoring is not None and metadata.scoring.rows > 1
     return TFLiteEngine(model, metadata.stateful, keep_unclipped=averaged)

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from edgelstm.runtime import Detector, error_stream
 from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.inference.flatbuffer.reader import read_model
 from edgelstm.runtime.inference.flatbuffer.summary import read_graph
+from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file import trial as trials
 from edgelstm.runtime.model_file.bundle import parse_bundle
 from edgelstm.runtime.model_file.trial import Trial, load_tried_bundle, trial_note, try_model
@@ -167,3 +170,15 @@ def test_a_system_that_forbids_limits_does_not_refuse_the_model():
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
 
     assert done.stdout == "''\n"
+
+
+def test_integers_without_a_scale_are_no_inputs_of_a_detector(monkeypatch):
+    def without_scale(*words, **options):
+        model = TFLiteModel(*words, **options)
+        model.inputs = (replace(model.inputs[0], scale=0.0),)
+        return model
+
+    monkeypatch.setattr(error_stream, "TFLiteModel", without_scale)
+
+    with pytest.raises(ModelError, match="inputs or outputs of type int8 with a scale of 0; a detector takes"):
+        Detector.load(MODELS / "auto.int8.tflite")
