@@ -14,7 +14,7 @@ from baselines import BASELINES, Doubles, run
 from edgelstm.runtime.alarms.debounce import Debounce
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.model_file.bundle import Bundle
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from protocols import Case
 

@@ -22,7 +22,7 @@ from edgelstm.runtime import Detector
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 
 HERE = Path(__file__).parent
 WINDOW, LEAST, MOST = 24, 1500, 20_000  # rows

@@ -6,6 +6,6 @@ conversions = convert("pump.keras", windows, held, schemes=("int8",))
 
 from .convert import convert
 from .job import SCHEMES, Conversion
-from .validation.report import RepresentativeCheck, Validation, check_representative
+from .validation.limits import RepresentativeCheck, Validation, check_representative
 
 __all__ = ["SCHEMES", "Conversion", "RepresentativeCheck", "Validation", "check_representative", "convert"]

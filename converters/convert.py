@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
 from .job import SCHEMES, Conversion, Windows
-from .validation.report import Validation
+from .validation.limits import Validation
 from .validation.tflite_micro import check_target
 
 Array = npt.NDArray[Any]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .flatbuffer import TFLiteFile
-from .validation.report import Validation
+from .validation.limits import Validation
 
 Windows = tuple[npt.NDArray[Any], ...]
 SCHEMES = ("float32", "float16", "dynamic", "int8", "int16x8")

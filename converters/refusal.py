@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .job import Job
-from .validation.report import INT8_LIMIT, Validation
+from .validation.limits import INT8_LIMIT, Validation
 from .validator import Candidate
 
 CLIPPED = 0.001  # of the held-back input values: more beyond the range is worth a word

@@ -13,8 +13,7 @@ from .flatbuffer import TFLiteFile
 from .job import Conversion, Job, Windows
 from .quantization.calibrator import run_model
 from .validation.channels import channel_deviations, channel_errors, gives_probabilities
-from .validation.op_support import missing
-from .validation.report import (
+from .validation.limits import (
     FLOAT_LIMIT,
     INT8_LIMIT,
     STRETCH,
@@ -25,6 +24,7 @@ from .validation.report import (
     spread,
     within_limits,
 )
+from .validation.op_support import missing
 from .validation.tflite_micro import validate_on_micro
 
 Array = npt.NDArray[Any]

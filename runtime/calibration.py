@@ -15,7 +15,7 @@ from .errors import ModelError
 from .inference.engine import Engine, Predict
 from .model_file.metadata import Metadata
 from .scoring.registry import fit_scoring, score_class, scorer_of
-from .scoring.scorers import Scoring
+from .scoring.scorer import Scoring
 from .scoring.threshold import Rule, Setting
 from .scoring.threshold_rules import DAY, parse_rule, set_threshold
 

@@ -17,7 +17,7 @@ from .calibration import rule_of, setting_of
 from .detector import Detector
 from .drift.statistics import SECTION, Floats, fit_reference
 from .errors import ConfigError, ModelError
-from .input.coverage import coverage_warning
+from .input.unscored_warning import coverage_warning
 from .model_file.bundle import load_bundle
 from .model_file.metadata import Metadata
 from .scoring.threshold import Rule, Threshold

@@ -16,7 +16,7 @@ from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from ..private_api import all_layers, run_through_graph
 from ..quantization.calibrator import run_model
-from ..validation.report import INT8_LIMIT, relative_rms, spread
+from ..validation.limits import INT8_LIMIT, relative_rms, spread
 from .rnn_tracing import is_fused
 
 Array = npt.NDArray[Any]

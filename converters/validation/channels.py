@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..flatbuffer import Graph
-from .report import NOTHING
+from .limits import NOTHING
 
 Array = npt.NDArray[Any]
 CONSTANT = 1e-5  # of a channel's largest value: what varies less is the last bits of single precision

@@ -20,7 +20,7 @@ from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from ..flatbuffer import INT32, TFLiteFile
-from .report import relative_rms
+from .limits import relative_rms
 
 Array = npt.NDArray[Any]
 SCHEMES = ("int8", "float32")

@@ -11,7 +11,6 @@ import click
 
 SECONDS = 0.5  # of timing, all schemes together
 BEYOND = 2.0  # times the error on held-back windows: less beyond their range needs no line
-LIMIT = 0.05  # for each output and channel
 NOTICEABLE = 1.1  # slower by less is noise
 Files = Mapping[str, Path]
 
@@ -148,13 +147,15 @@ def summary(converted: Any, target: Path) -> Iterator[str]:
 
 def _quantized(validation: Any) -> Iterator[str]:
     """Lines about a quantized form."""
+    from edgelstm.converters.validation.limits import INT8_LIMIT
+
     depth = f"; {validation.depth} quantization, {validation.ranges or 'weights'} ranges" if validation.depth else ""
     floor = f", of which {validation.floor:.2%} is the rounding of the output alone" if validation.floor else ""
     yield f"  float → {validation.scheme:14} {validation.error:.2%} (RMS){floor}{depth}"
-    if validation.channel_error > LIMIT:
+    if validation.channel_error > INT8_LIMIT:
         yield (
             f"  Warning: output channel {validation.channel} differs by {validation.channel_error:.1%} of its own deviation; "
-            f"the limit is {LIMIT:.0%} for each"
+            f"the limit is {INT8_LIMIT:.0%} for each"
         )
     else:
         yield f"  worst output channel   {validation.channel_error:.2%} of its own deviation (channel {validation.channel})"

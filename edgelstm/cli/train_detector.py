@@ -10,7 +10,7 @@ import click
 from .lazy_group import examples
 from .registered import RuleText, ScoreName
 from .streams import RULE_HELP
-from .training_options import (
+from .train_common import (
     check_paths,
     counts,
     data_argument,
@@ -128,7 +128,7 @@ def command(
     from edgelstm.training.train import train
 
     check_paths(data, output)
-    settings = training_options(**options)
+    settings = options_of(**options)
     series = without_labelled(read_series(data, names(columns) or None, time_column, label_column, missing=missing))
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
@@ -149,7 +149,7 @@ def _print_limits(trained: Trained) -> None:
         click.echo(line)
 
 
-def training_options(
+def options_of(
     *,
     minimum: int | None,
     cooldown: int | None,
@@ -173,7 +173,7 @@ def training_options(
     from edgelstm.training.architectures import Architecture
     from edgelstm.training.options import Options
 
-    from .training_options import chosen
+    from .train_common import chosen
 
     shape = {field.name for field in fields(Architecture)} & set(options)
     architecture = Architecture(**{name: options.pop(name) for name in shape})

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from .lazy_group import examples
+from .train_common import check_paths, chosen, data_argument, output_options, print_result
 from .train_states import sentence
-from .training_options import check_paths, chosen, data_argument, output_options, print_result
 
 
 @click.command(

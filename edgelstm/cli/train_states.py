@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .lazy_group import examples
-from .training_options import (
+from .train_common import (
     check_paths,
     chosen,
     data_argument,

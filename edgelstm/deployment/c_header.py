@@ -10,7 +10,7 @@ from edgelstm.runtime.input.policies import warmup
 from edgelstm.runtime.model_file.bundle import Bundle
 from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.registry import score_class
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 
 PER_LINE = 16  # bytes of the model
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.converters.validation.report import STRETCH
+from edgelstm.converters.validation.limits import STRETCH
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.windows import sliding_windows

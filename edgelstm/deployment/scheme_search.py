@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import SCHEMES, check_representative, convert
-from edgelstm.converters.validation.report import within_limits
+from edgelstm.converters.validation.limits import within_limits
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.converters.quantization.calibrator import run
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.deployment.convert import Converted
 from edgelstm.evaluation.evaluate import Replay, replay
 from edgelstm.evaluation.keras_detector import keras_detector

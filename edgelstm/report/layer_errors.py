@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.private_api import preserving_interpreter
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.runtime.inference.interpreter import Tensor
 
 from .plot_schema import Histogram, TensorError

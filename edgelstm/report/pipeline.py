@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import SCHEMES
-from edgelstm.converters.validation.report import INT8_LIMIT
+from edgelstm.converters.validation.limits import INT8_LIMIT
 from edgelstm.deployment.calibration_file import Wishes
 from edgelstm.deployment.convert import Converted, convert_source
 from edgelstm.deployment.foreign_kind import DETECTORS

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from edgelstm.converters.validation.report import INT8_LIMIT
+from edgelstm.converters.validation.limits import INT8_LIMIT
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
 from edgelstm.runtime.diagnostics.machine import Machine
 

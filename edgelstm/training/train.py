@@ -14,7 +14,7 @@ from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
 from edgelstm.runtime.scoring.registry import style_of
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from ..data.outlier_rows import Contamination, leave_out, sentences

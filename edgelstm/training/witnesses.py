@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgelstm.runtime.scoring.registry import style_of
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 
 from .architectures import Architecture, encode
 from .linear_init import solve_linear

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ModelError
+from ..model_file.field_types import check_fields
 from ..model_file.metadata import Metadata
-from ..model_file.validation import check_fields
 from .calendar import calendar_features, calendar_size
 
 Floats = npt.NDArray[np.float32]

@@ -18,6 +18,7 @@ FILETIME_ZERO, FILETIME_LEAST, FILETIME_MOST = 116_444_736_000_000_000, 1.18e17,
 COMPACT = ((1.9e11, 2.1e11, 1), (1.9e13, 2.1e13, 100))
 """Numbers that write a date, YYYYMMDDhhmm and YYYYMMDDhhmmss: lowest, highest, and what the minutes are multiplied by."""
 EPOCH = (631_152_000.0, 4_102_444_800.0)  # seconds since 1970 for 1990 and 2100
+_ISO_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]|$)")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 _YEAR_FIRST = re.compile(r"(\d{4})([./-])(\d{1,2})\2(\d{1,2})(?!\d)(.*)$")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)$")
@@ -73,12 +74,14 @@ def parse_time(text: str, month_first: bool = False) -> float:
     stripped = text.strip().strip('"')
     if len(stripped) > LONGEST:
         raise ValueError(f"{stripped[:LONGEST]!r} is longer than any time")
-    if stripped[4:5] == "-":
+    if _ISO_MOMENT.match(stripped):
         with suppress(ValueError):  # most files: ISO 8601 as it is
             return _utc(datetime.fromisoformat(stripped))
     if _NUMBER.match(stripped):
         return seconds(float(stripped))
     iso, extra = _iso(stripped, month_first)
+    if not _ISO_MOMENT.match(iso):  # Python 3.11 reads more forms than 3.10: week dates, dates without hyphens
+        raise ValueError(f"{stripped!r} is no time")
     return _utc(datetime.fromisoformat(iso)) + extra
 
 

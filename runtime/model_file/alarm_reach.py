@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from ..scoring.registry import scorer_of
-from ..scoring.scorers import Scoring
+from ..scoring.scorer import Scoring
 
 FAR = 1e4  # training ranges that all channels are off at once
 FAR_BY_HAND = 1e8  # the same for a threshold that somebody names on purpose

@@ -13,12 +13,12 @@ from typing import Any
 
 from ..errors import ModelError
 from ..scoring.registry import check_scoring
-from ..scoring.scorers import Scoring
+from ..scoring.scorer import Scoring
 from ..scoring.threshold import Threshold
 from .alarm_reach import check_reach
 from .bounded_json import SURROGATES, check_text, load_json
+from .field_types import check_fields
 from .scaler import Scaler
-from .validation import check_fields
 
 SCHEMA = 1
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..snapshot import rows_from_text, rows_to_text
-from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
+from .scorer import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 
 BLOCK = 32  # samples that update the baseline at once: a fiftieth of the memory, too few to move a score
 CLIP = 8.0  # deviations; larger errors add no more to the averages: a fault must be forgotten soon

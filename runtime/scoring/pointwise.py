@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
+from .scorer import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 
 SHRINKAGE = 0.1  # share of the unit matrix in a covariance, so that it has an inverse
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..errors import ConfigError
 from .ewma import EwmaScorer
 from .pointwise import MahalanobisScorer, MaxScorer, MeanScorer
-from .scorers import Doubles, Scorer, Scoring
+from .scorer import Doubles, Scorer, Scoring
 from .witnesses import WitnessScorer
 
 SCORES: dict[str, type[Scorer]] = {

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .ewma import LEAST_ERROR, EwmaScorer
-from .scorers import Doubles, Scored, Scorer, Scoring, comparable_mean_square
+from .scorer import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 from .threshold import few_rows
 
 LIMIT = 0.99  # quantile of a reading in normal operation that counts as its limit

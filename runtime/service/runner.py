@@ -16,7 +16,7 @@ from typing import Any
 from ..alarms.events import Event
 from ..detector import Detector
 from ..errors import EdgelstmError, SeriesError
-from ..input.coverage import coverage_warning
+from ..input.unscored_warning import coverage_warning
 from ..sinks import Forwarder, Sink
 from ..sources import Sample, Source
 from .checkpoint import Checkpoint

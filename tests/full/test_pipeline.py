@@ -89,7 +89,7 @@ def test_rows_out_of_order_are_judged_by_their_own_rows():
     from edgelstm.runtime.detector import Detector
     from edgelstm.runtime.model_file.metadata import Channel, Metadata
     from edgelstm.runtime.model_file.scaler import Scaler
-    from edgelstm.runtime.scoring.scorers import Scoring
+    from edgelstm.runtime.scoring.scorer import Scoring
     from edgelstm.runtime.scoring.threshold import Threshold
 
     from edgelstm.evaluation.evaluate import replay

@@ -3,14 +3,14 @@
 import click
 import pytest
 
-from edgelstm.cli.train_detector import command, training_options
+from edgelstm.cli.train_detector import command, options_of
 
 
-def options_of(*flags):
+def parsed(*flags):
     """The trainer's options for flags of the command line."""
     others = ("data", "output", "columns", "time_column", "missing", "label_column", "no_embed", "as_json")
     context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
-    return training_options(**{name: value for name, value in context.params.items() if name not in others})
+    return options_of(**{name: value for name, value in context.params.items() if name not in others})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def options_of(*flags):
     ],
 )
 def test_every_flag_reaches_the_trainer(flags, path, value):
-    found = options_of(*flags)
+    found = parsed(*flags)
     for name in path.split("."):
         found = getattr(found, name)
 
@@ -52,4 +52,4 @@ def test_every_flag_reaches_the_trainer(flags, path, value):
 
 def test_a_look_back_that_is_no_number_is_wrong_usage():
     with pytest.raises(click.BadParameter, match="'long' is not a count"):
-        options_of("--lookback", "long")
+        parsed("--lookback", "long")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from edgelstm.runtime.input.coverage import REASONS, coverage_warning
+from edgelstm.runtime.input.unscored_warning import REASONS, coverage_warning
 from edgelstm.runtime.model_file.metadata import Metadata
 
 METADATA = Metadata("forecaster", window=24, period=1.0)

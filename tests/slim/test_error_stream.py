@@ -9,7 +9,7 @@ from edgelstm.runtime.calibration import segment_errors
 from edgelstm.runtime.error_stream import open_engine, open_stream
 from edgelstm.runtime.inference.windows import sliding_windows
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 
 CHANNELS = (Channel("a"), Channel("b"))
 

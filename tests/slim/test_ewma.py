@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from edgelstm.runtime.scoring.ewma import CLIP, EWMA, EwmaScorer
 from edgelstm.runtime.scoring.registry import fit_scoring, scorer_of, style_of
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 
 NORMAL = np.random.default_rng(0).normal(size=(2000, 3)) * [1.0, 10.0, 0.1]
 

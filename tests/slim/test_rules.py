@@ -10,7 +10,7 @@ from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.pareto_tail import fit_tail
-from edgelstm.runtime.scoring.scorers import Scoring
+from edgelstm.runtime.scoring.scorer import Scoring
 from edgelstm.runtime.scoring.threshold import Rule, Setting, Threshold
 from edgelstm.runtime.scoring.threshold_rules import (
     best_fbeta,

@@ -11,7 +11,7 @@ from edgelstm.runtime.errors import ConfigError, ModelError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import SCORES, fit_scoring, scorer_of, style_of
-from edgelstm.runtime.scoring.scorers import Scorer, Scoring
+from edgelstm.runtime.scoring.scorer import Scorer, Scoring
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, quantile_threshold, set_threshold
 
 RANDOM = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import run
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.runtime.errors import ConversionError
 
 STEPS = 8

@@ -10,7 +10,7 @@ from edgelstm.converters.lowering.keras_to_tflite import in_float32, lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.runtime.errors import ConversionError
 
 LSTM, RNN = "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN"

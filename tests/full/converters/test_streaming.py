@@ -10,7 +10,7 @@ from edgelstm.converters import convert
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.lowering.streaming import check_causal, endless, keras_stream, over_rows
 from edgelstm.converters.quantization.calibrator import run
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.runtime.errors import ConversionError
 from keras import layers as L  # noqa: N812
 from old_runtime import run_on_tflite_runtime

@@ -9,7 +9,7 @@ from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import run
-from edgelstm.converters.validation.report import relative_rms, spread
+from edgelstm.converters.validation.limits import relative_rms, spread
 from edgelstm.runtime.model_file.bundle import Bundle
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler

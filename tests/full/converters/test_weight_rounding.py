@@ -12,7 +12,7 @@ from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
 from edgelstm.converters.quantization.weight_rounding import with_rounded_weights
-from edgelstm.converters.validation.report import relative_rms
+from edgelstm.converters.validation.limits import relative_rms
 
 SHAPES = [(16, 3), (24, 3), (32, 4)]
 
