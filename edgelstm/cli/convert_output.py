@@ -11,6 +11,7 @@ import click
 
 SECONDS = 0.5  # of timing, all schemes together
 BEYOND = 2.0  # times the error on held-back windows: less beyond their range needs no line
+SMALL = 0.005  # of the output's deviation: less needs no line either
 NOTICEABLE = 1.1  # slower by less is noise
 Files = Mapping[str, Path]
 
@@ -161,7 +162,7 @@ def _quantized(validation: Any) -> Iterator[str]:
         yield f"  worst output channel   {validation.channel_error:.2%} of its own deviation (channel {validation.channel})"
     if validation.scheme == "int8" and validation.depth == "hybrid" and not validation.floor:
         yield "  inputs and outputs     float32: 8 bits cannot hold the output channels within the limit"
-    if validation.stretched > BEYOND * validation.error:
+    if validation.stretched > max(SMALL, BEYOND * validation.error):
         yield (
             f"  … on larger inputs     {validation.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back "
             "ones: 8 bits end there; --scheme dynamic does not"

@@ -114,7 +114,7 @@ def convert_source(
         wanted,
         starts=source.starts,
         target=target,
-        like_inputs=source.metadata.kind in DETECTORS,
+        like_inputs=source.like_inputs,
         tell=tell,
         **options,
     )

@@ -47,6 +47,11 @@ class Source:
     notes: tuple[str, ...] = ()
     """Assumptions about a model from elsewhere, one sentence each."""
 
+    @property
+    def like_inputs(self) -> bool:
+        """Outputs are in the units of the inputs, as those of a detector of ours are; of others nobody knows."""
+        return self.metadata.scoring is not None
+
 
 def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa: B008 (frozen)
     """Read a `.keras` file with its representative data: its own, or a calibration file's.

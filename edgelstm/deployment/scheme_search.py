@@ -13,7 +13,6 @@ from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
 from ..evaluation.evaluate import Evaluation, evaluate, evaluate_foreign
 from .convert import Converted, finish
-from .foreign_kind import DETECTORS
 from .representative_data import Source
 
 Judge = Callable[[Converted], float]
@@ -80,7 +79,7 @@ def search(
     made = convert(
         source.model or source.path, source.windows, source.held, SCHEMES,
         lookback=lookback, io=io, allow_drop=allow_drop, search=True,
-        like_inputs=source.metadata.kind in DETECTORS, tell=tell,
+        like_inputs=source.like_inputs, tell=tell,
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
     check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer

@@ -343,3 +343,11 @@ def test_files_for_x86_and_of_scheme_dynamic_have_names_of_their_own():
 )
 def test_options_of_the_command_that_exclude_each_other_are_named(options, message):
     assert message in " ".join(here("convert", "m.keras", *options, code=2).stderr.split())
+
+
+def test_channels_of_a_model_from_elsewhere_are_judged_by_their_own_deviation(folder):
+    """Nobody knows that its outputs are in the units of its inputs, beside which a small channel would pass."""
+    source = read_source(folder / "auto.keras", Wishes(folder / "normal.csv"))
+
+    assert source.metadata.kind == "autoencoder"
+    assert not source.like_inputs
