@@ -87,7 +87,7 @@ def test_a_window_model_is_refused_by_its_layer(stream, tmp_path):
     here("train", stream / "normal.csv", "-o", tmp_path / "w.keras", "--kind", "forecaster", *options)
     here("train", stream / "normal.csv", "-o", tmp_path / "a.keras", "--kind", "autoencoder", *options)
 
-    assert "has no one-row form" in refused("convert", tmp_path / "w.keras", "--int8", "--streaming")
+    assert "'patches' (Reshape)" in refused("convert", tmp_path / "w.keras", "--int8", "--streaming")
     assert "stays windowed" in refused("convert", tmp_path / "a.keras", "--int8", "--streaming")
     assert "without attention" in refused(
         "train", stream / "normal.csv", "-o", tmp_path / "x.keras", "--streaming", "--kind", "forecaster", "--attention"
