@@ -94,15 +94,16 @@ class _Trial:
         Args:
             stretches: Scaled rows, each (W + CALM + ROWS, F).
         """
-        errors = self._errors(np.stack(stretches)) if len(stretches) else []
-        return [self._delay(part.tolist()) for part in errors]
+        if not len(stretches):
+            return []
+        return [self._delay(part.tolist()) for part in self._errors(np.stack(stretches))]
 
     def _errors(self, stretches: Floats) -> npt.NDArray[np.float64]:
         """Return errors, shape (B, CALM + ROWS, K * F)."""
         width = self._window + (1 if self._ahead else 0)
         cut = np.lib.stride_tricks.sliding_window_view(stretches, width, axis=1)[:, -(CALM + ROWS) :]
         windows = np.moveaxis(cut, -1, 2).reshape(-1, width, stretches.shape[2])
-        errors = []
+        errors: list[npt.NDArray[np.float64]] = []
         for first in range(0, len(windows), BATCH):
             part = windows[first : first + BATCH]
             outputs = np.asarray(self._model.predict_on_batch(part[:, : self._window]))
@@ -123,7 +124,9 @@ def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:
     """Return stretches of normal rows, spread evenly over the newest half."""
     starts = [(part, first) for part in normal for first in range(len(part) - length + 1)]
     newest = starts[len(starts) // 2 :]
-    picked = np.unique(np.linspace(0, len(newest) - 1, count).astype(int)) if newest else []
+    if not newest:
+        return []
+    picked = np.unique(np.linspace(0, len(newest) - 1, count).astype(int))
     return [newest[at][0][newest[at][1] :][:length] for at in picked]
 
 
@@ -137,8 +140,8 @@ def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int)
             for i in range(channels)
             for number, place in enumerate(places)
         ]
-        found = np.reshape([delay is not None for delay in trial.delays(faulty)], (channels, -1)).mean(axis=1) >= SHARE
-        low, high = np.where(found | (low >= high), low, middle + 1), np.where(found & (low < high), middle, high)
+        enough = np.reshape([delay is not None for delay in trial.delays(faulty)], (channels, -1)).mean(axis=1) >= SHARE
+        low, high = np.where(enough | (low >= high), low, middle + 1), np.where(enough & (low < high), middle, high)
     return [float(SIZES[at]) if at < len(SIZES) else math.inf for at in low.tolist()]
 
 
