@@ -6,7 +6,7 @@ from typing import Any
 
 PEERS = {"float32": "ONNX Runtime float", "dynamic": "ONNX Runtime dynamic int8"}
 NAMES = {"float32": "float", "dynamic": "8-bit weights"}
-WHY = """Why: with `--target x86` one product a step serves both layers (see [conversion](conversion.md)). That saves calls, but its matrix
+WHY = """Why: with `--target x86` one product a step serves both layers (see [how to convert](how-to/convert.md)). That saves calls, but its matrix
 holds 8U × 2U numbers, a quarter of them zeros, while ONNX Runtime takes one layer after the other and so multiplies the second
 layer's inputs of all steps at once: 8U² numbers a step are left to be read, against our 16U². Up to 32 units, where calls cost most, one
 product wins or comes out even. At 128 units a step's float matrix has 1.05 MB, read in 12.5 µs (84 GB/s), and that is the time; with 8-bit weights
