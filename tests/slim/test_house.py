@@ -4,6 +4,8 @@ import ast
 import importlib
 import re
 import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -37,9 +39,15 @@ OURS = sources("edgelstm", "converters", "runtime", "calibration_data")
 ALL = [*OURS, *sources("tests", "benchmarks", "docs")]
 
 
-def name_of(path: Path) -> str:
-    """Path inside the tree, for the test's name."""
-    return str(path.relative_to(TREE))
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def breaking(paths: list[Path], lines: Callable[[ast.Module], Iterable[str]]) -> list[str]:
+    """Places that break a rule, as `file: what`."""
+    return [f"{path.relative_to(TREE)}: {line}" for path in paths for line in lines(tree_of(path))]
 
 
 def documented(tree: ast.Module) -> list[tuple[ast.AST, str]]:
@@ -72,40 +80,36 @@ def parameters(function: ast.FunctionDef) -> list[str]:
     return [name for name in names if name not in ("self", "cls")]
 
 
-@pytest.mark.parametrize("path", ALL, ids=name_of)
-def test_no_docstring_opens_with_a_question(path):
-    opening = [text.split()[0].strip(".,:`") for _, text in documented(ast.parse(path.read_text(encoding="utf-8")))]
+def test_no_docstring_opens_with_a_question():
+    def riddles(tree):
+        openings = [text.splitlines()[0] for _, text in documented(tree)]
+        return [line for line in openings if line.split()[0].strip(".,:`") in RIDDLES]
 
-    assert not set(opening) & set(RIDDLES)
-
-
-@pytest.mark.parametrize("path", ALL, ids=name_of)
-def test_files_have_at_most_300_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+    assert breaking(ALL, riddles) == []
 
 
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_public_functions_with_two_parameters_explain_them(path):
-    lacking = [
-        function.name
-        for function in public_functions(ast.parse(path.read_text(encoding="utf-8")))
-        if len(parameters(function)) >= 2
-        and "Args:" not in (text := ast.get_docstring(function) or "")
-        and not text.startswith(("See `", "As `"))  # explained where the name leads
-    ]
+def test_files_have_at_most_300_lines():
+    counts = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ALL}
 
-    assert lacking == []
+    assert {str(path): count for path, count in counts.items() if count > 300} == {}
 
 
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_variables_are_named_after_what_they_hold(path):
-    names = {
-        node.id
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
+def test_public_functions_with_two_parameters_explain_them():
+    def lacking(tree):
+        functions = [function for function in public_functions(tree) if len(parameters(function)) >= 2]
+        texts = [(function.name, ast.get_docstring(function) or "") for function in functions]
+        # what begins with a reference is explained where that leads
+        return [name for name, text in texts if "Args:" not in text and not text.startswith(("See `", "As `"))]
 
-    assert not names & FOGGY_NAMES
+    assert breaking(OURS, lacking) == []
+
+
+def test_variables_are_named_after_what_they_hold():
+    def foggy(tree):
+        stored = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+        return sorted({node.id for node in stored} & FOGGY_NAMES)
+
+    assert breaking(OURS, foggy) == []
 
 
 @pytest.mark.parametrize("package", ["edgelstm", "edgelstm.runtime", "edgelstm.converters"])
@@ -128,7 +132,7 @@ def test_every_import_is_declared():
     third = {
         name.split(".")[0]
         for path in OURS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
