@@ -19,6 +19,14 @@ from edgelstm.training.train import Options, train
 keras = pytest.importorskip("keras")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Python's own handler, also where the tests were started in the background and Ctrl-C is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt():
     """Send this process what a terminal sends for Ctrl-C."""
     os.kill(os.getpid(), signal.SIGINT)
