@@ -14,7 +14,7 @@ from typing import Any
 
 from ..runtime.errors import ConfigError
 from ..runtime.io.addresses import build_options, parse_address
-from ..runtime.io.mqtt import BrokerOptions, connect, reason
+from ..runtime.io.mqtt import BrokerOptions, connect, disconnect, reason
 
 LONGEST = 4096  # bytes of a report
 MOST = 100_000  # devices
@@ -71,8 +71,7 @@ def read_fleet(broker: str, patience: float = PATIENCE) -> list[Report]:
     try:
         inbox.wait(patience, address.name)
     finally:
-        client.disconnect()
-        client.loop_stop()
+        disconnect(client)
     return sorted(_reports(inbox.texts), key=lambda report: report.topic)
 
 

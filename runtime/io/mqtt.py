@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def connect(address: Address, options: BrokerOptions, prepare: Callable[[Any], N
             then count as received only when `client.ack` is called for them.
 
     Returns:
-        A `paho.mqtt.client.Client`; stop it with `disconnect` and `loop_stop`.
+        A `paho.mqtt.client.Client`; stop it with `disconnect` of this module.
 
     Raises:
         ConfigError: If paho-mqtt is missing, or a certificate or password file cannot be read.
@@ -120,3 +121,10 @@ def reason() -> str:
     """Return an attempt's reason to fail; for paho's `on_connect_fail`, which it calls while handling the error."""
     error = sys.exc_info()[1]
     return (getattr(error, "verify_message", "") or getattr(error, "strerror", "") or str(error or "")).lower()
+
+
+def disconnect(client: Any) -> None:
+    """Disconnect a client and end its thread."""
+    client.disconnect()
+    with suppress(AttributeError):  # paho's thread may end between its check and its join
+        client.loop_stop()

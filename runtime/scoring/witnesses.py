@@ -94,8 +94,10 @@ class WitnessScorer(Scorer):
     def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
         """See `Scorer`. The errors are those of all witnesses, one after the other, shape (K * F,)."""
         size, chart, parts = self._read(tuple(error), masked)
-        size, chart = (1.0 + min(value, MOST) ** 4 for value in (size, chart))
-        score = (math.sqrt(size) * math.sqrt(chart) - 1.0) ** 0.25
+        # products and square roots are the same bits on every platform, powers are not
+        squares = [min(value, MOST) * min(value, MOST) for value in (size, chart)]
+        size, chart = (1.0 + square * square for square in squares)
+        score = math.sqrt(math.sqrt(max(math.sqrt(size) * math.sqrt(chart) - 1.0, 0.0)))
         return score, self._share(score, math.log(size), math.log(chart), parts, masked)
 
     def _read(self, errors: tuple[float, ...], masked: Collection[int]) -> tuple[float, float, tuple[float, ...]]:

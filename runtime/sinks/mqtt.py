@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..io.addresses import Address
-from ..io.mqtt import BrokerOptions, connect, reason
+from ..io.mqtt import BrokerOptions, connect, disconnect, reason
 from ..version import __version__
 from .delivery import DeliveryError, Stream
 from .jsonl import compact
@@ -174,8 +174,7 @@ class MqttDelivery:
             farewell = self._client.publish(self.topics.status, "offline", qos=1, retain=True)
             with self._changed:
                 self._changed.wait_for(lambda: farewell.mid in self._answered or not self._up, ANSWER)
-        self._client.disconnect()
-        self._client.loop_stop()
+        disconnect(self._client)
 
 
 def discovery(prefix: str, topics: Topics, stream: Stream) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ConfigError
 from ..io.addresses import Address
-from ..io.mqtt import BrokerOptions, connect, reason
+from ..io.mqtt import BrokerOptions, connect, disconnect, reason
 from .line_reader import LONGEST
 
 log = logging.getLogger("edgelstm")
@@ -108,8 +108,7 @@ class Inbox:
 
     def close(self) -> None:
         """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        disconnect(self._client)
 
     def _prepare(self, client: Any) -> None:
         client.on_connect, client.on_message = self._connected, self._message

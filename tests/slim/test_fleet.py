@@ -14,6 +14,7 @@ pytest.importorskip("paho.mqtt", reason="needs the mqtt extra")
 
 import paho.mqtt.client as mqtt
 from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.io.mqtt import disconnect
 from mqtt_helpers import NEEDS_MOSQUITTO, Broker
 from update_forms import PASSPHRASE, Plant
 
@@ -36,8 +37,7 @@ def retain(broker, messages):
     client.loop_start()
     for topic, payload in messages.items():
         client.publish(topic, payload, qos=1, retain=True).wait_for_publish(10)
-    client.disconnect()
-    client.loop_stop()
+    disconnect(client)
 
 
 def facts(report):
