@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_A
 mkdir -p "$pi"
 shopt -s nullglob
 models=("$PWD"/tests/slim/models/{auto,cast,flow}.*.tflite "$pi/demo/pump.int8.tflite")
-tests=("$PWD"/tests/slim/test_{scoring,detector,debounce,policies,snapshot,text,classify,layering}.py)
+tests=("$PWD"/tests/slim/test_{scoring,detector,debounce,policies,snapshot,text}.py)
 
 say() { printf '\n== %s\n' "$*"; }
 fetch() { "$python" -m pip download -q --only-binary=:all: "$@" 2> >(grep -v '^WARNING: Location' >&2); }
