@@ -40,7 +40,7 @@ class ErrorStream:
         """Expectation for the next sample, scaled units, shape (F,); empty while there is none. Those of several
         witnesses follow one another."""
         self.plausible = True
-        """Whether the expectations that stood for the newest missing readings were within the values of training."""
+        """True if the expectations that stood for the newest missing readings were within the values of training."""
         self._before: Sequence[float] = ()
         single = struct.Struct(f"={len(self._ranges)}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack

@@ -120,7 +120,7 @@ class Examples:
     truth: tuple[str, ...] = field(repr=False)
     """True class of each."""
     known: tuple[bool, ...] = field(repr=False)
-    """Whether each can be answered: a text without a known word cannot."""
+    """True if each can be answered: a text without a known word cannot."""
     labels: tuple[str, ...]
     """Classes that the model knows."""
 

@@ -33,7 +33,7 @@ class Replay:
     scores: Doubles
     """Score of each row, shape (T,), NaN where there is none."""
     flagged: Bools
-    """Whether each row's score is above the threshold, shape (T,)."""
+    """True if each row's score is above the threshold, shape (T,)."""
     alarms: tuple[tuple[int, int], ...]
     """First and last row of each anomaly event."""
     events: tuple[Event, ...]

@@ -56,7 +56,7 @@ class Options:
     known: int = 0
     """The next channels are also known for the hours to come."""
     calendar: bool = False
-    """Whether hour, weekday and season of the hours to come are inputs."""
+    """True if hour, weekday and season of the hours to come are inputs."""
     zone: str = ""
     """IANA time zone of the calendar; empty takes times as they are written."""
     lookback: int | None = None

@@ -29,7 +29,7 @@ class Report:
     topic: str
     """Base topic of the device."""
     online: bool | None
-    """Whether it is connected, None when it does not say."""
+    """True if it is connected, None when it does not say."""
     name: str
     """Name of the model."""
     version: int
@@ -39,7 +39,7 @@ class Report:
     digest: str
     """SHA-256 of the model's file, hex."""
     trial: bool
-    """Whether the trial time runs."""
+    """True if the trial time runs."""
     error: str
     """The last error, empty for none."""
 

@@ -22,7 +22,7 @@ class Metric:
     material: float = 0.0
     """Difference below which a loss is no reason against a scheme, however certain it is."""
     compared: bool = False
-    """Whether it compares with Keras, so that Keras itself has none."""
+    """True if it compares with Keras, so that Keras itself has none."""
 
 
 METRICS = {

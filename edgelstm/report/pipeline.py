@@ -61,7 +61,7 @@ class Request:
     lookback: int | None = None
     """Rows for an open time axis."""
     streaming: bool = False
-    """Whether to convert to the form that takes one row a call; Keras stays windowed."""
+    """True if to convert to the form that takes one row a call; Keras stays windowed."""
 
 
 @dataclass(frozen=True)

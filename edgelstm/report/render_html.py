@@ -26,7 +26,7 @@ class Plot:
     """What it shows, and how to read it."""
     svg: str
     half: bool = False
-    """Whether it takes half the page's width."""
+    """True if it takes half the page's width."""
 
 
 def render(report: Report) -> str:

@@ -108,7 +108,7 @@ class Data:
     rows: int
     """Rows, windows or texts judged."""
     labelled: bool
-    """Whether there are labels."""
+    """True if there are labels."""
     anomalies: int
     """Labelled anomalies."""
     resampling: Resampling | None
@@ -141,7 +141,7 @@ class Verdict:
     reason: str
     """Why."""
     measured: bool
-    """Whether it was timed on such a target."""
+    """True if it was timed on such a target."""
     command: str = ""
     """What measures it; empty where it was measured."""
 

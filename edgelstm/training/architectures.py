@@ -33,7 +33,7 @@ class Architecture:
     """A linear map of the whole window beside a forecaster's layers (LSTNet's highway, arXiv 1703.07015): it is solved
     for exactly, and the recurrent layers learn what it cannot."""
     streaming: bool = False
-    """Whether a forecaster has causal layers alone and learns a forecast at every row of long stretches, so that
+    """True if a forecaster has causal layers alone and learns a forecast at every row of long stretches, so that
     its one-row form (`edgelstm convert --streaming`) is used as it was trained."""
     initializer: str = "glorot"
     """glorot (Xavier), he or orthogonal, for the input kernels; recurrent kernels are orthogonal."""

@@ -20,7 +20,7 @@ class Fit:
     history: dict[str, list[float]] = field(repr=False)
     """Losses and metrics by epoch, as Keras names them."""
     interrupted: bool
-    """Whether Ctrl-C ended it."""
+    """True if Ctrl-C ended it."""
 
 
 def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -> Fit:

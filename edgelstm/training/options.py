@@ -34,7 +34,7 @@ class Options:
     seed: int = 0
     """Of weights and shuffling."""
     leave_out: bool = True
-    """Whether rows unlike all others are kept from training."""
+    """True if rows unlike all others are kept from training."""
     score: str | None = None
     """Name of the score, see `edgelstm.runtime.scoring.registry`; None for witnesses where a model
     holds two forecasts, ewma for other forecasters, else mean."""
@@ -45,7 +45,7 @@ class Options:
     decision: Mapping[str, Any] = field(default_factory=dict)
     """When scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
     limits: bool = True
-    """Whether detection limits are measured after the training, where the model's kind allows it."""
+    """True if detection limits are measured after the training, where the model's kind allows it."""
 
     @property
     def apart(self) -> bool:

@@ -52,7 +52,7 @@ class Trained:
     history: dict[str, list[float]]
     """Training and validation loss by epoch."""
     interrupted: bool = False
-    """Whether Ctrl-C ended the training; the weights are the best so far."""
+    """True if Ctrl-C ended the training; the weights are the best so far."""
 
     def __repr__(self) -> str:
         epochs = len(self.history.get("loss", ()))

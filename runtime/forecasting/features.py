@@ -41,9 +41,9 @@ class InputFeatures:
     known: int = 0
     """Further channels whose values are also known for the hours to come (a weather forecast, holidays)."""
     calendar: bool = False
-    """Whether hour and weekday of the hours to come are inputs."""
+    """True if hour and weekday of the hours to come are inputs."""
     yearly: bool = False
-    """Whether their day of the year is, too: training rows of less than two years do not show a season."""
+    """True if their day of the year is, too: training rows of less than two years do not show a season."""
     zone: str = ""
     """IANA time zone of the calendar; empty takes times as they are written."""
     normalize: str = "last"

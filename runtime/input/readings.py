@@ -53,7 +53,7 @@ class Readings:
         self.bad: frozenset[int] = frozenset()
         """Channels without a usable reading in the newest row."""
         self.stuck = False
-        """Whether a channel is stuck now."""
+        """True if a channel is stuck now."""
         self._repeats = [0] * channels
         self._repeating = False
         self._absent = [0] * channels

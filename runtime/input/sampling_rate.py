@@ -32,7 +32,7 @@ class SamplingRate:
         self.stretches = 0
         """Stretches at a wrong rate so far, without the first of each row of them."""
         self.wrong = False
-        """Whether the rate is wrong now."""
+        """True if the rate is wrong now."""
         self._in_a_row = 0
         self.restart()
 

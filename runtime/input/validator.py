@@ -31,9 +31,9 @@ class Admission:
     fill: tuple[list[float], ...] = ()
     """Rows to push before it, to bridge a short gap."""
     restart: bool = False
-    """Whether the model must warm up again before it."""
+    """True if the model must warm up again before it."""
     replace: bool = False
-    """Whether it completes the row before, and is pushed in its place."""
+    """True if it completes the row before, and is pushed in its place."""
 
 
 class Validator:

@@ -72,7 +72,7 @@ class Metadata:
     """Target of the conversion: empty for anything, x86 for LSTMs that are unrolled when the model is loaded, micro for
     TensorFlow Lite Micro."""
     stateful: bool = False
-    """Whether the interpreter keeps the LSTM state from one sample to the next."""
+    """True if the interpreter keeps the LSTM state from one sample to the next."""
     source: str = ""
     """SHA-256 of the Keras model file this was converted from, hex; empty in a `.keras` file."""
     tools: Mapping[str, str] = field(default_factory=dict)

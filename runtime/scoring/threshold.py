@@ -48,7 +48,7 @@ class Setting:
     apart: int = 10
     """Rows between two exceedances that count as one alarm."""
     labels: npt.NDArray[np.bool_] | None = None
-    """Whether each score's row is anomalous."""
+    """True if each score's row is anomalous."""
 
 
 def few_rows(rows: int, inputs: int) -> float:

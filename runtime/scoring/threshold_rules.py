@@ -169,7 +169,7 @@ class ThresholdRule:
     most: float = math.inf
     """Number that it must be below; it must be above 0, too."""
     labelled: bool = False
-    """Whether it needs labelled rows."""
+    """True if it needs labelled rows."""
 
 
 RULES: dict[str, ThresholdRule] = {

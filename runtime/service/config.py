@@ -71,7 +71,7 @@ class StreamConfig:
     updates: str | Mapping[str, Any] = ""
     """Signed updates of the model: a table with `url`, `root`, `group`, `name`, `folder`, `every` and `trial`."""
     require_signed: bool = False
-    """Whether nothing but a signed model may run; requires `updates`."""
+    """True if nothing but a signed model may run; requires `updates`."""
 
     @property
     def label(self) -> str:

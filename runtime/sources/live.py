@@ -32,7 +32,7 @@ class LiveRows:
         self.columns, self.origin, self.clock = columns, origin, clock
         self.bad = self.row = 0
         self.fits = False
-        """Whether anything so far has fit the model."""
+        """True if anything so far has fit the model."""
         self.error: EdgelstmError | None = None
         """Reason why the first unreadable line is none."""
         self._parse: Parse | None = None

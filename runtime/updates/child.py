@@ -25,7 +25,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
         self.stopped = False
-        """Whether it was asked to end."""
+        """True if it was asked to end."""
 
     def ask(self, module: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Run a worker and return its answer.

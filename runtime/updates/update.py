@@ -33,9 +33,9 @@ class Outcome(NamedTuple):
     release: Release
     """The newest model of the group."""
     installed: bool
-    """Whether it was installed now."""
+    """True if it was installed now."""
     refused: bool = False
-    """Whether it failed here before, and is not taken again."""
+    """True if it failed here before, and is not taken again."""
 
 
 def update(

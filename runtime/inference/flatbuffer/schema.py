@@ -109,7 +109,7 @@ class Variant(Record):
     type: int = entry(1, "b")
     """Element type, index into TYPES."""
     ranked: bool = entry(2, "?", False)
-    """Whether the shape is known."""
+    """True if the shape is known."""
 
 
 class Tensor(Record):
@@ -126,11 +126,11 @@ class Tensor(Record):
     quantization: Quantization | None = entry(4, Quantization, None)
     """Scale and zero point; None for real values."""
     variable: bool = entry(5, "?", False)
-    """Whether the interpreter keeps its values from call to call."""
+    """True if the interpreter keeps its values from call to call."""
     signature: tuple[int, ...] = vector_of(7, "i")
     """Shape with -1 for axes of any size."""
     ranked: bool = entry(8, "?", False)
-    """Whether an empty shape is that of a scalar."""
+    """True if an empty shape is that of a scalar."""
     variants: tuple[Variant, ...] = vector_of(9, Variant)
     """Elements of a variant tensor."""
 

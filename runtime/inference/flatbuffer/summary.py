@@ -48,7 +48,7 @@ class Graph:
     parameters: int
     """Bytes of constants."""
     channel_scales: bool = False
-    """Whether a FULLY_CONNECTED has a weight scale for each of its channels."""
+    """True if a FULLY_CONNECTED has a weight scale for each of its channels."""
 
 
 def read_graph(content: bytes, origin: str = "model.tflite") -> Graph:

@@ -29,7 +29,7 @@ class Layer:
     bias: Floats
     """Biases (4, U)."""
     integer: bool
-    """Whether the file has 8-bit weights."""
+    """True if the file has 8-bit weights."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Chain:
     steps: int
     """T."""
     sequence: bool
-    """Whether all steps come out."""
+    """True if all steps come out."""
     openings: tuple[int, ...]
     """Numbers of the operators that set the states to zero at the start of a call."""
 
