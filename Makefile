@@ -134,7 +134,7 @@ DEVELOPMENT := train$(comma)test$(comma)docs$(comma)mqtt$(comma)serial
 # the versions that .venv gets on Linux x86-64 with Python 3.11; elsewhere it gets the newest
 lock:
 	uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --upgrade --all-extras pyproject.toml -o requirements-dev.lock
+	  --no-annotate --no-header --upgrade $(foreach extra,$(subst $(comma), ,$(DEVELOPMENT)),--extra $(extra)) pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .pi build site .coverage .coverage.* *.egg-info edgelstm-demo
