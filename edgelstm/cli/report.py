@@ -59,8 +59,8 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
 
 def _merged(output: Path, benches: tuple[Path, ...]) -> tuple[Any, dict[str, bytes]]:
     """The report in a folder, with further measurements."""
-    from edgelstm.report.merge import merge, read_bench
-    from edgelstm.report.report_json import read_report
+    from edgelstm.reporting.merge import merge, read_bench
+    from edgelstm.reporting.report_json import read_report
     from edgelstm.runtime.errors import OutputError
 
     path = output / "report.json"
@@ -77,7 +77,7 @@ def _built(
     from edgelstm.cli.progress import steps
     from edgelstm.data.label_columns import require_label_column
     from edgelstm.keras_file import read_extras
-    from edgelstm.report.merge import merge, read_bench
+    from edgelstm.reporting.merge import merge, read_bench
     from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)
@@ -90,15 +90,15 @@ def _built(
         tell("loading TensorFlow")
         load_tensorflow()
         from edgelstm.converters import SCHEMES
-        from edgelstm.report.pipeline import Request, build
+        from edgelstm.reporting.pipeline import Request, build
 
         built = build(Request(model, **{**options, "schemes": options["schemes"] or SCHEMES}), tell)
         return merge(built.report, measured), dict(built.models)
 
 
 def _forms(report: Any) -> dict[str, bytes]:
-    from edgelstm.report.render_html import render
-    from edgelstm.report.render_text import to_csv, to_json, to_markdown
+    from edgelstm.reporting.render_html import render
+    from edgelstm.reporting.render_text import to_csv, to_json, to_markdown
 
     texts = (render(report), to_json(report), to_markdown(report), to_csv(report))
     return {name: text.encode() for name, text in zip(FILES, texts, strict=True)}
@@ -107,8 +107,8 @@ def _forms(report: Any) -> dict[str, bytes]:
 def _show(report: Any, output: Path, as_json: bool) -> None:
     from rich.console import Console
 
-    from edgelstm.report.render_terminal import show
-    from edgelstm.report.render_text import to_json
+    from edgelstm.reporting.render_terminal import show
+    from edgelstm.reporting.render_text import to_json
 
     if as_json:
         click.echo(to_json(report), nl=False)

@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 from commands import PUMP, edgelstm, here
 
-from edgelstm.report.render_html import render
-from edgelstm.report.report_json import read_report
-from edgelstm.report.schema import Drop, Scheme
-from edgelstm.report.tables import costs, losses
-from edgelstm.report.verdict import keeps_quality, remarks, verdicts
+from edgelstm.reporting.render_html import render
+from edgelstm.reporting.report_json import read_report
+from edgelstm.reporting.schema import Drop, Scheme
+from edgelstm.reporting.tables import costs, losses
+from edgelstm.reporting.verdict import keeps_quality, remarks, verdicts
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     options = Options(Architecture("autoencoder", units=(8,)), lookback=12, epochs=4)
     train(read_series([folder / "normal.csv"]), options).save(folder / "pump.keras")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edgelstm.report.pipeline.SECONDS", 0.1)  # of timing a scheme
+        patch.setattr("edgelstm.reporting.pipeline.SECONDS", 0.1)  # of timing a scheme
         done = here("report", folder / "pump.keras", "--data", folder / "faults.csv", "-o", folder / "report")
     (folder / "stdout.txt").write_text(done.stdout)
     return folder

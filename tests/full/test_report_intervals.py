@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from edgelstm.data.series import Series
-from edgelstm.report.bootstrap import concatenated, cut_blocks, draws, interval, resample
-from edgelstm.report.data import MOST_ROWS, part_of, stretch
-from edgelstm.report.judge_outputs import Windows, figures
+from edgelstm.reporting.bootstrap import concatenated, cut_blocks, draws, interval, resample
+from edgelstm.reporting.data import MOST_ROWS, part_of, stretch
+from edgelstm.reporting.judge_outputs import Windows, figures
 
 
 def test_blocks_never_cut_an_anomaly_in_two():

@@ -10,13 +10,13 @@ from edgelstm.runtime.errors import SeriesError
 
 from edgelstm.deployment.representative_data import read_source
 from edgelstm.keras_file import load_keras
-from edgelstm.report.data import Subject
-from edgelstm.report.judge_outputs import figures
-from edgelstm.report.pipeline import Request, build
-from edgelstm.report.render_html import render
-from edgelstm.report.render_text import to_csv, to_json, to_markdown
-from edgelstm.report.report_json import read_report
-from edgelstm.report.verdict import verdicts
+from edgelstm.reporting.data import Subject
+from edgelstm.reporting.judge_outputs import figures
+from edgelstm.reporting.pipeline import Request, build
+from edgelstm.reporting.render_html import render
+from edgelstm.reporting.render_text import to_csv, to_json, to_markdown
+from edgelstm.reporting.report_json import read_report
+from edgelstm.reporting.verdict import verdicts
 
 PUMP = Path(__file__).parents[2] / "calibration_data"
 SCHEMES = ("float32", "int8")
@@ -25,7 +25,7 @@ SCHEMES = ("float32", "int8")
 @pytest.fixture(autouse=True)
 def _short_timing(monkeypatch):
     """Time each scheme for a tenth of a second."""
-    monkeypatch.setattr("edgelstm.report.pipeline.SECONDS", 0.1)
+    monkeypatch.setattr("edgelstm.reporting.pipeline.SECONDS", 0.1)
 
 
 def made(model, **options):
