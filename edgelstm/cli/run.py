@@ -10,20 +10,22 @@ from edgelstm.cli.streams import columns_options, quiet_pipe, tuning_options
 
 
 class RunCommand(click.Command):
-    """Command whose help lists the sinks that are there."""
+    """Command whose help lists the sources and sinks that are there."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help text with the forms of sinks.
+        """Write the help text with the forms of sources and sinks.
 
         Args:
             ctx: The call.
             formatter: Receiver of the text.
         """
-        from edgelstm.runtime.sinks import registry
+        from edgelstm.runtime.sinks import registry as sinks
+        from edgelstm.runtime.sources import registry as sources
 
         super().format_help_text(ctx, formatter)
-        with formatter.section("Sinks"):
-            formatter.write_text(", ".join(kind.example for kind in registry.SINKS))
+        for title, kinds in (("Sources", sources.SOURCES), ("Sinks", sinks.SINKS)):
+            with formatter.section(title):
+                formatter.write_text(", ".join(kind.example for kind in kinds))
 
 
 @click.command(
@@ -53,14 +55,11 @@ class RunCommand(click.Command):
 def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     """Watch SOURCE with MODEL and print one JSON line per event, when it opens and when it closes.
 
-    \b
-    SOURCE  FILE or - (CSV or JSON lines, also gzipped), mqtt[s]://HOST/TOPIC,
-            serial:/dev/ttyUSB0?baud=9600, iio:DEVICE?every=0.1
-    SINK    one of the forms under Sinks below
+    SOURCE and SINK are of the forms under Sources and Sinks below; a FILE or - holds CSV or JSON lines, also gzipped.
 
     SIGTERM and Ctrl-C end the run cleanly: open events are closed, records are delivered or kept for the next start.
     SIGHUP takes a snapshot of the state and reopens the event log.
-    """  # noqa: D301
+    """
     from edgelstm.runtime.io.terminal import log_safely
     from edgelstm.runtime.service.assembly import assemble, describe
     from edgelstm.runtime.service.config import load_config, make_config

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import EdgelstmError, NoMetadataError
 from ..inference.backend import BACKENDS, backend, install_hint, is_arm32
 from ..inference.flatbuffer.summary import Graph, read_graph
+from ..io.extras import EXTRAS, installed_version, is_ready
 from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import try_model
 from .benchmark import start_up
@@ -35,7 +36,7 @@ def examine(model: Path | str | None = None, folder: Path | str = ".", updates: 
         updates: Folder of this device's signed models; None to leave them out.
     """
     findings = [check_python(), check_platform(), check_libc(), check_numpy(), check_interpreter()]
-    findings += [check_folder(Path(folder)), check_space(Path(folder)), check_clock(time.time())]
+    findings += [check_folder(Path(folder)), check_space(Path(folder)), check_clock(time.time()), check_extras()]
     if updates is not None:
         from .updates import check_updates
 
@@ -113,6 +114,20 @@ def _installed(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def check_extras() -> Finding:
+    """Check the extras of sources and sinks; what is missing is no fault, but said with the way to get it."""
+    lacking = [name for name in EXTRAS if not is_ready(name)]
+    ready = ", ".join(name for name in EXTRAS if name not in lacking) or "none"
+    words = [f"{name} ({_too_old(name)})" for name in lacking]
+    detail = f"ready: {ready}" + (f"; not installed: {', '.join(words)}" if lacking else "")
+    return Finding("sources and sinks", OK, detail, f"pip install 'edgelstm[{','.join(lacking)}]'" if lacking else "")
+
+
+def _too_old(name: str) -> str:
+    extra, version = EXTRAS[name], ".".join(map(str, installed_version(EXTRAS[name].package)))
+    return f"{extra.package} {version} is too old" if version else extra.package
 
 
 def check_folder(folder: Path) -> Finding:

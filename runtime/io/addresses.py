@@ -20,7 +20,7 @@ from .terminal import masked, masked_url
 T = TypeVar("T")
 WHOLE = ("http", "https")  # schemes whose whole address, query included, is the target
 COMMAND = "command"  # the scheme of a command line, in which ? is no mark of ours
-_SCHEME = re.compile(r"([a-z][a-z0-9]+):", re.IGNORECASE)
+_SCHEME = re.compile(r"(opc\.tcp|[a-z][a-z0-9]+(?:\+[a-z]+)?):", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def parse_address(address: str | Mapping[str, Any]) -> Address:
         return Address(scheme, rest, {})
     target, _, query = rest.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
+    if target.startswith("///"):  # a path, written as other tools write it
+        return Address(scheme, target[2:], options)
     if target.startswith("//"):
         return _from_url(scheme, target, options)
     return Address(scheme, target, options)

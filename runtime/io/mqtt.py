@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from .addresses import Address, credential, read_secret
+from .extras import load_extra
 
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEPALIVE = 30  # seconds
@@ -96,13 +97,7 @@ def load() -> Any:
     Raises:
         ConfigError: If it is missing or older than 2.
     """
-    try:
-        import paho.mqtt.client as mqtt
-
-        mqtt.CallbackAPIVersion.VERSION2  # noqa: B018 - version 1 lacks it
-    except (ImportError, AttributeError) as error:
-        raise ConfigError("MQTT needs paho-mqtt 2 or newer. Install it: pip install 'edgelstm[mqtt]'") from error
-    return mqtt
+    return load_extra("mqtt", "paho.mqtt.client")
 
 
 def _tls(options: BrokerOptions) -> ssl.SSLContext:

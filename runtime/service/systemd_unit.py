@@ -8,14 +8,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from ..io.access import Access
 from ..io.addresses import Address, parse_address
-from ..sinks import Access, sink_kind
+from ..sinks import SinkKind, sink_kind
+from ..sources import SourceKind, source_kind
 from ..updates.options import UpdateOptions, parse_updates
 from .config import Config
 
 LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
 HOMES = ("/home", "/root", "/run/user")
-SECRETS = ("password-file", "token-file", "key")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 UNIT = """\
@@ -157,25 +158,30 @@ def _add_updates(needs: _Needs, options: UpdateOptions) -> None:
 
 
 def _add_source(needs: _Needs, address: Address) -> None:
-    if address.scheme == "serial":
-        needs.devices.append(_absolute(address.target, "The serial device"))
-    elif not address.scheme and address.target == "-":
-        raise ConfigError("A service has no standard input. Give the stream another source.")
-    elif not address.scheme:
+    kind = source_kind(address)
+    if kind.access is Access.FILE:
+        if address.target == "-":
+            raise ConfigError("A service has no standard input. Give the stream another source.")
         needs.files.append(_absolute(address.target, "The source"))
-    _add_secrets(needs, address)
-    if address.host:
-        _add_host(needs, address.host)
+    _add_access(needs, address, kind)
 
 
 def _add_sink(needs: _Needs, address: Address) -> None:
-    access = sink_kind(address).access
-    if access is Access.FOLDER:
+    kind = sink_kind(address)
+    if kind.access is Access.FOLDER:
         _own_folder(address.target, address.name)
-    needs.anywhere |= access is Access.PROGRAM
-    _add_secrets(needs, address)
-    if access is Access.NETWORK:
+    needs.anywhere |= kind.access is Access.PROGRAM
+    _add_access(needs, address, kind)
+
+
+def _add_access(needs: _Needs, address: Address, kind: SourceKind | SinkKind) -> None:
+    """Add the device or host, and the files that options name."""
+    if kind.access is Access.DEVICE:
+        needs.devices.append(_absolute(address.target, "The serial device"))
+    if kind.access is Access.NETWORK:
         _add_host(needs, address.host or urlsplit(address.target).hostname or "")
+    for names, paths in ((kind.secrets, needs.secrets), (kind.files, needs.files)):
+        paths += [_absolute(str(address.options[name]), name) for name in names if address.options.get(name)]
 
 
 def _own_folder(path: str, what: str) -> None:
@@ -184,10 +190,6 @@ def _own_folder(path: str, what: str) -> None:
             f"{what}: a service writes in its own folder only. Give a name without a path; it is found below "
             "/var/lib/private."
         )
-
-
-def _add_secrets(needs: _Needs, address: Address) -> None:
-    needs.secrets += [_absolute(str(address.options[name]), name) for name in SECRETS if address.options.get(name)]
 
 
 def _add_host(needs: _Needs, host: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..alarms.events import Event, Result
+from ..io.access import Access
 from ..sources.sample import Sample
 from .delivery import Delivery, DeliveryError, NoOptions, Stream
 from .jsonl import EventLines, ScoreLines
-from .registry import SINKS, Access, SinkKind, plan_delivery, sink_kind
+from .registry import SINKS, SinkKind, plan_delivery, sink_kind
 from .score_csv import ScoreTable
 from .spool import Spool
 from .store_and_forward import Forwarder

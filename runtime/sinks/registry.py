@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from importlib import import_module
 from typing import Any
 
 from ..errors import ConfigError
+from ..io.access import Access
 from ..io.addresses import Address, build_options
 from .delivery import Delivery, Stream
-
-
-class Access(Enum):
-    """Rights that a sink needs of a service manager."""
-
-    NETWORK = "network"
-    """Connections to the address's host."""
-    FOLDER = "folder"
-    """Files in the service's own folder."""
-    PROGRAM = "program"
-    """Other programs, which may do anything."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +25,10 @@ class SinkKind:
     """MODULE:CLASS of its `Delivery`, imported when a sink of this kind is used."""
     access: Access
     """Rights that it needs."""
+    secrets: tuple[str, ...] = ()
+    """Options that name files with secrets."""
+    files: tuple[str, ...] = ()
+    """Options that name other files that it reads."""
 
     def load(self) -> Any:
         """Import the class of its delivery."""
@@ -44,11 +37,20 @@ class SinkKind:
 
 
 SINKS = [
-    SinkKind(("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", ".mqtt:MqttDelivery", Access.NETWORK),
-    SinkKind(("http", "https"), "http[s]://HOST/…", ".webhook:WebhookDelivery", Access.NETWORK),
+    SinkKind(
+        ("mqtt", "mqtts"),
+        "mqtt[s]://HOST/TOPIC",
+        ".mqtt:MqttDelivery",
+        Access.NETWORK,
+        ("password-file", "key"),
+        ("ca", "cert"),
+    ),
+    SinkKind(("http", "https"), "http[s]://HOST/…", ".webhook:WebhookDelivery", Access.NETWORK, ("token-file",)),
     SinkKind(("sqlite",), "sqlite:FILE", ".sqlite:SqliteDelivery", Access.FOLDER),
     SinkKind(("file",), "file:FILE", ".jsonl_file:FileDelivery", Access.FOLDER),
     SinkKind(("command",), "command:'CMD ARG …'", ".command:CommandDelivery", Access.PROGRAM),
+    SinkKind(("modbus", "modbus+rtu"), "modbus://HOST/UNIT?coil=5", ".modbus:ModbusDelivery", Access.NETWORK),
+    SinkKind(("modbus+serial",), "modbus+serial:DEVICE?coil=5", ".modbus:ModbusDelivery", Access.DEVICE),
 ]
 
 

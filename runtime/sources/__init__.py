@@ -1,11 +1,11 @@
-"""Sources of samples: files, pipes, growing files, MQTT, serial lines, IIO devices, and Python iterables."""
+"""Sources of samples: files, pipes, growing files, MQTT, serial lines, IIO devices, field buses, and Python iterables."""
 
 from __future__ import annotations
 
 from .column_mapping import Columns
 from .csv_file import PipeSource, TextSource, is_regular, parse_file, parse_lines
 from .iterable import IterableSource
-from .registry import SOURCES, Source, SourceKind, SourceRequest, open_file, open_source
+from .registry import SOURCES, Source, SourceKind, SourceRequest, open_file, open_source, source_kind
 from .sample import Sample
 from .tail import FollowSource
 
@@ -25,4 +25,5 @@ __all__ = [
     "open_source",
     "parse_file",
     "parse_lines",
+    "source_kind",
 ]

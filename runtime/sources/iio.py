@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ConfigError, SeriesError
 from .column_mapping import Columns, Row
-from .live import LiveSource
+from .live import LiveSource, ticks
 from .sample import Sample
 
 ROOT = "/sys/bus/iio/devices"
@@ -76,10 +75,8 @@ class IioSource(LiveSource):
         self._readings = [readings[name] for name in columns.names]
 
     def __iter__(self) -> Iterator[Sample]:
-        due = time.monotonic()
-        while not self._stop.wait(max(0.0, due - time.monotonic())):
+        for _ in ticks(self.every, self._stop):
             yield self.rows.sample(Row([reading.read() for reading in self._readings], None, ""))
-            due = max(due + self.every, time.monotonic())
 
 
 def _find(root: Path, device: str) -> Path:

@@ -188,6 +188,19 @@ class Grid:
         return [value if at >= oldest else math.nan for value, at in zip(self._values, self._at, strict=True)]
 
 
+def ticks(every: float, stop: Flag) -> Iterator[None]:
+    """Beats at a steady interval until told to stop; those that were missed are left out.
+
+    Args:
+        every: Seconds between beats.
+        stop: Set to end them.
+    """
+    due = time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        yield
+        due += every * max(1, math.ceil((time.monotonic() - due) / every))
+
+
 class LiveSource:
     """A source that goes on for as long as it is read.
 

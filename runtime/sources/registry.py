@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..errors import ConfigError
+from ..io.access import Access
 from ..io.addresses import Address, build_options
 from .column_mapping import Columns
 from .resampling import ResampledSource
@@ -72,6 +73,12 @@ class SourceKind:
     """Form of its addresses, for help and errors."""
     open: Callable[[SourceRequest], Source]
     """Function that opens it; it imports the source's module, which may need an extra package."""
+    access: Access = Access.NONE
+    """Right that it needs of a service manager."""
+    secrets: tuple[str, ...] = ()
+    """Options that name files with secrets."""
+    files: tuple[str, ...] = ()
+    """Options that name other files that it reads."""
 
 
 def open_source(address: Address, columns: Columns, follow: bool = False, period: float | None = None) -> Source:
@@ -89,11 +96,20 @@ def open_source(address: Address, columns: Columns, follow: bool = False, period
     request = SourceRequest(address, columns, follow, period)
     if follow and (address.scheme or address.target == "-"):
         raise ConfigError(f"--follow is for files; the source is {address.name}.")
+    return on_grid(source_kind(address).open(request), columns)
+
+
+def source_kind(address: Address) -> SourceKind:
+    """Look up the kind of an address.
+
+    Raises:
+        ConfigError: If there is none.
+    """
     for kind in SOURCES:
         if address.scheme in kind.schemes:
-            return on_grid(kind.open(request), columns)
+            return kind
     forms = ", ".join(kind.example for kind in SOURCES)
-    raise ConfigError(f"{request.where} is of an unknown kind. Its address has one of the forms {forms}")
+    raise ConfigError(f"The source {address.name} is of an unknown kind. Its address has one of the forms {forms}")
 
 
 def open_file(path: Path | str, columns: Columns) -> Source:
@@ -146,9 +162,21 @@ def _open_iio(request: SourceRequest) -> Source:
     return IioSource(request.address.target, request.options(IioOptions), request.columns, request.period)
 
 
+def _open_modbus(request: SourceRequest) -> Source:
+    from .modbus import ModbusSource, ModbusSourceOptions
+
+    return ModbusSource(request.address, request.options(ModbusSourceOptions), request.columns, request.period)
+
+
 SOURCES = [
-    SourceKind(("",), "FILE, -", _open_file),
-    SourceKind(("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", _open_mqtt),
-    SourceKind(("serial",), "serial:DEVICE", _open_serial),
+    SourceKind(("",), "FILE, -", _open_file, Access.FILE),
+    SourceKind(
+        ("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", _open_mqtt, Access.NETWORK, ("password-file", "key"), ("ca", "cert")
+    ),
+    SourceKind(("serial",), "serial:DEVICE", _open_serial, Access.DEVICE),
     SourceKind(("iio",), "iio:DEVICE", _open_iio),
+    SourceKind(
+        ("modbus", "modbus+rtu"), "modbus[+rtu]://HOST/UNIT?map=FILE", _open_modbus, Access.NETWORK, files=("map",)
+    ),
+    SourceKind(("modbus+serial",), "modbus+serial:DEVICE?map=FILE", _open_modbus, Access.DEVICE, files=("map",)),
 ]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError, SeriesError
+from ..errors import SeriesError
+from ..io.extras import load_extra
 from .column_mapping import Columns
 from .line_reader import BLOCK, WAIT, Splitter
 from .live import LiveSource
@@ -41,11 +42,7 @@ class SerialSource(LiveSource):
     def __init__(self, port: str, options: SerialOptions, columns: Columns) -> None:
         super().__init__(columns, f"serial:{port}")
         self.port, self.options = port, options
-        try:
-            import serial
-        except ImportError as error:
-            raise ConfigError("A serial source needs pyserial. Install it: pip install 'edgelstm[serial]'") from error
-        self._library: Any = serial
+        self._library = load_extra("serial", "serial")
         self._line: Any = None
 
     def __iter__(self) -> Iterator[Sample]:

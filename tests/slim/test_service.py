@@ -91,6 +91,7 @@ def service_config(folder, **more):
 UNITS = {
     "network": {},
     "serial": {"source": "serial:/dev/ttyUSB0", "to": ["sqlite:events.db"]},
+    "field-bus": {"source": "modbus+serial:/dev/ttyUSB1?map=/home/pi/pump.csv", "to": ["modbus://127.0.0.1/1?coil=5"]},
     "loopback": {"source": "mqtt://localhost/#", "listen": "127.0.0.1:8377"},
 }
 
@@ -125,6 +126,9 @@ def test_the_unit_grants_what_the_configuration_needs_and_no_more(tmp_path):
     assert "DeviceAllow=/dev/ttyUSB0 rw" in made["serial"]
     assert "PrivateNetwork=yes" in made["serial"]
     assert "IPAddressDeny=any\nIPAddressAllow=localhost" in made["loopback"]
+    assert "IPAddressDeny=any\nIPAddressAllow=localhost" in made["field-bus"]
+    assert "DeviceAllow=/dev/ttyUSB1 rw" in made["field-bus"]
+    assert "ProtectHome=read-only" in made["field-bus"]
     assert all("WatchdogSec=600\n" in text for text in made.values())
 
 
