@@ -23,7 +23,7 @@ from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
 from .scoring.registry import scorer_of
-from .snapshot import SNAPSHOT_SCHEMA, check_snapshot
+from .snapshot import SNAPSHOT_SCHEMA, check_snapshot, close_abandoned
 
 REGULAR = Admission("ok", None)
 
@@ -275,3 +275,17 @@ class Detector:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.reset()
             raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
+
+    def succeed(self, state: Mapping[str, Any]) -> tuple[Event, ...]:
+        """Take a stream over from the snapshot of another model, with a warm-up; return its open events, closed.
+
+        Raises:
+            ModelError: If the snapshot is of another version or damaged.
+        """
+        self.reset()
+        try:
+            check_snapshot(state, state["model"])
+            closed, self.index = close_abandoned(state), int(state["samples"])  # ids of events stay unique
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
+        return closed

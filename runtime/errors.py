@@ -24,6 +24,10 @@ class NoMetadataError(ModelError):
     """A TFLite file carries no edgelstm metadata: another tool made it, or its end is missing."""
 
 
+class DamagedModelError(ModelError):
+    """An installed model is missing or no longer the file that was signed; another update repairs it."""
+
+
 class InterpreterError(EdgelstmError):
     """No TFLite interpreter is installed, or it cannot run the model."""
 

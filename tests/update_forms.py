@@ -19,6 +19,10 @@ from edgelstm.publishing.repository import Repository
 
 PASSPHRASE = "correct horse battery"
 MODELS = Path(__file__).parent / "slim" / "models"
+HASTE = (
+    "import edgelstm.runtime.updates.update_watch as w; w.FIRST_LOOK = 0.2; w.LOOK = 0.1\n"
+    "from edgelstm.cli import main; main()"
+)
 
 
 class Plant:

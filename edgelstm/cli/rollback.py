@@ -10,7 +10,10 @@ from edgelstm.cli.lazy_group import examples
 @click.command("rollback", epilog=examples("edgelstm rollback ./models --reason 'alarms every night'"))
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--reason", default="by hand", show_default=True, help="Reason, for the history.")
-def command(folder: Path, reason: str) -> None:
+@click.option(
+    "--unsigned", is_flag=True, help="Return to the model of the configuration where no signed one came before."
+)
+def command(folder: Path, reason: str, unsigned: bool) -> None:
     """Return to the model before, and do not take the one at work again.
 
     FOLDER is the folder of this device's models. A running watch takes over within seconds.
@@ -19,9 +22,15 @@ def command(folder: Path, reason: str) -> None:
     from edgelstm.runtime.updates.store import ModelStore
 
     store = ModelStore(folder)
-    current = store.ledger.current
+    ledger = store.ledger
+    current = ledger.current
     if current is None:
         raise ConfigError(f"{folder} has no signed model at work. There is nothing to return from.")
+    if ledger.previous is None and not unsigned:
+        raise ConfigError(
+            f"No signed model came before {current.title}. Publish a better one; or, where a configuration names a model of its own, "
+            "return to that with --unsigned."
+        )
     store.leave("rolled back", reason, current.digest)
     now = store.ledger.current
     click.echo(f"{current.title} was rolled back; at work: {now.title if now else 'the model of the configuration'}.")

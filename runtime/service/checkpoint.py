@@ -7,6 +7,8 @@ source, and the same events, with the same ids, are written again: no event is l
 
 When logrotate has renamed or truncated the log, the next event begins a new one, with a snapshot of its own. A full disk
 does not end the watch: events wait in memory, and no snapshot is taken before they are in the log.
+
+A state belongs to a source as much as to a model: another model goes on after the rows that were reported on, with a warm-up.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ class Checkpoint:
         self._next_first = ""
         self.written = 0
         """Bytes of state written so far."""
+        self.left_open: tuple[Event, ...] = ()
+        """Events of the model before, closed as another one goes on; to be reported first."""
         self._failure = ""
         self._closed = False
         self._due = monotonic() + interval
@@ -81,14 +85,18 @@ class Checkpoint:
             state = read_state(self.path)
             if state is None:
                 return None
-            self.detector.restore(state["detector"])
+            if state["detector"]["model"] == self.detector.identity:
+                self.detector.restore(state["detector"])
+            else:
+                self.left_open = self.detector.succeed(state["detector"])
+                log.warning("%s is of another model: this one warms up and goes on where that one ended", self.path)
             self.rows, self._first = int(state["rows"]), str(state["first"])
             self._next_first = self._first
             return Position(int(state["log"]), state.get("log_file"))
         except (ModelError, KeyError, TypeError, ValueError) as error:
             log.warning("The state in %s is not used, the model starts afresh: %s", self.path, error)
             self.detector.reset()
-            self.rows = 0
+            self.rows, self.left_open = 0, ()
             return None
 
     def unseen(self, source: Iterable[Sample], replayable: bool = True) -> Iterator[Sample]:
@@ -132,6 +140,11 @@ class Checkpoint:
         self.rows, self._first = row + 1, self._next_first
         if self._rotated or monotonic() >= self._due:
             self.save_or_warn()
+
+    def replace(self, detector: Detector) -> None:
+        """Go on with another model, from a snapshot that is taken now: a kill must not mix it with the old one's state."""
+        self.detector = detector
+        self.save_or_warn()
 
     def save_or_warn(self) -> None:
         """Take a snapshot now, unless closed; a failure is logged, and tried again at the next interval."""

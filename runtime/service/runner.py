@@ -124,6 +124,8 @@ class Runner:
         checkpoint = self.checkpoint
         if self._notice is not None:
             self._event(self._notice)
+        for event in checkpoint.left_open if checkpoint is not None else ():
+            self._event(event)
         for sample in self._samples():
             with self._busy:
                 if self.watch is not None:
@@ -160,7 +162,7 @@ class Runner:
             self._notice = None
         self.detector = new
         if self.checkpoint is not None:
-            self.checkpoint.detector = new
+            self.checkpoint.replace(new)
 
     def _score(self, sample: Sample) -> None:
         begin = perf_counter()

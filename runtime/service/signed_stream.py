@@ -47,7 +47,7 @@ class SignedStream:
             self._refuse_without_model(place)
             return
         self.store = ModelStore(place)
-        self._start = choose_signed(self.store, folder, spare=self.spare is not None)
+        self._start = choose_signed(self.store, folder, spare=self.spare is not None, dry=dry)
         if self._start is None and self.spare is None:
             self._first_update()
         if self._start is not None and not dry:

@@ -7,8 +7,10 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-BUILT = datetime(2026, 11, 1, tzinfo=timezone.utc).timestamp()
-"""Not later than the release of this version: no true clock shows an earlier time."""
+from ..version import RELEASED
+
+BUILT = datetime.fromisoformat(RELEASED).replace(tzinfo=timezone.utc).timestamp()
+"""Day of this version's release: no true clock shows an earlier time."""
 
 
 def newest_time(tuf: Path, root: bytes = b"", now: float | None = None) -> float:

@@ -45,7 +45,7 @@ class Entry:
     time: float
     """Seconds since 1970."""
     event: str
-    """installed, confirmed, undone, rolled back or refused."""
+    """installed, confirmed, undone, rolled back, refused or repaired."""
     name: str
     """Name of the model."""
     version: int
@@ -115,7 +115,7 @@ class Ledger:
     def confirm(self, now: float) -> Ledger:
         """Return the ledger after the trial time of the current model."""
         if self.current is None or self.trial_since is None:
-            return self
+            return replace(self, starts=0)
         return replace(self.note("confirmed", self.current, now), trial_since=None, starts=0)
 
     def leave(self, event: str, reason: str, now: float) -> Ledger:

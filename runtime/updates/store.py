@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ConfigError, ModelError, OutputError
+from ..errors import ConfigError, DamagedModelError, ModelError, OutputError
 from ..io.atomic_files import write_atomic
 from ..io.file_lock import FileLock
 from ..model_file.bundle import read_model_file
@@ -74,11 +74,14 @@ class ModelStore:
         """Read a model, and check that it is the one that was signed.
 
         Raises:
-            ModelError: If it is missing or another one.
+            DamagedModelError: If it is missing or another one.
         """
-        content = read_model_file(self.model_path(release))
+        try:
+            content = read_model_file(self.model_path(release))
+        except ModelError as error:
+            raise DamagedModelError(f"{release.title} is missing on this device ({error}) Update again.") from error
         if hashlib.sha256(content).hexdigest() != release.digest:
-            raise ModelError(f"{release.title} is damaged on this device. Update again.")
+            raise DamagedModelError(f"{release.title} is damaged on this device. Update again.")
         return content
 
     @property
@@ -91,7 +94,7 @@ class ModelStore:
         return status.st_mtime_ns, status.st_ino
 
     def install(self, release: Release, content: bytes, *, trial: bool) -> None:
-        """Put a model to work, and keep the one before.
+        """Put a model to work, and keep the one before; the model at work, installed again, is repaired.
 
         Args:
             release: The model.
@@ -106,7 +109,10 @@ class ModelStore:
             raise ModelError(f"{release.title} is not the file that was signed.")
         write_atomic(self.model_path(release), content, 0o600)
         with self.changing() as ledger:
-            self._write(ledger.install(release, time.time(), trial=trial))
+            if ledger.current is not None and ledger.current.digest == release.digest:
+                self._write(ledger.note("repaired", release, time.time()))
+            else:
+                self._write(ledger.install(release, time.time(), trial=trial))
 
     def leave(self, event: str, reason: str, digest: str) -> bool:
         """Return to the previous model, unless another one is at work by now.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import EdgelstmError, ModelError
+from ..errors import DamagedModelError, EdgelstmError, ModelError
 from .acceptance import accept
 from .child import Child
-from .ledger import Release
+from .ledger import Ledger, Release
 from .store import ModelStore
 
 FETCH_SECONDS = 30.0  # what was fetched until then is kept, so that slow links get on
@@ -81,9 +81,8 @@ def _update(
     store: ModelStore, place: Place, child: Child, trial: bool, channels: tuple[str, ...], notes: Path | None
 ) -> Outcome:
     ledger = store.ledger
-    have = ledger.current.digest if ledger.current else ""
     request = {
-        **place._asdict(), "folder": str(store.folder), "have": have, "highest": ledger.highest,
+        **place._asdict(), "folder": str(store.folder), "have": _whole(store, ledger), "highest": ledger.highest,
         "highest_keys": ledger.highest_keys, "refused": ledger.refused,
     }  # fmt: skip
     answer = child.ask("fetch_worker", request, FETCH_SECONDS)
@@ -103,3 +102,14 @@ def _update(
     store.install(release, content, trial=trial)
     incoming.unlink(missing_ok=True)
     return Outcome(release, True)
+
+
+def _whole(store: ModelStore, ledger: Ledger) -> str:
+    """Hash of the model at work; empty where there is none, or its file is damaged and fetched again."""
+    if ledger.current is None:
+        return ""
+    try:
+        store.read(ledger.current)
+    except DamagedModelError:
+        return ""
+    return ledger.current.digest

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..alarms.events import Event, Result
 from ..detector import Detector
-from ..errors import EdgelstmError, ModelError
+from ..errors import DamagedModelError, EdgelstmError, ModelError
 from ..model_file.bundle import Bundle, load_bundle, parse_bundle
 from ..sources.sample import Sample
 from .carry_over import take_over
@@ -86,12 +86,17 @@ class UpdateWatch:
             return None
         self._look_at = now + LOOK
         if self._resume_trial:
-            self._probation, self._resume_trial = Probation(old.metadata, self.options.trial_seconds), False
+            self._probation, self._resume_trial = Probation(old.metadata, self._trial_left()), False
         self._confirm(now)
         self._poll(now, old)
         new = self._follow(old)
         self._tell()
         return new
+
+    def _trial_left(self) -> float:
+        """Seconds of the trial time that are left after a restart."""
+        passed = time.time() - (self._ledger.trial_since or 0.0)
+        return min(max(self.options.trial_seconds - passed, 0.0), self.options.trial_seconds)
 
     def _confirm(self, now: float) -> None:
         """Note that the model at work did well: for a start, or for its trial time."""
@@ -139,11 +144,18 @@ class UpdateWatch:
     def _load(self, old: Detector, release: Release | None) -> Detector | None:
         if release == self.release or (release is None and self.spare is None):
             return None
+        newest = self._ledger.history[-1:]
+        trial = bool(release and newest and (newest[0].event, newest[0].digest) == ("installed", release.digest))
+        if trial:
+            self._keep(self.store.count_start, 1)  # a crash from here on is the new model's
         begin = time.perf_counter()
         try:
             bundle = self._bundle(release)
             new = self.load(bundle)
             warm = take_over(new, old)
+        except DamagedModelError as error:
+            log.warning("%s", error)
+            return None
         except Exception as error:
             if release is not None:
                 self._undo(release, str(error) or type(error).__name__)
@@ -152,8 +164,7 @@ class UpdateWatch:
         log.info("%s takes over%s", title, "" if warm else " and warms up")
         log.debug("Taking over took %.3f s", time.perf_counter() - begin)
         self._probation = None
-        newest = self._ledger.history[-1:]
-        if release is not None and newest and (newest[0].event, newest[0].digest) == ("installed", release.digest):
+        if trial:
             self._probation = Probation(new.metadata, self.options.trial_seconds, self._seconds)
         self.release, self._seconds = release, 0.0
         return new

@@ -3,14 +3,18 @@
 import ast
 import importlib
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import edgelstm.runtime
 import pytest
+from edgelstm.runtime.version import RELEASED
 
 import edgelstm
 
@@ -120,6 +124,28 @@ def test_every_public_name_can_be_imported(package):
 
     assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), name))
     assert all(getattr(module, name) is not None for name in module.__all__)
+
+
+def git(*words: str) -> str:
+    """Answer of git about the project's own tree, empty where there is none."""
+    result = subprocess.run(["git", *words], cwd=TREE, capture_output=True, text=True)
+    return result.stdout.strip() if not result.returncode else ""
+
+
+@pytest.mark.skipif(
+    not (TREE / ".git").exists()
+    or shutil.which("git") is None
+    or git("rev-parse", "--is-shallow-repository") != "false",
+    reason="the day of the version's commit is in the history, which is not here",
+)
+def test_the_day_of_release_is_raised_with_the_version():
+    """Devices with a wrong clock judge the expiry of signatures by it."""
+    versioned = git("log", "-1", "--format=%cs", "-G^__version__", "--", "runtime/version.py")
+    changed = re.search(r"^\+__version__", git("diff", "HEAD", "--", "runtime/version.py"), re.MULTILINE)
+    day = date.fromisoformat(RELEASED)
+
+    assert date.fromisoformat(versioned) - timedelta(days=31) <= day <= date.today()
+    assert not changed or date.today() - timedelta(days=31) <= day
 
 
 def requirement_names() -> set[str]:

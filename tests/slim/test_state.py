@@ -1,5 +1,6 @@
 """State on disk: power cuts, kills, damaged files, and models that are replaced while at work."""
 
+import json
 import random
 import re
 import shutil
@@ -106,12 +107,33 @@ def test_a_damaged_state_is_told_and_the_model_starts_afresh(model, stream, tmp_
     assert checkpoint.rows == 40
 
 
-def test_the_state_of_another_model_is_not_used(models, stream, tmp_path, caplog):
-    work(models / "auto.int8.tflite", stream[:40], tmp_path)
-    checkpoint = work(models / "cast.int8.tflite", stream, tmp_path)
+def test_another_model_goes_on_after_the_rows_that_were_reported_on(models, stream, tmp_path, caplog):
+    """A kill between a change of the model and the next snapshot leaves the state of the model before."""
+    first, middle = tmp_path / "state", 333  # the old model has an alarm open there
+    work(models / "auto.int8.tflite", stream, tmp_path, middle)
+    before = (tmp_path / "events.jsonl").read_bytes()
+    open_ids = {one["id"] for one in events_in(before)} - {
+        one["id"] for one in events_in(before) if one["state"] == "closed"
+    }
+    checkpoint = Checkpoint(Detector.load(models / "cast.int8.tflite"), first, tmp_path / "events.jsonl", 1e9)
+    for event in checkpoint.left_open:
+        checkpoint.event(event)
+    rows = [sample.row for sample in checkpoint.unseen(samples(stream))]
+    checkpoint.close()
 
-    assert "another model" in caplog.text
-    assert checkpoint.detector.index == len(stream)
+    assert "goes on where that one ended" in caplog.text
+    assert rows == list(range(middle, len(stream)))
+    assert checkpoint.detector.index == middle
+    after = (tmp_path / "events.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert open_ids
+    assert {(one["id"], one["state"]) for one in events_in(after[len(before) :])} == {
+        (one, "closed") for one in open_ids
+    }
+
+
+def events_in(content):
+    return [json.loads(line) for line in content.splitlines()]
 
 
 def test_a_longer_file_goes_on_where_the_last_run_ended(model, stream, tmp_path):

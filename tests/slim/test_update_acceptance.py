@@ -78,6 +78,22 @@ def test_a_damaged_model_at_the_start_gives_way_to_the_one_before(plant):
 
     assert start.release.version == 1
     assert "damaged on this device" in start.fallback
+    assert plant.store.ledger.current == release  # the next update repairs it
+
+
+def test_a_model_that_fails_its_trial_at_the_start_is_undone(plant, tmp_path, monkeypatch):
+    """As after an update of the interpreter, which asks for another trial."""
+    monkeypatch.setattr(releases, "try_model", lambda *_: None)
+    plant.publish("", content=aborting(MODELS))
+    release, _ = plant.fetch()
+
+    dry = choose_signed(plant.store, tmp_path / "notes", spare=False, dry=True)
+    assert plant.store.ledger.current == release
+    start = choose_signed(plant.store, tmp_path / "notes", spare=False)
+
+    assert dry.release.version == start.release.version == plant.store.ledger.current.version == 1
+    assert "ended a process in a trial" in plant.store.ledger.history[-1].reason
+    assert release.digest in plant.store.ledger.refused
 
 
 def test_alarms_are_judged_by_what_the_threshold_promises(plant):

@@ -51,12 +51,13 @@ def test_the_steps_of_the_page_lead_a_device_through_lost_and_stolen_keys(tmp_pa
         if titles and title != titles[-1] and titles[-1] != "Make the keys, once":
             execute(tmp_path, update)  # a device follows each section
         titles.append(title)
+        if title == "Return to the model before":
+            (tmp_path / "pump.int8.tflite").write_bytes(model("second"))
+            execute(tmp_path, "edgelstm publish pump.int8.tflite --to ./repository --group canary --key release.key")
+            execute(tmp_path, update)
         execute(tmp_path, update if line.startswith(ELSEWHERE_DEVICE) else line)
         if title == "Make the keys, once" and "keys root" in line:
             shutil.copy(tmp_path / "repository" / "root.json", tmp_path / "root.json")
-        if line.startswith("edgelstm rollback"):
-            (tmp_path / "pump.int8.tflite").write_bytes(model("second"))
-            execute(tmp_path, "edgelstm publish pump.int8.tflite --to ./repository --group canary --key release.key")
     (tmp_path / "pump.int8.tflite").write_bytes(model("third"))
     execute(tmp_path, "edgelstm publish pump.int8.tflite --to ./repository --group canary --key release-3.key")
     execute(tmp_path, update)

@@ -3,12 +3,8 @@
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 import urllib.request
-from contextlib import suppress
 
 import pytest
 
@@ -16,17 +12,13 @@ pytest.importorskip("tuf", reason="needs the update extra")
 pytest.importorskip("cryptography", reason="needs the publish extra")
 pytest.importorskip("paho.mqtt", reason="needs the mqtt extra")
 
-from edgelstm.runtime.updates.store import ModelStore
 from model_files import repack
 from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener
 from sink_helpers import wait_for
-from update_forms import MODELS, Plant, model, serving
+from update_forms import Plant, model, serving
+from update_process import Watch
 
 pytestmark = NEEDS_MOSQUITTO
-HASTE = (
-    "import edgelstm.runtime.updates.update_watch as w; w.FIRST_LOOK = 0.2; w.LOOK = 0.1\n"
-    "from edgelstm.cli import main; main()"
-)
 
 
 @pytest.fixture
@@ -41,67 +33,6 @@ def plant(tmp_path):
     plant = Plant(tmp_path / "plant")
     plant.publish("first")
     return plant
-
-
-def lines():
-    """Rows of the stream, the normal ones over and over, with times that go on."""
-    rows = [line.partition(",")[2] for line in (MODELS / "stream.csv").read_text().splitlines()[1:151]]
-    number = 0
-    while True:
-        yield f"{number},{rows[number % len(rows)]}\n"
-        number += 1
-
-
-class Watch:
-    """`edgelstm run --config` on a pipe, with samples as fast as asked for."""
-
-    def __init__(self, plant, url, broker=None, port=0, **updates):
-        self.folder = plant.folder
-        table = {"url": url, "root": str(plant.root_json), "group": "canary", "every": "1s", **updates}
-        text = ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
-        config = self.folder / "pump.toml"
-        to = f'to = ["mqtt://127.0.0.1:{broker.port}/plant/pump"]\n' if broker else ""
-        listen = f'listen = "127.0.0.1:{port}"\n' if port else ""
-        config.write_text(
-            f'name = "pump"\nsource = "-"\nscores = true\nstate-dir = "{self.folder}/state"\nrequire-signed = true\n'
-            f"{to}{listen}updates = {{ {text} }}\n"
-        )
-        with (self.folder / "scores").open("wb") as output, (self.folder / "errors").open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", HASTE, "run", "--config", str(config)],
-                stdin=subprocess.PIPE, stdout=output, stderr=errors, start_new_session=True,
-            )  # fmt: skip
-        self.lines, self.sent = lines(), 0
-        self.process.stdin.write(b"time,level_cm,flow_lpm\n")
-
-    @property
-    def store(self):
-        return ModelStore(self.folder / "state" / "updates" / "pump")
-
-    def feed_until(self, condition, seconds=60.0):
-        """Give a sample every few milliseconds until something is so."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for _ in range(5):
-                self.process.stdin.write(next(self.lines).encode())
-                self.sent += 1
-            self.process.stdin.flush()
-            if condition():
-                return True
-            time.sleep(0.02)
-        return False
-
-    def end(self):
-        """End the source, and return the scores."""
-        self.process.stdin.close()
-        assert self.process.wait(30) == 0, (self.folder / "errors").read_text()
-        return [json.loads(line) for line in (self.folder / "scores").read_text().splitlines()]
-
-    def kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
 
 
 def read(port, page):

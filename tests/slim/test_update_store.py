@@ -157,6 +157,19 @@ def test_a_model_that_was_changed_on_the_device_is_refused(plant):
         plant.store.read(release)
 
 
+def test_a_model_that_was_damaged_on_the_device_is_repaired_by_the_next_update(plant):
+    plant.publish("first")
+    release = update(plant.store, place(plant)).release
+    plant.store.model_path(release).write_bytes(b"rot")
+
+    outcome = update(plant.store, place(plant))
+
+    assert (outcome.release, outcome.installed) == (release, True)
+    assert at_work(plant) == (1, model("first"), model("first"))
+    assert [entry.event for entry in plant.store.ledger.history] == ["installed", "repaired"]
+    assert not update(plant.store, place(plant)).installed
+
+
 def test_two_updates_at_once_are_one(plant):
     plant.publish("first")
     lock = plant.store.updating()
@@ -186,7 +199,9 @@ def test_the_commands_carry_a_model_from_the_workstation_to_the_device_and_back(
     assert "is installed" in edgelstm(folder, "update", *place).stdout
     assert "at work already" in edgelstm(folder, "update", *place).stdout
     assert edgelstm(folder, "run", "device/pump.tflite", str(models / "stream.csv")).stdout.count("anomaly") > 1
-    assert "model of the configuration" in edgelstm(folder, "rollback", "device", "--reason", "a test").stdout
+    assert "No signed model came before pump version 1" in edgelstm(folder, "rollback", "device").stderr
+    back = edgelstm(folder, "rollback", "device", "--reason", "a test", "--unsigned")
+    assert "model of the configuration" in back.stdout
     history = [json.loads(line) for line in edgelstm(folder, "history", "device", "--json").stdout.splitlines()]
 
     assert [entry["event"] for entry in history] == ["installed", "rolled back"]
