@@ -3,7 +3,8 @@
 python benchmarks/kill_watch.py --kills 200 -o benchmarks/results/kill_watch.json
 
 The watch follows a growing file of normal rows and faults, keeps state and event log, and looks at the repository every second.
-Before each kill a new version is published, retrained as far as the watch can tell: another source hash. After each kill: the ledger
+Before each kill a new version is published, retrained as far as the watch can tell: another source hash. Half of the kills come at
+any time of the update, half of them (`--late`) after a model has begun to arrive, up to its take-over and trial. After each kill: the ledger
 names a signed model that is whole; there is a model to return to, which is whole, too; every line of the log is whole, no event is
 there twice or closed without having been opened. At the end the watch runs on: each fault of the file is in the log unless its rows
 fell into a warm-up.
@@ -27,6 +28,7 @@ from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from edgelstm.runtime.service.checkpoint import read_state
 from edgelstm.runtime.updates.store import ModelStore
 from model_files import repack
 from update_forms import HASTE, MODELS, Plant
@@ -71,6 +73,12 @@ class Watched:
             stdout=subprocess.DEVNULL, stderr=(self.folder / "errors").open("ab"), start_new_session=True,
         )  # fmt: skip
 
+    @property
+    def seen(self) -> int:
+        """Rows of the file that the last snapshot knows."""
+        state = read_state(self.folder / "state.json")
+        return int(state["rows"]) if state else 0
+
     def feed(self, seconds: float) -> None:
         """Append rows for a while, at their pace."""
         end = time.monotonic() + seconds
@@ -80,6 +88,14 @@ class Watched:
                     file.write(f"{self.rows},{ROWS[self.rows % len(ROWS)]}\n")
                     self.rows += 1
             time.sleep(0.1)
+
+    def feed_until_it_arrives(self) -> None:
+        """Append rows until a new model lies in the folder, or is installed."""
+        store, end = ModelStore(self.folder_of_models), time.monotonic() + 120
+        before = store.ledger.history[-1:]
+        while not any(store.incoming.iterdir()) and store.ledger.history[-1:] == before:
+            assert time.monotonic() < end, "no model arrives"
+            self.feed(0.1)
 
     def check(self) -> dict[str, object]:
         """Check models and log; return facts."""
@@ -117,12 +133,13 @@ def killed(process: subprocess.Popen[bytes]) -> None:
     assert process.wait() == -signal.SIGKILL, "the watch had ended by itself"
 
 
-def kills(count: int, seed: int, note: Path | None) -> dict[str, object]:
+def kills(count: int, seed: int, late: float, note: Path | None) -> dict[str, object]:
     """Kill a watch; raise where something is not whole.
 
     Args:
         count: Number of kills.
         seed: Seed of the instants.
+        late: Share of kills after a model has begun to arrive.
         note: File for the figures so far; None for none.
     """
     chance, outcomes = random.Random(seed), Counter[str]()
@@ -137,12 +154,22 @@ def kills(count: int, seed: int, note: Path | None) -> dict[str, object]:
         figures: dict[str, object] = {}
         for number in range(1, count + 1):
             watched.publish()
-            watched.feed(chance.uniform(0.0, 2.0 * whole))
+            if chance.random() < late:
+                watched.feed_until_it_arrives()
+                watched.feed(chance.uniform(0.0, whole))
+            else:
+                watched.feed(chance.uniform(0.0, 2.0 * whole))
             killed(process)
             facts = watched.check()
             outcomes["new model" if facts["version"] == watched.version else "an older one"] += 1
             outcomes["with a way back" if facts["way_back"] else "no model before"] += 1
-            figures = {"kills": number, "at_work_afterwards": dict(outcomes), "without_a_model": 0, "seed": seed}
+            figures = {
+                "kills": number,
+                "at_work_afterwards": dict(outcomes),
+                "without_a_model": 0,
+                "late": late,
+                "seed": seed,
+            }
             if note is not None:
                 note.write_text(json.dumps(figures, indent=1) + "\n")
             process = watched.start()
@@ -151,7 +178,9 @@ def kills(count: int, seed: int, note: Path | None) -> dict[str, object]:
         while ModelStore(watched.folder_of_models).ledger.current.version != watched.version:  # type: ignore[union-attr]
             assert time.monotonic() < end, "no update after the kills"
             watched.feed(0.5)
-        watched.feed(2.0)
+        while watched.seen < watched.rows - 2 * len(ROWS):  # what waited in the file while the watch was down
+            assert time.monotonic() < end + 120, "the watch does not catch up"
+            time.sleep(0.5)
         killed(process)
         watched.check()
         history = Counter(entry.event for entry in ModelStore(watched.folder_of_models).ledger.history)
@@ -161,9 +190,9 @@ def kills(count: int, seed: int, note: Path | None) -> dict[str, object]:
 def missed(watched: Watched) -> dict[str, int]:
     """Count the file's faults, and those that no event of the log meets."""
     spans = [(one["start"], one["end"]) for one in watched.check_log() if one["state"] == "closed"]
-    faults = [turn + row for turn in range(0, watched.rows - 2 * len(ROWS), len(ROWS)) for row in FAULTS]
+    faults = [turn + row for turn in range(0, watched.seen - len(ROWS), len(ROWS)) for row in FAULTS]
     seen = [any(start <= fault + QUICK and fault <= end for start, end in spans) for fault in faults]  # type: ignore[operator]
-    return {"rows": watched.rows, "faults": len(seen), "faults_in_no_event": seen.count(False)}
+    return {"rows": watched.seen, "faults": len(seen), "faults_in_no_event": seen.count(False)}
 
 
 def main() -> None:
@@ -171,9 +200,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--late", type=float, default=0.5)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
-    text = json.dumps(kills(options.kills, options.seed, options.output), indent=1)
+    text = json.dumps(kills(options.kills, options.seed, options.late, options.output), indent=1)
     print(text)
     if options.output:
         options.output.write_text(text + "\n")

@@ -106,7 +106,7 @@ def in_process(self, module, request, seconds):
         from edgelstm.runtime.updates.fetch_worker import _answer
 
         return json.loads(json.dumps(_answer(json.loads(json.dumps(request)))))
-    return {"rows": 0, "scored": 0, "finite": 0, "above": 0, "alarms": 0, "seconds": 0.0, "channels": []}
+    return {"rows": 0, "scored": 0, "finite": 0, "alarmed": 0, "alarms": 0, "seconds": 0.0, "channels": []}
 
 
 class Handler(SimpleHTTPRequestHandler):

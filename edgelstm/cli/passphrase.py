@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,28 @@ def passphrase_of(path: Path, *, new: bool = False) -> str:
     Args:
         path: The key, for the question.
         new: Whether it is asked for twice.
+
+    Raises:
+        ConfigError: If there is nobody to ask.
     """
-    return os.environ.get(VARIABLE) or str(
-        click.prompt(f"Passphrase of {path}", hide_input=True, confirmation_prompt=new, err=True)
-    )
+    passphrase = os.environ.get(VARIABLE)
+    if passphrase:
+        return passphrase
+    if not _has_terminal():
+        from edgelstm.runtime.errors import ConfigError
+
+        raise ConfigError(f"There is no terminal to ask for the passphrase of {path}. Set {VARIABLE}.")
+    return str(click.prompt(f"Passphrase of {path}", hide_input=True, confirmation_prompt=new, err=True))
+
+
+def _has_terminal() -> bool:
+    if sys.stdin.isatty():
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 def open_signer(path: Path) -> CryptoSigner:

@@ -16,6 +16,7 @@ from ..updates.options import UpdateOptions, parse_updates
 from .config import Config
 
 LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
+FIRST_UPDATE = 300.0  # seconds for a start that fetches and tries its first model; systemd's default is 90
 HOMES = ("/home", "/root", "/run/user")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
@@ -36,7 +37,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 {credentials}
 # The watchdog is fed only while samples are scored: a silent sensor restarts the service.
 WatchdogSec={watchdog:g}
-Restart=on-failure
+{start}Restart=on-failure
 RestartSec=5
 TimeoutStopSec=90
 
@@ -118,6 +119,7 @@ def unit(config: Config, path: Path, program: str, periods: Iterable[float | Non
         program=program,
         config_name=path.name,
         credentials="\n".join(f"LoadCredential={Path(name).name}:{name}" for name in secrets),
+        start=f"TimeoutStartSec={FIRST_UPDATE:g}\n" if any(stream.updates for stream in config.streams) else "",
         watchdog=max(LEAST_WATCHDOG, 10 * longest),
         homes="read-only" if any(_in_home(name) for name in [program, *needs.files]) else "yes",
         devices="\n".join(_devices(needs.devices)),

@@ -11,7 +11,7 @@ from ..model_file.bundle import parse_bundle
 from ..model_file.metadata import Metadata
 from ..model_file.trial import Trial, note_passed, trial_note
 from .child import Child
-from .promise import broken_promise
+from .promise import AlarmCount
 
 SECONDS = 60.0  # for the replay
 SLOWEST_SHARE = 0.5  # of the time between samples
@@ -76,7 +76,7 @@ def judge_replay(metadata: Metadata, answer: dict[str, float]) -> None:
     slow = too_slow(metadata, answer["seconds"])
     if slow:
         raise ModelError(f"It is too slow: {slow}.")
-    broken = broken_promise(metadata, scored, int(answer["alarms"]), int(answer["above"]))
+    broken = AlarmCount(scored, int(answer["alarms"]), int(answer["alarmed"])).broken_promise(metadata)
     if broken:
         raise ModelError(f"It alarms on normal rows: {broken}.")
 

@@ -9,7 +9,7 @@ from ..alarms.events import Result
 from ..input.policies import warmup
 from ..model_file.metadata import Metadata
 from .acceptance import too_slow
-from .promise import LEAST_ROWS, broken_promise
+from .promise import LEAST_ROWS, AlarmCount
 
 SLOWER = 8.0  # times as slow as the model before
 NOTICEABLE = 0.01  # seconds a sample, below which nobody minds
@@ -29,7 +29,7 @@ class Probation:
     def __init__(self, metadata: Metadata, seconds: float, before: float = 0.0) -> None:
         self.metadata, self.before = metadata, before
         self._end = monotonic() + seconds
-        self.scored = self.alarms = self.above = 0
+        self.alarms = AlarmCount()
         self._times: list[float] = []
         self._silent = self._equal = 0
         self._last: float | None = None
@@ -38,7 +38,7 @@ class Probation:
     @property
     def over(self) -> bool:
         """True when the trial time has passed, with enough rows to judge by."""
-        return monotonic() >= self._end and self.scored >= LEAST_ROWS
+        return monotonic() >= self._end and self.alarms.scored >= LEAST_ROWS
 
     def add(self, result: Result, seconds: float) -> str:
         """Take a result; return the rule that is broken, empty while none is.
@@ -47,7 +47,8 @@ class Probation:
             result: The model's result.
             seconds: Time that it took.
         """
-        return self._blind(result) or self._slow(seconds) or self._alarming(result)
+        self.alarms.add(result)
+        return self._blind(result) or self._slow(seconds) or self.alarms.broken_promise(self.metadata)
 
     def _blind(self, result: Result) -> str:
         score = result.score
@@ -69,9 +70,3 @@ class Probation:
         if self.before and mean > max(SLOWER * self.before, NOTICEABLE):
             return f"it is slow: {mean:.3g} s a sample, the model before took {self.before:.3g} s"
         return too_slow(self.metadata, mean)
-
-    def _alarming(self, result: Result) -> str:
-        self.scored += result.score is not None
-        self.above += result.anomaly
-        self.alarms += sum(event.kind == "anomaly" and event.state == "open" for event in result.events)
-        return broken_promise(self.metadata, self.scored, self.alarms, self.above)

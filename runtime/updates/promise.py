@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from ..alarms.events import Result
 from ..model_file.metadata import Metadata
 
 DAY = 86_400.0
 USUAL_RATE = 1e-3  # alarms a row, where the rule of the threshold promises no number
 CHANCE = 1e-4  # of calling a model bad that keeps its promise
-MOST_ABOVE = 0.5  # share of normal rows above the threshold: one alarm that never ends
+MOST_ALARMED = 0.5  # share of normal rows in alarm or above the threshold: one alarm that never ends
 LEAST_ROWS = 50  # rows that a share is taken of
 
 
@@ -39,18 +41,38 @@ def promised_rate(metadata: Metadata) -> float:
     return min(rate, 1.0)
 
 
-def broken_promise(metadata: Metadata, rows: int, alarms: int, above: int) -> str:
-    """Return how a model alarms beyond its promise, empty while it does not.
+@dataclass
+class AlarmCount:
+    """Count of a model's alarms on rows of normal operation."""
 
-    Args:
-        metadata: The model's.
-        rows: Rows that it scored.
-        alarms: Alarms that it opened.
-        above: Rows above the threshold.
-    """
-    allowed = allowed_alarms(metadata, rows)
-    if alarms > allowed:
-        return f"it raised {alarms} alarms on {rows} rows; its threshold promises at most {allowed}"
-    if rows >= LEAST_ROWS and above > MOST_ABOVE * rows:
-        return f"{above} of {rows} rows were above its threshold"
-    return ""
+    scored: int = 0
+    """Rows with a score."""
+    alarms: int = 0
+    """Alarms that opened."""
+    alarmed: int = 0
+    """Rows in an alarm or above the threshold."""
+    in_alarm: bool = False
+    """True while an alarm is open."""
+
+    def add(self, result: Result) -> None:
+        """Count a result."""
+        for event in result.events:
+            if event.kind == "anomaly":
+                self.in_alarm = event.state == "open"
+                self.alarms += self.in_alarm
+        if result.score is not None:
+            self.scored += 1
+            self.alarmed += self.in_alarm or result.anomaly
+
+    def broken_promise(self, metadata: Metadata) -> str:
+        """Return how a model alarms beyond its promise, empty while it does not.
+
+        Args:
+            metadata: The model's.
+        """
+        allowed = allowed_alarms(metadata, self.scored)
+        if self.alarms > allowed:
+            return f"it raised {self.alarms} alarms on {self.scored} rows; its threshold promises at most {allowed}"
+        if self.scored >= LEAST_ROWS and self.alarmed > MOST_ALARMED * self.scored:
+            return f"{self.alarmed} of {self.scored} rows were in alarm or above its threshold"
+        return ""

@@ -38,6 +38,7 @@ def _replay(model: Path, folder: Path, seconds: int) -> dict[str, Any]:
     from ..detector import Detector
     from ..inference.backend import backend
     from .normal_rows import load_normal_rows
+    from .promise import AlarmCount
 
     backend()
     limit(ROOM + ROOM_FOR_A_BYTE * model.stat().st_size, seconds)
@@ -45,19 +46,16 @@ def _replay(model: Path, folder: Path, seconds: int) -> dict[str, Any]:
     detector.probe()
     rows = load_normal_rows(folder)
     rows = rows if rows.shape[1] == len(detector.metadata.channels) + 1 else rows[:0]
-    scored = finite = above = alarms = 0
+    alarms, finite = AlarmCount(), 0
     begin = perf_counter()
     for time, *values in rows.tolist():
         result = detector.update(values, None if math.isnan(time) else time)
-        if result.score is not None:
-            scored += 1
-            finite += math.isfinite(result.score)
-            above += result.anomaly
-        alarms += sum(event.kind == "anomaly" and event.state == "open" for event in result.events)
+        alarms.add(result)
+        finite += result.score is not None and math.isfinite(result.score)
     spent = perf_counter() - begin
     return {
-        "channels": list(detector.metadata.names), "rows": len(rows), "scored": scored, "finite": finite,
-        "above": above, "alarms": alarms, "seconds": spent / len(rows) if len(rows) else 0.0,
+        "channels": list(detector.metadata.names), "rows": len(rows), "scored": alarms.scored, "finite": finite,
+        "alarmed": alarms.alarmed, "alarms": alarms.alarms, "seconds": spent / len(rows) if len(rows) else 0.0,
     }  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 #
 # Builds the wheel, fills a wheelhouse a platform, installs from it offline with pip running on the emulated Pi (so that
 # our environment markers are resolved there), and runs check.py, on the tiny models of the tests and on the demo's bundle
-# and stream, then the slim tests that start no other program (under emulation a start takes half a minute).
+# and stream, then the slim tests that start no other program (under emulation a start takes half a minute). One userland of each
+# architecture then updates its model over HTTP, from a repository on this host (update.py).
 # Userlands and wheelhouses are kept in .pi/. PYTHON is the host's with edgelstm[train] installed; its results are what
 # the Pis must reproduce.
 set -euo pipefail
@@ -38,13 +39,14 @@ say "x86-64"
 # platform NAME ARCH SUITE PYTHON_VERSION PIP_PLATFORMS DOWNLOAD INSTALL (the last two: arguments of pip, split at blanks)
 platform() {
   local name=$1 root=$pi/$2-$3 version=$4 tags=$5 download=$6 install=$7 house=$pi/wheels-$1 site=$pi/site-$1 packages
+  local complete; complete=$house/.complete-$(printf %s "$download" | cksum | cut -d' ' -f1)
   say "$name: pip install $install"
   bash "$here/emulate.sh" "$2" "$3" "$root"
-  if [ ! -e "$house/.complete" ]; then
+  if [ ! -e "$complete" ]; then
     rm -rf "$house"
     # shellcheck disable=SC2086
     fetch --implementation cp --python-version "$version" $(printf -- '--platform %s ' $tags) -d "$house" $download
-    touch "$house/.complete"
+    touch "$complete"
   fi
   rm -rf "$house"/edgelstm-*.whl "$site"
   cp "$pi"/wheel/edgelstm-*.whl "$house"
@@ -56,6 +58,10 @@ platform() {
     --record "$pi/$name.json" --against "$pi/host.json" "${@:8}")
   (cd "$pi" && PYTHONPATH=$packages:$pi/pytest "$root/usr/bin/python3" -m pytest -q -p no:cacheprovider -c "$repo/pyproject.toml" \
     --rootdir "$repo" "${tests[@]}")
+  if [[ $install = *update* ]]; then
+    say "$name: a signed update"
+    (cd "$pi" && "$python" "$here/update.py" "$root/usr/bin/python3" "$packages")
+  fi
 }
 
 arm64="manylinux_2_34_aarch64 manylinux_2_28_aarch64 manylinux_2_27_aarch64 manylinux2014_aarch64"
@@ -72,13 +78,14 @@ pair() {
     cat "$pi/${names[$number]}.log"
   done
 }
-trixie() { platform arm64-trixie arm64 trixie 3.13 "$arm64" "click numpy ai-edge-litert" "edgelstm"; }
+updates="tuf securesystemslib urllib3"
+trixie() { platform arm64-trixie arm64 trixie 3.13 "$arm64" "click numpy ai-edge-litert $updates" "edgelstm[update]"; }
 bookworm() { platform arm64-bookworm arm64 bookworm 3.11 "$arm64" "click numpy ai-edge-litert" "edgelstm"; }
 older() {
   platform arm64-bookworm-tflite arm64 bookworm 3.11 "$arm64" "--no-deps click numpy==1.26.4 tflite-runtime==2.14.0" \
     "--no-deps edgelstm click numpy tflite-runtime"
 }
-armhf() { platform armhf-bookworm armhf bookworm 3.11 manylinux_2_34_armv7l "--no-deps click tflite-runtime==2.14.0" "edgelstm" --float 2e-4; }
+armhf() { platform armhf-bookworm armhf bookworm 3.11 manylinux_2_34_armv7l "--no-deps click tflite-runtime==2.14.0 $updates" "edgelstm[update]" --float 2e-4; }
 pair trixie armhf
 bash "$here/emulate.sh" arm64 bookworm "$pi/arm64-bookworm"  # shared by the next two
 pair bookworm older

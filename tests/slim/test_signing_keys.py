@@ -1,7 +1,11 @@
 """Signing keys: made, rotated, lost and stolen, as docs/how-to/update-models.md has it."""
 
+import os
+import pty
 import shutil
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -35,6 +39,48 @@ def test_a_private_key_is_encrypted_and_for_its_owner_alone(tmp_path):
         new_key(path, PASSPHRASE)
     with pytest.raises(ConfigError, match="at least 8"):
         new_key(tmp_path / "short.key", "short")
+
+
+def typed(folder, words, answers):
+    """Type answers at a terminal, each when a passphrase is asked for; return what was shown and the exit code."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(folder)
+        os.environ.pop("EDGELSTM_KEY_PASSPHRASE", None)
+        os.execv(sys.executable, [sys.executable, "-m", "edgelstm", *words])
+    shown, left = b"", list(answers)
+    while True:
+        try:
+            part = os.read(terminal, 1000)
+        except OSError:  # the other end is closed
+            break
+        shown += part
+        if left and part.rstrip().endswith(b":"):
+            os.write(terminal, f"{left.pop(0)}\n".encode())
+    os.close(terminal)
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_passphrase_is_asked_for_twice_and_never_shown(tmp_path):
+    shown, code = typed(tmp_path, ["keys", "new", "a.key"], ["a long one", "a mistyped", "a long one", "a long one"])
+
+    assert code == 0
+    assert "do not match" in shown
+    assert "long one" not in shown
+    assert load_signer(tmp_path / "a.key", "a long one")
+
+
+def test_where_nobody_can_be_asked_for_a_passphrase_the_variable_is_named(tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "EDGELSTM_KEY_PASSPHRASE"}
+    command = [sys.executable, "-m", "edgelstm", "keys", "new", str(tmp_path / "a.key")]
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True
+    )
+
+    assert done.returncode == 1
+    assert "Set EDGELSTM_KEY_PASSPHRASE" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_is_no_key_is_refused_by_name(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("tuf", reason="needs the update extra")
 pytest.importorskip("cryptography", reason="needs the publish extra")
 
-from edgelstm.runtime.alarms.events import Result
+from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.diagnostics.updates import check_updates
 from edgelstm.runtime.errors import ConfigError, ModelError
 from edgelstm.runtime.model_file.bundle import parse_bundle
@@ -21,7 +21,7 @@ from edgelstm.runtime.updates.acceptance import judge_replay
 from edgelstm.runtime.updates.child import Child
 from edgelstm.runtime.updates.normal_rows import MOST_ROWS, NormalRows, load_normal_rows
 from edgelstm.runtime.updates.probation import Probation
-from edgelstm.runtime.updates.promise import allowed_alarms
+from edgelstm.runtime.updates.promise import AlarmCount, allowed_alarms
 from edgelstm.runtime.updates.startup import MOST_STARTS, choose_signed
 from edgelstm.runtime.updates.update import Place, update
 from model_files import aborting, repack
@@ -105,6 +105,18 @@ def test_alarms_are_judged_by_what_the_threshold_promises(plant):
     assert probation.add(Result(None, 1.0, 2.0, False, (1.0, 0.0)), 0.001) == ""
 
 
+def test_one_alarm_that_never_ends_breaks_the_promise_though_few_rows_are_above_the_threshold():
+    """Hysteresis keeps an alarm open on rows between the two limits."""
+    metadata, count = parse_bundle(model("first")).metadata, AlarmCount()
+    begin = Event("id", "anomaly", "open", 0.0, None, 2.0, ())
+    for number in range(200):
+        above = number % 10 == 0
+        count.add(Result(None, 1.0, 1.1, above, (1.0, 0.0), events=() if number else (begin,)))
+
+    assert "200 of 200 rows were in alarm" in count.broken_promise(metadata)
+    assert AlarmCount(200, 1, 99).broken_promise(metadata) == ""
+
+
 @pytest.mark.parametrize(
     ("counts", "reason"),
     [
@@ -112,11 +124,11 @@ def test_alarms_are_judged_by_what_the_threshold_promises(plant):
         ({"scored": 0, "finite": 0}, "no score on 1000"),
         ({"seconds": 1e6}, "too slow"),
         ({"alarms": 90}, "alarms on normal rows"),
-        ({"above": 90}, "above its threshold"),
+        ({"alarmed": 90}, "above its threshold"),
     ],
 )
 def test_a_replay_is_judged_by_its_counts(counts, reason):
-    good = {"rows": 1000, "scored": 100, "finite": 100, "above": 0, "alarms": 0, "seconds": 0.001}
+    good = {"rows": 1000, "scored": 100, "finite": 100, "alarmed": 0, "alarms": 0, "seconds": 0.001}
     metadata = parse_bundle(model("first")).metadata
 
     judge_replay(metadata, good)
