@@ -42,11 +42,11 @@ class Trial:
     rows: Series
     """Training rows."""
     truth: Any
-    """Which of them are contaminated."""
+    """True for the contaminated ones."""
     test: Series
     """Rows it is judged on."""
     labels: Any
-    """Which of them are anomalous."""
+    """True for the anomalous ones."""
     options: Options
     """Of the training."""
 

@@ -33,7 +33,7 @@ class Found:
     scores: Doubles
     """Score of each test row, NaN where there is none."""
     flags: Any
-    """Whether each test row is above the threshold."""
+    """True for each test row above the threshold."""
     alarms: tuple[tuple[int, int], ...]
     """First and last row of each alarm."""
     threshold: float

@@ -40,9 +40,9 @@ class Case:
     ridge_window: int
     """Rows that the linear models look back."""
     note: str
-    """What a reader has to know."""
+    """Remark for the reader."""
     calendar: bool = True
-    """Whether the calendar of the hours to come is an input; by the validation part."""
+    """True if the calendar of the hours to come is an input; by the validation part."""
     lookback: int | None = None
     """Rows that the model looks back; None takes the trainer's week; by the validation part."""
 

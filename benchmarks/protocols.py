@@ -27,7 +27,7 @@ class Case:
     test: Doubles
     """Rows that are fed to the detector, (T2, F)."""
     labels: npt.NDArray[np.bool_]
-    """Whether each test row is anomalous, (T2,)."""
+    """True for each anomalous test row, (T2,)."""
     start: int
     """First test row that counts."""
     channels: tuple[str, ...]

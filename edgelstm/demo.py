@@ -74,7 +74,7 @@ class Demo:
     agreement: float
     """Share of rows on which both models decide alike."""
     folder: Path
-    """Where the files are."""
+    """Folder of the files."""
     seconds: float
     """Time it took."""
 

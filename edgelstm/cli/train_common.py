@@ -1,7 +1,7 @@
 """Options and output that the kinds of `edgelstm train` share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +47,34 @@ def output_options(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def training_options(
+    examples: str, defaults: Mapping[str, str], *, over: str = "", units: str = "Units of the LSTM."
+) -> Callable[[F], F]:
+    """Add the options of a network's training: --units, --dropout, --epochs, --batch-size and --learning-rate.
+
+    Args:
+        examples: Name of the examples that the network learns from: windows, texts.
+        defaults: Default of each option, for its help; the value itself is the library's.
+        over: Examples of an epoch, where these are not all of them.
+        units: Help of --units.
+    """
+    share, positive = click.FloatRange(0, 1, max_open=True), click.FloatRange(0, min_open=True)
+    options: dict[str, tuple[click.ParamType, str]] = {
+        "units": (click.IntRange(1), units),
+        "dropout": (share, "Share dropped in training."),
+        "epochs": (click.IntRange(1), f"Passes over {over or f'the {examples}'}."),
+        "batch-size": (click.IntRange(1), f"{examples.capitalize()} a step."),
+        "learning-rate": (positive, "Start value."),
+    }
+
+    def add(function: F) -> F:
+        for name, (kind, text) in reversed(options.items()):
+            function = click.option(f"--{name}", type=kind, help=f"{text}  [default: {defaults[name]}]")(function)
+        return function
+
+    return add
 
 
 def _keras_file(_: click.Context, __: click.Parameter, path: Path) -> Path:

@@ -18,6 +18,7 @@ from .train_common import (
     print_rows,
     row_options,
     rows_or_auto,
+    training_options,
     warn_of_lost_rows,
 )
 
@@ -55,13 +56,11 @@ if TYPE_CHECKING:
     callback=rows_or_auto,
     help="Rows looked back: a number, or auto (a week of days, or 8 patches).",
 )
-@click.option("--units", type=click.IntRange(1), help="Units of the LSTM.  [default: 64]")
-@click.option(
-    "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Share dropped in training.  [default: 0.1]"
+@training_options(
+    "examples",
+    {"units": "64", "dropout": "0.1", "epochs": "12, or 24 of many", "batch-size": "128", "learning-rate": "0.003"},
+    over="10,000 examples",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over 10,000 examples.  [default: 12, or 24 of many]")
-@click.option("--batch-size", type=click.IntRange(1), help="Examples a step.  [default: 128]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Start value.  [default: 0.003]")
 def command(
     data: tuple[Path, ...],
     output: Path,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .lazy_group import examples
-from .train_common import check_paths, chosen, data_argument, output_options, print_result
+from .train_common import check_paths, chosen, data_argument, output_options, print_result, training_options
 from .train_states import sentence
 
 
@@ -20,13 +20,11 @@ from .train_states import sentence
 @output_options
 @click.option("--text-column", default="text", show_default=True, metavar="NAME", help="Column with the texts.")
 @click.option("--label-column", default="intent", show_default=True, metavar="NAME", help="Column with the classes.")
-@click.option("--units", type=click.IntRange(1), help="Units of the LSTM in each direction.  [default: 32]")
-@click.option(
-    "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Share dropped in training.  [default: 0.5]"
+@training_options(
+    "texts",
+    {"units": "32", "dropout": "0.5", "epochs": "15", "batch-size": "64", "learning-rate": "0.008"},
+    units="Units of the LSTM in each direction.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the texts.  [default: 15]")
-@click.option("--batch-size", type=click.IntRange(1), help="Texts a step.  [default: 64]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Start value.  [default: 0.008]")
 def command(
     data: tuple[Path, ...],
     output: Path,

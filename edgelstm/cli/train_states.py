@@ -15,6 +15,7 @@ from .train_common import (
     print_result,
     print_rows,
     row_options,
+    training_options,
     warn_of_lost_rows,
 )
 
@@ -32,14 +33,10 @@ from .train_common import (
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @row_options
 @click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
-@click.option("--units", type=click.IntRange(1), help="Units of the LSTM.  [default: 32]")
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
-@click.option(
-    "--dropout", type=click.FloatRange(0, 1, max_open=True), help="Share dropped in training.  [default: 0.2]"
+@training_options(
+    "windows", {"units": "32", "dropout": "0.2", "epochs": "10", "batch-size": "128", "learning-rate": "0.008"}
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the windows.  [default: 10]")
-@click.option("--batch-size", type=click.IntRange(1), help="Windows a step.  [default: 128]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Start value.  [default: 0.008]")
 def command(
     data: tuple[Path, ...],
     output: Path,

@@ -32,7 +32,7 @@ class Subject:
     source: Source
     """The Keras model with its representative data."""
     description: str
-    """What it is judged on, in words."""
+    """Data that it is judged on, in words."""
     windows: Windows | None
     """Windows of normal operation, for the variance explained."""
     judge: Judge | None = None

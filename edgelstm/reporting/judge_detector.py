@@ -114,7 +114,7 @@ class _Statistic:
     step: float
     """Seconds a row; 1 without time."""
     day: float
-    """What false alarms are counted per, in rows."""
+    """Length of a day, or of what else false alarms are counted per, rows."""
     caught: list[list[float | None]]
     """By block: the delay of each anomaly that starts in it, None for a missed one."""
     false: Doubles

@@ -29,9 +29,9 @@ class Windows:
     inputs: tuple[Array, ...]
     """Scaled, each (N, ...): a window (N, W, F), or a forecaster's history and context."""
     targets: Array
-    """What the output should be, shape (N, W, F) of an autoencoder, (N, H, F) or (N, H) of a forecaster."""
+    """Values that the output should have, shape (N, W, F) of an autoencoder, (N, H, F) or (N, H) of a forecaster."""
     reach: int
-    """How many neighbouring ones share rows."""
+    """Number of neighbouring ones that share rows."""
     unit: Array | float = 1.0
     """Scaled units per unit of the targets, shape (N, 1) or one number."""
 

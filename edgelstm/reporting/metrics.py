@@ -16,7 +16,7 @@ class Metric:
     better: int = 0
     """1 where higher is better, -1 where lower is, 0 where it only describes."""
     form: str = "{:.3f}"
-    """How it is written."""
+    """Format of the figure."""
     unit: str = ""
     """Unit, empty where it has none."""
     material: float = 0.0

@@ -45,7 +45,7 @@ class Request:
     data: Path | None = None
     """CSV to judge on; None for the model's own held-back rows."""
     schemes: tuple[str, ...] = SCHEMES
-    """Which to convert to."""
+    """Schemes to convert to."""
     label_column: str | None = None
     """Its name; None looks for a common one."""
     time_column: str | None = None

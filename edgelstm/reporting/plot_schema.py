@@ -67,7 +67,7 @@ class Example:
     """One window with the outputs of the models, in sensor units."""
 
     title: str
-    """Which window."""
+    """Name of the window."""
     channels: tuple[str, ...]
     """Those shown, with units."""
     measured: tuple[tuple[float, ...], ...]
@@ -90,7 +90,7 @@ class Figures:
     autocorrelation: tuple[float, ...] = ()
     """By lag, from lag 0."""
     rule: str = ""
-    """Why the look-back is what it is."""
+    """Reason for the look-back."""
     history: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Losses by epoch."""
     examples: tuple[Example, ...] = ()

@@ -23,7 +23,7 @@ class Plot:
 
     title: str
     text: str
-    """What it shows, and how to read it."""
+    """Explanation for the reader."""
     svg: str
     half: bool = False
     """True if it takes half the page's width."""

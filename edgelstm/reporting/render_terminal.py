@@ -5,6 +5,8 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from edgelstm.runtime.io.terminal import printable
+
 from .schema import Report
 from .tables import BETTER, NOISE, WORSE, Cell, Table, costs, losses
 from .verdict import remarks, verdicts
@@ -24,27 +26,32 @@ def show(report: Report, console: Console) -> None:
     for verdict in verdicts(report):
         mark = "" if verdict.measured else " (not measured on one)"
         console.print(
-            f"[bold]{verdict.target}: {verdict.scheme or 'none'}[/bold]{mark}. {escape(verdict.reason)}",
+            f"[bold]{_safe(verdict.target)}: {_safe(verdict.scheme or 'none')}[/bold]{mark}. {_safe(verdict.reason)}",
             highlight=False,
         )
         if verdict.command:
-            console.print(f"  {escape(verdict.command)}", highlight=False, soft_wrap=True)
+            console.print(f"  {_safe(verdict.command)}", highlight=False, soft_wrap=True)
     for remark in remarks(report):
-        console.print(f"- {escape(remark)}", highlight=False)
+        console.print(f"- {_safe(remark)}", highlight=False)
+
+
+def _safe(text: str) -> str:
+    """Text of models and files: neither rich's markup nor a control character in it has an effect."""
+    return escape(printable(text))
 
 
 def _table(table: Table) -> RichTable:
-    made = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = RichTable(title=_safe(table.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     made.add_column("")
     for scheme in table.schemes:
-        made.add_column(scheme, justify="right")
+        made.add_column(_safe(scheme), justify="right")
     for row in table.rows:
-        made.add_row(f"{row.title} [dim]{row.unit}[/dim]", *map(_text, row.cells))
+        made.add_row(f"{_safe(row.title)} [dim]{_safe(row.unit)}[/dim]", *map(_text, row.cells))
     return made
 
 
 def _text(cell: Cell) -> Text:
     if not cell.note:
-        return Text(cell.text)
-    note = f"\n{cell.note}" + ("\nwithin noise" if cell.tone == NOISE else "")
-    return Text.assemble(cell.text, (note, STYLES.get(cell.tone, "dim")))
+        return Text(printable(cell.text))
+    note = f"\n{printable(cell.note)}" + ("\nwithin noise" if cell.tone == NOISE else "")
+    return Text.assemble(printable(cell.text), (note, STYLES.get(cell.tone, "dim")))

@@ -44,7 +44,7 @@ class Resampling:
     seed: int
     """Of the draws."""
     unit: str
-    """What is drawn: rows, windows or texts."""
+    """Items that are drawn: rows, windows or texts."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Scheme:
     scheme: str
     """keras or a quantization scheme."""
     refused: str = ""
-    """Why there is no such file; empty when there is one."""
+    """Reason why there is no such file; empty when there is one."""
     file: str = ""
     """File name beside the report."""
     size: int | None = None
@@ -62,7 +62,7 @@ class Scheme:
     parameters: int | None = None
     """Weights of the Keras model."""
     validation: Mapping[str, Any] | None = None
-    """What the converter found on held-back windows."""
+    """Results of the converter on held-back windows."""
     bench: Benchmark | None = None
     """Measured on this machine."""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Scheme:
     confusion: Quality | None = None
     """Of a classifier."""
     notes: tuple[str, ...] = ()
-    """What a reader should know, one sentence each."""
+    """Remarks for the reader, one sentence each."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Data:
     anomalies: int
     """Labelled anomalies."""
     resampling: Resampling | None
-    """How the intervals of drops were made; None where there are none."""
+    """Method of the drops' intervals; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ class Verdict:
     scheme: str
     """The choice; empty when there is none."""
     reason: str
-    """Why."""
+    """Reason for the choice."""
     measured: bool
     """True if it was timed on such a target."""
     command: str = ""
-    """What measures it; empty where it was measured."""
+    """Command that measures it; empty where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Report:
     model: Model
     data: Data
     machine: Machine | None
-    """Where the times of `schemes` come from."""
+    """Machine that the times of `schemes` were measured on."""
     keras: Scheme
     """The reference."""
     schemes: tuple[Scheme, ...]
@@ -170,7 +170,7 @@ class Report:
     remarks: tuple[str, ...] = ()
     """About the judged rows, one sentence each."""
     notes: tuple[str, ...] = ()
-    """How a foreign model was read, one sentence each."""
+    """Remarks on the reading of a foreign model, one sentence each."""
     schema: int = SCHEMA
     """Version of this record."""
 

@@ -28,7 +28,7 @@ class Row:
     """One figure of every scheme."""
 
     title: str
-    """What it is."""
+    """Name of the figure."""
     unit: str
     """Its unit, empty where it has none."""
     meaning: str

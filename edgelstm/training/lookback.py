@@ -19,7 +19,7 @@ class Lookback:
     rows: int
     """Samples per window, W."""
     rule: str
-    """Why, in words."""
+    """Reason, in words."""
     autocorrelation: tuple[float, ...]
     """Mean over the channels by lag, from lag 0."""
     order: int = 0

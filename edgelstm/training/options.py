@@ -43,7 +43,7 @@ class Options:
     threshold_rule: str | None = None
     """Threshold rule, see `edgelstm.runtime.scoring.threshold_rules`; None for the default rule of the score."""
     decision: Mapping[str, Any] = field(default_factory=dict)
-    """When scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
+    """Rules by which scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
     limits: bool = True
     """True if detection limits are measured after the training, where the model's kind allows it."""
 

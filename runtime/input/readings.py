@@ -47,7 +47,7 @@ class Readings:
         """Forget the stream."""
         channels = len(self._low)
         self.counts = dict.fromkeys(READING_REASONS, 0)
-        """How often each policy acted."""
+        """Number of times that each policy acted."""
         self.last: list[float] | None = None
         """Values of the newest row, repaired; None before the first."""
         self.bad: frozenset[int] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -23,11 +24,17 @@ def check_fields(record: Any) -> None:
     Traceback (most recent call last):
     ValueError: value is 'high', not float
     """
-    hints = get_type_hints(type(record))
+    hints = _hints(type(record))
     for item in fields(record):
         value, hint = getattr(record, item.name), hints[item.name]
         if not fits(value, hint):
             raise ValueError(f"{item.name} is {str(value)[:40]!r}, not {getattr(hint, '__name__', hint)}")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Annotations of a dataclass: a model has as many records as channels, of few classes."""
+    return get_type_hints(kind)
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -195,30 +195,47 @@ def run_all(runners: Sequence[Runner]) -> None:
     """Run several models side by side, each in its own thread; one that fails does not stop the others.
 
     Raises:
-        EdgelstmError: At the end, the first failure.
+        EdgelstmError: At the end, the first failure. A defect of ours or of a library comes as one, too.
+        OSError: If standard output or a file cannot be written any more.
     """
-    if len(runners) == 1:
-        runners[0].run()
-        return
     failures: list[BaseException] = []
 
     def work(runner: Runner) -> None:
         try:
             runner.run()
-        except BaseException as error:
-            log.warning("%s has stopped: %s", runner.name, error)
+        except (EdgelstmError, OSError) as error:
             failures.append(error)
+        except Exception as error:
+            failures.append(_defect(runner, error))
+        if failures and len(runners) > 1 and runner.status.state == "failed":
+            log.warning("%s has stopped: %s", runner.name, runner.status.error)
 
+    if len(runners) == 1:
+        work(runners[0])
+    else:
+        _in_threads(work, runners)
+    if failures:
+        raise failures[0]
+
+
+def _defect(runner: Runner, error: Exception) -> EdgelstmError:
+    """An exception that nothing is written for, as one line: events and snapshots until then are whole on disk."""
+    log.debug("%s", runner.name, exc_info=error)
+    made = EdgelstmError(
+        f"{runner.name} has stopped after {runner.status.samples} samples on a defect ({type(error).__name__}: {error}). "
+        "A restart goes on from the last snapshot; please report it."
+    )
+    made.__cause__ = error
+    return made
+
+
+def _in_threads(work: Callable[[Runner], None], runners: Sequence[Runner]) -> None:
     threads = [threading.Thread(target=work, args=(runner,), name=runner.name) for runner in runners]
     for thread in threads:
         thread.start()
     for thread in threads:
         while thread.is_alive():  # a join without end would keep signals waiting
             thread.join(0.2)
-    if failures:
-        raise failures[0] if isinstance(failures[0], EdgelstmError) else EdgelstmError(str(failures[0])) from failures[
-            0
-        ]
 
 
 @contextmanager

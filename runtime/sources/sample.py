@@ -17,4 +17,4 @@ class Sample(NamedTuple):
     label: str = ""
     """The time as the source wrote it; empty without one."""
     arrival: float | None = None
-    """When a live source got it, seconds of a clock that never jumps; None from a file."""
+    """Arrival at a live source, seconds of a clock that never jumps; None from a file."""

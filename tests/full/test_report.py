@@ -3,6 +3,7 @@
 import csv
 import functools
 import http.server
+import io
 import json
 import shutil
 import subprocess
@@ -11,10 +12,13 @@ from dataclasses import replace
 
 import pytest
 from commands import PUMP, edgelstm, here
+from edgelstm.runtime.io.terminal import printable
+from rich.console import Console
 
 from edgelstm.reporting.render_html import render
+from edgelstm.reporting.render_terminal import show
 from edgelstm.reporting.report_json import read_report
-from edgelstm.reporting.schema import Drop, Scheme
+from edgelstm.reporting.schema import Drop, Measured, Scheme
 from edgelstm.reporting.tables import costs, losses
 from edgelstm.reporting.verdict import keeps_quality, remarks, verdicts
 
@@ -50,6 +54,16 @@ def report(folder):
 def measured(folder):
     """Result of `edgelstm bench` for the report's int8 file."""
     return json.loads(edgelstm("bench", folder / "report/pump.int8.tflite", "--seconds", 0.05, "--json").stdout)
+
+
+def test_text_of_another_machines_file_does_not_steer_the_terminal(report):
+    bench = report.made_schemes[0].bench
+    hostile = replace(bench, machine=replace(bench.machine, processor="chip\x1b]0;owned\x07[bold]"))
+    shown = io.StringIO()
+    show(replace(report, benches=(Measured("pi.json", (hostile,)),)), Console(file=shown, width=300))
+
+    assert "chip\\x1b]0;owned\\x07[bold]" in shown.getvalue()
+    assert printable(shown.getvalue()) == shown.getvalue()
 
 
 # -- the page --------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def edgelstm(*words, stdin=None, env=None):
 
 
 def edgelstm_here(*words):
-    """The same in this process, for commands that only check and print: a process takes half a second to start."""
+    """The same in this process, as a process takes half a second to start; for commands that read no pipe; log lines go to pytest."""
     out, errors, code = io.StringIO(), io.StringIO(), 0
     arguments, sys.argv = sys.argv, ["edgelstm", *map(str, words)]
     try:

@@ -40,6 +40,26 @@ def stream():
 
 
 @pytest.fixture
+def broker(tmp_path):
+    """A mosquitto of the test's own."""
+    from mqtt_helpers import Broker  # here: the base install has no MQTT
+
+    made = Broker(tmp_path / "broker").start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def device(broker):
+    """A device that publishes to the broker."""
+    from mqtt_helpers import Publisher
+
+    publisher = Publisher(broker)
+    yield publisher
+    publisher.close()
+
+
+@pytest.fixture
 def quick(monkeypatch):
     """Attempts follow each other quickly."""
     monkeypatch.setattr(store_and_forward, "FIRST_WAIT", 0.01)

@@ -1,10 +1,9 @@
 """Every command warns of rows without a score where they are most, with the likely reason; never exit code 0 in silence."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command_helpers import edgelstm, edgelstm_here
 from edgelstm.runtime.input.unscored_warning import REASONS, coverage_warning
 from edgelstm.runtime.model_file.metadata import Metadata
 
@@ -35,11 +34,6 @@ def test_nothing_is_said_where_half_of_the_rows_are_scored_or_none_came():
     assert coverage_warning(METADATA, 0, {}) == ""
 
 
-def edgelstm(*words, text=None):
-    command = [sys.executable, "-m", "edgelstm", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, input=text)
-
-
 @pytest.fixture
 def doubled(stream, tmp_path):
     """A file whose time column lost its seconds: ten rows have the same time."""
@@ -51,7 +45,10 @@ def doubled(stream, tmp_path):
 
 def test_run_and_score_warn_of_lost_rows_with_the_reason(models, doubled, tmp_path):
     model = models / "cast.int8.tflite"
-    watched, scored = edgelstm("run", model, doubled), edgelstm("score", model, doubled, "-o", tmp_path / "scores.csv")
+    watched, scored = (
+        edgelstm_here("run", model, doubled),
+        edgelstm_here("score", model, doubled, "-o", tmp_path / "scores.csv"),
+    )
 
     for done in (watched, scored):
         assert done.returncode == 0
@@ -62,7 +59,7 @@ def test_run_and_score_warn_of_lost_rows_with_the_reason(models, doubled, tmp_pa
 def test_score_is_an_error_when_no_row_is_scored_and_leaves_no_file(models, doubled, tmp_path):
     short = tmp_path / "short.csv"
     short.write_text("".join(doubled.read_text().splitlines(keepends=True)[:101]))
-    done = edgelstm("score", models / "cast.int8.tflite", short, "-o", tmp_path / "scores.csv")
+    done = edgelstm_here("score", models / "cast.int8.tflite", short, "-o", tmp_path / "scores.csv")
 
     assert done.returncode == 1
     assert "0 of 100 rows were scored: 90 have the time of the row before" in done.stderr
@@ -72,7 +69,7 @@ def test_score_is_an_error_when_no_row_is_scored_and_leaves_no_file(models, doub
 @pytest.mark.parametrize("command", ["run", "score"])
 def test_an_empty_file_is_an_error_for_both_commands(models, tmp_path, command):
     (tmp_path / "empty.csv").write_text("time,level_cm,flow_lpm\n")
-    done = edgelstm(command, models / "cast.int8.tflite", tmp_path / "empty.csv")
+    done = edgelstm_here(command, models / "cast.int8.tflite", tmp_path / "empty.csv")
 
     assert done.returncode == 1
     assert "holds no rows" in done.stderr
@@ -94,7 +91,7 @@ def json_lines(stream, pieces):
 
 @pytest.mark.parametrize(("pieces", "rows", "scored"), [(False, 600, 576), (True, 1200, 1152)])
 def test_json_rows_that_lack_channels_are_scored_and_a_fault_is_found(models, stream, pieces, rows, scored):
-    done = edgelstm("run", models / "cast.int8.tflite", "-", text="\n".join(json_lines(stream, pieces)) + "\n")
+    done = edgelstm("run", models / "cast.int8.tflite", "-", stdin="\n".join(json_lines(stream, pieces)) + "\n")
     opened = [event for event in map(json.loads, done.stdout.splitlines()) if event["state"] == "open"]
 
     assert f"{rows} samples, {scored} scored" in done.stderr

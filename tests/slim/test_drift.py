@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -113,20 +114,33 @@ def test_a_stuck_channel_is_a_sensor_fault_and_no_drift_of_inputs(bundle):
     assert "inputs" not in {event.reason for event in drifts(events)}
 
 
-@pytest.mark.parametrize("cut", [1, 127, 128, 1100, 1500, 2100])
-def test_a_restored_watch_goes_on_as_if_never_stopped(models, cut):
-    bundle, rows = load_bundle(models / "cast.int8.tflite"), tank(2500)
-    rows[1000:2000, 1] += 25
-    whole = Detector.from_bundle(bundle, adapt=2.0)
-    expected = play(whole, rows)
-    first, second = (Detector.from_bundle(bundle, adapt=2.0) for _ in range(2))
-    found = play(first, rows[:cut])
-    second.restore(json.loads(json.dumps(first.snapshot())))
-    found += play(second, rows[cut:])
+CUTS = (1, 127, 128, 1100, 1500, 2100)
 
-    assert found == expected
-    assert drifts(found)
-    assert second.snapshot() == whole.snapshot()
+
+@pytest.fixture(scope="module")
+def adapting(models):
+    """Rows with a shift, the events of an adapting detector over them, its snapshots at the cuts, and the last."""
+    rows = tank(ROWS)
+    rows[1000:2000, 1] += 25
+    bundle = load_bundle(models / "cast.int8.tflite")
+    undisturbed, whole = (Detector.from_bundle(bundle, adapt=2.0) for _ in range(2))
+    events, snapshots, counts = [], {}, {}
+    for begin, end in pairwise((0, *CUTS, ROWS)):
+        events += play(whole, rows[begin:end])
+        snapshots[end], counts[end] = json.dumps(whole.snapshot()), len(events)
+    assert events == play(undisturbed, rows)  # snapshots leave no trace
+    assert drifts(events)
+    return rows, events, snapshots, counts
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_restored_watch_goes_on_as_if_never_stopped(bundle, adapting, cut):
+    rows, events, snapshots, counts = adapting
+    second = Detector.from_bundle(bundle, adapt=2.0)
+    second.restore(json.loads(snapshots[cut]))
+
+    assert play(second, rows[cut:]) == events[counts[cut] :]
+    assert json.dumps(second.snapshot()) == snapshots[ROWS]
 
 
 def test_too_few_rows_know_nothing_of_drift(bundle):

@@ -15,19 +15,12 @@ pytest.importorskip("paho.mqtt", reason="needs the mqtt extra")
 import paho.mqtt.client as mqtt
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.mqtt import disconnect
-from mqtt_helpers import NEEDS_MOSQUITTO, Broker
+from mqtt_helpers import NEEDS_MOSQUITTO
 from update_forms import PASSPHRASE, Plant
 
 from edgelstm.publishing.fleet import Report, check_canaries, read_fleet
 
 GOOD = Report("plant/1", True, "pump", 2, "canary", "ab" * 32, False, "")
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
 
 
 def retain(broker, messages):

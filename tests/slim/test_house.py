@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import cache
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
 import edgelstm.runtime
@@ -54,11 +55,19 @@ def breaking(paths: list[Path], lines: Callable[[ast.Module], Iterable[str]]) ->
     return [f"{path.relative_to(TREE)}: {line}" for path in paths for line in lines(tree_of(path))]
 
 
-def documented(tree: ast.Module) -> list[tuple[ast.AST, str]]:
-    """Modules, classes and functions with their docstrings."""
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    pairs = [(node, ast.get_docstring(node)) for node in ast.walk(tree) if isinstance(node, kinds)]
-    return [(node, text) for node, text in pairs if text]
+def docstrings(tree: ast.Module) -> Iterable[str]:
+    """Yield the docstrings of modules, classes and functions, and those that follow an attribute."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield ast.get_docstring(node) or ""
+            for attribute, behind in pairwise(node.body):
+                text = (
+                    behind.value.value
+                    if isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)
+                    else ""
+                )
+                if isinstance(attribute, (ast.Assign, ast.AnnAssign)) and isinstance(text, str):
+                    yield text.strip()
 
 
 def public_functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -86,7 +95,7 @@ def parameters(function: ast.FunctionDef) -> list[str]:
 
 def test_no_docstring_opens_with_a_question():
     def riddles(tree):
-        openings = [text.splitlines()[0] for _, text in documented(tree)]
+        openings = [text.splitlines()[0] for text in docstrings(tree) if text]
         return [line for line in openings if line.split()[0].strip(".,:`") in RIDDLES]
 
     assert breaking(ALL, riddles) == []

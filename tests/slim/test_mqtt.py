@@ -23,13 +23,6 @@ NAMES = ("flow", "motor")
 
 
 @pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def listener(broker):
     made = Listener(broker.port, "#")
     yield made

@@ -11,24 +11,10 @@ from command_helpers import MODEL, spawn
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sources import Columns, open_source
-from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Broker, Publisher, Reading, url
+from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Reading, url
 from sink_helpers import wait_for
 
 pytestmark = NEEDS_MOSQUITTO
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def device(broker):
-    publisher = Publisher(broker)
-    yield publisher
-    publisher.close()
 
 
 def send(device, numbers):

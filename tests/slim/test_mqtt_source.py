@@ -7,24 +7,10 @@ import pytest
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sources import Columns, open_source
-from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Broker, Publisher, Reading, collect, url
+from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Reading, collect, url
 from sink_helpers import wait_for
 
 pytestmark = NEEDS_MOSQUITTO
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def device(broker):
-    publisher = Publisher(broker)
-    yield publisher
-    publisher.close()
 
 
 def test_a_json_message_is_a_whole_sample(broker):

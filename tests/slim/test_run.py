@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from command_helpers import DATA, MODEL, edgelstm, lines, spawn
+from command_helpers import DATA, MODEL, edgelstm, edgelstm_here, lines, spawn
 from edgelstm.runtime import Detector
 from edgelstm.runtime.service.runner import Runner
 from edgelstm.runtime.sources import IterableSource
@@ -14,7 +14,7 @@ from sink_helpers import wait_for
 
 
 def test_score_gives_one_row_per_input_row_in_the_inputs_order(tmp_path):
-    done = edgelstm("score", MODEL, DATA, "-o", tmp_path / "s.csv")
+    done = edgelstm_here("score", MODEL, DATA, "-o", tmp_path / "s.csv")
     rows = [line.split(",") for line in (tmp_path / "s.csv").read_text().splitlines()]
     given = [line.split(",")[0] for line in DATA.read_text().splitlines()]
     window = Detector.load(MODEL).metadata.window
@@ -29,7 +29,7 @@ def test_score_and_run_agree(tmp_path):
     """On a stream with empty cells, too: the policies are the same."""
     text = re.sub(r"(?m)^(3300,)[^,]*", r"\1", DATA.read_text())
     (tmp_path / "data.csv").write_text(text)
-    table = edgelstm("score", MODEL, tmp_path / "data.csv").stdout.splitlines()[1:]
+    table = edgelstm_here("score", MODEL, tmp_path / "data.csv").stdout.splitlines()[1:]
     run = lines(edgelstm("run", MODEL, "-", "--scores", stdin=text).stdout)
 
     assert len(run) == len(table) == 600
@@ -39,7 +39,7 @@ def test_score_and_run_agree(tmp_path):
 
 
 def test_run_prints_each_event_when_it_opens_and_when_it_closes():
-    events = lines(edgelstm("run", MODEL, DATA).stdout)
+    events = lines(edgelstm_here("run", MODEL, DATA).stdout)
 
     assert [event["state"] for event in events[:2]] == ["open", "closed"]
     assert events[0]["id"] == events[1]["id"]
@@ -114,7 +114,7 @@ def test_a_full_disk_is_said_in_one_line():
 )
 def test_bad_input_is_said_in_one_line_and_leaves_no_output(tmp_path, content, said):
     (tmp_path / "data.csv").write_text(content)
-    done = edgelstm("score", MODEL, tmp_path / "data.csv", "-o", tmp_path / "s.csv")
+    done = edgelstm_here("score", MODEL, tmp_path / "data.csv", "-o", tmp_path / "s.csv")
 
     assert done.returncode == 1
     assert said in done.stderr
@@ -144,8 +144,8 @@ def test_a_pipe_of_which_nothing_fits_is_an_error(text):
 
 def test_an_installation_may_set_alarms_and_limits(tmp_path):
     rules = ["--threshold", "1e9", "--limit", "flow_lpm=0:7", "--hold", "3", "--recover", "5"]
-    done = edgelstm("run", MODEL, DATA, *rules)
-    wrong = edgelstm("run", MODEL, DATA, "--limit", "flow=0:7")
+    done = edgelstm_here("run", MODEL, DATA, *rules)
+    wrong = edgelstm_here("run", MODEL, DATA, "--limit", "flow=0:7")
 
     assert {event["kind"] for event in lines(done.stdout)} == {"sensor_fault"}
     assert "range" in done.stderr
@@ -167,7 +167,7 @@ def test_score_stopped_in_the_middle_leaves_no_output(tmp_path):
 
 def test_names_in_a_stream_do_not_steer_the_terminal(tmp_path):
     (tmp_path / "data.csv").write_text("time,\x1b]0;owned\x07\x9b2J,b\n1,2,3\n")
-    done = edgelstm("score", MODEL, tmp_path / "data.csv")
+    done = edgelstm_here("score", MODEL, tmp_path / "data.csv")
 
     assert done.returncode == 1
     assert done.stderr.replace("\n", "").isprintable()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_helpers import edgelstm_here
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import OutputError
 from edgelstm.runtime.service.checkpoint import Checkpoint, read_state
@@ -88,6 +89,33 @@ def test_kills_at_random_instants_leave_the_log_of_an_uninterrupted_run(model, s
     last.stderr.close()
 
     assert killed >= 1
+    assert (tmp_path / "torn.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_a_defect_ends_a_run_in_one_line_and_the_next_start_goes_on(model, stream, tmp_path, monkeypatch):
+    data = tmp_path / "rows.csv"
+    np.savetxt(data, stream, delimiter=",", header="time,level_cm,flow_lpm", comments="")
+    update = Detector.update
+
+    def broken(detector, sample, *more):
+        if detector.index == 400:
+            raise ZeroDivisionError("a defect")
+        return update(detector, sample, *more)
+
+    def run(name):
+        kept = ["--state", tmp_path / f"{name}.state", "--event-log", tmp_path / f"{name}.jsonl"]
+        return edgelstm_here("run", model, data, "--name", "tank", "--snapshot-every", "0", *kept)
+
+    assert run("whole").returncode == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Detector, "update", broken)
+        failed = run("torn")
+
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines() == [failed.stderr.strip()]
+    assert "tank has stopped after 400 samples on a defect (ZeroDivisionError: a defect)" in failed.stderr
+    assert read_state(tmp_path / "torn.state")["rows"] == 400
+    assert run("torn").returncode == 0
     assert (tmp_path / "torn.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 

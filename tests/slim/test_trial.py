@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_helpers import edgelstm_here
 from edgelstm.runtime import Detector, error_stream
 from edgelstm.runtime.errors import ModelError
 from edgelstm.runtime.inference.flatbuffer.reader import read_model
@@ -123,7 +124,7 @@ def test_a_damaged_file_is_one_clear_line_and_exit_code_1(command, kind, tmp_pat
     path = tmp_path / "pump.tflite"
     path.write_bytes(aborting(MODELS) if kind == "aborting" else GOOD[: len(GOOD) // 2])
     words = [command, path, *([MODELS / "stream.csv"] if command in ("score", "run") else [])]
-    done = subprocess.run([sys.executable, "-m", "edgelstm", *words], capture_output=True, text=True, timeout=60)
+    done = edgelstm_here(*words)
 
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
@@ -137,7 +138,7 @@ def test_a_damaged_file_is_one_clear_line_and_exit_code_1(command, kind, tmp_pat
 def test_bench_says_that_a_keras_model_is_to_be_converted(tmp_path):
     path = tmp_path / "pump.keras"
     path.write_bytes(b"PK\3\4" + bytes(100))
-    done = subprocess.run([sys.executable, "-m", "edgelstm", "bench", path], capture_output=True, text=True, timeout=60)
+    done = edgelstm_here("bench", path)
 
     assert done.returncode == 1
     assert "edgelstm convert" in done.stderr
@@ -147,11 +148,8 @@ def test_bench_says_that_a_keras_model_is_to_be_converted(tmp_path):
 def test_bench_and_inspect_take_a_file_of_another_tool(tmp_path):
     path = tmp_path / "foreign.tflite"
     path.write_bytes(parse_bundle(GOOD).flatbuffer)
-    run = [sys.executable, "-m", "edgelstm"]
-    bench = subprocess.run(
-        [*run, "bench", path, "--seconds", "0.05", "--json"], capture_output=True, text=True, timeout=60
-    )
-    inspect = subprocess.run([*run, "inspect", path, "--json"], capture_output=True, text=True, timeout=60)
+    bench = edgelstm_here("bench", path, "--seconds", "0.05", "--json")
+    inspect = edgelstm_here("inspect", path, "--json")
 
     assert json.loads(bench.stdout)[0]["scheme"] == ""
     assert json.loads(inspect.stdout)["metadata"] is None

@@ -13,19 +13,12 @@ pytest.importorskip("cryptography", reason="needs the publish extra")
 pytest.importorskip("paho.mqtt", reason="needs the mqtt extra")
 
 from model_files import repack
-from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener
+from mqtt_helpers import NEEDS_MOSQUITTO, Listener
 from sink_helpers import wait_for
 from update_forms import Plant, model, serving
 from update_process import Watch
 
 pytestmark = NEEDS_MOSQUITTO
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class Record:
     entries: ClassVar[dict[str, Entry]]
     """Fields by name."""
     at: int
-    """Where the table begins in the file."""
+    """Position of the table in the file, bytes."""
 
     def __init_subclass__(cls) -> None:
         """Collect the fields of a table."""
