@@ -82,9 +82,10 @@ def test_the_watch_goes_on_while_a_new_model_is_tried(path, models):
     first = watch.replaced(old)
     waited = time.monotonic() - begin
     new = awaited(watch, old)
+    tried = time.monotonic() - begin
 
     assert first is None
-    assert waited < 0.2
+    assert waited < tried / 2
     assert new.metadata.scheme == "float32"
 
 

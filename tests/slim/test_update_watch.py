@@ -239,8 +239,8 @@ def test_the_look_between_samples_is_cheap(plant):
     stream = Stream(plant)
     stream.feed(1)
     stream.watch._look_at = time.monotonic() + 60
-    begin = time.perf_counter()
+    begin = time.thread_time()  # of this thread's own work: what else the machine does is left out
     for _ in range(10_000):
         stream.watch.replaced(stream.detector)
-    assert (time.perf_counter() - begin) / 10_000 < 20e-6
+    assert (time.thread_time() - begin) / 10_000 < 20e-6
     assert update_watch.LOOK >= 1.0
