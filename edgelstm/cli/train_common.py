@@ -61,7 +61,7 @@ def training_options(
         units: Help of --units.
     """
     share, positive = click.FloatRange(0, 1, max_open=True), click.FloatRange(0, min_open=True)
-    options: dict[str, tuple[click.ParamType, str]] = {
+    options: dict[str, tuple[Any, str]] = {
         "units": (click.IntRange(1), units),
         "dropout": (share, "Share dropped in training."),
         "epochs": (click.IntRange(1), f"Passes over {over or f'the {examples}'}."),

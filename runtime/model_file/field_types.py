@@ -24,7 +24,8 @@ def check_fields(record: Any) -> None:
     Traceback (most recent call last):
     ValueError: value is 'high', not float
     """
-    hints = _hints(type(record))
+    kind: Any = type(record)
+    hints = _hints(kind)
     for item in fields(record):
         value, hint = getattr(record, item.name), hints[item.name]
         if not fits(value, hint):
