@@ -66,6 +66,8 @@ class Ledger:
     """Model at work, None for the one that the configuration names."""
     previous: Release | None = None
     """Model to return to, None for the one that the configuration names."""
+    older: Release | None = None
+    """Model before that one: the way back after an undone update."""
     trial_since: float | None = None
     """Time at which the trial time of the current model began, None when it is over."""
     starts: int = 0
@@ -101,10 +103,10 @@ class Ledger:
             now: Seconds since 1970.
             trial: Whether a trial time begins.
         """
-        previous = self.current if self.trial_since is None else self.previous
+        previous, older = (self.current, self.previous) if self.trial_since is None else (self.previous, self.older)
         ledger = self.note("installed", release, now)
         return replace(
-            ledger, current=release, previous=previous, trial_since=now if trial else None, starts=0, error="",
+            ledger, current=release, previous=previous, older=older, trial_since=now if trial else None, starts=0, error="",
             highest=max(release.version, self.floor(release.trusted)), highest_keys=release.trusted,
         )  # fmt: skip
 
@@ -130,7 +132,9 @@ class Ledger:
             return self
         ledger = self.note(event, self.current, now, reason).refuse(self.current.digest)
         error = f"{self.current.title} was {event}: {reason}"
-        return replace(ledger, current=self.previous, previous=None, trial_since=None, starts=0, error=error)
+        return replace(
+            ledger, current=self.previous, previous=self.older, older=None, trial_since=None, starts=0, error=error
+        )
 
     def refuse(self, digest: str) -> Ledger:
         """Return the ledger with a hash that is not taken again."""
@@ -152,7 +156,7 @@ def ledger_from_json(content: bytes) -> Ledger:
         record = json.loads(content)
         if record.pop("schema") != SCHEMA:
             raise ValueError("it is of another version of edgelstm")
-        for key in ("current", "previous"):
+        for key in ("current", "previous", "older"):
             record[key] = _release(record[key]) if record[key] else None
         for key in ("highest_keys", "refused"):
             record[key] = tuple(record[key])

@@ -207,7 +207,7 @@ class ModelStore:
 
     def _tidy(self, ledger: Ledger) -> None:
         """Remove models that nothing names, and what a power cut left behind."""
-        kept = {self.model_path(one) for one in (ledger.current, ledger.previous) if one is not None}
+        kept = {self.model_path(one) for one in (ledger.current, ledger.previous, ledger.older) if one is not None}
         for path in self.models.iterdir():
             if path not in kept:
                 path.unlink()

@@ -130,6 +130,21 @@ def test_two_updates_in_a_row_return_to_the_last_model_that_was_no_trial():
     assert ledger.confirm(4.0).install(two, 5.0, trial=True).previous == three
 
 
+def test_after_an_undone_update_there_is_still_a_model_to_return_to(plant):
+    for marker in ("first", "second", "third"):
+        plant.publish(marker)
+        bad, _ = plant.fetch()
+
+    plant.store.leave("undone", "it crashed", bad.digest)
+    good = plant.store.ledger.current
+    plant.store.leave("rolled back", "by hand", good.digest)
+
+    assert (good.version, plant.store.ledger.current.version) == (2, 1)
+    assert plant.store.read(plant.store.ledger.current) == model("first")
+    assert plant.store.ledger.previous is None
+    assert len(list((plant.device / "models").iterdir())) == 1
+
+
 def test_a_ledger_survives_json_and_keeps_a_bounded_history():
     ledger = Ledger()
     for number in range(MOST_ENTRIES + 50):
