@@ -102,6 +102,7 @@ def segment_errors(stream: ErrorStream, segment: npt.NDArray[np.float32]) -> Dou
         Errors, shape (N, F).
     """
     stream.clear()
+    stream.engine.expect(np.asarray(segment, np.float32))
     errors = (stream.push(row) for row in np.asarray(segment, np.float64).tolist())
     return np.asarray([list(error) for error in errors if error is not None], np.float64)
 

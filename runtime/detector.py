@@ -125,6 +125,18 @@ class Detector:
         """The model with its window."""
         return self.stream.engine
 
+    def expect(self, samples: npt.ArrayLike) -> None:
+        """Prepare for samples that are known beforehand, as from a file: an integer model computes them in batches.
+
+        Results of `update` are the same bits with and without it.
+
+        Args:
+            samples: The next ones, shape (T, F), sensor units; NaN where a channel is silent.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.asarray(samples, np.float64).reshape(-1, len(self._offset))
+            self.engine.expect(((values - self._offset) / self._scale).astype(np.float32))
+
     def update(self, sample: npt.ArrayLike, time: float | None = None, arrival: float | None = None) -> Result:
         """Take the newest sample.
 

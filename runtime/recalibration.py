@@ -20,6 +20,7 @@ from .errors import ConfigError, ModelError
 from .input.unscored_warning import coverage_warning
 from .model_file.bundle import load_bundle
 from .model_file.metadata import Metadata
+from .read_ahead import read_ahead
 from .scoring.threshold import Rule, Threshold
 from .scoring.threshold_rules import RULES, set_threshold
 from .sources import Sample
@@ -124,7 +125,7 @@ def recalibrate(
 
 def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) -> _Replay:
     replay = _Replay()
-    for row, label in zip(rows, labels, strict=False):
+    for row, label in zip(read_ahead(rows, detector), labels, strict=False):
         result = detector.update(row.values, row.time)
         replay.statuses[result.status] += 1
         if result.score is not None and result.status == "ok":

@@ -125,6 +125,7 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None) -> 
         time: Shape (T,), seconds; None counts rows.
     """
     detector.reset()
+    detector.expect(values)
     rows = len(values)
     scores, flagged = np.full(rows, np.nan), np.zeros(rows, bool)
     clock: list[float] = np.arange(rows, dtype=np.float64).tolist() if time is None else time.tolist()

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..snapshot import rows_to_text
+from .ahead import Ahead
 from .interpreter import Tensor, TFLiteModel
 from .windows import WindowBuffer
 
@@ -57,6 +58,13 @@ class Engine:
     def run_rows(self, rows: int) -> Floats:
         """Run the model on the newest window; return the last rows of its output, shape (rows, F), or all for 0."""
         raise NotImplementedError
+
+    def expect(self, scaled: Floats) -> None:
+        """Prepare for samples that are known beforehand: their outputs may be computed in batches.
+
+        Args:
+            scaled: Shape (T, F), scaled units.
+        """
 
     def keep(self) -> None:
         """Keep what `undo` of the next sample needs beside the windows."""
@@ -115,6 +123,7 @@ class TFLiteEngine(Engine):
         self.model = model
         self._stateful = stateful
         self._kept: list[npt.NDArray[Any]] = []
+        self._ahead: Ahead | None = None
         self._interpreter = model.interpreter
         self._input, self._output = model.inputs[0], model.outputs[0]
         self._flat = len(self._output.shape) == 2  # one row (1, F) without a row axis, as a plain Dense layer gives
@@ -162,7 +171,21 @@ class TFLiteEngine(Engine):
         values: Floats = self._output.dequantize(newest)
         return values
 
+    def expect(self, scaled: Floats) -> None:
+        """See `Engine`."""
+        if self._ahead is None:
+            run = None if self._stateful else self.model.batched
+            if run is None:
+                return
+            self._ahead = Ahead(run, self._window.length)
+        # a row that a policy is going to drop or fill needs any number
+        self._ahead.expect(self._input.quantize(np.nan_to_num(scaled, posinf=0.0, neginf=0.0)))
+
     def _invoke(self) -> npt.NDArray[Any]:
+        if self._ahead is not None:
+            known = self._ahead.output(self._window.window())
+            if known is not None:
+                return known
         interpreter = self._interpreter
         if not self._stateful:
             interpreter.reset_all_variables()

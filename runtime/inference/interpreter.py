@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from .backend import backend
 from .flatbuffer.summary import Graph, read_graph
 
 Floats = npt.NDArray[np.float32]
+Run = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+LEAST_BATCH = 8  # windows that a batched form is prepared for
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,12 @@ class TFLiteModel:
         target: str = "",
     ) -> None:
         self.backend = backend(module)
+        self._content = content
         graph = read_graph(content)
         litert = self.backend.name == "ai-edge-litert"
         fast = _unrolled(content, graph, threads) if target == "x86" and litert else None
         integer = any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
+        exact = None
         try:
             portable = integer and not delegate and (litert or not graph.channel_scales)
             exact = self._reference(content, threads) if portable and fast is None else None
@@ -103,6 +108,7 @@ class TFLiteModel:
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
         self.unrolled = fast is not None
+        self._portable = exact is not None
         self._variables = graph.variables if not fast else ()
         self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
         self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
@@ -124,6 +130,40 @@ class TFLiteModel:
             return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)
         except (RuntimeError, ValueError):
             return None
+
+    @cached_property
+    def batched(self) -> Run | None:
+        """Function from many inputs (N, ...) of a single-input, single-output model to its outputs, each from a zero state.
+
+        Both are of the file's types. None where no batched form gives the interpreter's bits; one that does was checked on
+        some of the first inputs.
+        """
+        if not self._portable or len(self.inputs) > 1 or len(self.outputs) > 1:
+            return None
+        from .batched.checked import Checked
+        from .batched.fixed_point import UnprovenError
+        from .batched.model import BatchedModel
+
+        try:
+            model = BatchedModel(self._content)
+            return Checked(lambda windows: model(windows)[0], self.run_one)
+        except UnprovenError:
+            return None
+
+    def run_one(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Run a single-input, single-output model from a zero state, in the file's types.
+
+        Args:
+            values: The input without its batch axis.
+
+        Returns:
+            The output with its batch axis of 1.
+        """
+        self.reset()
+        self.interpreter.set_tensor(self.inputs[0].index, values[None])
+        self.interpreter.invoke()
+        output: npt.NDArray[Any] = self.interpreter.get_tensor(self.outputs[0].index)
+        return output
 
     def reset(self) -> None:
         """Set the model's state tensors (LSTM hidden and cell state) to zero."""
@@ -177,6 +217,9 @@ class TFLiteModel:
         batch: Sequence[Any] = np.asarray(windows)  # type: ignore[assignment]
         if not len(batch):
             return np.empty((0, *self.outputs[0].shape[1:]), np.float32)
+        source, target = self.inputs[0], self.outputs[0]
+        if len(batch) >= LEAST_BATCH and batch[0].shape == source.shape[1:] and self.batched is not None:
+            return target.dequantize(self.batched(source.quantize(batch))).astype(np.float32, copy=False)
         return np.concatenate([self(window)[0] for window in batch]).astype(np.float32, copy=False)
 
 
