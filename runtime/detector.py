@@ -126,13 +126,7 @@ class Detector:
         return self.stream.engine
 
     def expect(self, samples: npt.ArrayLike) -> None:
-        """Prepare for samples that are known beforehand, as from a file: an integer model computes them in batches.
-
-        Results of `update` are the same bits with and without it.
-
-        Args:
-            samples: The next ones, shape (T, F), sensor units; NaN where a channel is silent.
-        """
+        """Prepare for samples (T, F) that are known beforehand: an integer model runs them in batches; results are the same."""
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.asarray(samples, np.float64).reshape(-1, len(self._offset))
             self.engine.expect(((values - self._offset) / self._scale).astype(np.float32))
