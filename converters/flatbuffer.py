@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .private_api import flatbuffers, schema
+from .private_api import schema
+from .sharing_builder import SharedParameters, SharingBuilder
 
 Array = npt.NDArray[Any]
 FLOAT32, FLOAT16, INT8, INT16, INT32, INT64, BOOL = (
@@ -182,7 +183,7 @@ class Graph:
     def serialize(self) -> bytes:
         """Write the flatbuffer: unused and repeated parts, names and converter notes are dropped, here too."""
         _strip(self)
-        builder = _Sharing(1 << 16)
+        builder = SharingBuilder(1 << 16)
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
@@ -212,26 +213,11 @@ def _copied_subgraph(sub: Any) -> Any:
 
 
 def _parameters(quantization: Quantization) -> Any:
-    parameters = schema.QuantizationParametersT()
+    parameters = SharedParameters()
     parameters.scale = np.asarray(quantization.scale, np.float32)
     parameters.zeroPoint = np.full(len(quantization.scale), quantization.zero_point, np.int64)
     parameters.quantizedDimension = quantization.axis
     return parameters
-
-
-class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
-    """A builder that writes equal vectors (shapes, scales, indices) once."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.written: dict[tuple[str, bytes], int] = {}
-
-    def CreateNumpyVector(self, values: Array) -> int:  # noqa: N802
-        """Offset of a vector with these values; equal vectors share one."""
-        key = (values.dtype.str, values.tobytes())
-        if key not in self.written:
-            self.written[key] = super().CreateNumpyVector(values)
-        return self.written[key]
 
 
 def _strip(graph: Graph) -> None:

@@ -10,6 +10,7 @@ from .flatbuffer import TFLiteFile
 from .job import Conversion, Job
 from .mixed_precision import final_dense_layers, half_weights, mixtures
 from .quantization.calibrator import METHODS, Observations, observe
+from .quantization.linear_path import linear_skip_path
 from .quantization.quantizer import quantize
 from .quantization.scheme import QuantizationScheme
 from .quantization.weight_rounding import with_rounded_weights
@@ -17,8 +18,9 @@ from .refusal import refusal
 from .validator import Candidate, Validator
 
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
-ROUNDED = 0.02  # above it weights are rounded by their effect, which takes seconds
+ROUNDED = 0.02  # above it a dynamic model's weights are rounded by their effect, too, which takes seconds
 PROMISED = 0.03  # above it no all-integer model is preferred, and the last dense layers may stay float
+SHORT = 1.1  # a smaller model may be this much worse
 PREFERENCE = 1.25  # an all-integer model may be this much worse than a mixed one
 
 
@@ -61,6 +63,7 @@ class _Converter:
         self.job = job
         self.validator = Validator(job)
         self.made: dict[str, Candidate] = {}
+        self.rounded: dict[tuple[bool, bool], TFLiteFile] = {}
 
     @cached_property
     def observations(self) -> Observations:
@@ -125,21 +128,30 @@ class _Converter:
 
     def _int8(self) -> Candidate:
         """All-integer where that is accurate enough, else the most accurate mixture."""
-        full = self._best_ranges("full")
+        full = _best([self._best_ranges("full", rounded=rounded) for rounded in (False, True)])
         if full.validation.error <= GOOD_ENOUGH and full.within:
-            return full
+            return self._shortened(full)
         micro = self.job.target == "micro"  # which has no op with float values and int8 weights
         mixed = [self._best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
         best = _best([full, *mixed])
-        if best.validation.error > ROUNDED or not best.within:
-            full = _best([full, self._best_ranges("full", rounded=True)])
-            mixed += [] if micro else [self._best_ranges("hybrid", rounded=True)]
+        if not micro and (best.validation.error > ROUNDED or not best.within):
+            mixed += [self._best_ranges("hybrid", rounded=True)]
             best = _best([full, *mixed])
         if self.job.io == "auto" and not micro and (best.validation.error > PROMISED or not best.within):
             best = _best([best, *self._float_ends("int8")])
         kept = full.within and full.validation.error <= max(PROMISED, best.validation.error)
         kept = kept or not best.within
-        return full if kept and full.validation.error <= PREFERENCE * best.validation.error else best
+        kept = kept and full.validation.error <= PREFERENCE * best.validation.error
+        return self._shortened(full) if kept else best
+
+    def _shortened(self, full: Candidate) -> Candidate:
+        """The same with 8-bit weights on the linear skip path where that costs next to nothing: it is smaller."""
+        if self.job.io != "auto" or not linear_skip_path(self.job.lowered.graph):
+            return full
+        narrow = self.job.target != "micro"
+        scheme = QuantizationScheme("full", full.validation.ranges, self.job.io, narrow, coarse_path=True)
+        short = self._quantized("int8", scheme, rounded=True)
+        return short if short.within and short.worst <= SHORT * full.worst else full
 
     def _int16x8(self) -> Candidate:
         """16-bit activations: no recurrent op has them, so the layers are written out."""
@@ -157,12 +169,17 @@ class _Converter:
         schemes = [QuantizationScheme(depth, method, self.job.io, self.job.target != "micro") for method in METHODS]
         return _best([self._quantized("int8", scheme, rounded) for scheme in schemes])
 
-    @cached_property
-    def _rounded(self) -> TFLiteFile:
-        return with_rounded_weights(self.job.lowered, self.observations, self.job.starts)
+    def _rounded(self, scheme: QuantizationScheme) -> TFLiteFile:
+        """The float model with its weights rounded by their effect for a scheme, made once."""
+        key = scheme.depth != "hybrid", scheme.coarse_path or scheme.io != "auto"
+        job = self.job
+        if key not in self.rounded:
+            self.rounded[key] = with_rounded_weights(job.lowered, self.observations, job.starts, *key)
+        return self.rounded[key]
 
     def _quantized(self, name: str, scheme: QuantizationScheme, rounded: bool = False) -> Candidate:
-        file = quantize(self._rounded if rounded else self.job.lowered, self.observations, scheme)
+        source = self._rounded(scheme) if rounded else self.job.lowered
+        file = quantize(source, self.observations, scheme)
         return self.finish(name, file, scheme.depth, "" if scheme.io == "float32" and name != "int8" else scheme.method)
 
 

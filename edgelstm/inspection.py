@@ -1,6 +1,5 @@
 """Contents of a model file, read without TensorFlow and without an interpreter."""
 
-import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -44,7 +43,7 @@ def _tflite(path: Path, content: bytes) -> dict[str, Any]:
     graph = read_graph(content, path.name)
     record: dict[str, Any] = {"file": path.name, "format": "tflite", "bytes": len(content), "metadata": None}
     try:
-        record["metadata"] = json.loads(meta.to_json(parse_bundle(content, path.name).metadata))
+        record["metadata"] = meta.to_record(parse_bundle(content, path.name).metadata)
     except NoMetadataError as error:
         record["note"] = str(error)
     return record | asdict(graph)
@@ -56,7 +55,7 @@ def _keras(path: Path, size: int) -> dict[str, Any]:
     if metadata is None:
         record["note"] = "No edgelstm metadata: not made by `edgelstm train`, or saved again by Keras, which drops it."
     else:
-        record["metadata"] = json.loads(meta.to_json(metadata))
+        record["metadata"] = meta.to_record(metadata)
     record["layers"] = _layers(path)
     record["representative"] = None
     if representative is not None:

@@ -9,18 +9,17 @@ import zipfile
 from edgelstm.runtime.inference.flatbuffer.reader import read_model
 from edgelstm.runtime.inference.flatbuffer.table import Table
 from edgelstm.runtime.model_file.bundle import DIGEST, ENTRY, parse_bundle
-from edgelstm.runtime.model_file.metadata import to_json
+from edgelstm.runtime.model_file.metadata import to_record
 
 
 def repack(content, *, body=None, metadata=None, compression=zipfile.ZIP_DEFLATED):
-    """A model file with another flatbuffer, or other metadata (bytes, or changes to the record), as `convert` would write it."""
+    """A model file with another flatbuffer, or other metadata (bytes, or changes to the record), with the checksum of schema 1."""
     bundle = parse_bundle(content)
     body = bundle.flatbuffer if body is None else body
-    text = to_json(bundle.metadata)
     if isinstance(metadata, bytes):
         text = metadata
-    elif metadata is not None:
-        text = json.dumps({**json.loads(text), **metadata}).encode()
+    else:
+        text = json.dumps({**to_record(bundle.metadata), **(metadata or {})}).encode()
     return zipped(body, {ENTRY: text, DIGEST: hashlib.sha256(body).hexdigest().encode()}, compression)
 
 

@@ -10,6 +10,7 @@ from edgelstm.runtime.errors import ConversionError
 from ..flatbuffer import TFLiteFile
 from ..private_api import all_layers, input_structure, plain_addition
 from .bisect import offending_layer
+from .folding import fold_channel_scales
 from .model_checks import check, input_shapes
 from .rnn_ops import write_out
 from .rnn_tracing import marked
@@ -94,6 +95,7 @@ def _lower(model: Any, lookback: int | None, calls: bool, streaming: bool) -> TF
     with marked(model, fuse=calls) as loops, plain_addition():
         graph = convert_function(forward, specs)
     write_out(graph, loops, calls, streaming)
+    fold_channel_scales(graph)
     return graph.finished()
 
 

@@ -14,7 +14,8 @@ from .quantized_graph import QuantizedGraph
 def dense(t: QuantizedGraph, operator: Any) -> bool:
     """A dense layer in 16 bits, its weights in two halves of 8: together they are as fine as 15 bits.
 
-    As a convolution over single rows: FULLY_CONNECTED rounds 16-bit outputs another way in tflite-runtime 2.14.
+    The coarse half alone makes a file smaller; it is for weights that were rounded by their effect. As a convolution over
+    single rows: FULLY_CONNECTED rounds 16-bit outputs another way in tflite-runtime 2.14.
 
     Args:
         t: The graph that is quantized.
@@ -30,15 +31,18 @@ def dense(t: QuantizedGraph, operator: Any) -> bool:
     bias = t.bias_values(operator.inputs, channels)
     made = t.parameters(output)
     parts = []
-    for values, kernel in halves(weights.reshape(channels, 1, 1, width)):
+    for values, kernel in halves(weights.reshape(channels, 1, 1, width))[: 1 if t.scheme.coarse_path else 2]:
         index = t.graph.add_tensor(values.shape, INT8, values, kernel)
         offsets, bias = t.bias(bias, source_scale.scale[0], kernel, INT64), np.zeros_like(bias)  # once is enough
+        t.graph.tensors[offsets].quantization = None  # kernels take input times weight
         product = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
         t.done.append(t.graph.operator("CONV_2D", [flat, index, offsets], [product], 3, pointwise()))
         parts.append(product)
-    total = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
-    t.done.append(t.graph.operator("ADD", parts, [total], 2, _addition()))
-    t.reshaped(total, t.graph.tensors[output].shape, made, output)
+    if len(parts) > 1:
+        total = t.graph.add_tensor([1, rows, 1, channels], INT16, None, made)
+        t.done.append(t.graph.operator("ADD", parts, [total], 2, _addition()))
+        parts = [total]
+    t.reshaped(parts[0], t.graph.tensors[output].shape, made, output)
     return True
 
 

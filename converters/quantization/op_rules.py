@@ -80,13 +80,13 @@ def _lstm(t: QuantizedGraph, operator: Any) -> bool:
         inputs[1 + gate], kernel = t.weights(inputs[1 + gate], least=least)
         inputs[5 + gate], _ = t.weights(inputs[5 + gate])
         inputs[12 + gate] = t.bias(bias, source_scale.scale[0], kernel)
+        t.graph.tensors[inputs[12 + gate]].quantization = None  # the kernel knows it
     inputs[18:20] = [t.states[int(index)] for index in inputs[18:20]]
     hidden = t.scale_of(inputs[18])
     operator.inputs = inputs
-    # the kernel reads the fifth for the hidden state's scale; the first four serve layer normalization
-    blank = [t.graph.add_tensor([0], FLOAT32) for _ in range(GATES)]
-    operator.intermediates = np.asarray([*blank, t.graph.add_tensor([0], INT8, None, hidden)], np.int32)
     operator.outputs = np.asarray([t.new_quantized(output, hidden)], np.int32)
+    # the kernel reads the fifth for the hidden state's scale; the others serve layer normalization; tflite-micro wants them empty
+    operator.intermediates = np.repeat(np.int32(t.graph.add_tensor([0], INT8, None, hidden)), GATES + 1)
     t.done.append(operator)
     return True
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
+from ..private_api import schema
 from .calibrator import Observations
 from .linear_path import REACH, linear_skip_path
 from .params import asymmetric, symmetric, to_integers, wide
@@ -148,12 +149,13 @@ class QuantizedGraph:
             stands_for: Float tensor that the new one replaces.
             kind: Type number of the schema.
         """
-        sizes = self.graph.add_tensor([len(shape)], INT32, np.asarray(shape, np.int32))
+        options = schema.ReshapeOptionsT()
+        options.newShape = np.asarray(shape, np.int32)
         if stands_for is None:
             target = self.graph.add_tensor(shape, kind, None, quantization)
         else:
             target = self.new_quantized(stands_for, quantization)
-        self.done.append(self.graph.operator("RESHAPE", [index, sizes], [target]))
+        self.done.append(self.graph.operator("RESHAPE", [index], [target], options=options))
         return target
 
     def weighted(self, inputs: list[Any], source_scale: Quantization, axis: int | None) -> list[int]:
@@ -169,7 +171,10 @@ class QuantizedGraph:
         bias = self.bias_values(inputs, channels)
         least = 0.0 if self.scheme.wide or axis is None else np.abs(bias) / (source_scale.scale[0] * BIAS_LIMIT)
         index, kernel = self.weights(inputs[1], axis, least)
-        return [int(inputs[0]), index, self.bias(bias, source_scale.scale[0], kernel)]
+        offsets = self.bias(bias, source_scale.scale[0], kernel)
+        if axis is not None and not self.scheme.wide:
+            self.graph.tensors[offsets].quantization = None  # kernels take input times weight
+        return [int(inputs[0]), index, offsets]
 
     def bias_values(self, inputs: Any, channels: int) -> npt.NDArray[Any]:
         """A layer's bias, zeros where it has none.

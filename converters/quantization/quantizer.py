@@ -14,6 +14,7 @@ from .calibrator import Observations
 from .op_rules import LSTM, MOVES, is_integer, rule_of
 from .params import hybrid_weights
 from .quantized_graph import QuantizedGraph
+from .reshapes import shorten_reshapes
 from .scheme import QuantizationScheme
 
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
@@ -42,6 +43,7 @@ def quantize(lowered: TFLiteFile, observations: Observations, scheme: Quantizati
         _place(t, operator, number in t.scheme.lifted)
     _close_outputs(t)
     t.graph.sub.operators = t.done
+    shorten_reshapes(t.graph)
     for body in t.graph.bodies() if t.scheme.narrow else ():
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
         for operator in body.operators:
@@ -104,9 +106,13 @@ def _open_states(t: QuantizedGraph) -> None:
         if t.graph.name_of(operator) != LSTM or not is_integer(operator) or number in t.scheme.lifted:
             continue
         output, (hidden, cell) = int(operator.outputs[0]), map(int, operator.inputs[18:20])
-        exponent = int(np.clip(np.ceil(np.log2(max(t.seen.cells[output], 1e-9) / 32767)), *CELL_EXPONENTS))
         t.new_state(hidden, INT8, t.parameters(output))
-        t.new_state(cell, INT16, Quantization((2.0**exponent,)))
+        t.new_state(cell, INT16, Quantization((2.0 ** cell_exponent(t.seen.cells[output]),)))
+
+
+def cell_exponent(largest: float) -> int:
+    """Power of two that is the step of a cell state: the smallest that holds the largest absolute value."""
+    return int(np.clip(np.ceil(np.log2(max(largest, 1e-9) / 32767)), *CELL_EXPONENTS))
 
 
 def _keep_float(t: QuantizedGraph, name: str, operator: Any, hybrid: bool) -> None:

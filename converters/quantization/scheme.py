@@ -21,3 +21,5 @@ class QuantizationScheme:
     weights instead of hybrid."""
     wide: bool = False
     """Use 16 bits instead of 8 for activations; such a model's loops must be written out."""
+    coarse_path: bool = False
+    """Give the linear skip path weights of 8 bits instead of 15."""

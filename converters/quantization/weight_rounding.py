@@ -1,10 +1,11 @@
-"""Rounding of LSTM weights by their effect on the hidden state, for models that plain rounding costs too much.
+"""Rounding of weights by their effect on the layer's output.
 
 A fused LSTM has one scale for each gate's matrix, so where weights are large, rounding each to its nearest step moves the
 gates. Here the steps of a row are chosen one after the other, and what one rounding adds to the gate is taken out again by
 the weights that follow, in the directions that inputs really have (Frantar et al., "GPTQ", ICLR 2023; the order of Hassibi
 and Stork's optimal brain surgeon). Each moment counts by the derivative of the hidden state by that gate, and the mean of
-what is left goes into the bias. The result is a float model again, whose weights plain rounding no longer changes.
+what is left goes into the bias. Dense layers are rounded likewise, each moment counting alike. The result is a float model
+again, whose weights plain rounding no longer changes.
 """
 
 from typing import Any
@@ -15,32 +16,87 @@ import numpy.typing as npt
 from ..flatbuffer import Graph, TFLiteFile
 from ..private_api import schema
 from .calibrator import Observations
+from .linear_path import linear_skip_path
 
 Array = npt.NDArray[np.float64]
 TANH = schema.ActivationFunctionType.TANH
-LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+LSTM, DENSE = "UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"
+WIDEST = 4096  # inputs of a dense layer whose covariance is looked at
 MOMENTS = 2048  # rows that the gates are looked at on
 DAMPING = 0.01  # of the mean variance, added to each: directions that inputs never have stay as they are
 SINGLE = 2e10  # operations up to which each row of a gate has derivatives of its own
 CLIPS = (1.0, 0.9, 0.8)  # of the largest weight: a finer step may be worth what it clips
 GATES = 4
+LEVELS = 127  # steps of a weight on either side of 0
 
 
 def with_rounded_weights(
-    lowered: TFLiteFile, observations: Observations, starts: tuple[int, ...] | None = None
+    lowered: TFLiteFile,
+    observations: Observations,
+    starts: tuple[int, ...] | None = None,
+    channelwise: bool = True,
+    path: bool = False,
 ) -> TFLiteFile:
-    """A float model whose LSTM weights lie on the steps of their 8-bit form.
+    """A float model whose weights lie on the steps of their 8-bit form.
 
     Args:
         lowered: Float model.
         observations: From `observe` on the same model.
         starts: Of a streaming model, see `observe`.
+        channelwise: Dense layers have a scale an output channel, as in all-integer models; else one scale.
+        path: Round the weights of the linear skip path, too, which have 15 bits otherwise.
     """
     graph = lowered.graph.copy()
+    left = frozenset() if path else linear_skip_path(graph)
     for operator in graph.operators:
-        if graph.name_of(operator) == LSTM and operator.builtinOptions.fusedActivationFunction == TANH:
+        name = graph.name_of(operator)
+        if name == LSTM and operator.builtinOptions.fusedActivationFunction == TANH:
             _round(graph, operator, observations, starts)
+        elif name == DENSE and int(operator.outputs[0]) not in left:
+            _round_dense(graph, operator, observations, channelwise)
     return graph.finished()
+
+
+def _round_dense(graph: Graph, operator: Any, observations: Observations, channelwise: bool) -> None:
+    source, kernel, bias = (int(index) for index in (*operator.inputs, -1)[:3])
+    weights = graph.constant(kernel)
+    if weights is None or weights.dtype != np.float32 or source not in observations.values:
+        return
+    moments = observations.values[source].reshape(-1, weights.shape[1]).astype(np.float64)
+    rounded, shift = round_dense(weights.astype(np.float64), moments, channelwise)
+    graph.replace_constant(kernel, rounded)
+    if bias >= 0:
+        graph.replace_constant(bias, np.asarray(graph.constant(bias), np.float64) + shift)
+
+
+def round_dense(weights: Array, moments: Array, channelwise: bool = True) -> tuple[Array, Array]:
+    """Round a dense layer.
+
+    Args:
+        weights: Shape (C, K).
+        moments: Inputs of the layer, (M, K).
+        channelwise: A scale an output channel; else one scale.
+
+    Returns:
+        The weights on their steps, and a shift of the bias, (C,).
+    """
+    if weights.shape[1] > WIDEST:
+        return weights, np.zeros(len(weights))
+    moments = moments[:: max(1, len(moments) // MOMENTS)]
+    mean, spread, factor = _metric(moments, np.ones((len(moments), 1)))
+    largest = np.abs(weights).max(axis=1 if channelwise else None, keepdims=True)
+    parts = [slice(row, row + 1) for row in range(len(weights))] if channelwise else [slice(None)]
+    best, rounded = np.full(len(weights), np.inf), weights
+    for clip in CLIPS if channelwise else CLIPS[:1]:
+        steps = np.broadcast_to(np.where(largest > 0, clip * largest / LEVELS, 1.0), weights.shape)
+        candidate = _rows(weights, steps, factor)
+        for part in parts:
+            _pin(candidate[part], weights[part], steps[part], weights.shape[1])
+        left = weights - candidate
+        losses = np.einsum("ck,kl,cl->c", left, spread[0], left)
+        rounded = np.where((losses < best)[:, None], candidate, rounded)
+        best = np.minimum(best, losses)
+    return rounded, (weights - rounded) @ mean[0]
 
 
 def _round(graph: Graph, operator: Any, observations: Observations, starts: tuple[int, ...] | None) -> None:
@@ -51,15 +107,33 @@ def _round(graph: Graph, operator: Any, observations: Observations, starts: tupl
     if len(parts) != 3 * GATES:
         return
     kernels, recurrents, biases = (np.stack(parts[start : start + GATES]) for start in (0, GATES, 2 * GATES))
-    rows, hidden = _sequences(graph, operator, observations, starts)
+    made = round_gates(kernels, recurrents, biases, *_sequences(graph, operator, observations, starts))
+    for first, gates in zip((1, 5, 12), made, strict=True):
+        for gate in range(GATES):
+            graph.replace_constant(inputs[first + gate], gates[gate])
+
+
+def round_gates(
+    kernels: Array, recurrents: Array, biases: Array, rows: list[Array], hidden: list[Array]
+) -> tuple[Array, Array, Array]:
+    """Round the weights of an LSTM.
+
+    Args:
+        kernels: Input weights, (4, U, F).
+        recurrents: Recurrent weights, (4, U, U).
+        biases: Shape (4, U).
+        rows: Inputs (T, F) of each sequence.
+        hidden: Hidden states (T, U) of each.
+
+    Returns:
+        Both weights on their steps, and the biases with the mean of what that leaves.
+    """
     moments, derivatives = _moments(rows, hidden, kernels, recurrents, biases)
     width = kernels.shape[2]
-    for gate in range(GATES):
-        weights = np.concatenate([kernels[gate], recurrents[gate]], axis=1)
-        rounded, shift = _gate(weights, width, moments, derivatives[gate])
-        graph.replace_constant(inputs[1 + gate], rounded[:, :width])
-        graph.replace_constant(inputs[5 + gate], rounded[:, width:])
-        graph.replace_constant(inputs[12 + gate], biases[gate] + shift)
+    both = np.concatenate([kernels, recurrents], axis=2)
+    made = [_gate(both[gate], width, moments, derivatives[gate]) for gate in range(GATES)]
+    rounded = np.stack([weights for weights, _ in made])
+    return rounded[..., :width], rounded[..., width:], biases + np.stack([shift for _, shift in made])
 
 
 def _sequences(
@@ -112,7 +186,7 @@ def _gate(weights: Array, width: int, moments: Array, derivatives: Array) -> tup
     best, rounded = np.inf, weights
     for clip in CLIPS:
         parts = weights[:, :width], weights[:, width:]
-        steps = np.concatenate([np.full(part.shape[1], clip * np.abs(part).max() / 127 or 1.0) for part in parts])
+        steps = np.concatenate([np.full(part.shape[1], clip * np.abs(part).max() / LEVELS or 1.0) for part in parts])
         candidate = _rows(weights, steps, factor)
         _pin(candidate, weights, steps, width)
         left = weights - candidate
@@ -146,20 +220,25 @@ def _rows(weights: Array, steps: Array, factor: Array) -> Array:
 
     Args:
         weights: Shape (U, K).
-        steps: Scale of each column, (K,).
+        steps: Scale of each column, (K,), or of each weight, (U, K).
         factor: From `_metric`, (U, K, K) or (1, K, K).
     """
     left, rounded = weights.copy(), np.empty_like(weights)
     for column in range(weights.shape[1]):
-        whole = np.clip(np.rint(left[:, column] / steps[column]), -127, 127)
-        rounded[:, column] = whole * steps[column]
+        whole = np.clip(np.rint(left[:, column] / steps[..., column]), -LEVELS, LEVELS)
+        rounded[:, column] = whole * steps[..., column]
         error = (left[:, column] - rounded[:, column]) / factor[:, column, column]
         left[:, column + 1 :] -= error[:, None] * factor[:, column, column + 1 :]
     return rounded
 
 
 def _pin(rounded: Array, weights: Array, steps: Array, width: int) -> None:
-    """Keep the largest weight of each part at 127 steps: it makes the scale, which would change otherwise."""
+    """Keep the largest weight of each part at the last step: it makes the scale, which would change otherwise."""
     for begin, end in ((0, width), (width, weights.shape[1])):
+        if begin == end:
+            continue
         row, column = np.unravel_index(int(np.abs(weights[:, begin:end]).argmax()), (len(weights), end - begin))
-        rounded[row, begin + column] = np.copysign(127 * steps[begin], weights[row, begin + column])
+        step = steps[..., begin].flat[0]
+        if not weights[row, begin + column]:
+            continue
+        rounded[row, begin + column] = np.copysign(LEVELS * step, weights[row, begin + column])

@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -74,7 +75,8 @@ def _record(converted: Any, file: Path, time: float, float_time: float) -> dict[
         "latency_us": time,
         "float_latency_us": float_time,
         "float_bytes": len(converted.float32),
-        **dict(metadata.accuracy),
+        **converted.conversion.validation.record(),
+        "representative": asdict(converted.check),
     }
 
 

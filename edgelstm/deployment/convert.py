@@ -141,7 +141,7 @@ def finish(
         target=target,
         source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
         tools=tool_versions(),
-        accuracy={**conversion.validation.record(), "representative": _check_record(check)},
+        accuracy=_figures({**conversion.validation.record(), "representative": _check_record(check)}),
         sections={name: part for name, part in source.metadata.sections.items() if name != "training"},
     )
     if metadata.stateful:
@@ -170,6 +170,16 @@ def file_name(model: Path, scheme: str, streaming: bool = False, target: str = "
     'pump.x86.dynamic.tflite'
     """
     return f"{model.stem}{'.stream' if streaming else ''}{f'.{target}' if target else ''}.{scheme}.tflite"
+
+
+def _figures(record: dict[str, Any]) -> dict[str, Any]:
+    """Figures of a validation for the device's file: four digits of each, and none that is 0 or empty."""
+    figures = {}
+    for name, value in record.items():
+        if value:
+            short = float(f"{value:.4g}") if isinstance(value, float) else value
+            figures[name] = _figures(short) if isinstance(short, dict) else short
+    return figures
 
 
 def _check_record(check: RepresentativeCheck) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from . import metadata as meta
 from .bounded_json import LARGEST as LARGEST_METADATA
 
 ENTRY = "edgelstm.json"
-DIGEST = "edgelstm.sha256"
+DIGEST = "edgelstm.sha256"  # member of files of metadata schema 1; since then the checksum is the zip file's comment
 LARGEST = 1 << 28  # bytes; a recurrent model for a small computer is far below 256 MiB
 LARGEST_DIRECTORY = 1 << 16  # bytes of the zip directory; ours has two entries
 
@@ -43,13 +43,9 @@ class Bundle:
         buffer.write(self.flatbuffer + b"\0" * (-len(self.flatbuffer) % 16))
         body = buffer.getvalue()
         with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in (
-                (ENTRY, meta.to_json(self.metadata)),
-                (DIGEST, hashlib.sha256(body).hexdigest().encode()),
-            ):
-                entry = zipfile.ZipInfo(name)  # date 1980-01-01: nothing in a file may vary from run to run
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, content)
+            entry = zipfile.ZipInfo(ENTRY)  # date 1980-01-01: nothing in a file may vary from run to run
+            archive.writestr(entry, meta.to_json(self.metadata), zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.comment = hashlib.sha256(body).digest()
         return buffer.getvalue()
 
     def save(self, path: Path | str) -> None:
@@ -101,7 +97,7 @@ def parse_bundle(content: bytes, origin: str = "model.tflite") -> Bundle:
         hint = " This is a Keras model: convert it first with `edgelstm convert`." if content[:2] == b"PK" else ""
         raise ModelError(f"{origin} is not a TFLite model (no TFL3 mark).{hint}")
     text, digest, body = _take_apart(content, origin)
-    if hashlib.sha256(body).hexdigest().encode() != digest:
+    if hashlib.sha256(body).digest() != digest:
         raise ModelError(f"{origin} is damaged (its checksum does not fit). Copy the file again.")
     metadata = meta.from_json(text, origin)
     verify(read_model(body, origin), origin)
@@ -115,7 +111,7 @@ def _take_apart(content: bytes, origin: str) -> tuple[bytes, bytes, bytes]:
             raise ModelError(f"{origin} has a zip directory of an impossible size. Copy the file again.")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             text = read_member(archive, ENTRY, LARGEST_METADATA)
-            digest = read_member(archive, DIGEST, len(hashlib.sha256().hexdigest()))
+            digest = archive.comment or _older_digest(archive)
             body = content[: min(entry.header_offset for entry in archive.infolist())]
     except KeyError as error:
         raise NoMetadataError(
@@ -131,6 +127,12 @@ def _take_apart(content: bytes, origin: str) -> tuple[bytes, bytes, bytes]:
     except Exception as error:  # zlib.error has no public base class; zipfile raises a dozen others
         raise ModelError(f"{origin} is damaged ({error}). Copy the file again.") from error
     return text, digest, body
+
+
+def _older_digest(archive: zipfile.ZipFile) -> bytes:
+    """Checksum of a file of metadata schema 1; empty when it is no checksum."""
+    written = read_member(archive, DIGEST, len(hashlib.sha256().hexdigest()))
+    return bytes.fromhex(written.decode("ascii"))
 
 
 def _directory_size(content: bytes) -> int:

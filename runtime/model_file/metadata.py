@@ -1,14 +1,14 @@
 """Model metadata: the only module that reads or writes them.
 
-A file of schema 1 loads for ever. Nothing that varies from run to run (date, path, latency) goes in, so that
-converting twice gives the same bytes.
+Files of schema 1 and 2 load for ever. Schema 2 leaves out fields at their defaults and names the fields of the channels once.
+Nothing that varies from run to run (date, path, latency) goes in, so that converting twice gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import ModelError
@@ -20,7 +20,8 @@ from .bounded_json import SURROGATES, check_text, load_json
 from .field_types import check_fields
 from .scaler import Scaler
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
 SECTIONS = ("classifier", "decision", "forecast", "streaming", "training", "vocabulary")
@@ -102,10 +103,39 @@ _NESTED = {"scaler": Scaler, "scoring": Scoring, "threshold": Threshold}
 _CORE = {item.name for item in fields(Metadata)} - {"sections"}
 
 
-def to_json(metadata: Metadata) -> bytes:
-    """Encode metadata as canonical JSON: sorted keys, no spaces, so that equal metadata are equal bytes."""
+def to_record(metadata: Metadata) -> dict[str, Any]:
+    """Return metadata as plain JSON types, every field in it, for people and for other programs; `from_json` reads it, too."""
     record = {name: value for name, value in asdict(metadata).items() if name != "sections"}
     record.update(metadata.sections)
+    plain: dict[str, Any] = json.loads(_encode(record))
+    return plain
+
+
+def to_json(metadata: Metadata) -> bytes:
+    """Encode metadata as canonical JSON, as small as that can be: equal metadata are equal bytes."""
+    channels = [_told(channel) for channel in metadata.channels]
+    names = sorted({name for channel in channels for name in channel})
+    record = _told(metadata) | {
+        "schema": SCHEMA,
+        "channels": {name: [channel.get(name) for channel in channels] for name in names},
+        **{name: _told(part) for name in _NESTED if (part := getattr(metadata, name)) is not None},
+        **metadata.sections,
+    }
+    record.pop("sections", None)
+    return _encode(record)
+
+
+def _told(part: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their defaults."""
+    told = {}
+    for item in fields(part):
+        usual = item.default if item.default_factory is MISSING else item.default_factory()
+        if getattr(part, item.name) != usual:  # a field without a default differs from MISSING
+            told[item.name] = getattr(part, item.name)
+    return told
+
+
+def _encode(record: dict[str, Any]) -> bytes:
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -122,9 +152,10 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
     try:
         record = load_json(text)
         schema = record.get("schema")
-        if schema != SCHEMA:
+        if schema not in READABLE:
+            known = " and ".join(map(str, READABLE))
             raise ModelError(
-                f"{origin} has metadata schema {str(schema)[:40]!r}; this edgelstm knows {SCHEMA}. Update edgelstm on this machine."
+                f"{origin} has metadata schema {str(schema)[:40]!r}; this edgelstm knows {known}. Update edgelstm on this machine."
             )
         check_text({name: value for name, value in record.items() if name != VOCABULARY})
         check_text(record.get(VOCABULARY), SURROGATES)
@@ -132,7 +163,8 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
         for name, kind in _NESTED.items():
             if core.get(name) is not None:
                 core[name] = _build(kind, core[name])
-        core["channels"] = tuple(_build(Channel, channel) for channel in core.get("channels", ()))
+        core["channels"] = tuple(_build(Channel, channel) for channel in _channels(core.get("channels", ())))
+        core["schema"] = SCHEMA
         core["sections"] = {name: value for name, value in record.items() if name not in _CORE}
         metadata = Metadata(**core)
         _check(metadata)
@@ -143,6 +175,18 @@ def from_json(text: bytes | str, origin: str = "metadata") -> Metadata:
     except ValueError as error:
         raise ModelError(f"{origin} could never raise an alarm: it has {error}. Convert the model again.") from error
     return metadata
+
+
+def _channels(written: Any) -> list[Any]:
+    """Return a record a channel, of a list of them (schema 1) or of a list a field; None is a field's default."""
+    if not isinstance(written, dict):
+        return list(written)
+    columns = {name: list(values) for name, values in written.items()}
+    if len({len(values) for values in columns.values()}) > 1:
+        raise ValueError("channels of different lengths")
+    rows = zip(*columns.values(), strict=True)
+    records = (zip(columns, row, strict=True) for row in rows)
+    return [{name: value for name, value in record if value is not None} for record in records]
 
 
 def _build(kind: Any, record: Mapping[str, Any]) -> Any:

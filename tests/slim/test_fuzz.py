@@ -15,7 +15,7 @@ from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.io.terminal import printable
 from edgelstm.runtime.model_file.bounded_json import LARGEST
 from edgelstm.runtime.model_file.bundle import Bundle, parse_bundle
-from edgelstm.runtime.model_file.metadata import from_json, to_json
+from edgelstm.runtime.model_file.metadata import from_json, to_record
 from edgelstm.runtime.service.checkpoint import read_state
 from edgelstm.runtime.service.config import load_config, make_config
 from edgelstm.runtime.sources import Columns
@@ -29,7 +29,7 @@ from edgelstm.inspection import inspect_model, lines
 MODELS = Path(__file__).parent / "models"
 CONTENT = (MODELS / "cast.int8.tflite").read_bytes()
 FLATBUFFER = parse_bundle(CONTENT).flatbuffer
-METADATA = json.loads(to_json(parse_bundle(CONTENT).metadata))
+METADATA = to_record(parse_bundle(CONTENT).metadata)
 spots = st.lists(st.tuples(st.integers(0, len(CONTENT) - 1), st.integers(0, 255)), min_size=1, max_size=8)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -10,14 +10,14 @@ import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ModelError, NoMetadataError
 from edgelstm.runtime.model_file.bundle import DIGEST, ENTRY, parse_bundle
-from edgelstm.runtime.model_file.metadata import from_json, to_json
+from edgelstm.runtime.model_file.metadata import Channel, Metadata, from_json, to_json, to_record
 from model_files import channels, repack, with_size, zipped
 
 from edgelstm.inspection import inspect_model
 
 MODELS = Path(__file__).parent / "models"
 CONTENT = (MODELS / "auto.int8.tflite").read_bytes()
-RECORD = json.loads(to_json(parse_bundle(CONTENT).metadata))
+RECORD = to_record(parse_bundle(CONTENT).metadata)
 FLATBUFFER = parse_bundle(CONTENT).flatbuffer
 SCORING, SCALER = RECORD["scoring"], RECORD["scaler"]
 HUGE = b'{"schema":1,"kind":"' + b"a" * (20 << 20) + b'"}'
@@ -82,7 +82,7 @@ def test_a_model_that_could_never_raise_an_alarm_is_refused_by_name(silence):
 @pytest.mark.parametrize("factor", [0.5, 2, 100])
 def test_thresholds_that_somebody_may_want_load(name, factor):
     metadata = parse_bundle((MODELS / f"{name}.tflite").read_bytes()).metadata
-    record = json.loads(to_json(metadata))
+    record = to_record(metadata)
     record["threshold"]["value"] *= factor
 
     assert from_json(json.dumps(record)).threshold.value == metadata.threshold.value * factor
@@ -128,3 +128,43 @@ def test_a_keras_file_is_read_within_bounds(member, tmp_path):
 
     with pytest.raises(ModelError):
         inspect_model(path)
+
+
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*.tflite")), ids=lambda path: path.stem)
+def test_a_file_of_schema_1_is_written_again_as_schema_2_smaller_and_the_same(path):
+    old = parse_bundle(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        written = json.loads(archive.read(ENTRY))
+    content = old.to_bytes()
+    new = parse_bundle(content)
+
+    assert written["schema"] == 1
+    assert DIGEST in archive.namelist()
+    assert new.metadata == old.metadata
+    assert new.flatbuffer[: len(old.flatbuffer)] == old.flatbuffer
+    assert len(content) <= path.stat().st_size - 150
+    assert new.to_bytes() == content
+
+
+def test_channels_of_schema_2_keep_what_only_some_of_them_have():
+    channels = (Channel("a", "mm", low=0.0), Channel("b"), Channel("c", train_low=-1.0, train_high=2.5))
+    metadata = Metadata("generic", 4, channels=channels)
+
+    assert from_json(to_json(metadata)) == metadata
+
+
+def test_channels_of_different_lengths_are_refused():
+    record = json.loads(to_json(parse_bundle(CONTENT).metadata))
+    record["channels"]["name"].append("one too many")
+
+    with pytest.raises(ModelError, match="different lengths"):
+        from_json(json.dumps(record))
+
+
+@pytest.mark.parametrize("place", [40, -1, -20])
+def test_a_changed_byte_of_model_or_checksum_is_found(place):
+    content = bytearray(parse_bundle(CONTENT).to_bytes())
+    content[place] ^= 1
+
+    with pytest.raises(ModelError, match="damaged"):
+        parse_bundle(bytes(content))

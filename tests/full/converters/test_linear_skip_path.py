@@ -11,6 +11,7 @@ from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
+from edgelstm.converters.quantization.weight_rounding import with_rounded_weights
 from old_runtime import run_on_tflite_runtime
 
 
@@ -103,3 +104,25 @@ def test_mixtures_of_precision_leave_it_alone():
 
     assert any("float activations" in name for name in found)
     assert all(conversion.validation.error <= 0.05 for conversion in found.values())
+
+
+def test_one_half_of_its_weights_is_smaller_and_gives_the_same_bits_on_tflite_runtime(tmp_path):
+    file, windows, held = made("highway")
+    seen = observe(file, (windows,))
+    rounded = with_rounded_weights(file, seen, path=True)
+    short = quantize(rounded, seen, QuantizationScheme("full", coarse_path=True)).content
+
+    assert len(short) < len(quantized("highway", "auto").content) - T * F * F
+    assert np.array_equal(run_on_tflite_runtime(short, (held,), tmp_path)[0], run(short, (held,))[0])
+
+
+def test_rounding_leaves_its_weights_alone_where_they_have_two_halves():
+    file, windows, _ = made("highway")
+    rounded = with_rounded_weights(file, observe(file, (windows,)))
+    wide = [
+        [graph.constant(int(op.inputs[1])) for op in graph.operators if graph.name_of(op) == "FULLY_CONNECTED"]
+        for graph in (file.graph, rounded.graph)
+    ]
+    same = {old.shape: np.array_equal(old, new) for old, new in zip(*wide, strict=True)}
+
+    assert same == {(F, T * F): True, (F, 8): False}
