@@ -55,11 +55,13 @@ class Checkpoint:
         """Rows of the source's file that the detector has seen."""
         self._first = ""  # that file's first row: another file is not the one whose rows have been seen
         self._next_first = ""
+        self._place: dict[str, Any] | None = None  # of a source that goes on where it was
         self.written = 0
         """Bytes of state written so far."""
         self.left_open: tuple[Event, ...] = ()
         """Events of the model before, closed as another one goes on; to be reported first."""
         self._failure = ""
+        self._source: Iterable[Sample] | None = None
         self._closed = False
         self._due = monotonic() + interval
         self._rotated = False
@@ -92,6 +94,8 @@ class Checkpoint:
                 log.warning("%s is of another model: this one warms up and goes on where that one ended", self.path)
             self.rows, self._first = int(state["rows"]), str(state["first"])
             self._next_first = self._first
+            place = state.get("place")
+            self._place = place if isinstance(place, dict) else None
             return Position(int(state["log"]), state.get("log_file"))
         except (ModelError, KeyError, TypeError, ValueError) as error:
             log.warning("The state in %s is not used, the model starts afresh: %s", self.path, error)
@@ -100,7 +104,7 @@ class Checkpoint:
             return None
 
     def unseen(self, source: Iterable[Sample], replayable: bool = True) -> Iterator[Sample]:
-        """Iterate the samples that the detector has not seen; all of a source that cannot be replayed.
+        """Iterate the samples that the detector has not seen; all of a source that cannot be replayed or resumed.
 
         Args:
             source: Samples.
@@ -109,6 +113,9 @@ class Checkpoint:
         seen = self.rows if replayable else 0
         if not replayable:
             self.rows = 0
+        self._source = source
+        if hasattr(source, "resume") and self._place is not None:
+            self._go_on(source, self._place)
         for sample in source:
             if not sample.row and replayable:
                 first = repr((sample.time, sample.values))
@@ -118,6 +125,19 @@ class Checkpoint:
             if sample.row >= seen:
                 seen = 0
                 yield sample
+
+    def _go_on(self, source: Any, place: dict[str, Any]) -> None:
+        if place.get("source") == source.name:
+            source.resume(place.get("position"))
+        else:
+            log.warning(
+                "%s knows a position in %s, not in %s: it is not used", self.path, place.get("source"), source.name
+            )
+
+    def _reached(self) -> dict[str, Any] | None:
+        """Place in a source that can be resumed, None for any other."""
+        position = getattr(self._source, "position", None)
+        return None if position is None else {"source": getattr(self._source, "name", ""), "position": position}
 
     def event(self, event: Event) -> None:
         """Append an event to the log; while that fails it waits.
@@ -138,7 +158,8 @@ class Checkpoint:
     def after(self, row: int) -> None:
         """Count a row whose events are all reported, and take a snapshot when one is due; go on when that fails."""
         self.rows, self._first = row + 1, self._next_first
-        if self._rotated or monotonic() >= self._due:
+        fresh, self._place = self._place is None, self._reached()
+        if self._rotated or monotonic() >= self._due or (fresh and self._place is not None):
             self.save_or_warn()
 
     def replace(self, detector: Detector) -> None:
@@ -169,6 +190,8 @@ class Checkpoint:
             self._log.sync()
             position = self._log.position
         state = {"rows": self.rows, "first": self._first, "log": position.length, "log_file": position.inode}
+        if self._place is not None:
+            state["place"] = self._place
         self.written += write_state(self.path, {**state, "detector": self.detector.snapshot()})
         if self._failure:
             log.warning("%s: can be written again", self.path)

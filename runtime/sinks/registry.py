@@ -51,6 +51,14 @@ SINKS = [
     SinkKind(("command",), "command:'CMD ARG …'", ".command:CommandDelivery", Access.PROGRAM),
     SinkKind(("modbus", "modbus+rtu"), "modbus://HOST/UNIT?coil=5", ".modbus:ModbusDelivery", Access.NETWORK),
     SinkKind(("modbus+serial",), "modbus+serial:DEVICE?coil=5", ".modbus:ModbusDelivery", Access.DEVICE),
+    SinkKind(
+        ("postgresql", "postgres"),
+        "postgresql://HOST/DATABASE",
+        ".postgres:PostgresDelivery",
+        Access.NETWORK,
+        ("password-file", "sslkey"),
+        ("sslrootcert", "sslcert"),
+    ),
 ]
 
 

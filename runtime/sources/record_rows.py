@@ -26,10 +26,10 @@ class RecordRows:
     Args:
         columns: What the model wants.
         origin: Name of the source, for messages.
-        read: A line to its record.
+        read: A line to its record; the identity for a source whose rows are records.
     """
 
-    def __init__(self, columns: Columns, origin: str, read: Callable[[str], Any] = parse_json) -> None:
+    def __init__(self, columns: Columns, origin: str, read: Callable[[Any], Any] = parse_json) -> None:
         self.columns, self.origin, self._read = columns, origin, read
         self._cells = CellReader(missing=columns.missing, origin=origin)
         self._time: str | None = None
@@ -37,7 +37,7 @@ class RecordRows:
         self._before: Any = None
         self._long_rows: LongRows | None = None
 
-    def parse(self, line: str) -> Row:
+    def parse(self, line: Any) -> Row:
         """Read one row.
 
         Raises:

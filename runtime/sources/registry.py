@@ -18,7 +18,11 @@ T = TypeVar("T")
 
 
 class Source(Protocol):
-    """A stream of samples."""
+    """A stream of samples.
+
+    One that can go on where it was has a `position` of plain JSON types, that of the sample given out last, and a method
+    `resume(position)`, to be called before it is iterated.
+    """
 
     name: str
     """Name of the source in messages."""
@@ -168,6 +172,12 @@ def _open_modbus(request: SourceRequest) -> Source:
     return ModbusSource(request.address, request.options(ModbusSourceOptions), request.columns, request.period)
 
 
+def _open_postgres(request: SourceRequest) -> Source:
+    from .postgres import PostgresSource, PostgresSourceOptions
+
+    return PostgresSource(request.address, request.options(PostgresSourceOptions), request.columns)
+
+
 SOURCES = [
     SourceKind(("",), "FILE, -", _open_file, Access.FILE),
     SourceKind(
@@ -179,4 +189,12 @@ SOURCES = [
         ("modbus", "modbus+rtu"), "modbus[+rtu]://HOST/UNIT?map=FILE", _open_modbus, Access.NETWORK, files=("map",)
     ),
     SourceKind(("modbus+serial",), "modbus+serial:DEVICE?map=FILE", _open_modbus, Access.DEVICE, files=("map",)),
+    SourceKind(
+        ("postgresql", "postgres"),
+        "postgresql://HOST/DATABASE?table=NAME&key=COLUMN",
+        _open_postgres,
+        Access.NETWORK,
+        ("password-file", "sslkey"),
+        ("sslrootcert", "sslcert"),
+    ),
 ]

@@ -197,6 +197,12 @@ class ResampledSource:
     def __init__(self, source: Any, resampling: Resampling, channels: int) -> None:
         self.source, self.name, self.replayable = source, source.name, source.replayable
         self._resampler = Resampler(resampling, channels)
+        self.position: Any = None
+        """Position of the source before the row that is being made, see `Source`; None if it has none."""
+
+    def resume(self, position: Any) -> None:
+        """Go on where the source was at a position, with a grid that begins anew."""
+        self.source.resume(position)
 
     @property
     def skipped(self) -> int:
@@ -204,7 +210,14 @@ class ResampledSource:
         return int(self.source.skipped) + self._resampler.dropped
 
     def __iter__(self) -> Iterator[Sample]:
-        return self._resampler.samples(self.source)
+        return self._resampler.samples(self._noting())
+
+    def _noting(self) -> Iterator[Sample]:
+        """The source's samples; while rows that one of them completes are given out, `position` is the one before it."""
+        reached = None
+        for sample in self.source:
+            self.position, reached = reached, getattr(self.source, "position", None)
+            yield sample
 
     def close(self) -> None:
         """End the reading soon; may be called from a signal handler or another thread."""
