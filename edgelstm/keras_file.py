@@ -4,8 +4,9 @@ Stock Keras loads such a file as if they were not there, and drops them when it 
 """
 
 import io
+import json
 import os
-import shutil
+import re
 import tempfile
 import zipfile
 import zlib
@@ -30,6 +31,7 @@ from .tensorflow import load_tensorflow
 
 METADATA, DATA = "edgelstm.json", "edgelstm.npz"
 LARGEST_DATA = 1 << 28  # bytes of representative rows, packed or not
+SHARED = re.compile(rb'("shared_object_id": )(\d+)')  # by which Keras tells that two layers share an object
 PARTS = ("segments", "held", "answers")
 Array = npt.NDArray[Any]
 
@@ -69,11 +71,29 @@ def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representa
     ):
         plain = os.path.join(folder, "model.keras")
         model.save(plain)
-        with zipfile.ZipFile(plain, "a") as archive:
+        with zipfile.ZipFile(plain) as saved, zipfile.ZipFile(beside, "w") as archive:
+            _copy_undated(saved, archive)
             archive.writestr(zipfile.ZipInfo(METADATA), meta.to_json(metadata))
             if representative is not None:
                 archive.writestr(zipfile.ZipInfo(DATA), _pack(representative))
-        shutil.copyfile(plain, beside)
+
+
+def _copy_undated(saved: zipfile.ZipFile, archive: zipfile.ZipFile) -> None:
+    """Copy what Keras saved, without date and memory addresses: the same weights give the same file."""
+    for name in saved.namelist():
+        content = saved.read(name)
+        if name == "metadata.json":
+            facts = json.loads(content)
+            facts.pop("date_saved", None)
+            content = json.dumps(facts).encode()
+        if name == "config.json":
+            content = _renumbered(content)
+        archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _renumbered(config: bytes) -> bytes:
+    numbers: dict[bytes, bytes] = {}
+    return SHARED.sub(lambda match: match[1] + numbers.setdefault(match[2], b"%d" % len(numbers)), config)
 
 
 def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative | None]:

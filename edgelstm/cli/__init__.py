@@ -26,7 +26,8 @@ COMMANDS = {
     "keys": "Make signing keys, and name those that devices trust.",
     "publish": "Sign a model for a group of devices.",
     "promote": "Give a signed model of one group to another.",
-    "fleet": "List the devices and their models.",
+    "fleet": "A model for each of many assets; the devices and their models.",
+    "search": "Search for the models that lose least at each size.",
     "update": "Bring the newest signed model to this device.",
     "rollback": "Return to the model before.",
     "history": "List who signed what, when it came, why it left.",
@@ -46,6 +47,7 @@ HEAVY = {
     "scipy",
     "jinja2",
 }
+SCALE = {"fsspec", "pyarrow", "distributed", "dask", "optuna", "sqlalchemy"}
 SIGNING = {"tuf", "securesystemslib", "cryptography"}
 
 
@@ -84,6 +86,13 @@ def main() -> None:
             click.echo(
                 f"Error: Signing needs {error.name}, which the base install leaves out. "
                 "Install it on a workstation: pip install 'edgelstm[publish]'",
+                err=True,
+            )
+            sys.exit(1)
+        if error.name in SCALE:
+            click.echo(
+                f"Error: Fleets and searches need {error.name}, which other installs leave out. "
+                "Install it on a workstation: pip install 'edgelstm[train,scale]'",
                 err=True,
             )
             sys.exit(1)

@@ -49,3 +49,37 @@ def _callbacks(show: Callable[[int, dict[str, float]], None]) -> Iterator[Any]:
     import keras
 
     yield keras.callbacks.LambdaCallback(on_epoch_end=show)
+
+
+@contextmanager
+def assets(total: int, title: str) -> Iterator[Callable[[str], None]]:
+    """A bar over assets on stderr with rate and time left; the function that it yields moves it on by one.
+
+    Args:
+        total: Number of assets.
+        title: Name of the work.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        rate,
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate="")
+
+        def advance(description: str) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            shown = "" if not speed else f"{60 * speed:.1f} a minute"
+            bar.update(task, advance=1, description=description, rate=shown)
+
+        yield advance

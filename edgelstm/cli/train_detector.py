@@ -57,6 +57,12 @@ class DetectorKind(click.Choice[str]):
 @click.option(
     "--kind", type=DetectorKind(["forecaster", "autoencoder", "linear"]), default="forecaster", show_default=True
 )
+@click.option(
+    "--from",
+    "study",
+    metavar="STUDY[:TRIAL]",
+    help="Take kind, units, look-back and score of an `edgelstm search`: its best trial, or one.",
+)
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
@@ -106,6 +112,7 @@ class DetectorKind(click.Choice[str]):
 def command(
     data: tuple[Path, ...],
     output: Path,
+    study: str | None,
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
@@ -129,6 +136,8 @@ def command(
 
     check_paths(data, output)
     settings = options_of(**options)
+    if study is not None:
+        settings = _designed(settings, study)
     series = without_labelled(read_series(data, names(columns) or None, time_column, label_column, missing=missing))
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
@@ -139,6 +148,21 @@ def command(
     if not as_json:
         _print_limits(trained)
     print_result(trained, output, as_json, _sentence, _record(trained), streaming)
+
+
+def _designed(settings: Options, study: str) -> Options:
+    """Settings with the design of a search."""
+    from edgelstm.search.frontier import chosen
+    from edgelstm.search.study import open_study
+
+    address, _, number = study.rpartition(":")
+    if not (address and number.isdecimal()):
+        address, number = study, ""
+    if "://" not in address and not Path(address).is_file():
+        raise click.UsageError(f"There is no study {address}. Make one: edgelstm search.")
+    point = chosen(open_study(address), int(number) if number else None)
+    click.echo(f"trial {point.number}: {point.design}, VUS-PR {point.quality:.3f}", err=True)
+    return point.design.options(settings)
 
 
 def _print_limits(trained: Trained) -> None:

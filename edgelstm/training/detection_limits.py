@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.registry import scorer_of
 
 Floats = npt.NDArray[np.float32]
+Rows = TypeVar("Rows", Floats, npt.NDArray[np.float64])
 SECTION = "detection_limits"
 SHARE = 0.9  # of the places, in which a fault has to be found
 CALM, ROWS = 20, 60  # rows scored before a fault, and from its first one on
@@ -136,7 +137,7 @@ def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int)
     while (low < high).any():
         middle = np.minimum((low + high) // 2, len(SIZES) - 1)
         faulty = [
-            _injected(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
+            injected_fault(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
             for i in range(channels)
             for number, place in enumerate(places)
         ]
@@ -147,7 +148,7 @@ def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int)
 
 def _stuck(trial: _Trial, places: Sequence[Floats], channel: int) -> int | None:
     """Return the rows that the channel stands still before 90 % of the places have an alarm."""
-    delays = trial.delays([_injected(place, "stuck", channel, 0.0) for place in places])
+    delays = trial.delays([injected_fault(place, "stuck", channel, 0.0) for place in places])
     last = math.ceil(SHARE * len(delays)) - 1
     return sorted(ROWS if delay is None else delay for delay in delays)[last] + 1 if _most(delays) else None
 
@@ -156,8 +157,15 @@ def _most(delays: Sequence[int | None]) -> bool:
     return sum(delay is not None for delay in delays) >= SHARE * len(delays)
 
 
-def _injected(place: Floats, kind: str, channel: int, size: float) -> Floats:
-    """Return a copy with a fault in its last `ROWS` rows."""
+def injected_fault(place: Rows, kind: str, channel: int, size: float) -> Rows:
+    """Return a copy of rows with a fault in the last `ROWS` of them.
+
+    Args:
+        place: Rows in deviations, shape (T, F).
+        kind: offset, drift or stuck.
+        channel: Index of the channel.
+        size: Size of an offset, or of a drift at its end.
+    """
     rows = place.copy()
     fault = rows[-ROWS:, channel]
     if kind == "stuck":

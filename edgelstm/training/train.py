@@ -1,6 +1,6 @@
 """Training: from a series to a Keras model with metadata for the converter and the device."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ def train(
     options: Options | None = None,
     callbacks: Iterable[Any] = (),
     tell: Callable[[str], None] = lambda _: None,
+    start: Sequence[Floats] = (),
 ) -> Trained:
     """Train an autoencoder or a forecaster on rows of normal operation.
 
@@ -81,13 +82,14 @@ def train(
         options: Settings; None for the defaults.
         callbacks: Keras callbacks, such as a progress display.
         tell: Called with a sentence for what the user should know before the training.
+        start: Weights to begin with, see `fit_weights`.
 
     Raises:
         TrainingError: If there is too little data; raised before training starts.
     """
     options = options or Options()
     rule = unlabelled_rule(options.threshold_rule)
-    lookback = _lookback(series, options)
+    lookback = lookback_of(series, options)
     horizon = options.horizon if options.architecture.forecasts else 0
     reach = lookback.rows + horizon
     contamination = None
@@ -100,7 +102,7 @@ def train(
     load_tensorflow()
     scaler = fit_scaler(np.concatenate(early), options.scaler)
     scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
-    weights = fit_weights(options, lookback, scaled_early, scaled_late, callbacks)
+    weights = fit_weights(options, lookback, scaled_early, scaled_late, callbacks, start)
     scoring = _style(options, lookback.rows, len(series.channels))
     if weights.comparison:
         scoring = witness_style(weights.comparison, options.architecture, lookback, len(series.channels))
@@ -156,7 +158,16 @@ def _patience(kind: str, window: int, channels: int) -> dict[str, int]:
     return {"minimum": max(1, window // 4), "cooldown": 4 * window} if compressed else {}
 
 
-def _lookback(series: Series, options: Options) -> Lookback:
+def lookback_of(series: Series, options: Options) -> Lookback:
+    """Choose the look-back.
+
+    Args:
+        series: Rows of normal operation.
+        options: Settings of the training.
+
+    Raises:
+        TrainingError: If there is no stretch of rows without a gap.
+    """
     parts = usable(series.parts(), 8)
     if not parts:
         raise TrainingError(

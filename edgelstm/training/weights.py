@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from .architectures import build, build_learner
 from .fitting import Fit, fit
 from .lookback import Lookback
 from .options import Options
+from .shared_trace import compiled
 from .witnesses import Comparison, build_recurrent, compare, join
 
 Floats = npt.NDArray[np.float32]
@@ -32,10 +33,17 @@ class Weights:
     """Batch size, and the rule that it came from."""
     comparison: Comparison | None = None
     """Errors of both forecasts of a model that holds two; None for other models."""
+    learned: tuple[Floats, ...] = ()
+    """Weights that gradient steps found, as `fit_weights` takes them for a start; none of streaming models."""
 
 
 def fit_weights(
-    options: Options, lookback: Lookback, early: list[Floats], late: list[Floats], callbacks: Iterable[Any]
+    options: Options,
+    lookback: Lookback,
+    early: list[Floats],
+    late: list[Floats],
+    callbacks: Iterable[Any],
+    start: Sequence[Floats] = (),
 ) -> Weights:
     """Fit the weights.
 
@@ -45,6 +53,7 @@ def fit_weights(
         early: Scaled rows to learn from, each (T_i, F).
         late: Scaled rows that say when to stop, each (T_i, F).
         callbacks: Keras callbacks.
+        start: Weights to begin with, those that a model of the same shape learned; none for random ones.
     """
     import keras
 
@@ -60,15 +69,22 @@ def fit_weights(
     validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
     batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
     if options.apart:
-        recurrent = build_recurrent(architecture, window, channels)
+        recurrent = _begun(build_recurrent(architecture, window, channels), start)
         course = None if architecture.kind == "linear" else _learn(options, recurrent, training, validation, callbacks)
         model = join(architecture, recurrent, lookback.order, training)
         comparison = compare(model, validation)
-        return Weights(model, course or _solved(comparison), batch, comparison)
-    model = build(architecture, window, channels, options.horizon)
+        return Weights(model, course or _solved(comparison), batch, comparison, tuple(recurrent.get_weights()))
+    model = _begun(build(architecture, window, channels, options.horizon), start)
     if horizon and architecture.linear:
         set_linear(model, training)
-    return Weights(model, _learn(options, model, training, validation, callbacks), batch)
+    course = _learn(options, model, training, validation, callbacks)
+    return Weights(model, course, batch, learned=tuple(model.get_weights()))
+
+
+def _begun(model: Any, start: Sequence[Floats]) -> Any:
+    if start:
+        model.set_weights(list(start))
+    return model
 
 
 def _fit_streaming(
@@ -101,9 +117,9 @@ def _learn(options: Options, model: Any, training: Any, validation: Any, callbac
     import keras
 
     clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
-    model.compile(keras.optimizers.Adam(options.learning_rate, **clip), "mse")
-    return fit(
-        model,
+    learner = compiled(model, {"learning_rate": options.learning_rate, **clip})
+    course = fit(
+        learner,
         training,
         validation_data=validation,
         epochs=options.epochs,
@@ -113,6 +129,8 @@ def _learn(options: Options, model: Any, training: Any, validation: Any, callbac
             *callbacks,
         ],
     )
+    model.set_weights(learner.get_weights())
+    return course
 
 
 def _solved(comparison: Comparison) -> Fit:

@@ -1,0 +1,37 @@
+"""`edgelstm fleet report`: all assets on one page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from .lazy_group import examples
+
+
+@click.command("report", epilog=examples("edgelstm fleet report models/ -o report/"))
+@click.argument("folder", metavar="MODELS")
+@click.option("-o", "--output", default="report", show_default=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--title", help="Title of the page.  [default: the name of MODELS]")
+def command(folder: str, output: Path, title: str | None) -> None:
+    """Show all assets of MODELS on one page: how quality, false alarms and sizes are spread, and who needs a look.
+
+    Writes index.html, which asks for nothing from a network, and a page for each asset. What failed, and what is odd beside the
+    rest of the fleet, comes first; filter and sort are in the page.
+    """
+    from edgelstm.cli.input_files import check_folder
+    from edgelstm.fleet.manifest import JSON_FILE, write_manifest
+    from edgelstm.fleet.places import Place
+    from edgelstm.fleet.report import INDEX, pages
+    from edgelstm.runtime.errors import ConfigError
+    from edgelstm.runtime.io.atomic_files import write_atomic
+
+    home = Place(folder)
+    if not write_manifest(home):
+        raise ConfigError(f"{folder} holds no fleet. Make one: edgelstm fleet train DATA -o {folder}.")
+    rows = json.loads(home.read(JSON_FILE) or b"")["assets"]
+    check_folder(output / "assets", INDEX)
+    for name, page in pages(rows, title or Path(home.path()).name):
+        write_atomic(output / name, page.encode())
+    click.echo(f"{output / INDEX}: {len(rows):,} assets", err=True)

@@ -1,0 +1,114 @@
+"""`edgelstm fleet train`: a model for each asset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .fleet_common import by_option, engine_options, finish, follow, without
+from .lazy_group import examples
+from .train_common import names
+from .train_detector import command as detector
+
+if TYPE_CHECKING:
+    from edgelstm.fleet.assets import Asset
+    from edgelstm.fleet.engine import Engine
+    from edgelstm.fleet.places import Place
+    from edgelstm.fleet.training import Training
+
+NOT_SHARED = ("data", "output", "as_json", "study")
+
+
+@click.command(
+    "train",
+    epilog=examples(
+        "edgelstm fleet train plant/ -o models/",
+        "edgelstm fleet train 's3://plant/{asset}/2026-*.parquet' -o s3://plant/models --scheduler tcp://host:8786",
+        "edgelstm fleet train readings.parquet --by pump_id -o models/",
+    ),
+)
+@click.argument("data", metavar="DATA")
+@by_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the models; on a cluster, one that all workers reach.",
+)
+@click.option(
+    "--warm-start",
+    is_flag=True,
+    help="Train one model over a sample of assets, and begin each asset's training with its weights.",
+)
+@engine_options
+def command(
+    data: str,
+    by: str,
+    output: str,
+    scheduler: str | None,
+    workers: int | None,
+    warm_start: bool,
+    columns: str | None,
+    time_column: str | None,
+    missing: tuple[str, ...],
+    label_column: str | None,
+    no_embed: bool,
+    **options: Any,
+) -> None:
+    """Train a detector of anomalies for each asset, with the options of `edgelstm train`.
+
+    DATA is a folder with a CSV or Parquet file an asset; a pattern such as 'plant/{asset}/*.csv'; or one long table with an
+    asset column. Addresses such as s3://… are read through fsspec.
+
+    A model is trained once: it is trained again when its data, the options or the versions of the tools have changed. An asset
+    that fails is written down with its reason, and the others go on; the exit code is 1 then.
+    """
+    from edgelstm.fleet.assets import list_assets
+    from edgelstm.fleet.engine import open_engine
+    from edgelstm.fleet.places import Place
+    from edgelstm.fleet.reading import Reading
+    from edgelstm.fleet.run import run_stage
+    from edgelstm.fleet.settings import Settings, write_settings
+    from edgelstm.fleet.training import Training
+
+    from .train_detector import options_of
+
+    home = Place(output)
+    stage = Training(
+        options_of(**options),
+        Reading(tuple(names(columns)), time_column, label_column, missing),
+        not no_embed,
+        warm_start,
+    )
+    assets = list_assets(data, by, home)
+    engine = open_engine(scheduler, workers)
+    try:
+        write_settings(home, Settings(data, by, stage))
+        if warm_start:
+            _train_common_model(stage, assets, home, engine)
+        states = follow("training", len(assets), engine, run_stage(stage, assets, home, engine))
+    finally:
+        engine.close()
+    finish(home, states)
+
+
+def _train_common_model(stage: Training, assets: list[Asset], home: Place, engine: Engine) -> None:
+    """Train the common model of a warm start, unless it is there.
+
+    Raises:
+        TrainingError: If it cannot be trained.
+    """
+    from edgelstm.fleet.run import run_stage
+    from edgelstm.fleet.warm_start import CommonModel, sampled
+    from edgelstm.runtime.errors import TrainingError
+
+    sample = sampled(assets)
+    click.echo(f"common model of {len(sample.files)} assets", err=True)
+    (outcome,) = run_stage(CommonModel(stage.settings, stage.reading), [sample], home, engine)
+    if outcome.done.error:
+        raise TrainingError(f"The common model of the warm start: {outcome.done.error}")
+
+
+command.params += without(NOT_SHARED, detector.params)

@@ -1,0 +1,160 @@
+"""`edgelstm search`: the designs that lose least at each size."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .fleet_common import engine_options
+from .lazy_group import examples
+from .train_common import data_argument, names, row_options
+
+if TYPE_CHECKING:
+    from edgelstm.data.series import Series
+
+UNITS = {"bytes": "bytes", "latency": "us a call"}
+
+
+@click.command(
+    "search",
+    epilog=examples(
+        "edgelstm search normal.csv --data faults.csv --trials 200",
+        "edgelstm search normal.csv --trials 50    # without labels: judged on injected faults",
+        "edgelstm train normal.csv -o pump.keras --from search.log",
+    ),
+)
+@data_argument()
+@click.option(
+    "--data", "labelled", type=click.Path(path_type=Path), help="Labelled rows to judge on.  [default: injected faults]"
+)
+@click.option("--label-column", metavar="NAME", help="Of --data; looked for if left out.")
+@click.option(
+    "--trials",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of the study, those of earlier runs included.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(list(UNITS)),
+    default="bytes",
+    show_default=True,
+    help="Second objective, beside quality.",
+)
+@click.option(
+    "--study",
+    default="search.log",
+    show_default=True,
+    metavar="FILE|URL",
+    help="Journal, or database such as postgresql://…; may be shared.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    help="Folder for the models; on a cluster, one that all workers reach.  [default: STUDY.models]",
+)
+@click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
+@row_options
+@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="Of a trial, at most.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of sampler, weights and shuffling."
+)
+@engine_options
+@click.option("--json", "as_json", is_flag=True, help="Print the frontier as JSON.")
+def command(
+    data: tuple[Path, ...], labelled: Path | None, label_column: str | None, trials: int, objective: str, study: str,
+    output: str | None, columns: str | None, time_column: str | None, missing: tuple[str, ...], scaler: str, epochs: int, seed: int,
+    scheduler: str | None, workers: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Search kinds, units, layers, look-backs, scores and schemes for the designs that lose least at each size.
+
+    DATA is one or more CSV files of normal operation. A trial trains, converts and judges one design; the first is the default of
+    `edgelstm train`. Hopeless trials are given up early. The study goes on where it stopped, and several processes may share it.
+
+    The frontier is printed, and drawn beside the study; each of its points is a file. Its quality was chosen by: judge the one that you
+    take on other labelled rows.
+    """
+    from edgelstm.cli.input_files import check_readable
+    from edgelstm.data.series import read_series, without_labelled
+    from edgelstm.fleet.engine import open_engine
+    from edgelstm.fleet.places import Place
+    from edgelstm.search.design import Design
+    from edgelstm.search.study import check_question, open_study, run_study
+    from edgelstm.search.trial import TrialTask, digest_of
+    from edgelstm.training.options import Options
+
+    check_readable(*data, labelled)
+    series = without_labelled(read_series(data, names(columns) or None, time_column, missing=missing))
+    series, rows = _judged(series, labelled)
+    settings = Options(epochs=epochs, scaler=scaler, seed=seed, limits=False)
+    opened = open_study(study, seed)
+    check_question(opened, digest_of(series, rows, settings), objective)
+    home = Place(output or _beside(study, ".models"))
+    task = TrialTask(-1, Design(), settings, series, rows, label_column, objective == "latency", home=home)
+    engine = open_engine(scheduler, workers)
+    click.echo(f"searching {trials} trials with {engine.description}", err=True)
+    try:
+        _follow(run_study(opened, engine, task, trials), trials)
+    finally:
+        engine.close()
+    _show(opened, study, UNITS[objective], home, as_json)
+
+
+def _judged(series: Series, labelled: Path | None) -> tuple[Series, bytes]:
+    """Rows to train on, and rows to judge on."""
+    if labelled is not None:
+        return series, labelled.read_bytes()
+    from tempfile import TemporaryDirectory
+
+    from edgelstm.search.injected import split_for_injection, write_injected
+
+    early, late = split_for_injection(series)
+    with TemporaryDirectory(prefix="edgelstm-") as folder:
+        path = Path(folder, "injected.csv")
+        count = write_injected(late, path)
+        click.echo(
+            f"no labels: judged on {count} faults injected into the newest rows, which are not trained on", err=True
+        )
+        return early, path.read_bytes()
+
+
+def _beside(study: str, ending: str) -> str:
+    return f"search{ending}" if "://" in study else f"{Path(study).with_suffix('')}{ending}"
+
+
+def _follow(outcomes: Any, trials: int) -> None:
+    from edgelstm.cli.progress import assets
+
+    with assets(trials, "searching") as advance:
+        for number, design, result in outcomes:
+            if result.error:
+                click.echo(f"trial {number} ({design}): {result.error}", err=True)
+            advance(f"{number}: {design}")
+
+
+def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None:
+    from edgelstm.runtime.io.atomic_files import write_atomic
+    from edgelstm.search.frontier import frontier, picture, points, table
+    from edgelstm.search.study import ended_trials
+
+    made = points(study)
+    best = frontier(made)
+    ended = ended_trials(study)
+    pruned = sum(trial.user_attrs["result"]["pruned"] for trial in ended)
+    click.echo(
+        f"{len(ended)} trials: {len(made)} completed, {pruned} given up, {len(ended) - len(made) - pruned} failed",
+        err=True,
+    )
+    drawn = _beside(address, ".frontier.png")
+    write_atomic(drawn, picture(made, unit))
+    if as_json:
+        click.echo(json.dumps([{**asdict(point), "file": home.path(point.file)} for point in best]))
+    else:
+        click.echo("\n".join(table(best, unit)))
+    click.echo(f"files in {home.url}; picture {drawn}", err=True)

@@ -1,0 +1,1 @@
+"""A model for each of many assets, on one machine or on a cluster."""

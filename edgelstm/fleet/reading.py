@@ -1,0 +1,85 @@
+"""An asset's rows, read by the same front as those of `edgelstm train`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data.lost_rows import lost_rows
+from ..data.series import Series, read_series, without_labelled
+from .assets import Asset
+from .parquet_files import is_parquet, parquet_text
+from .places import fetch
+
+BLOCK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Options of the reading, the same for every asset."""
+
+    columns: tuple[str, ...] = ()
+    """Channels to take; empty for every number column."""
+    time_column: str | None = None
+    """Column with the time; None looks for one."""
+    label_column: str | None = None
+    """Column of labels; rows that it marks are left out."""
+    missing: tuple[str, ...] = ()
+    """Further words for a missing value."""
+
+    def rows(self, files: Sequence[Path]) -> Series:
+        """Read rows of normal operation.
+
+        Args:
+            files: An asset's files as text.
+
+        Raises:
+            SeriesError: As `read_series`.
+        """
+        series = read_series(
+            files, list(self.columns) or None, self.time_column, self.label_column, missing=self.missing
+        )
+        return without_labelled(series)
+
+
+def text_files(asset: Asset, folder: Path, columns: Sequence[str] = ()) -> list[Path]:
+    """Local text files of an asset: its own, or copies.
+
+    Args:
+        asset: The asset.
+        folder: Folder for copies.
+        columns: Channels that are wanted; empty for all.
+
+    Raises:
+        SeriesError: If a file cannot be read.
+    """
+    paths = []
+    for number, url in enumerate(asset.files):
+        beside = folder / str(number)
+        beside.mkdir()
+        if is_parquet(url):
+            target = beside / f"{Path(url).stem}.csv"
+            parquet_text(url, target, columns)
+            paths.append(target)
+        else:
+            paths.append(fetch(url, beside))
+    return paths
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """SHA-256 over the content of files, hex."""
+    hashed = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                hashed.update(block)
+        hashed.update(b"\0file\0")
+    return hashed.hexdigest()
+
+
+def remarks(series: Series) -> list[str]:
+    """Sentences about repairs and lost rows, as `edgelstm train` prints them."""
+    lost = lost_rows(series)
+    return [*series.repairs.sentences(), *([f"Warning: {lost}"] if lost else [])]

@@ -1,0 +1,1 @@
+"""Search for the designs that lose least at each size."""

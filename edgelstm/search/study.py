@@ -1,0 +1,153 @@
+"""An Optuna study that processes share, that goes on where it stopped, and loses no trial of a process that was killed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from edgelstm.runtime.errors import ConfigError
+
+from ..fleet.claims import Holder, started
+from ..fleet.engine import Engine
+from .design import Design, design_of, suggest
+from .trial import Result, Rival, TrialTask, family, run_trial
+
+NAME = "edgelstm"
+HOLDER, RESULT, QUESTION = "holder", "result", "question"
+ABANDONED = timedelta(hours=2)  # after which a trial of another machine counts as lost
+
+
+def open_study(address: str, seed: int = 0) -> Any:
+    """Open a study, or begin it.
+
+    Args:
+        address: File of a journal, or URL of a database such as postgresql://….
+        seed: Of the sampler.
+
+    Raises:
+        ConfigError: If it cannot be opened.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        study = optuna.create_study(
+            storage=_storage(address), study_name=NAME, directions=["maximize", "minimize"], load_if_exists=True,
+        )  # fmt: skip
+    except Exception as error:  # of a database's driver, or of a damaged journal
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"The study {address} cannot be opened: {reason}. Name a journal file or a database."
+        ) from error
+    # a killed run must not sample its first trials again
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
+    return study
+
+
+def _storage(address: str) -> Any:
+    import optuna
+
+    if "://" in address:
+        return address
+    from optuna.storages.journal import JournalFileBackend
+
+    return optuna.storages.JournalStorage(JournalFileBackend(address))
+
+
+def check_question(study: Any, digest: str, cost: str) -> None:
+    """Refuse to mix two questions in one study.
+
+    Args:
+        study: The study.
+        digest: Hash of data and settings.
+        cost: Name of the second objective.
+
+    Raises:
+        ConfigError: If it was begun with others.
+    """
+    asked = study.user_attrs.get(QUESTION)
+    if asked is None:
+        study.set_user_attr(QUESTION, [digest, cost])
+    elif asked != [digest, cost]:
+        raise ConfigError("This study was begun with other data, labels or options. Name another file with --study.")
+
+
+def run_study(study: Any, engine: Engine, task: TrialTask, trials: int) -> Iterator[tuple[int, Design, Result]]:
+    """Make trials until the study has as many, and yield them as they end.
+
+    Args:
+        study: The study.
+        engine: Processes that make them.
+        task: What all trials share; number, design and rivals are filled in.
+        trials: Trials of the study that ended, earlier runs included.
+    """
+    requeue_lost(study)
+    if not study.trials:
+        study.enqueue_trial(Design().parameters)  # what `edgelstm train` makes
+    missing = trials - len(ended_trials(study))
+    asked = (_ask(study, task) for _ in range(max(0, missing)))
+    for outcome in engine.run(run_trial, asked):
+        result = outcome.value if isinstance(outcome.value, Result) else Result(error=outcome.error)
+        _tell(study, outcome.task.number, result)
+        yield outcome.task.number, outcome.task.design, result
+
+
+def _ask(study: Any, task: TrialTask) -> TrialTask:
+    trial = study.ask()
+    trial.set_user_attr(HOLDER, asdict(Holder("", socket.gethostname(), os.getpid(), started(os.getpid()))))
+    return replace(task, number=trial.number, design=suggest(trial), rivals=tuple(_rivals(study)))
+
+
+def _tell(study: Any, number: int, result: Result) -> None:
+    from optuna.trial import TrialState
+
+    identity = study.trials[number]._trial_id
+    study._storage.set_trial_user_attr(identity, RESULT, {**asdict(result), "losses": _keyed(result.losses)})
+    if result.quality is not None:
+        study.tell(number, [result.quality, result.cost])
+    else:
+        study.tell(number, state=TrialState.PRUNED if result.pruned else TrialState.FAIL)
+
+
+def _keyed(losses: Mapping[int, float]) -> dict[str, float]:
+    return {str(rung): loss for rung, loss in losses.items()}
+
+
+def ended_trials(study: Any) -> list[Any]:
+    """Trials with an outcome: completed, given up, or failed by themselves."""
+    return [trial for trial in study.trials if trial.state.is_finished() and RESULT in trial.user_attrs]
+
+
+def _rivals(study: Any) -> Iterator[Rival]:
+    for trial in ended_trials(study):
+        result = trial.user_attrs[RESULT]
+        if result["losses"]:
+            losses = {int(rung): loss for rung, loss in result["losses"].items()}
+            yield Rival(family(design_of(trial.params)), result["parameters"], losses)
+
+
+def requeue_lost(study: Any) -> int:
+    """Give designs another turn whose process was killed, and return their number.
+
+    Optuna watches the pulse of trials in databases alone; a journal has none. So each trial names its process.
+    """
+    from optuna.trial import TrialState
+
+    lost = [trial for trial in study.get_trials(states=(TrialState.RUNNING,)) if _is_lost(trial)]
+    for trial in lost:
+        study.tell(trial.number, state=TrialState.FAIL)
+        if "kind" in trial.params:
+            study.enqueue_trial(trial.params)
+    return len(lost)
+
+
+def _is_lost(trial: Any) -> bool:
+    known = trial.user_attrs.get(HOLDER)
+    holder = Holder(**known) if known else None
+    if holder is not None and holder.host == socket.gethostname():
+        return holder.is_dead
+    return trial.datetime_start is not None and datetime.now() - trial.datetime_start > ABANDONED

@@ -1,0 +1,173 @@
+"""A search: two objectives, no trial lost to a kill, hopeless trials given up, a frontier whose points are files."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from commands import PUMP, here, refused_here
+from fleet_helpers import kill_when
+
+pytest.importorskip("optuna", reason="needs the scale extra")
+pytest.importorskip("fsspec", reason="needs the scale extra")
+
+from edgelstm.runtime.errors import ConfigError, SeriesError
+
+from edgelstm.data.series import Series, read_series
+from edgelstm.fleet.engine import Outcome
+from edgelstm.search.design import Design, design_of, suggest
+from edgelstm.search.frontier import Point, chosen, frontier, points
+from edgelstm.search.injected import split_for_injection, write_injected
+from edgelstm.search.study import check_question, ended_trials, open_study, requeue_lost, run_study
+from edgelstm.search.trial import Result, Rival, TrialTask, hopeless
+from edgelstm.training.options import Options
+
+QUICK = ("--epochs", "1", "--trials")
+
+
+class Instant:
+    """An engine that makes up results, in this process."""
+
+    def __init__(self, fail=0):
+        self.fail = fail
+
+    def run(self, function, tasks):
+        for task in tasks:
+            size = 1000 + 10 * sum(task.design.units)
+            value = Result(task.number / 10, size, file=f"{task.number}.tflite", parameters=size, losses={3: 0.1})
+            yield Outcome(task, value) if task.number != self.fail else Outcome(task, error="its process ended")
+
+
+def task():
+    series = Series(np.zeros((9, 1)), np.arange(9.0), ("a",), 1.0, ((0, 9),))
+    return TrialTask(-1, Design(), Options(), series, b"", None, False)
+
+
+def normal_rows(path, rows):
+    lines = PUMP.joinpath("pump_normal.csv").read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: rows + 1]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "design", [Design(), Design("linear", "ewma", 16), Design("autoencoder", "mean", 0, (8, 4), "dynamic")]
+)
+def test_a_design_comes_back_from_its_parameters(design):
+    assert design_of(design.parameters) == design
+    assert design.options(Options()).architecture.kind == design.kind
+
+
+def test_the_frontier_holds_what_no_other_point_beats():
+    made = [Point(at, Design(), quality, cost, 0, "") for at, (quality, cost) in enumerate([(0.5, 10), (0.4, 12), (0.7, 20), (0.7, 30), (0.9, 40)])]  # fmt: skip
+
+    assert [point.number for point in frontier(made)] == [0, 2, 4]
+
+
+def test_a_trial_is_hopeless_where_three_not_larger_ones_are_clearly_better():
+    rivals = [Rival("forecaster 0", size, {3: 0.1}) for size in (50, 60, 70)]
+
+    assert hopeless(rivals, 3, 0.2, 80)
+    assert not hopeless(rivals, 3, 0.105, 80)
+    assert not hopeless(rivals, 3, 0.2, 65)
+    assert not hopeless(rivals, 8, 0.2, 80)
+
+
+@pytest.mark.parametrize("form", ["search.log", "sqlite:///search.db"])
+def test_a_study_goes_on_where_it_stopped_and_begins_with_the_default(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    first = list(run_study(open_study(form), Instant(), task(), 3))
+    later = list(run_study(open_study(form), Instant(), task(), 5))
+    study = open_study(form)
+
+    assert first[0][1] == Design()
+    assert [number for number, _, _ in first + later] == [0, 1, 2, 3, 4]
+    assert len(ended_trials(study)) == 5
+    assert len(points(study)) == 4
+    assert chosen(study).number == 4
+    assert chosen(study, 2).quality == 0.2
+    with pytest.raises(ConfigError, match="no completed trial 99"):
+        chosen(study, 99)
+
+
+def test_a_trial_whose_process_was_killed_gets_another_turn(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+    outcomes = run_study(study, Instant(fail=None), task(), 2)
+    next(outcomes)
+    killed = Design("linear", "ewma", 16).parameters
+    study.enqueue_trial(killed)
+    trial = study.ask()
+    suggest(trial)
+    child = subprocess.Popen(["true"])
+    child.wait()
+    trial.set_user_attr("holder", {"run": "", "host": os.uname().nodename, "process": child.pid, "started": 5})
+
+    assert requeue_lost(study) == 1
+    assert requeue_lost(study) == 0
+    assert study.trials[-1].system_attrs["fixed_params"] == killed
+
+
+def test_two_questions_are_not_mixed_in_one_study(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+    check_question(study, "a", "bytes")
+    check_question(study, "a", "bytes")
+
+    with pytest.raises(ConfigError, match="other data"):
+        check_question(study, "b", "bytes")
+
+
+def test_faults_are_injected_into_rows_that_are_not_trained_on(tmp_path):
+    series = read_series([normal_rows(tmp_path / "normal.csv", 3000)])
+
+    early, late = split_for_injection(series)
+    count = write_injected(late, tmp_path / "injected.csv")
+    judged = read_series([tmp_path / "injected.csv"], label_column="anomaly", repair=False)
+
+    assert early.segments == ((0, 2100),)
+    assert late.segments == ((2100, 3000),)
+    labelled = judged.labels == "1"
+    assert labelled.sum() == 60 * count
+    assert (judged.values[~labelled] == late.parts()[0][~labelled]).all()
+    assert (judged.values[labelled] != late.parts()[0][labelled]).any(axis=1).mean() > 0.9
+    with pytest.raises(SeriesError, match="Give more rows"):
+        split_for_injection(read_series([normal_rows(tmp_path / "short.csv", 500)]))
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search by injected faults whose coordinator is killed, and goes on."""
+    folder = tmp_path_factory.mktemp("search")
+    data = normal_rows(folder / "normal.csv", 1900)
+    words = ("search", data, "--study", folder / "search.log", *QUICK)
+    models = folder / "search.models"
+    kill_when((*words, "2", "--workers", "1"), lambda: models.exists() and list(models.glob("*.tflite")))
+    done = here(*words, "2", "--workers", "1", "--json")
+    return folder, data, done
+
+
+def test_a_killed_search_loses_no_trial_and_its_frontier_is_files(searched):
+    folder, _, done = searched
+    study = open_study(str(folder / "search.log"))
+
+    assert "2 trials:" in done.stderr
+    assert len(ended_trials(study)) == 2
+    assert not [trial for trial in study.trials if trial.state.name == "RUNNING"]
+    best = json.loads(done.stdout)
+    assert best
+    assert all(os.path.getsize(point["file"]) == point["size"] for point in best)
+    assert (folder / "search.frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_train_takes_the_result_of_a_search(searched):
+    folder, data, _ = searched
+    study = open_study(str(folder / "search.log"))
+
+    done = here("train", data, "-o", folder / "pump.keras", "--from", folder / "search.log", "--epochs", "1", "--json")
+
+    assert f"trial {chosen(study).number}:" in done.stderr
+    assert json.loads(done.stdout)["kind"] == chosen(study).design.kind.replace("linear", "forecaster")
+    shutil.copy(folder / "normal.csv", folder / "labelled.csv")
+    assert "other data" in refused_here(
+        "search", data, "--study", folder / "search.log", "--trials", "3", "--seed", "1"
+    )
