@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .alarms.debounce import Debounce, DebounceRules
 from .alarms.events import Event
+from .alarms.evidence import Evidence
 from .drift.monitor import DriftMonitor
 from .error_stream import ErrorStream
 from .input.sensor_faults import CalmCheck, SensorFaults
@@ -31,6 +33,7 @@ class AlarmStage:
         """The threshold in force, None where the model carries none."""
         self.debounce = Debounce(metadata.names, faults.identity, rules)
         self.drift = DriftMonitor.of(metadata, faults.identity, adapt)
+        self._evidence = Evidence(metadata)
         self._faults = faults
         self._calm_check = CalmCheck(faults.recover)
 
@@ -52,32 +55,58 @@ class AlarmStage:
         """
         if self.threshold is None:
             return ()
+        self._evidence.push(stream.packed, stream.judged_by)
         events: tuple[Event, ...] = ()
         held_back = self._calm_check.hold_back(self._faults.missing, score <= self.threshold, stream.plausible)
         if held_back and not self.debounce.active:
             self.debounce.finish()  # drops what may have begun
-        elif event := self.debounce.update(index, time, score, self.threshold, parts):
-            events = (event,)
+            self._evidence.end()
+        else:
+            events = self._decide(index, time, score, parts)
         if self.drift is not None and self.drift.add(stream.packed, score, merged):
             events += self.drift.process(index, time, parts, self._faults.channels, self.debounce.active)
             self.threshold = self.drift.threshold
         return events
 
+    def _decide(self, index: int, time: float | None, score: float, parts: Sequence[float]) -> tuple[Event, ...]:
+        """Return the anomaly that the newest score opened or closed, with its readings."""
+        assert self.threshold is not None
+        event = self.debounce.update(index, time, score, self.threshold, parts)
+        if self.debounce.begun:
+            self._evidence.follow()
+            return (self._with_readings(event),) if event else ()
+        if not self._evidence.gathering:
+            return ()  # nearly always
+        closed = (self._with_readings(event),) if event else ()
+        self._evidence.end()
+        return closed
+
+    def _with_readings(self, event: Event) -> Event:
+        return replace(event, readings=self._evidence.readings(event.channels, self._faults.missing))
+
+    def end_anomaly(self) -> tuple[Event, ...]:
+        """Close an open anomaly, as it cannot go on over samples that nobody saw."""
+        events = tuple(map(self._with_readings, self.debounce.finish()))
+        self._evidence.end()
+        return events
+
     def finish(self) -> tuple[Event, ...]:
         """Close all open events, as at the end of a stream."""
-        return self.debounce.finish() + (self.drift.finish() if self.drift else ())
+        return self.end_anomaly() + (self.drift.finish() if self.drift else ())
 
     def clear(self) -> None:
         """Forget the stream, but not the threshold."""
         self.debounce.finish()
+        self._evidence.clear()
         self._calm_check.clear()
         if self.drift is not None:
             self.drift.clear()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the states of `debounce`, `calm_check` and `drift` (None where nothing is watched)."""
+        """Return the states of `debounce`, `evidence`, `calm_check` and `drift` (None where nothing is watched)."""
         return {
             "debounce": self.debounce.to_state(),
+            "evidence": self._evidence.to_state(),
             "calm_check": self._calm_check.to_state(),
             "drift": self.drift.to_state() if self.drift else None,
         }
@@ -85,6 +114,7 @@ class AlarmStage:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
         self.debounce.restore(state["debounce"])
+        self._evidence.restore(state["evidence"])
         self._calm_check.restore(state["calm_check"])
         if self.drift is not None and state["drift"]:
             self.drift.restore(state["drift"])

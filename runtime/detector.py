@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .alarm_stage import AlarmStage
 from .alarms.debounce import DebounceRules
 from .alarms.events import Event, Result
+from .alarms.expectation import Expectation
 from .error_stream import open_engine, open_stream
 from .errors import ModelError, ShapeError
 from .inference.engine import Engine, Predict
@@ -68,6 +69,7 @@ class Detector:
         self.alarms = AlarmStage(metadata, self.faults, debounce, adapt)
         self.index = 0
         """Number of samples taken so far."""
+        self._expectation = Expectation(metadata)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
 
     @classmethod
@@ -119,6 +121,16 @@ class Detector:
     def threshold(self) -> float | None:
         """The threshold in force, None where the model carries none."""
         return self.alarms.threshold
+
+    @property
+    def expected(self) -> tuple[float, ...]:
+        """Expectations that the newest scored sample was held against, sensor units, shape (F,); empty without any."""
+        return self._expectation.in_units(self._expectation.trusted(self.stream.judged_by))
+
+    @property
+    def within(self) -> tuple[float, ...]:
+        """Distances from the expectations within which about 95 % of normal values lie, sensor units, shape (F,)."""
+        return self._expectation.within
 
     @property
     def engine(self) -> Engine:
@@ -192,7 +204,7 @@ class Detector:
         events: tuple[Event, ...] = ()
         if admission.restart:  # an anomaly cannot go on over samples that nobody saw
             self.warm_up_again()
-            events = self.alarms.debounce.finish()
+            events = self.alarms.end_anomaly()
         if admission.values is None:
             events += self._watch_input(index, time) if admission.status == "missing" else ()
             return Result(time, None, self.threshold, False, None, admission.status, events)
@@ -230,7 +242,7 @@ class Detector:
 
     def finish(self) -> tuple[Event, ...]:
         """Close all open events, as at the end of a stream."""
-        return self.alarms.debounce.finish() + self.faults.finish() + self.alarms.finish()
+        return self.alarms.end_anomaly() + self.faults.finish() + self.alarms.finish()
 
     def reset(self) -> None:
         """Forget everything so far, as after a restart."""

@@ -69,6 +69,11 @@ class ErrorStream:
         error = self.push(self._fill(scaled, filled))
         return None if error is None else list(error)
 
+    @property
+    def judged_by(self) -> Sequence[float]:
+        """Expectations that the newest sample was held against, scaled units, shape (K * F,); empty while there are none."""
+        raise NotImplementedError
+
     def undo(self) -> None:
         """Take the newest sample back, one of `push_filled`, to push another in its place."""
         self.engine.undo()
@@ -130,6 +135,11 @@ class ForecastErrors(ErrorStream):
         self.expected = self._forecast() if window.full else ()
         return map(sub, tuple(scaled) * self._witnesses, forecast) if forecast else None
 
+    @property
+    def judged_by(self) -> Sequence[float]:
+        """See `ErrorStream`: the forecast that was made a sample earlier."""
+        return self._before
+
     def _forecast(self) -> Sequence[float]:
         if self._witnesses == 1:
             return self.engine.run(0)
@@ -159,6 +169,11 @@ class ReconstructionErrors(ErrorStream):
             error = super().push_filled(scaled, filled)
         self._before = before
         return error
+
+    @property
+    def judged_by(self) -> Sequence[float]:
+        """See `ErrorStream`: the reconstruction of the sample itself."""
+        return self.expected
 
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
         window = self.engine.buffer

@@ -13,7 +13,7 @@ from typing import Any
 from .alarms.events import Event
 from .alarms.tracker import EventTracker
 
-SNAPSHOT_SCHEMA = 4
+SNAPSHOT_SCHEMA = 5
 
 
 def check_snapshot(state: Mapping[str, Any], model: str) -> None:
@@ -28,7 +28,7 @@ def check_snapshot(state: Mapping[str, Any], model: str) -> None:
 
     >>> check_snapshot({"schema": 3, "model": "pump"}, "pump")
     Traceback (most recent call last):
-    ValueError: it has snapshot schema 3, of another version of edgelstm; this version reads 4
+    ValueError: it has snapshot schema 3, of another version of edgelstm; this version reads 5
     """
     if state["schema"] != SNAPSHOT_SCHEMA:
         raise ValueError(

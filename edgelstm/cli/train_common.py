@@ -124,6 +124,20 @@ def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is not a count or a comma-separated list of counts") from error
 
 
+def pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Convert options of the form NAME=VALUE.
+
+    Args:
+        _: The call.
+        __: The option.
+        texts: Each text that was given.
+    """
+    found = {name.strip(): value.strip() for name, _, value in (text.rpartition("=") for text in texts)}
+    if not all(found) or not all(found.values()):
+        raise click.BadParameter(f"{', '.join(texts)!r} is not of the form NAME=VALUE")
+    return found
+
+
 def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None:
     """Convert a number of rows, or `auto` to None.
 

@@ -16,6 +16,7 @@ from .train_common import (
     data_argument,
     names,
     output_options,
+    pairs,
     print_result,
     print_rows,
     row_options,
@@ -64,6 +65,14 @@ class DetectorKind(click.Choice[str]):
     help="Take kind, units, look-back and score of an `edgelstm search`: its best trial, or one.",
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
+@click.option(
+    "--unit",
+    "units_of",
+    multiple=True,
+    metavar="CHANNEL=UNIT",
+    callback=pairs,
+    help="Unit of a channel, for sentences about alarms; read from cells and headers if left out.",
+)
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
 @click.option(
@@ -116,6 +125,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    units_of: dict[str, str],
     label_column: str | None,
     no_embed: bool,
     as_json: bool,
@@ -131,7 +141,7 @@ def command(
     the recurrent one errs more on the newest 15 %, that is said, and `--kind linear` writes the linear one alone.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.data.series import read_series, without_labelled
+    from edgelstm.data.series import read_series, with_units, without_labelled
     from edgelstm.training.train import train
 
     check_paths(data, output)
@@ -139,6 +149,7 @@ def command(
     if study is not None:
         settings = _designed(settings, study)
     series = without_labelled(read_series(data, names(columns) or None, time_column, label_column, missing=missing))
+    series = with_units(series, units_of)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train(series, settings, callbacks, tell=lambda line: click.echo(line, err=True))

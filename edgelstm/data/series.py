@@ -1,7 +1,7 @@
 """Sensor series from CSV files as they come, repaired where that is safe, with every repair counted."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.runtime.alarms.channel_names import unit_in_name
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.sources.column_mapping import MISSING_SECTION, missing_words
@@ -46,6 +47,12 @@ class Series:
     """Grid that the rows were brought to; None for rows as they came."""
     missing: tuple[str, ...] = ()
     """Words for a missing value beside the usual ones."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Physical units of channels, by name, as cells or the user say them."""
+
+    def unit_of(self, channel: str) -> str:
+        """Physical unit of a channel: as its cells have it, or its name in brackets; empty when unknown."""
+        return self.units.get(channel) or unit_in_name(channel)
 
     @property
     def sections(self) -> dict[str, Any]:
@@ -157,16 +164,10 @@ def _raw(table: Table) -> Series:
     rows = len(table.values)
     time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
     repairs = Repairs(ignored=table.ignored, notes=table.notes)
+    period, segments = median_step(table.time), ((0, rows),)
     return Series(
-        table.values,
-        time,
-        table.channels,
-        median_step(table.time),
-        ((0, rows),),
-        table.labels,
-        repairs,
-        table.resampling,
-    )
+        table.values, time, table.channels, period, segments, table.labels, repairs, table.resampling, units=table.units
+    )  # fmt: skip
 
 
 def _repair(table: Table) -> Series:
@@ -196,7 +197,7 @@ def _repair(table: Table) -> Series:
         reordered, doubled, untimed, 0, filled - inserted * values.shape[1], inserted, dropped,
         max(0, len(segments) - 1), constant, table.ignored, table.notes,
     )  # fmt: skip
-    return Series(values, time, table.channels, period, segments, labels, repairs, table.resampling)
+    return Series(values, time, table.channels, period, segments, labels, repairs, table.resampling, units=table.units)
 
 
 def _refuse_loss(table: Table, untimed: int, dropped: int, rows: int) -> None:
@@ -241,7 +242,22 @@ def _joined(made: list[Series]) -> Series:
     repairs = Repairs(**totals, constant=constant, ignored=first.repairs.ignored, notes=notes)
     labels = None if first.labels is None else np.concatenate([np.asarray(part.labels) for part in made])
     values, time = (np.concatenate([getattr(part, name) for part in made]) for name in ("values", "time"))
-    return Series(values, time, first.channels, first.period, segments, labels, repairs, first.resampling)
+    return replace(first, values=values, time=time, segments=segments, labels=labels, repairs=repairs)
+
+
+def with_units(series: Series, units: Mapping[str, str]) -> Series:
+    """The series with further units of its channels.
+
+    Args:
+        series: The series.
+        units: Units by channel.
+
+    Raises:
+        SeriesError: If there is no such channel.
+    """
+    if unknown := [name for name in units if name not in series.channels]:
+        raise SeriesError(f"There is no channel {unknown[0]!r} to have a unit; there are {listed(series.channels)}.")
+    return replace(series, units={**series.units, **units})
 
 
 def without_labelled(series: Series) -> Series:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -64,6 +64,8 @@ class Table:
     """Columns that held the values of a long table."""
     resampling: Resampling | None = None
     """Grid that the rows were brought to; None for rows as they came."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Unit of each channel whose cells have one."""
 
     @classmethod
     def read(cls, path: Path, request: Request) -> Table:
@@ -180,7 +182,8 @@ class _Reader:
             )
         channels = tuple(taken)
         ignored = tuple(column.name for column in self.numbers if column.name not in taken)
-        return Table(_stacked(taken), time, channels, labels, ignored, self._notes(channels))
+        units = {column.name: unit for column in self.numbers if (unit := column.cells.units.get(column.name))}
+        return Table(_stacked(taken), time, channels, labels, ignored, self._notes(channels), units=units)
 
     def _long(self, time: Doubles | None) -> LongForm | None:
         """The form of a long table, as the model says or as the cells tell."""

@@ -195,7 +195,7 @@ def calibrate_on_rows(path: Path, series: Series, model: Any, own: Metadata | No
         kind = _kind(model, outputs, wishes)
         scaler, note = _scaler(path, model, kind, series, early, int(window), wishes)
         metadata = Metadata(
-            kind.kind, int(window), kind.horizon, tuple(Channel(name) for name in series.channels), series.period, scaler,
+            kind.kind, int(window), kind.horizon, tuple(Channel(name, series.unit_of(name)) for name in series.channels), series.period, scaler,
             sections=series.sections,
         )  # fmt: skip
         notes = [kind.note, note]

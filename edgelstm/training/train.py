@@ -200,6 +200,7 @@ def _channels(series: Series) -> tuple[Channel, ...]:
     return tuple(
         Channel(
             name,
+            series.unit_of(name),
             train_low=float(low[at]),
             train_high=float(high[at]),
             longest_run=max(longest_run(part[:, at]) for part in parts),

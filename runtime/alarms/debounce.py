@@ -103,6 +103,11 @@ class Debounce:
         level = Level.ACTIVE if score > threshold else Level.BETWEEN
         return self._tracker.observe(KEY, index, time, level, score, strongest(self.names, self._squares))
 
+    @property
+    def begun(self) -> bool:
+        """True from the first sample above the threshold on, while an event may open or is open."""
+        return bool(self._tracker.excursions)
+
     def finish(self) -> tuple[Event, ...]:
         """Close an open event, as at the end of a stream."""
         return self._tracker.finish()

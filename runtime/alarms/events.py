@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .readings import Reading
+
 EVENT_SCHEMA = 1
 LEAST_SHARE = 0.1  # a channel with less than a tenth of an event's excess did not cause it
 
@@ -32,12 +34,17 @@ class Event:
     """Channels that caused it, strongest first."""
     reason: str = ""
     """Cause of a fault or a drift (missing, stuck, rate, inputs, scores, …); empty for an anomaly."""
+    readings: tuple[Reading, ...] = ()
+    """Measured and expected values of an anomaly's first channels, strongest first."""
+    text: str = ""
+    """The event in a sentence, in the language and the time zone of the device; empty until it is reported."""
     schema: int = EVENT_SCHEMA
     """Schema version of the record."""
 
     def record(self) -> dict[str, Any]:
         """Return the event as plain JSON types."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        readings = [reading.record() for reading in self.readings]
+        return {**vars(self), "channels": list(self.channels), "readings": readings}
 
 
 class Result(NamedTuple):

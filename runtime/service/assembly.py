@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from ..alarms.narrator import Narrator
 from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
@@ -38,11 +39,12 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
         EdgelstmError: If any of it is not usable.
     """
     out, several = stream or sys.stdout, len(config.streams) > 1
+    narrator = Narrator.of(config.settings.language, config.settings.timezone)
     plans: list[_Plan] = []
     try:
         for one in config.streams:  # all checks before the first connection
             plans.append(_Plan(one, config.settings, dry=False))  # noqa: PERF401
-        return [plan.runner(config.settings, out, plan.config.label if several else "") for plan in plans]
+        return [plan.runner(config.settings, narrator, out, plan.config.label if several else "") for plan in plans]
     except EdgelstmError:
         for plan in plans:
             plan.forget()
@@ -57,6 +59,7 @@ def describe(config: Config) -> list[str]:
     """
     lines = []
     read_secret(config.settings.token_file)
+    Narrator.of(config.settings.language, config.settings.timezone)
     for plan in [_Plan(one, config.settings, dry=True) for one in config.streams]:
         plan.check_files()
         sinks = [address.name + (" (scores)" if scores else "") for address, scores, _ in plan.deliveries]
@@ -127,11 +130,12 @@ class _Plan:
         for path in filter(None, (*outputs, one.state, one.event_log)):
             check_writable(path)
 
-    def runner(self, settings: Settings, out: TextIO, model: str) -> Runner:
+    def runner(self, settings: Settings, narrator: Narrator, out: TextIO, model: str) -> Runner:
         """Open the sinks, and put all together.
 
         Args:
             settings: Settings that all streams share.
+            narrator: Speaker of the events' sentences.
             out: Stream for lines.
             model: Name to put in each line, empty for none.
         """
@@ -150,4 +154,4 @@ class _Plan:
             if self.signed is not None
             else ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
         )
-        return Runner(self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice)
+        return Runner(self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice, narrator)

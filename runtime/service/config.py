@@ -97,6 +97,10 @@ class Settings:
     """Bytes that may wait on disk for each sink."""
     listen: str = ""
     """Address of the live page, /metrics and /healthz, HOST:PORT; empty for none."""
+    language: str = "en"
+    """Language of the sentences about events: en or de."""
+    timezone: str = ""
+    """Time zone of these sentences, as in Europe/Berlin; empty for the system's."""
     token_file: str = ""
     """File with the page's token; without one it is made when the address is not loopback."""
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..alarms.events import Event
+from ..alarms.narrator import Narrator
 from ..detector import Detector
 from ..errors import EdgelstmError, SeriesError
 from ..input.unscored_warning import coverage_warning
@@ -37,6 +38,7 @@ class Runner:
         checkpoint: Keeper of its state on disk; None for none.
         watch: Watcher of its model file; None for none.
         notice: Event to report at the start, closed when the file is replaced; None for none.
+        narrator: Speaker of the events' sentences; None for English in the zone of the device.
     """
 
     def __init__(
@@ -48,9 +50,11 @@ class Runner:
         checkpoint: Checkpoint | None = None,
         watch: Watch | None = None,
         notice: Event | None = None,
+        narrator: Narrator | None = None,
     ) -> None:
         self.detector, self.source, self.name = detector, source, name
         self.checkpoint, self.watch, self._notice = checkpoint, watch, notice
+        self._narrator, self._label = narrator or Narrator(), ""
         self._told: dict[str, Any] = {}
         self._stopped = False
         self._busy = threading.Lock()  # held from a sample to its last event: a snapshot never sees half of that
@@ -165,6 +169,7 @@ class Runner:
             self.checkpoint.replace(new)
 
     def _score(self, sample: Sample) -> None:
+        self._label = sample.label
         begin = perf_counter()
         try:
             result = self.detector.update(sample.values, sample.time, sample.arrival)
@@ -184,6 +189,7 @@ class Runner:
 
     def _event(self, event: Event, origin: Sink | None = None) -> None:
         """Give an event to the log and all sinks; one that a sink raised itself, to the other sinks alone."""
+        event = self._narrator.tell(event, self._label, self.detector.metadata.period)
         if self.checkpoint is not None and origin is None:
             self.checkpoint.event(event)
         for sink in self.sinks:

@@ -16,16 +16,19 @@ from .delivery import LONGEST_WAIT, DeliveryError, Stream
 TABLES = """
 CREATE TABLE IF NOT EXISTS event (
     model TEXT NOT NULL, id TEXT NOT NULL, kind TEXT, state TEXT, start REAL, "end" REAL, peak REAL,
-    channels TEXT, reason TEXT, PRIMARY KEY (model, id)
+    channels TEXT, reason TEXT, text TEXT, readings TEXT, PRIMARY KEY (model, id)
 );
 CREATE TABLE IF NOT EXISTS score (
     model TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT, score REAL, threshold REAL, anomaly INTEGER, status TEXT,
     PRIMARY KEY (model, seq)
 ) WITHOUT ROWID;
 """
-EVENT = "INSERT INTO event VALUES (:model, :id, :kind, :state, :start, :end, :peak, :channels, :reason)\
- ON CONFLICT (model, id) DO UPDATE SET state = :state, \"end\" = :end, peak = :peak, channels = :channels,\
- reason = :reason WHERE state = 'open'"
+LATER_COLUMNS = ("text", "readings")
+"""Columns of the events that databases of earlier versions lack."""
+EVENT = 'INSERT INTO event (model, id, kind, state, start, "end", peak, channels, reason, text, readings)\
+ VALUES (:model, :id, :kind, :state, :start, :end, :peak, :channels, :reason, :text, :readings)\
+ ON CONFLICT (model, id) DO UPDATE SET state = :state, "end" = :end, peak = :peak, channels = :channels,\
+ reason = :reason, text = :text, readings = :readings WHERE state = \'open\''
 SCORE = "INSERT OR REPLACE INTO score VALUES (:model, :seq, :time, :score, :threshold, :anomaly, :status)"
 
 
@@ -60,6 +63,7 @@ class SqliteDelivery:
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = NORMAL")
             self._base.executescript(TABLES)
+            self._add_columns()
         except (sqlite3.Error, OSError) as error:
             raise OutputError(f"Cannot use {address.target} as a database: {error}.") from error
 
@@ -69,13 +73,19 @@ class SqliteDelivery:
             with self._base:
                 for record in records:
                     if record["type"] == "event":
-                        self._base.execute(EVENT, {**record, "channels": json.dumps(record["channels"])})
+                        self._base.execute(EVENT, _as_row(record))
                     else:
                         self._base.execute(SCORE, record)
                 self._forget_old(records[-1])
         except sqlite3.Error as error:
             raise DeliveryError(str(error)) from error
         return len(records)
+
+    def _add_columns(self) -> None:
+        present = {row[1] for row in self._base.execute("PRAGMA table_info(event)")}
+        for name in LATER_COLUMNS:
+            if name not in present:
+                self._base.execute(f"ALTER TABLE event ADD COLUMN {name} TEXT")
 
     def _forget_old(self, newest: dict[str, Any]) -> None:
         if self.options.keep:
@@ -91,3 +101,9 @@ class SqliteDelivery:
     def close(self) -> None:
         """Close the database."""
         self._base.close()
+
+
+def _as_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return an event with its lists as JSON; one that waited since an earlier version has no sentence."""
+    lists = {name: json.dumps(record.get(name, []), ensure_ascii=False) for name in ("channels", "readings")}
+    return {"text": "", **record, **lists}
