@@ -4,7 +4,7 @@
 PYTHON ?= python3
 LOCKED := $(shell $(PYTHON) -c "import platform, sys; print((*sys.version_info[:2], sys.platform, platform.machine()) == (3, 11, 'linux', 'x86_64'))")
 UV := $(shell command -v uv 2>/dev/null)
-SOURCES := $(shell git ls-files '*.py' '*.html' '*.j2' '*.csv' '*.txt' pyproject.toml requirements-dev.lock 2>/dev/null)
+SOURCES := $(shell git ls-files '*.py' '*.html' '*.css' '*.js' '*.j2' '*.csv' '*.txt' pyproject.toml requirements-dev.lock 2>/dev/null)
 export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .alarms.answers import Answer
+from .alarms.debounce import DebounceRules
 from .calibration import rule_of, setting_of
 from .detector import Detector
 from .drift.statistics import SECTION, Floats, fit_reference
 from .errors import ConfigError, ModelError
+from .feedback import Feedback, stretches_of, threshold_from
 from .input.unscored_warning import coverage_warning
 from .model_file.bundle import load_bundle
-from .model_file.metadata import Metadata
+from .model_file.metadata import Channel, Metadata
 from .read_ahead import read_ahead
 from .scoring.threshold import Rule, Threshold
 from .scoring.threshold_rules import RULES, set_threshold
@@ -30,6 +34,7 @@ MOST = 100_000  # newest rows that count; a year of them would not fit a small c
 LEAST = 100  # scores; fewer say nothing about a rare one
 FACTOR = 3.0  # a threshold that moves further than this says that the rows are not normal, or the model not fit
 PREVIOUS = "previous"
+ANSWERED = "feedback"
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Recalibration:
     """Number of them above the new one."""
     left_out: int = 0
     """Scores of rows that are labelled as anomalous, left out."""
+    feedback: Feedback | None = None
+    """Effect of answers to alarms, where they set the threshold."""
 
     def record(self) -> dict[str, Any]:
         """Return the result as plain JSON types."""
@@ -61,6 +68,7 @@ class _Replay:
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))
     rows: deque[list[float]] = field(default_factory=lambda: deque(maxlen=MOST))
     labels: deque[bool] = field(default_factory=lambda: deque(maxlen=MOST))
+    moments: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))
     statuses: Counter[str] = field(default_factory=Counter)
 
     def normal(self) -> tuple[list[float], list[list[float]]]:
@@ -112,15 +120,87 @@ def recalibrate(
     used = list(replay.scores) if by_labels else scores
     setting = replace(setting_of(metadata), labels=np.asarray(replay.labels, bool) if by_labels else None)
     new = set_threshold(rule, used, setting)
+    new = replace(new, value=new.value * answered_factor(metadata))
+    _refuse_far(old, new, force)
+    changed = metadata.with_(threshold=new, sections=_sections(metadata, old, new, scores, _scaled(metadata, good)))
+    type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
+    before, after = (sum(score > threshold.value for score in used) for threshold in (old, new))
+    return Recalibration(old.value, new.value, len(used), before, after, len(replay.scores) - len(used))
+
+
+def recalibrate_by_answers(
+    path: Path | str, rows: Iterable[Sample], answers: Sequence[Answer], force: bool = False
+) -> Recalibration:
+    """Raise a model file's threshold so far that alarms called false are gone and none called real is lost.
+
+    Values of the alarms that were called a new normal count as values of training from then on. The factor of the rise is
+    kept in the file: later calibrations keep it, too.
+
+    Args:
+        path: The `.tflite` file, replaced whole.
+        rows: Recorded rows that hold the alarms, in sensor units and time order.
+        answers: Answers to alarms.
+        force: Take a threshold that is more than three times as high, too.
+
+    Raises:
+        ModelError: If the rows hold none of the alarms, or the threshold would be far from the old one.
+        OutputError: If the file cannot be replaced.
+    """
+    bundle = load_bundle(path)
+    metadata, old = bundle.metadata, bundle.metadata.threshold
+    if old is None:
+        raise ModelError(f"{bundle.origin} has no threshold to raise. Convert it with --calibration normal.csv.")
+    replay = _replay(Detector.from_bundle(bundle), rows, repeat(False))
+    moments, scores = list(replay.moments), list(replay.scores)
+    stretches = stretches_of(answers, moments, scores)
+    value, feedback = threshold_from(stretches, DebounceRules.of(metadata.sections.get("decision", {})), old.value)
+    if not any(stretch.scores for stretch in stretches):
+        raise ModelError(
+            f"None of the {len(answers)} answered alarms lies in these {len(scores)} scored rows. Give the rows that the "
+            "alarms came from, with their times."
+        )
+    new = replace(old, value=value)
+    _refuse_far(old, new, force)
+    normal = [
+        values
+        for stretch in stretches
+        if stretch.answer.answer == "normal"
+        for values in _rows_of(stretch.answer, moments, list(replay.rows))
+    ]
+    kept = {"factor": answered_factor(metadata) * value / old.value, **feedback.record()}
+    sections = {**metadata.sections, PREVIOUS: _previous(metadata, old), ANSWERED: kept}
+    changed = metadata.with_(threshold=new, sections=sections, channels=_widened(metadata, normal))
+    type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
+    before, after = (sum(score > threshold.value for score in scores) for threshold in (old, new))
+    return Recalibration(old.value, new.value, len(scores), before, after, feedback=feedback)
+
+
+def answered_factor(metadata: Metadata) -> float:
+    """Return the factor by which answers to alarms have raised a model's threshold, 1 without any."""
+    factor = metadata.sections.get(ANSWERED, {}).get("factor", 1.0)
+    return float(factor) if isinstance(factor, (int, float)) and 1.0 <= factor < MOST else 1.0
+
+
+def _rows_of(answer: Answer, moments: Sequence[float], rows: Sequence[list[float]]) -> list[list[float]]:
+    last = len(moments) if answer.end is None else bisect_right(moments, answer.end)
+    return list(rows[bisect_left(moments, answer.start) : last])
+
+
+def _widened(metadata: Metadata, rows: Sequence[list[float]]) -> tuple[Channel, ...]:
+    """Return the channels with the values of further normal rows as values of training."""
+    channels = []
+    for channel, values in zip(metadata.channels, zip(*rows, strict=True), strict=False):
+        known = [value for value in (*values, channel.train_low, channel.train_high) if value is not None]
+        channels.append(replace(channel, train_low=min(known), train_high=max(known)))
+    return tuple(channels) or metadata.channels
+
+
+def _refuse_far(old: Threshold, new: Threshold, force: bool) -> None:
     if not force and not old.value / FACTOR <= new.value <= old.value * FACTOR:
         raise ModelError(
             f"The threshold would move from {old.value:.4g} to {new.value:.4g}: these rows are not normal operation, or "
             "the model no longer fits. Look at them with `edgelstm score`; --force takes it all the same."
         )
-    changed = metadata.with_(threshold=new, sections=_sections(metadata, old, new, scores, _scaled(metadata, good)))
-    type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
-    before, after = (sum(score > threshold.value for score in used) for threshold in (old, new))
-    return Recalibration(old.value, new.value, len(used), before, after, len(replay.scores) - len(used))
 
 
 def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) -> _Replay:
@@ -132,6 +212,7 @@ def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) 
             replay.scores.append(result.score)
             replay.rows.append(row.values)
             replay.labels.append(label)
+            replay.moments.append(float(row.row) if row.time is None else row.time)
     return replay
 
 
@@ -143,8 +224,12 @@ def _scaled(metadata: Metadata, rows: list[list[float]]) -> Floats:
 
 def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[float], rows: Floats) -> dict[str, Any]:
     reference = fit_reference([rows], [scores], new.value)
-    sections = {**metadata.sections, PREVIOUS: {"threshold": asdict(old), SECTION: metadata.sections.get(SECTION)}}
+    sections = {**metadata.sections, PREVIOUS: _previous(metadata, old)}
     return {**sections, SECTION: asdict(reference)} if reference else sections
+
+
+def _previous(metadata: Metadata, old: Threshold) -> dict[str, Any]:
+    return {"threshold": asdict(old), **{name: metadata.sections.get(name) for name in (SECTION, ANSWERED)}}
 
 
 def roll_back(path: Path | str) -> Recalibration:
@@ -163,10 +248,12 @@ def roll_back(path: Path | str) -> Recalibration:
             "back. Convert it again for its first threshold, or recalibrate it."
         )
     try:
-        old, reference = Threshold(**kept["threshold"]), kept[SECTION]
+        old, before = Threshold(**kept["threshold"]), {name: kept.get(name) for name in (SECTION, ANSWERED)}
     except (TypeError, KeyError) as error:
         raise ModelError(f"{bundle.origin} keeps a damaged old threshold ({error}). Recalibrate it.") from error
-    sections.pop(SECTION, None)
-    changed = bundle.metadata.with_(threshold=old, sections={**sections, SECTION: reference} if reference else sections)
+    sections = {name: section for name, section in sections.items() if name not in before}
+    changed = bundle.metadata.with_(
+        threshold=old, sections=sections | {name: section for name, section in before.items() if section}
+    )
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     return Recalibration(now.value, old.value, 0, 0, 0)

@@ -7,7 +7,13 @@ from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
 
 
-@click.command("calibrate", epilog=examples("edgelstm calibrate pump.int8.tflite last-week.csv"))
+@click.command(
+    "calibrate",
+    epilog=examples(
+        "edgelstm calibrate pump.int8.tflite last-week.csv",
+        "edgelstm calibrate pump.int8.tflite last-week.csv --feedback answers/pump.jsonl",
+    ),
+)
 @click.argument("model", type=click.Path())
 @click.argument("recent", required=False, metavar="[RECENT.csv]", type=click.Path())
 @click.option(
@@ -16,6 +22,9 @@ from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
 @click.option(
     "--label-column",
     help="Column of labels: rows with another value than 0 are anomalous. They are left out, or compared by the rule fbeta.",
+)
+@click.option(
+    "--feedback", metavar="FILE", help="Answers to alarms: raise the threshold above those called false in RECENT.csv."
 )
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
@@ -26,6 +35,7 @@ def command(
     recent: str | None,
     rule: str | None,
     label_column: str | None,
+    feedback: str | None,
     rollback: bool,
     force: bool,
     as_json: bool,
@@ -35,35 +45,51 @@ def command(
 ) -> None:
     """Set MODEL's alarm threshold from RECENT rows of normal operation, or from labelled ones; needs no TensorFlow.
 
+    With --feedback RECENT holds the alarms that were answered on the live page or over MQTT: the threshold rises above
+    those called false, but not above one called real.
+
     The file is replaced whole and keeps the old threshold; a running `edgelstm run` takes it over.
     """
     import json
     from dataclasses import replace
 
+    from edgelstm.runtime.alarms.answers import read_answers
     from edgelstm.runtime.model_file.trial import load_tried_bundle
-    from edgelstm.runtime.recalibration import recalibrate, roll_back
+    from edgelstm.runtime.recalibration import recalibrate, recalibrate_by_answers, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
     from edgelstm.runtime.sources import open_file
 
     if rollback == (recent is not None):
         raise click.UsageError("Name either RECENT.csv or --rollback.")
+    if feedback and (rule or label_column or rollback):
+        raise click.UsageError(
+            "--feedback sets the threshold by itself: no --threshold-rule, --label-column or --rollback."
+        )
     if recent is None:
         done = roll_back(model)
     else:
         chosen = parse_columns(load_tried_bundle(model).metadata, columns, time_column, missing)
         labels = None
+        answers = read_answers(feedback) if feedback else ()
         if label_column:
             marks = open_file(recent, replace(chosen, channels=(label_column,), taken=()))
             labels = (mark.values[0] > 0 for mark in marks)
-        done = recalibrate(model, open_file(recent, chosen), force, parse_rule(rule) if rule else None, labels)
+        done = (
+            recalibrate_by_answers(model, open_file(recent, chosen), answers, force)
+            if feedback
+            else recalibrate(model, open_file(recent, chosen), force, parse_rule(rule) if rule else None, labels)
+        )
     if as_json:
         click.echo(json.dumps(done.record(), indent=2))
         return
     click.echo(f"{model}: threshold {done.before:.4g} → {done.after:.4g}")
-    if done.scores:
+    if done.feedback:
+        click.echo(done.feedback.sentence())
+    elif done.scores:
         click.echo(
             f"set on {done.scores} scores: {done.alarms_before} above the old one, {done.alarms_after} above the new one"
         )
         if done.left_out:
             click.echo(f"{done.left_out} scores of rows labelled as anomalous were left out")
+    if done.scores:
         click.echo(f"back to the old one: edgelstm calibrate {model} --rollback")

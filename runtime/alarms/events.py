@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from .readings import Reading
@@ -40,6 +40,19 @@ class Event:
     """The event in a sentence, in the language and the time zone of the device; empty until it is reported."""
     schema: int = EVENT_SCHEMA
     """Schema version of the record."""
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Event:
+        """Read what `record` returned; fields of a later version are ignored.
+
+        Raises:
+            KeyError: If a field is missing.
+            TypeError: If one is of another type.
+        """
+        known = {item.name for item in fields(cls)}
+        values = {name: value for name, value in record.items() if name in known}
+        readings = tuple(Reading(**reading) for reading in record.get("readings", ()))
+        return cls(**{**values, "channels": tuple(record["channels"]), "readings": readings})
 
     def record(self) -> dict[str, Any]:
         """Return the event as plain JSON types."""

@@ -40,7 +40,10 @@ def load_json(text: bytes | str, deepest: int = DEEPEST) -> Any:
     count = sum(map(text.count, separators))  # type: ignore[arg-type]
     if count > MOST_VALUES:
         raise ValueError(f"some {count:,} values, at most {MOST_VALUES:,}")
-    value = json.loads(text, parse_constant=_refuse)
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("lists within lists, far too deep") from error
     _check_values(value, deepest)
     return value
 

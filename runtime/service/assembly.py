@@ -16,13 +16,16 @@ from ..io.atomic_files import check_writable
 from ..io.state_folder import spool_folder, state_folder
 from ..sinks import Access, Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery, sink_kind
 from ..sources import Columns, open_source
+from .answer_book import AnswerBook, answers_path
 from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
+from .event_log import recent_events
 from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .model_watch import Watch
 from .overrides import tuned
 from .runner import Runner
+from .status import EVENTS
 
 if TYPE_CHECKING:
     from .signed_stream import SignedStream
@@ -154,4 +157,10 @@ class _Plan:
             if self.signed is not None
             else ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
         )
-        return Runner(self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice, narrator)
+        book = AnswerBook(answers_path(self.folder, one.label))
+        runner = Runner(
+            self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice, narrator, book
+        )
+        for event in recent_events(Path(one.event_log), EVENTS) if one.event_log else ():
+            runner.status.recall(event)
+        return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 from collections import deque
 from contextlib import suppress
@@ -15,6 +16,7 @@ from ..io.append_file import AppendFile
 from ..io.file_lock import FileLock
 from ..sinks.jsonl import compact
 
+TAIL = 1 << 18  # bytes at the end of a log that hold the newest events
 WAITING = 10_000  # events held while the log cannot be written; newer ones are dropped and counted
 
 
@@ -125,6 +127,26 @@ class EventLog:
             self._file.sync()
         self._file.close()
         self._lock.close()
+
+
+def recent_events(path: Path, most: int) -> list[Event]:
+    """Read the newest events of a log, oldest first; lines that are none are passed over.
+
+    Args:
+        path: The log; one that is not there holds none.
+        most: Number of events at most.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - TAIL))
+            lines = stream.read(TAIL).splitlines()[-most:]
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            events.append(Event.of(json.loads(line)))
+    return events
 
 
 def lock_beside(path: Path, subject: str, remedy: str) -> FileLock:

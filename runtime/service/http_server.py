@@ -19,11 +19,12 @@ from typing import NamedTuple
 log = logging.getLogger("edgelstm")
 CONNECTIONS = 64  # open at once
 DEADLINE = 10.0  # seconds from the connection to the end of the answer
-LONGEST_HEAD = 1 << 14  # bytes of a request
+LONGEST_HEAD = 1 << 14  # bytes of a request's head
+LONGEST_BODY = 1 << 12  # bytes of its content
 
 
 class Request(NamedTuple):
-    """Head of a request."""
+    """A request."""
 
     method: str
     """GET, HEAD and so on."""
@@ -33,6 +34,8 @@ class Request(NamedTuple):
     """Values by name in lower case."""
     peer: str
     """The client's address."""
+    body: bytes = b""
+    """Content of a POST."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Response:
 
 
 class HttpServer:
-    """Server of GET and HEAD requests.
+    """Server of small requests.
 
     Args:
         host: Address to listen on.
@@ -117,7 +120,11 @@ class HttpServer:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             request = _parsed(head, str((writer.get_extra_info("peername") or ("",))[0]))
+            if length := _content_length(request):
+                request = request._replace(body=await reader.readexactly(length))
             response = self._safe_answer(request)
+        except OverflowError:
+            request, response = None, Response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"Content too long\n")
         except asyncio.LimitOverrunError:
             request, response = None, Response(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"Request too long\n")
         except ValueError:
@@ -146,6 +153,21 @@ def _parsed(head: bytes, peer: str) -> Request:
         raise ValueError(version)
     pairs = [line.partition(":") for line in lines if line]
     return Request(method, target, {name.strip().lower(): value.strip() for name, _, value in pairs}, peer)
+
+
+def _content_length(request: Request) -> int:
+    """Return the bytes of a POST's content.
+
+    Raises:
+        ValueError: If that is no number.
+        OverflowError: If they are too many.
+    """
+    if request.method != "POST":
+        return 0
+    length = int(request.headers.get("content-length", "0"))
+    if not 0 <= length <= LONGEST_BODY:
+        raise OverflowError(length)
+    return length
 
 
 def _written(response: Response, with_body: bool) -> bytes:

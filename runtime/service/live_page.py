@@ -12,11 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..errors import ConfigError
+from ..errors import ConfigError, OutputError
+from ..model_file.bounded_json import load_json
+from ..page import page
 from .access_token import TokenGate, page_token
 from .config import Settings
 from .http_server import HttpServer, Request, Response
@@ -24,7 +25,7 @@ from .prometheus import exposition
 from .runner import Runner
 
 log = logging.getLogger("edgelstm")
-PAGE = Path(__file__).with_name("live.html")
+ANSWER = "/api/answer"
 SILENCE = 60.0  # seconds without a sample after which a stream with a short period counts as silent
 
 
@@ -44,6 +45,8 @@ class LivePage:
         host, port = _address(settings.listen)
         self.local = _is_loopback(host)
         self.token = "" if self.local and not settings.token_file else page_token(settings)
+        for runner in runners:
+            runner.status.show_sensors()
         site = _Site(runners, TokenGate(self.token), self.local)
         try:
             self._server = HttpServer(host, port, site.answer)
@@ -62,7 +65,7 @@ class _Site:
 
     def __init__(self, runners: Sequence[Runner], gate: TokenGate, local: bool) -> None:
         self.runners, self.gate, self.local = runners, gate, local
-        self.html = PAGE.read_bytes()
+        self.html = page("live").encode()
         inline = [_hash(self.html, tag) for tag in (b"style", b"script")]
         self.policy = (
             f"default-src 'none'; style-src {inline[0]}; script-src {inline[1]}; connect-src 'self'; img-src data:; "
@@ -76,19 +79,24 @@ class _Site:
 
     def _answer(self, request: Request) -> Response:
         parts = urlsplit(request.target)
-        if request.method not in ("GET", "HEAD"):
-            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"GET and HEAD only\n", headers={"Allow": "GET, HEAD"})
+        methods = ("POST",) if parts.path == ANSWER else ("GET", "HEAD")
+        if request.method not in methods:
+            allowed_methods = {"Allow": ", ".join(methods)}
+            text = f"{' and '.join(methods)} only\n".encode()
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, text, headers=allowed_methods)
         if not self._expects(request.headers.get("host", "")):
             return Response(HTTPStatus.FORBIDDEN, b"Unknown host name\n")
         if parts.path == "/":
             return Response(HTTPStatus.OK, self.html, "text/html; charset=utf-8")
-        if parts.path not in ("/healthz", "/metrics", "/api/live"):
+        if parts.path not in ("/healthz", "/metrics", "/api/live", ANSWER):
             return Response(HTTPStatus.NOT_FOUND, b"Not found\n")
         allowed = self.gate.allows(request.peer, request.headers.get("authorization", ""))
         if parts.path == "/healthz":
             return self._health(named=allowed)
         if not allowed:
             return self._refusal(request.peer)
+        if parts.path == ANSWER:
+            return self._take_answer(request)
         if parts.path == "/metrics":
             text = exposition(self.runners).encode()
             return Response(HTTPStatus.OK, text, "text/plain; version=0.0.4; charset=utf-8")
@@ -100,6 +108,30 @@ class _Site:
             return not self.local or _is_loopback(urlsplit(f"//{host}").hostname or "")
         except ValueError:
             return False
+
+    def _take_answer(self, request: Request) -> Response:
+        """Take a person's answer to an alarm: stream, event and answer, as JSON.
+
+        A page of another site cannot send JSON without asking first, and names its own origin.
+        """
+        headers = request.headers
+        origin = urlsplit(headers.get("origin", "")).netloc
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return Response(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, b"Send application/json\n")
+        if origin and origin != headers.get("host", ""):
+            return Response(HTTPStatus.FORBIDDEN, b"Another origin\n")
+        try:
+            record = load_json(request.body)
+            stream = str(record["stream"])
+            runner = next(one for one in self.runners if one.name == stream)
+            runner.answer(str(record["event"]), str(record["answer"]), "page")
+        except StopIteration:
+            return Response(HTTPStatus.NOT_FOUND, b"No such stream\n")
+        except OutputError as error:
+            return Response(HTTPStatus.INSUFFICIENT_STORAGE, f"{error}\n".encode())
+        except (ConfigError, ValueError, KeyError, TypeError) as error:
+            return Response(HTTPStatus.BAD_REQUEST, f"{error}\n".encode())
+        return Response(HTTPStatus.OK, b"{}", "application/json")
 
     def _refusal(self, peer: str) -> Response:
         wait = self.gate.wait(peer)

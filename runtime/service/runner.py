@@ -13,13 +13,15 @@ from time import perf_counter
 from types import FrameType
 from typing import Any
 
+from ..alarms.answers import Answer
 from ..alarms.events import Event
 from ..alarms.narrator import Narrator
 from ..detector import Detector
-from ..errors import EdgelstmError, SeriesError
+from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..input.unscored_warning import coverage_warning
 from ..sinks import Forwarder, Sink
 from ..sources import Sample, Source
+from .answer_book import AnswerBook
 from .checkpoint import Checkpoint
 from .model_watch import Watch
 from .status import Status
@@ -39,6 +41,7 @@ class Runner:
         watch: Watcher of its model file; None for none.
         notice: Event to report at the start, closed when the file is replaced; None for none.
         narrator: Speaker of the events' sentences; None for English in the zone of the device.
+        book: Keeper of the answers to alarms; None where nobody can answer.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Runner:
         watch: Watch | None = None,
         notice: Event | None = None,
         narrator: Narrator | None = None,
+        book: AnswerBook | None = None,
     ) -> None:
         self.detector, self.source, self.name = detector, source, name
         self.checkpoint, self.watch, self._notice = checkpoint, watch, notice
@@ -58,10 +62,16 @@ class Runner:
         self._told: dict[str, Any] = {}
         self._stopped = False
         self._busy = threading.Lock()  # held from a sample to its last event: a snapshot never sees half of that
-        self.status = Status(name, detector.metadata.names, detector.metadata.period)
+        metadata = detector.metadata
+        units = tuple(channel.unit for channel in metadata.channels)
+        self.status = Status(name, metadata.names, metadata.period, units)
+        self._book = book
+        if book is not None:
+            self.status.answers = book.given
         self.sinks: tuple[Sink, ...] = (self.status, *sinks)
         for sink in self.forwarders:
             sink.report = lambda event, full=sink: self._event(event, full)
+            sink.listen(self.answer)
 
     @property
     def troubles(self) -> dict[str, int]:
@@ -124,6 +134,30 @@ class Runner:
             if self.checkpoint is not None:
                 self.checkpoint.save_or_warn()
 
+    def answer(self, identity: str, answer: str, by: str) -> None:
+        """Take a person's answer to an alarm; may be called from another thread.
+
+        Args:
+            identity: Id of the alarm, one of the newest.
+            answer: real, false or normal.
+            by: Way that it came.
+
+        Raises:
+            ConfigError: If there is no such alarm or answer, or the stream takes none.
+            OutputError: If it cannot be stored.
+        """
+        if self._book is None:
+            raise ConfigError("This stream takes no answers.")
+        event = self.status.find(identity)
+        if event is None:
+            raise ConfigError(f"There is no event {identity[:40]!r} among the newest ones.")
+        given = Answer.of(event, answer, time.time(), by)
+        with self._busy:
+            self._book.add(given)
+            told = self._narrator.tell(given.as_event(), self._label, self.detector.metadata.period)
+            for sink in self.forwarders:
+                sink.event(told)
+
     def _loop(self) -> None:
         checkpoint = self.checkpoint
         if self._notice is not None:
@@ -180,10 +214,12 @@ class Runner:
             result = self.detector.update(sample.values, sample.time, sample.arrival)
         seconds = perf_counter() - begin
         self.status.seconds += seconds
-        if self.watch is not None:
-            self.watch.observe(sample, result, seconds)
         for sink in self.sinks:
             sink.result(sample, result)
+        if self.status.sensors is not None:
+            self.status.sensor_values(sample.values, self.detector.expected, self.detector.within)
+        if self.watch is not None:
+            self.watch.observe(sample, result, seconds)
         for event in result.events:
             self._event(event)
 

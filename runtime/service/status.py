@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..alarms.events import Event, Result
@@ -21,10 +22,11 @@ class Status:
         name: The stream's name.
         names: Channel names, F of them.
         period: The model's seconds between samples, None when unknown.
+        units: Physical units of the channels, F of them; empty when unknown.
     """
 
-    def __init__(self, name: str, names: tuple[str, ...], period: float | None) -> None:
-        self.name, self.names, self.period = name, names, period
+    def __init__(self, name: str, names: tuple[str, ...], period: float | None, units: tuple[str, ...] = ()) -> None:
+        self.name, self.names, self.period, self.units = name, names, period, units
         self.state = "starting"
         self._begin = time.monotonic()
         self.error = ""
@@ -36,7 +38,11 @@ class Status:
         self.last_at: float | None = None
         self._open: dict[str, Event] = {}
         self._scores: deque[tuple[int, str, float | None, bool, float | None]] = deque(maxlen=SHOWN)
-        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS)
+        self._events: OrderedDict[str, Event] = OrderedDict()  # newest last, each as it is now
+        self.sensors: deque[tuple[int, list[float], tuple[float, ...]]] | None = None
+        self.within: tuple[float, ...] = ()
+        self.answers: Mapping[str, str] = {}
+        """Answers to alarms, by id."""
         self._guard = threading.Lock()
 
     def result(self, sample: Sample, result: Result) -> None:
@@ -62,7 +68,38 @@ class Status:
                 self._open[event.id] = event
             else:
                 self._open.pop(event.id, None)
-            self._events.append(event.record())
+        self.recall(event)
+
+    def recall(self, event: Event) -> None:
+        """Show an event, also one of an earlier run."""
+        with self._guard:
+            self._events[event.id] = event
+            self._events.move_to_end(event.id)
+            if len(self._events) > EVENTS:
+                self._events.popitem(last=False)
+
+    def find(self, identity: str) -> Event | None:
+        """Return the newest form of an event by its id, None where it is not among the newest ones."""
+        with self._guard:
+            return self._open.get(identity) or self._events.get(identity)
+
+    def show_sensors(self) -> None:
+        """Keep the newest sensor values, too, from now on: somebody will look at them."""
+        self.sensors = deque(maxlen=SHOWN)
+
+    def sensor_values(self, values: Sequence[float], expected: tuple[float, ...], within: tuple[float, ...]) -> None:
+        """Take the newest sample's values with what the model expected.
+
+        Args:
+            values: Sensor units, shape (F,).
+            expected: Sensor units, shape (F,); empty where there is no expectation.
+            within: Distances from the expectations in which normal values lie, shape (F,).
+        """
+        if self.sensors is None:
+            return
+        with self._guard:
+            self.within = within
+            self.sensors.append((self.samples, list(values), expected))
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
@@ -107,5 +144,18 @@ class Status:
                 "channels": list(self.names),
                 "contribution": share,
                 "scores": [row for row in self._scores if row[0] > since],
-                "events": list(self._events)[::-1],
+                "events": [event.record() for event in reversed(self._events.values())],
+                "answers": {key: self.answers[key] for key in self._events if key in self.answers},
+                "units": list(self.units),
+                "within": _short(self.within),
+                "sensors": [
+                    [number, _short(values), _short(expected)]
+                    for number, values, expected in self.sensors or ()
+                    if number > since
+                ],
             }
+
+
+def _short(values: Sequence[float]) -> list[float]:
+    """Round to the digits that a picture shows."""
+    return [float(f"{value:.5g}") for value in values]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import EdgelstmError
 
@@ -51,6 +51,14 @@ class Delivery(Protocol):
 
     def close(self) -> None:
         """Close connections and files."""
+
+
+@runtime_checkable
+class TakesAnswers(Protocol):
+    """A delivery through which people answer alarms."""
+
+    def listen(self, answer: Callable[[str, str, str], None]) -> None:
+        """Call a function with an alarm's id, the answer and the way that it came; it raises EdgelstmError for a bad one."""
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import EdgelstmError
 from ..io.addresses import Address
 from ..io.mqtt import BrokerOptions, connect, disconnect, reason
+from ..model_file.bounded_json import load_json
 from ..version import __version__
 from .delivery import DeliveryError, Stream
 from .jsonl import compact
 
 IN_FLIGHT = 20  # messages sent before the first must be acknowledged; what paho and most brokers take
+log = logging.getLogger("edgelstm")
+LONGEST_ANSWER = 4096  # bytes of an answer to an alarm
 ANSWER = 5.0  # seconds without any acknowledgement after which the broker counts as gone
 
 
@@ -49,6 +54,11 @@ class Topics:
         """Retained: ON while an anomaly event is open, else OFF."""
         return f"{self.base}/anomaly"
 
+    @property
+    def answer(self) -> str:
+        """Answers to alarms, read: `{"event": ID, "answer": "real"}`, or false or normal."""
+        return f"{self.base}/answer"
+
     def of(self, record: dict[str, Any]) -> str:
         """Return the topic of an event or a score."""
         return f"{self.base}/{record['type']}"
@@ -81,6 +91,7 @@ class MqttDelivery:
         self._refusal = ""
         self._facts: dict[str, Any] = {}
         self._up = self._ending = False
+        self._answer: Callable[[str, str, str], None] | None = None
         self._client = connect(address, options, self._prepare)
 
     def _prepare(self, client: Any) -> None:
@@ -88,6 +99,7 @@ class MqttDelivery:
         client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect, client.on_disconnect, client.on_publish = self._connected, self._lost, self._acknowledged
         client.on_connect_fail = self._failed
+        client.on_message = self._answered_by_message
 
     def _connected(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         with self._changed:
@@ -97,6 +109,7 @@ class MqttDelivery:
         if code.is_failure:
             return
         client.publish(self.topics.status, "online", qos=1, retain=True)
+        client.subscribe(self.topics.answer, qos=1)
         if self._facts:
             client.publish(self.topics.model, compact(self._facts), qos=1, retain=True)
         if self.options.discovery:
@@ -154,6 +167,19 @@ class MqttDelivery:
                 self._sent.popleft()
                 count += 1
         return count
+
+    def listen(self, answer: Callable[[str, str, str], None]) -> None:
+        """See `TakesAnswers`."""
+        self._answer = answer
+
+    def _answered_by_message(self, client: Any, userdata: Any, message: Any) -> None:
+        if self._answer is None or message.retain:  # one that was kept has been heard at an earlier start
+            return
+        try:
+            record = load_json(message.payload[:LONGEST_ANSWER])
+            self._answer(str(record["event"]), str(record["answer"]), "mqtt")
+        except (EdgelstmError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s: not an answer to an alarm (%s)", self.name, error)
 
     def announce(self, facts: dict[str, Any]) -> None:
         """See `Delivery`."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..alarms.events import Event, Result
 from ..sources.sample import Sample
-from .delivery import LONGEST_WAIT, Delivery
+from .delivery import LONGEST_WAIT, Delivery, TakesAnswers
 from .jsonl import score_record
 from .spool import Held, Spool
 
@@ -59,6 +59,15 @@ class Forwarder:
     def event(self, event: Event) -> None:
         """Queue the event."""
         self._put({"type": "event", "model": self.model, **event.record()})
+
+    def listen(self, answer: Callable[[str, str, str], None]) -> None:
+        """Pass on answers to alarms that come back through the delivery, where it can take any.
+
+        Args:
+            answer: Receiver of an alarm's id, the answer and the way that it came.
+        """
+        if isinstance(self.delivery, TakesAnswers):
+            self.delivery.listen(answer)
 
     def announce(self, facts: dict[str, Any]) -> None:
         """Tell facts about the model at work, at once and not in the queue: only the newest count."""

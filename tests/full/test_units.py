@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from edgelstm.runtime.errors import SeriesError
 
 from edgelstm.data.series import read_series, with_units
-from edgelstm.runtime.errors import SeriesError
 from edgelstm.training.train import _channels
 
 

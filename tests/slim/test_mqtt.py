@@ -15,7 +15,7 @@ from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
 from edgelstm.runtime.sources import Sample
-from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener
+from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener, Publisher
 from sink_helpers import wait_for
 
 pytestmark = NEEDS_MOSQUITTO
@@ -219,3 +219,18 @@ def test_every_event_arrives_in_order_over_two_hundred_restarts(broker, tmp_path
     sent, arrived, _ = restarts(broker, tmp_path, 200, 5, 0.05)
 
     assert list(dict.fromkeys(arrived)) == list(range(sent))
+
+
+def test_answers_to_alarms_come_back_over_the_broker(broker, listener, tmp_path):
+    heard = []
+    sink = sink_to(f"mqtt://127.0.0.1:{broker.port}/plant/pump", tmp_path / "spool")
+    sink.listen(lambda *words: heard.append(words))
+    assert wait_for(lambda: listener.of("/status") == ["online"])
+    publisher = Publisher(broker)
+    for payload in ("{", '{"event": "e0"}', "[" * 3000, '{"event": "e0", "answer": "false"}'):
+        publisher.send("plant/pump/answer", payload)
+    assert wait_for(lambda: heard)
+    publisher.close()
+    sink.close()
+
+    assert heard == [("e0", "false", "mqtt")]

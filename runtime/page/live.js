@@ -1,0 +1,190 @@
+const cards = new Map();
+let token = decodeURIComponent(location.hash.replace(/^#token=/, "")) || sessionStorage.getItem("token") || "";
+if (location.hash) history.replaceState(null, "", location.pathname);
+const FEW = 6; // sensors that are shown at once
+const ANSWERS = [["real", "Real fault"], ["false", "False alarm"], ["normal", "New normal"]];
+
+function card(name) {
+  const box = make("section");
+  const top = box.appendChild(make("div", "top"));
+  top.append(make("h2", "", name), make("span", "badge"));
+  const parts = { name, box, badge: top.lastChild, seen: 0, scores: [], sensors: [], charts: [], all: false, said: "" };
+  parts.canvas = box.appendChild(make("canvas", "tall"));
+  parts.canvas.setAttribute("role", "img");
+  parts.zone = box.appendChild(make("p", "zone soft"));
+  parts.counts = box.appendChild(make("dl"));
+  for (const [key, title] of [["events", "Newest events"], ["sensorCharts", "Sensors, with the range that the model expects"],
+      ["contribution", "Channels' shares of the newest score"], ["sinks", "Sinks"]]) {
+    parts[key + "Title"] = box.appendChild(make("h3", "", title));
+    parts[key] = box.appendChild(make("div"));
+  }
+  parts.list = parts.events.appendChild(make("ol", "events"));
+  parts.answered = parts.events.appendChild(make("p", "soft"));
+  parts.answered.setAttribute("role", "status");
+  parts.more = make("button", "", "Show all sensors");
+  parts.more.onclick = () => { parts.all = !parts.all; parts.more.textContent = parts.all ? "Show fewer sensors" : "Show all sensors"; if (parts.stream) drawSensors(parts, parts.stream); };
+  document.getElementById("main").append(box);
+  cards.set(name, parts);
+  return parts;
+}
+
+function table(place, title, heads, rows) {
+  title.hidden = !rows.length;
+  const body = make("table");
+  const head = body.appendChild(make("thead")).appendChild(make("tr"));
+  for (const text of heads) head.append(make("th", "", text));
+  const tail = body.appendChild(make("tbody"));
+  for (const row of rows) {
+    const line = tail.appendChild(make("tr"));
+    row.forEach((cell, i) => {
+      const box = line.appendChild(make("td"));
+      box.dataset.head = heads[i];
+      box.append(make("span", "", cell));
+    });
+  }
+  place.replaceChildren(...(rows.length ? [body] : []));
+}
+
+// The places of a stream's samples: times where they are dates and rise, else numbers of samples.
+function placesOf(parts) {
+  const rows = parts.scores;
+  const dated = rows.length > 1 && rows.every((row, i) => isDate(row[4]) && (!i || row[4] > rows[i - 1][4]));
+  return { dated, x: rows.map(row => dated ? row[4] : row[0]), zone: parts.timeZone };
+}
+
+function drawScores(parts, stream) {
+  const { dated, x, zone } = placesOf(parts), y = parts.scores.map(row => row[2]);
+  if (x.length) chart(parts.canvas, { x, y, limit: stream.threshold, marked: parts.scores.map(row => row[3]), root: true, dated, zone });
+  parts.canvas.setAttribute("aria-label", "Scores; newest " + short(y[y.length - 1]) + ", threshold " + short(stream.threshold));
+}
+
+function drawSensors(parts, stream) {
+  parts.sensorChartsTitle.hidden = !parts.sensors.length;
+  const { dated, x, zone } = placesOf(parts), place = new Map(parts.scores.map((row, i) => [row[0], x[i]]));
+  const alarmed = new Set(stream.alarms.flatMap(alarm => alarm.channels));
+  const order = stream.channels.map((name, i) => i).sort((a, b) => alarmed.has(stream.channels[b]) - alarmed.has(stream.channels[a]) || a - b);
+  const shown = parts.all ? order : order.slice(0, FEW);
+  while (parts.charts.length < shown.length) {
+    const box = make("figure");
+    box.style.margin = "0";
+    parts.charts.push({ box, name: box.appendChild(make("h3")), canvas: box.appendChild(make("canvas")) });
+    parts.charts[parts.charts.length - 1].canvas.setAttribute("role", "img");
+  }
+  const boxes = parts.charts.slice(0, shown.length).map(one => one.box);
+  if (order.length > FEW) boxes.push(parts.more);
+  if (boxes.some((box, i) => parts.sensorCharts.children[i] !== box) || parts.sensorCharts.children.length !== boxes.length) parts.sensorCharts.replaceChildren(...boxes);
+  const rows = parts.sensors.filter(row => place.has(row[0]));
+  shown.forEach((channel, i) => {
+    const one = parts.charts[i], name = stream.channels[channel], unit = stream.units[channel] || "", within = stream.within[channel];
+    const y = rows.map(row => row[1][channel]), expected = rows.map(row => row[2].length ? row[2][channel] : null);
+    const newest = y[y.length - 1], usual = expected[expected.length - 1];
+    one.name.textContent = name + ": " + short(newest) + (unit ? " " + unit : "") + (known(usual) ? ", expected " + short(usual) + " ± " + short(within) : "");
+    one.name.className = alarmed.has(name) ? "bad" : "";
+    one.canvas.setAttribute("aria-label", one.name.textContent);
+    if (rows.length) chart(one.canvas, { x: rows.map(row => place.get(row[0])), y, dated, zone,
+      low: expected.map(value => known(value) ? value - within : null), high: expected.map(value => known(value) ? value + within : null) });
+  });
+}
+
+async function answer(parts, event, word) {
+  const headers = { "Content-Type": "application/json", ...(token ? { Authorization: "Bearer " + token } : {}) };
+  try {
+    const done = await fetch("api/answer", { method: "POST", headers, body: JSON.stringify({ stream: parts.name, event, answer: word }) });
+    if (!done.ok) throw new Error(await done.text());
+    parts.answered.textContent = "Stored. `edgelstm calibrate --feedback` uses it.";
+  } catch (error) {
+    parts.answered.textContent = "Not stored: " + error.message;
+  }
+  parts.said = "";
+}
+
+function showEvents(parts, stream) {
+  parts.eventsTitle.hidden = !stream.events.length;
+  const state = JSON.stringify([stream.events, stream.answers]);
+  if (state === parts.said) return; // buttons keep the focus
+  parts.said = state;
+  parts.list.replaceChildren(...stream.events.slice(0, 12).map(one => {
+    const line = make("li");
+    line.append(make("div", one.state === "open" && one.kind === "anomaly" ? "bad" : "", one.text || one.kind));
+    line.append(make("div", "soft", one.kind.replace("_", " ") + (one.reason ? " (" + one.reason + ")" : "") + ", " + one.state +
+      (known(one.peak) ? ", peak " + short(one.peak) : "") + ", from " + when(one.start, parts.timeZone) + (one.end === null ? "" : " to " + when(one.end, parts.timeZone))));
+    if (one.kind === "anomaly") {
+      const box = line.appendChild(make("div", "answers"));
+      for (const [word, text] of ANSWERS) {
+        const button = box.appendChild(make("button", "", text));
+        button.setAttribute("aria-pressed", String(stream.answers[one.id] === word));
+        button.onclick = () => answer(parts, one.id, word);
+      }
+    }
+    return line;
+  }));
+}
+
+function show(stream) {
+  const parts = cards.get(stream.name) || card(stream.name);
+  parts.stream = stream;
+  if (stream.samples < parts.seen) { parts.seen = 0; parts.scores = []; parts.sensors = []; }
+  for (const row of stream.sensors) if (row[0] > parts.seen) parts.sensors.push(row);
+  for (const row of stream.scores) if (row[0] > parts.seen) { parts.scores.push(row); parts.seen = row[0]; }
+  parts.scores = parts.scores.slice(-600);
+  parts.sensors = parts.sensors.slice(-600);
+  const newestRow = parts.scores[parts.scores.length - 1];
+  parts.timeZone = newestRow ? zoneOf(newestRow[1] || "") : undefined;
+  const dates = newestRow && isDate(newestRow[4]);
+  parts.zone.textContent = dates ? when(parts.scores[0][4], parts.timeZone).slice(0, 10) + " to " + when(newestRow[4], parts.timeZone) + ", " + zoneText(parts.timeZone) : "";
+  const alarm = ["anomaly", "sensor_fault", "drift", "overflow"].find(kind => stream.alarms.some(one => one.kind === kind));
+  const words = { running: stream.samples ? "normal" : "waiting for samples" };
+  parts.badge.textContent = stream.error || (alarm ? alarm.replace("_", " ") : words[stream.state] || stream.state);
+  parts.badge.className = "badge " + (alarm === "anomaly" || stream.state === "failed" ? "bad" : alarm ? "warn" : stream.samples ? "good" : "soft");
+  const score = newestRow ? newestRow[2] : null;
+  const facts = { "score": short(score), "threshold": short(stream.threshold), "samples": stream.samples,
+    "scored": stream.scored, "above threshold": stream.anomalies,
+    "last sample": stream.age === null ? "–" : stream.age < 1 ? "now" : Math.round(stream.age) + " s ago" };
+  if (stream.statuses.warmup) facts["warm-up"] = stream.statuses.warmup;
+  for (const [why, count] of Object.entries(stream.troubles)) facts["input: " + why] = count;
+  parts.counts.replaceChildren(...Object.entries(facts).map(([key, value]) => {
+    const pair = make("div");
+    pair.append(make("dt", "", key), make("dd", "", value));
+    return pair;
+  }));
+  const order = (stream.contribution || []).map((part, i) => [part, i]).sort((a, b) => b[0] - a[0]).slice(0, 12);
+  parts.contributionTitle.hidden = !order.length;
+  parts.contribution.replaceChildren(...order.map(([part, i]) => {
+    const line = make("div", "bar"), track = make("div", "track");
+    track.appendChild(make("div", "fill")).style.width = 100 * part + "%";
+    line.append(make("span", "", stream.channels[i]), track, make("span", "", Math.round(100 * part) + " %"));
+    return line;
+  }));
+  showEvents(parts, stream);
+  table(parts.sinks, parts.sinksTitle, ["sink", "delivered", "waiting", "dropped", "failure"],
+    stream.sinks.map(sink => [sink.name, sink.delivered, sink.waiting + " B", sink.dropped, sink.failure || "none"]));
+  drawScores(parts, stream);
+  drawSensors(parts, stream);
+}
+
+async function poll() {
+  const link = document.getElementById("link");
+  let pause = document.hidden ? 5000 : 1000;
+  try {
+    const since = new URLSearchParams();
+    for (const [name, parts] of cards) since.set(name, parts.seen);
+    const answer = await fetch("api/live?" + since, { headers: token ? { Authorization: "Bearer " + token } : {} });
+    const refused = answer.status === 401 || answer.status === 429;
+    document.getElementById("ask").hidden = !refused;
+    if (answer.status === 401) token = "";
+    if (answer.status === 429) pause = 1000 * Number(answer.headers.get("Retry-After") || 60);
+    if (!answer.ok) throw new Error(answer.status === 401 ? "token needed" : answer.status === 429 ? "too many wrong tokens, wait" : "error " + answer.status);
+    (await answer.json()).streams.forEach(show);
+    link.textContent = "live";
+    link.className = "good";
+  } catch (error) {
+    link.textContent = error.message === "Failed to fetch" ? "no connection" : error.message;
+    link.className = "bad";
+  }
+  setTimeout(poll, pause);
+}
+document.getElementById("token").addEventListener("change", event => {
+  token = event.target.value.trim();
+  sessionStorage.setItem("token", token);
+});
+poll();
