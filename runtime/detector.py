@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .alarm_stage import AlarmStage
+from .alarms.abandoned import close_abandoned
 from .alarms.debounce import DebounceRules
 from .alarms.events import Event, Result
 from .alarms.expectation import Expectation
@@ -24,7 +25,7 @@ from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
 from .scoring.registry import scorer_of
-from .snapshot import SNAPSHOT_SCHEMA, check_snapshot, close_abandoned
+from .snapshot import SNAPSHOT_SCHEMA, check_snapshot
 
 REGULAR = Admission("ok", None)
 
@@ -69,7 +70,7 @@ class Detector:
         self.alarms = AlarmStage(metadata, self.faults, debounce, adapt)
         self.index = 0
         """Number of samples taken so far."""
-        self._expectation = Expectation(metadata)
+        self.expectation = Expectation(metadata)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
 
     @classmethod
@@ -125,12 +126,7 @@ class Detector:
     @property
     def expected(self) -> tuple[float, ...]:
         """Expectations that the newest scored sample was held against, sensor units, shape (F,); empty without any."""
-        return self._expectation.in_units(self._expectation.trusted(self.stream.judged_by))
-
-    @property
-    def within(self) -> tuple[float, ...]:
-        """Distances from the expectations within which about 95 % of normal values lie, sensor units, shape (F,)."""
-        return self._expectation.within
+        return self.expectation.in_units(self.expectation.trusted(self.stream.judged_by))
 
     @property
     def engine(self) -> Engine:

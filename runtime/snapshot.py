@@ -10,9 +10,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from .alarms.events import Event
-from .alarms.tracker import EventTracker
-
 SNAPSHOT_SCHEMA = 5
 
 
@@ -37,29 +34,6 @@ def check_snapshot(state: Mapping[str, Any], model: str) -> None:
         )
     if state["model"] != model:
         raise ValueError("it is of another model")
-
-
-def close_abandoned(state: Mapping[str, Any]) -> tuple[Event, ...]:
-    """Close the events that were open in a snapshot, for a model that takes the stream over from another one.
-
-    Args:
-        state: The snapshot of the model before.
-
-    Raises:
-        ValueError, KeyError, TypeError: If it is damaged.
-    """
-    alarms = state["alarms"]
-    excursions = {
-        "anomaly": alarms["debounce"]["excursions"],
-        "sensor_fault": state["faults"],
-        "drift": (alarms["drift"] or {}).get("excursions", {}),
-    }
-    closed: tuple[Event, ...] = ()
-    for kind, known in excursions.items():
-        tracker = EventTracker(kind, str(state["model"]))
-        tracker.restore(known)
-        closed += tracker.finish()
-    return closed
 
 
 def rows_to_text(rows: list[bytes]) -> str:

@@ -217,7 +217,7 @@ class Runner:
         for sink in self.sinks:
             sink.result(sample, result)
         if self.status.sensors is not None:
-            self.status.sensor_values(sample.values, self.detector.expected, self.detector.within)
+            self.status.sensor_values(sample.values, self.detector.expected, self.detector.expectation.within)
         if self.watch is not None:
             self.watch.observe(sample, result, seconds)
         for event in result.events:
