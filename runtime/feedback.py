@@ -95,8 +95,9 @@ def threshold_from(stretches: Sequence[Stretch], rules: DebounceRules, old: floa
     if silenced:
         highest = max(silenced)
         new = max(old, min(highest * MARGIN, math.sqrt(highest * ceiling) if kept else math.inf))
-    raised = {kind: [sum(level >= limit for level in levels[kind]) for limit in (old, new)] for kind in levels}
-    return new, Feedback(*raised["false"], *raised["real"], len(stretches) - len(known))
+    false, real = levels["false"], levels["real"]
+    counts = [sum(level >= limit for level in kind) for kind in (false, real) for limit in (old, new)]
+    return new, Feedback(counts[0], counts[1], counts[2], counts[3], len(stretches) - len(known))
 
 
 def _kind(stretch: Stretch) -> str:

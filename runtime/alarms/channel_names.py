@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BRACKETS = ("[]", "()")
+BRACKETS = (("[", "]"), ("(", ")"))
 LONGEST = 12  # characters of a unit; what is longer is a remark
 
 
