@@ -132,8 +132,8 @@ def pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict
         __: The option.
         texts: Each text that was given.
     """
-    found = {name.strip(): value.strip() for name, _, value in (text.rpartition("=") for text in texts)}
-    if not all(found) or not all(found.values()):
+    pairs_of = {name.strip(): value.strip() for name, _, value in (text.rpartition("=") for text in texts)}
+    if not all(pairs_of) or not all(pairs_of.values()):
         raise click.BadParameter(f"{', '.join(texts)!r} is not of the form NAME=VALUE")
     return found
 

@@ -8,8 +8,8 @@ LONGEST = 12  # characters of a unit; what is longer is a remark
 
 def _parts(name: str) -> tuple[str, str]:
     for opening, closing in BRACKETS:
-        head, found, tail = name.strip().rpartition(opening)
-        if found and tail.endswith(closing) and head.strip() and len(tail) <= LONGEST + 1:
+        head, bracket, tail = name.strip().rpartition(opening)
+        if bracket and tail.endswith(closing) and head.strip() and len(tail) <= LONGEST + 1:
             return head.strip(), tail[:-1].strip()
     return name, ""
 

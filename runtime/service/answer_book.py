@@ -34,12 +34,12 @@ class AnswerBook:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.given: dict[str, str] = {}
+        self.answers: dict[str, str] = {}
         """The newest answer by id of the alarm."""
         self._count = 0
         if path.exists():
             try:
-                self.given = {answer.event: answer.answer for answer in read_answers(path)}
+                self.answers = {answer.event: answer.answer for answer in read_answers(path)}
             except EdgelstmError as error:
                 log.warning("%s", error)
 
@@ -50,7 +50,7 @@ class AnswerBook:
             ConfigError: If there were too many.
             OutputError: If it cannot be written.
         """
-        if self.given.get(answer.event) == answer.answer:
+        if self.answers.get(answer.event) == answer.answer:
             return
         if self._count >= MOST:
             raise ConfigError(f"More than {MOST} answers in one run. Restart it.")
@@ -66,4 +66,4 @@ class AnswerBook:
         except OSError as error:
             raise OutputError(f"Cannot write the answer to {self.path}: {error.strerror or error}.") from error
         self._count += 1
-        self.given[answer.event] = answer.answer
+        self.answers[answer.event] = answer.answer

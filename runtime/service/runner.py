@@ -67,7 +67,7 @@ class Runner:
         self.status = Status(name, metadata.names, metadata.period, units)
         self._book = book
         if book is not None:
-            self.status.answers = book.given
+            self.status.answers = book.answers
         self.sinks: tuple[Sink, ...] = (self.status, *sinks)
         for sink in self.forwarders:
             sink.report = lambda event, full=sink: self._event(event, full)
@@ -151,10 +151,10 @@ class Runner:
         event = self.status.find(identity)
         if event is None:
             raise ConfigError(f"There is no event {identity[:40]!r} among the newest ones.")
-        given = Answer.of(event, answer, time.time(), by)
+        response = Answer.of(event, answer, time.time(), by)
         with self._busy:
-            self._book.add(given)
-            told = self._narrator.tell(given.as_event(), self._label, self.detector.metadata.period)
+            self._book.add(response)
+            told = self._narrator.tell(response.as_event(), self._label, self.detector.metadata.period)
             for sink in self.forwarders:
                 sink.event(told)
 

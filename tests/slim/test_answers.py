@@ -26,7 +26,7 @@ def answered(tmp_path):
     listed = Listed()
     page = Page(sinks=[forwarder(tmp_path / "spool", listed)])
     page.runner._book = AnswerBook(tmp_path / "answers" / "pump.jsonl")
-    page.runner.status.answers = page.runner._book.given
+    page.runner.status.answers = page.runner._book.answers
     page.listed = listed
     yield page
     page.close()
