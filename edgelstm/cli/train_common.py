@@ -135,7 +135,7 @@ def pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict
     pairs_of = {name.strip(): value.strip() for name, _, value in (text.rpartition("=") for text in texts)}
     if not all(pairs_of) or not all(pairs_of.values()):
         raise click.BadParameter(f"{', '.join(texts)!r} is not of the form NAME=VALUE")
-    return found
+    return pairs_of
 
 
 def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None:
