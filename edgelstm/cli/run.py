@@ -65,7 +65,7 @@ def command(config: Path | None, dry_run: bool, **flags: Any) -> None:
     from edgelstm.runtime.io.terminal import log_safely
     from edgelstm.runtime.service.assembly import assemble, describe
     from edgelstm.runtime.service.config import load_config, make_config
-    from edgelstm.runtime.service.runner import handling_signals, run_all
+    from edgelstm.runtime.service.run_together import handling_signals, run_all
     from edgelstm.runtime.service.systemd import serving
 
     settings = {name.replace("_", "-"): value for name, value in flags.items() if value not in (None, ())}
