@@ -124,11 +124,6 @@ class Detector:
         return self.alarms.threshold
 
     @property
-    def expected(self) -> tuple[float, ...]:
-        """Expectations that the newest scored sample was held against, sensor units, shape (F,); empty without any."""
-        return self.expectation.in_units(self.expectation.trusted(self.stream.judged_by))
-
-    @property
     def engine(self) -> Engine:
         """The model with its window."""
         return self.stream.engine

@@ -215,7 +215,9 @@ class Runner:
         for sink in self.sinks:
             sink.result(sample, result)
         if self.status.sensors is not None:
-            self.status.sensor_values(sample.values, self.detector.expected, self.detector.expectation.within)
+            expectation = self.detector.expectation
+            expected = expectation.in_units(expectation.trusted(self.detector.stream.judged_by))
+            self.status.sensor_values(sample.values, expected, expectation.within)
         if self.watch is not None:
             self.watch.observe(sample, result, seconds)
         for event in result.events:
