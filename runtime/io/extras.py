@@ -23,7 +23,7 @@ EXTRAS = {
     "mqtt": Extra("MQTT", "paho-mqtt", (2,)),
     "serial": Extra("A serial source", "pyserial", (3, 5)),
     "modbus": Extra("Modbus", "pymodbus", (3, 10)),
-    "opcua": Extra("OPC UA", "asyncua", (1, 1, 5)),
+    "opcua": Extra("OPC UA", "asyncua", (2, 1)),
     "postgres": Extra("PostgreSQL", "psycopg", (3, 2)),
 }
 """Extras of sources and sinks by name."""

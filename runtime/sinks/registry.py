@@ -52,6 +52,14 @@ SINKS = [
     SinkKind(("modbus", "modbus+rtu"), "modbus://HOST/UNIT?coil=5", ".modbus:ModbusDelivery", Access.NETWORK),
     SinkKind(("modbus+serial",), "modbus+serial:DEVICE?coil=5", ".modbus:ModbusDelivery", Access.DEVICE),
     SinkKind(
+        ("opc.tcp",),
+        "opc.tcp://HOST:4840/…?node=NODE",
+        ".opcua:OpcDelivery",
+        Access.NETWORK,
+        ("password-file", "key"),
+        ("cert", "server-cert"),
+    ),
+    SinkKind(
         ("postgresql", "postgres"),
         "postgresql://HOST/DATABASE",
         ".postgres:PostgresDelivery",

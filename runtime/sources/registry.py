@@ -178,6 +178,12 @@ def _open_postgres(request: SourceRequest) -> Source:
     return PostgresSource(request.address, request.options(PostgresSourceOptions), request.columns)
 
 
+def _open_opcua(request: SourceRequest) -> Source:
+    from .opcua import OpcSource, OpcSourceOptions
+
+    return OpcSource(request.address, request.options(OpcSourceOptions), request.columns, request.period)
+
+
 SOURCES = [
     SourceKind(("",), "FILE, -", _open_file, Access.FILE),
     SourceKind(
@@ -189,6 +195,14 @@ SOURCES = [
         ("modbus", "modbus+rtu"), "modbus[+rtu]://HOST/UNIT?map=FILE", _open_modbus, Access.NETWORK, files=("map",)
     ),
     SourceKind(("modbus+serial",), "modbus+serial:DEVICE?map=FILE", _open_modbus, Access.DEVICE, files=("map",)),
+    SourceKind(
+        ("opc.tcp",),
+        "opc.tcp://HOST:4840/…?node=NODE",
+        _open_opcua,
+        Access.NETWORK,
+        ("password-file", "key"),
+        ("cert", "server-cert"),
+    ),
     SourceKind(
         ("postgresql", "postgres"),
         "postgresql://HOST/DATABASE?table=NAME&key=COLUMN",
