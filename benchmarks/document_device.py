@@ -13,11 +13,36 @@ CHANGES = ("as it is", "shift", "trend", "noise")
 def device_section(results: Path) -> list[str]:
     """Headings, conditions and tables of what has been measured."""
     lines: list[str] = []
-    for name, write in (("runtime", _runtime), ("endurance", _endurance), ("drift", _drift)):
+    for name, write in (
+        ("waiting", _waiting),
+        ("runtime", _runtime),
+        ("endurance", _endurance),
+        ("drift", _drift),
+    ):
         path = results / f"{name}.json"
         if path.exists():
             lines += write(json.loads(path.read_text()))
     return lines
+
+
+def _waiting(found: dict[str, Any]) -> Iterator[str]:
+    yield from ("## What a person waits for", "")
+    loads = [row["load"] for row in found["commands"].values()]
+    yield (
+        f"Whole commands on {found['rows']:,} rows of the simulated pump, `python benchmarks/waiting.py --before …`: commit "
+        f"{found['commit']} and now in turn, {found['rounds']} pairs, medians without the first, cold pair; {found['processors']} "
+        f"processors at a load of {min(loads):.0f} to {max(loads):.0f}, so that wall times say less than processor times. A ratio "
+        "above 1 is a gain. Each block of a bar is a half of the ratio."
+    )
+    yield from ("", "| command | processor time before | now | ratio | | wall | cold | memory before | now |")
+    yield "|---" * 9 + "|"
+    for name, row in found["commands"].items():
+        bar = "█" * max(1, round(row["cpu_ratio"] * 2))
+        yield (
+            f"| {name} | {row['cpu_before']:.2f} s | {row['cpu_after']:.2f} s | {row['cpu_ratio']:.2f} | {bar} | "
+            f"{row['wall_ratio']:.2f} | {row['cold_wall_ratio']:.2f} | {row['memory_before']:.0f} MB | {row['memory_after']:.0f} MB |"
+        )
+    yield ""
 
 
 def _runtime(found: dict[str, Any]) -> Iterator[str]:

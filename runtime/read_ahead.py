@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from .detector import Detector
-from .sources import Sample, Source
+from .sources import Sample, Source, is_regular
 
 COUNT = 4096  # samples read ahead
 
@@ -19,9 +20,30 @@ def read_ahead(samples: Iterable[Sample], detector: Detector) -> Iterator[Sample
         detector: The detector that they are for.
     """
     iterator = iter(samples)
-    while chunk := list(islice(iterator, COUNT)):
-        detector.expect([sample.values for sample in chunk])
-        yield from chunk
+    failure: Exception | None = None
+    while failure is None:
+        chunk: list[Sample] = []
+        try:
+            chunk.extend(islice(iterator, COUNT))
+        except Exception as error:  # what came before it still counts
+            failure = error
+        if chunk:
+            detector.expect([sample.values for sample in chunk])
+            yield from chunk
+        elif failure is None:
+            return
+    raise failure
+
+
+def ahead_of(source: Source, path: Path | str, detector: Detector) -> Source:
+    """Return the source, read ahead where it is a file that does not grow: nobody waits for a pipe's next row then.
+
+    Args:
+        source: The source.
+        path: Its file, `-` for standard input.
+        detector: The detector that its samples are for.
+    """
+    return ReadAhead(source, detector) if is_regular(path) else source
 
 
 class ReadAhead:

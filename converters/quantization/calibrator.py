@@ -206,6 +206,8 @@ def run_model(
         windows: (N, ...) for each input.
         stream: See `run`.
     """
+    if not stream and model.batched is not None and len(windows[0]):
+        return (model.predict(windows[0]),)
     model.reset()
     call = model.step if stream else model
     rows = [call(*window) for window in zip(*windows, strict=True)]

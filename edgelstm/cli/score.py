@@ -31,14 +31,15 @@ def command(
     from edgelstm.runtime.errors import SeriesError
     from edgelstm.runtime.io.atomic_files import replacing
     from edgelstm.runtime.model_file.trial import load_tried_bundle
-    from edgelstm.runtime.read_ahead import ReadAhead
+    from edgelstm.runtime.read_ahead import ahead_of
     from edgelstm.runtime.service.runner import Runner
     from edgelstm.runtime.service.status import Status
     from edgelstm.runtime.sinks import ScoreTable
     from edgelstm.runtime.sources import open_file
 
     detector = Detector.from_bundle(load_tried_bundle(model))
-    source = ReadAhead(open_file(data, parse_columns(detector.metadata, columns, time_column, missing)), detector)
+    columns_of = parse_columns(detector.metadata, columns, time_column, missing)
+    source = ahead_of(open_file(data, columns_of), data, detector)
 
     def score(stream: TextIO) -> Status:
         runner = Runner(detector, source, [ScoreTable(stream)])

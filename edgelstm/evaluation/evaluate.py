@@ -131,9 +131,10 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None) -> 
     clock: list[float] = np.arange(rows, dtype=np.float64).tolist() if time is None else time.tolist()
     at: dict[float, int] = {}  # row of each time; of doubled times the first one, as the detector takes it
     closed: list[Event] = []
-    for row, moment in enumerate(clock):
+    samples: list[list[float]] = values.tolist()
+    for row, (moment, sample) in enumerate(zip(clock, samples, strict=True)):
         at.setdefault(moment, row)
-        result = detector.update(values[row], None if math.isnan(moment) else moment)
+        result = detector.update(sample, None if math.isnan(moment) else moment)
         if result.score is not None:
             scores[row], flagged[row] = result.score, result.anomaly
         closed += [event for event in result.events if event.state == "closed"]

@@ -14,8 +14,9 @@ from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
 from ..io.state_folder import spool_folder, state_folder
+from ..read_ahead import ahead_of
 from ..sinks import Access, Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery, sink_kind
-from ..sources import Columns, open_source
+from ..sources import Columns, Source, open_source
 from .answer_book import AnswerBook, answers_path
 from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
@@ -159,8 +160,14 @@ class _Plan:
         )
         book = AnswerBook(answers_path(self.folder, one.label))
         runner = Runner(
-            self.detector, self.source, sinks, one.label, checkpoint, watch, self.model.notice, narrator, book
+            self.detector, self._samples(), sinks, one.label, checkpoint, watch, self.model.notice, narrator, book
         )
         for event in recent_events(Path(one.event_log), EVENTS) if one.event_log else ():
             runner.status.recall(event)
         return runner
+
+    def _samples(self) -> Source:
+        """The source; a file that does not grow is read ahead."""
+        address = parse_address(self.config.source)
+        plain = not address.scheme and not self.config.follow
+        return ahead_of(self.source, address.target, self.detector) if plain else self.source

@@ -1,11 +1,13 @@
 """Integer models over batches of windows: the same bits as the interpreter, and as `Detector.update` row by row."""
 
+import json
 import struct
 
 import numpy as np
 import pytest
 from command_helpers import edgelstm
 from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.inference.batched.checked import Checked
 from edgelstm.runtime.inference.batched.fixed_point import (
     divide_by_power,
@@ -18,6 +20,8 @@ from edgelstm.runtime.inference.batched.model import BatchedModel
 from edgelstm.runtime.inference.flatbuffer.reader import read_model
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.inference.windows import sliding_windows
+from edgelstm.runtime.read_ahead import read_ahead
+from edgelstm.runtime.sources import Sample
 
 INTEGER = ("auto.int8", "cast.int8")
 
@@ -177,6 +181,40 @@ class CountingInterpreter:
     def invoke(self):
         self._calls.append(1)
         self._interpreter.invoke()
+
+
+def test_samples_before_a_failure_of_the_source_are_given_out(models):
+    def failing():
+        yield from (Sample([50.0, 5.0], float(row), row) for row in range(30))
+        raise SeriesError("row 31 is damaged")
+
+    detector, rows = Detector.load(models / "auto.int8.tflite"), []
+    with pytest.raises(SeriesError, match="row 31"):
+        rows.extend(sample.row for sample in read_ahead(failing(), detector))
+
+    source = read_ahead(iter(()), detector)
+    assert rows == list(range(30))
+    assert list(source) == []
+
+
+def test_run_on_a_file_raises_the_events_of_the_detector(models, stream, tmp_path):
+    times, rows = untidy(stream)
+    data = tmp_path / "rows.csv"
+    cells = [f"{time},{level},{flow}" for time, (level, flow) in zip(times, rows, strict=True)]
+    data.write_text("\n".join(["time,level_cm,flow_lpm", *cells]).replace("nan", ""))
+
+    done = edgelstm("run", models / "auto.int8.tflite", data)
+    detector = Detector.load(models / "auto.int8.tflite")
+    events = [
+        event
+        for row, time in zip(rows.tolist(), times.tolist(), strict=True)
+        for event in detector.update(row, time).events
+    ]
+
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [
+        e.id for e in (*events, *detector.finish())
+    ]
 
 
 def test_score_writes_what_the_detector_says_row_by_row(models, stream, tmp_path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -127,12 +126,12 @@ class Hidden:
             raise UnprovenError("a hidden state of unusual scale")
         factor, away = multiplier * 2.0 ** (shift - 31), 2.0 ** -(right + 1)
         # the least products that give k + 1: both neighbours must be clear of the tie by more than two roundings
-        ties = [((2 * k + 1) << (right + 30)) - (1 << 30) for k in range(256)]
-        for k, tie in enumerate(ties):
+        for k in range(256):
+            tie = ((2 * k + 1) << (right + 30)) - (1 << 30)
             least = -(-tie // multiplier)
-            above, below = Fraction(least * multiplier - tie), Fraction(tie - (least - 1) * multiplier)
-            room = Fraction(k + 1) * 2 ** (right + 31) / 2**48
-            if below <= room or (above <= room and above != 0):
+            above, below = least * multiplier - tie, tie - (least - 1) * multiplier
+            room = ((k + 1) << (right + 31)) >> 48
+            if below <= room + 1 or 0 < above <= room + 1:
                 raise UnprovenError("a hidden state whose rounding is too close to tell")
         return cls(factor, away + 2.0**-41, zero_point)
 
