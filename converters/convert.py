@@ -38,6 +38,7 @@ def convert(
     target: str = "",
     search: bool = False,
     like_inputs: bool = False,
+    fine_tune: bool = False,
     tell: Tell = lambda _: None,
     apart: bool = True,
     custom_objects: Mapping[str, Any] | None = None,
@@ -59,6 +60,8 @@ def convert(
         search: Also make models whose layers differ in precision, and refuse none for its error.
         like_inputs: Outputs are in the units of the inputs, channel by channel, as an autoencoder's and a forecaster's
             are: a channel's error is measured by the larger of the deviations of output and input then.
+        fine_tune: Change the weights so that the int8 form gives the float model's outputs on the representative windows; the
+            result is taken where it is more accurate on the held-back ones.
         tell: Called with the name of each step.
         apart: In a child process, which a crash of TensorFlow's converter cannot outlive; False saves its start where
             many models are converted in a row and TensorFlow is loaded already.
@@ -94,6 +97,7 @@ def convert(
             "target": target,
             "search": search,
             "like_inputs": like_inputs,
+            "fine_tune": fine_tune,
         }
         (folder / "job.json").write_text(json.dumps(job))
         own = custom_objects is not None

@@ -54,6 +54,8 @@ class Job:
     """See `Validation`."""
     written_out: TFLiteFile | None = None
     """Float model with its recurrent layers step by step, for int16x8."""
+    tuned: TFLiteFile | None = None
+    """Float model with weights that were fine-tuned for the integer form; None without."""
     like_inputs: bool = False
     """Outputs are in the units of the inputs, channel by channel, as an autoencoder's and a forecaster's are."""
 

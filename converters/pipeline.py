@@ -1,6 +1,7 @@
 """Every scheme of a lowered model, validated; of several ways to quantize the best is kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 from edgelstm.runtime.errors import ConversionError
@@ -57,11 +58,16 @@ def convert_all(
 
 
 class _Converter:
-    """The schemes of one job; the float model is parsed, run and observed once for all."""
+    """The schemes of one job; the float model is parsed, run and observed once for all.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: The job.
+        validator: Compares with another job's float model, as of weights that were not tuned yet; None compares with this one's.
+    """
+
+    def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job = job
-        self.validator = Validator(job)
+        self.validator = validator or Validator(job)
         self.made: dict[str, Candidate] = {}
         self.rounded: dict[tuple[bool, bool], TFLiteFile] = {}
 
@@ -127,15 +133,22 @@ class _Converter:
         return [self._quantized(name, scheme), self._quantized(name, scheme, rounded=True)]
 
     def _int8(self) -> Candidate:
-        """All-integer where that is accurate enough, else the most accurate mixture."""
-        full = _best([self._best_ranges("full", rounded=rounded) for rounded in (False, True)])
+        """All-integer where that is accurate enough, else the most accurate mixture; fine-tuned weights where they gain."""
+        plain = self._untuned_int8()
+        if self.job.tuned is None:
+            return plain
+        lesson = _Converter(replace(self.job, lowered=self.job.tuned, tuned=None), self.validator)
+        return _best([plain, *(lesson.best_ranges("full", rounded=rounded) for rounded in (False, True))])
+
+    def _untuned_int8(self) -> Candidate:
+        full = _best([self.best_ranges("full", rounded=rounded) for rounded in (False, True)])
         if full.validation.error <= GOOD_ENOUGH and full.within:
             return self._shortened(full)
         micro = self.job.target == "micro"  # which has no op with float values and int8 weights
-        mixed = [self._best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
+        mixed = [self.best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
         best = _best([full, *mixed])
         if not micro and (best.validation.error > ROUNDED or not best.within):
-            mixed += [self._best_ranges("hybrid", rounded=True)]
+            mixed += [self.best_ranges("hybrid", rounded=True)]
             best = _best([full, *mixed])
         if self.job.io == "auto" and not micro and (best.validation.error > PROMISED or not best.within):
             best = _best([best, *self._float_ends("int8")])
@@ -164,7 +177,7 @@ class _Converter:
         file = quantize(self.job.written_out, observations, scheme)
         return self.finish("int16x8", file, scheme.depth, scheme.method)
 
-    def _best_ranges(self, depth: str, rounded: bool = False) -> Candidate:
+    def best_ranges(self, depth: str, rounded: bool = False) -> Candidate:
         """The most accurate of the ways to choose ranges."""
         schemes = [QuantizationScheme(depth, method, self.job.io, self.job.target != "micro") for method in METHODS]
         return _best([self._quantized("int8", scheme, rounded) for scheme in schemes])

@@ -89,10 +89,21 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     _tell("lowering")
     lowered = _for_target(lower(model, job["lookback"]), job["target"])
     written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else None
+    tuned = _fine_tuned(model, job, windows) if job.get("fine_tune") else None
     return Job(
         lowered, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"],
-        target=job["target"], written_out=written_out, like_inputs=job["like_inputs"],
+        target=job["target"], written_out=written_out, tuned=tuned, like_inputs=job["like_inputs"],
     )  # fmt: skip
+
+
+def _fine_tuned(model: Any, job: Record, windows: Windows) -> Any:
+    """The float form of a model with fine-tuned weights; None where these gain nothing."""
+    from .fine_tuning.distillation import fine_tune
+    from .lowering.keras_to_tflite import lower
+
+    if not fine_tune(model, windows, _tell):
+        return None
+    return _for_target(lower(model, job["lookback"]), job["target"])
 
 
 def _for_target(lowered: Any, target: str) -> Any:

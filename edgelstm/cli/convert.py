@@ -35,6 +35,7 @@ def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "convert",
     epilog=examples(
         "edgelstm convert pump.keras --int8",
+        "edgelstm convert pump.keras --int8 --fine-tune",
         "edgelstm convert theirs.keras --int8 --calibration normal.csv    # a model from elsewhere",
         "edgelstm convert theirs.h5 --calibration normal.csv --scaler-from scaler.joblib",
     ),
@@ -61,6 +62,11 @@ def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--target", type=click.Choice(["arm", "x86", "micro"]), help="Where it is to run; chooses the scheme, see above."
 )
+@click.option(
+    "--fine-tune",
+    is_flag=True,
+    help="Adapt the weights to int8 arithmetic on the representative rows; kept where it is more accurate. Takes minutes.",
+)
 @click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: as in training]")
 @search_options
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
@@ -85,8 +91,9 @@ def command(
     from edgelstm.cli.input_files import check_readable
 
     request = Request(
-        model, (*schemes, *(("int8",) if int8 else ())), output, streaming, target or "", c_array, max_drop, data
-    )
+        model, (*schemes, *(("int8",) if int8 else ())), output, streaming, target or "", c_array, max_drop, data,
+        options["fine_tune"],
+    )  # fmt: skip
     for conflict in request.conflicts():
         raise click.UsageError(conflict)
     if model.is_file():  # else the error is the missing model's
@@ -117,6 +124,8 @@ class Request:
     """Largest drop of a search; None for no search."""
     data: Path | None
     """Labelled rows that judge the drop."""
+    fine_tune: bool
+    """Adapt the weights to int8 arithmetic."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -137,6 +146,8 @@ class Request:
             and self.streaming,
             "-o names one file; leave it out to write several schemes.": self.output is not None
             and len(self.wanted) > 1,
+            "--fine-tune trains on windows for int8: leave --max-drop, --streaming and other schemes out.": self.fine_tune
+            and (search or self.streaming or "int8" not in self.wanted),
             "--c-array goes with --target micro.": self.c_array and self.target != "micro",
         }
         return (sentence for sentence, broken in rules.items() if broken)
@@ -194,6 +205,7 @@ def _search(request: Request, label_column: str | None, as_json: bool, options: 
     reading = {name: options.pop(name) for name in ("calibration", "scaler", "scaler_from", "kind")}
     with steps(f"searching {request.model.name}") as tell:
         source = read_source(request.model, Wishes(**reading, lookback=options["lookback"]))
+        options.pop("fine_tune")
         result = search(source, request.max_drop or 0.0, request.data, label_column, tell=tell, **options)
     if not as_json:
         for line in lines(result):
