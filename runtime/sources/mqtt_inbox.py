@@ -106,6 +106,15 @@ class Inbox:
         if message.connection == self._connection:  # or else the broker repeats it, under a number it may reuse
             self._client.ack(message.number, self.options.qos)
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send a message to the broker, which may get lost on the way.
+
+        Args:
+            topic: Its topic.
+            payload: Its content.
+        """
+        self._client.publish(topic, payload, qos=0)
+
     def close(self) -> None:
         """Disconnect."""
         disconnect(self._client)

@@ -149,6 +149,10 @@ def _open_file(request: SourceRequest) -> Source:
 
 
 def _open_mqtt(request: SourceRequest) -> Source:
+    if "format" in request.address.options:
+        from .sparkplug import SparkplugOptions, SparkplugSource
+
+        return SparkplugSource(request.address, request.options(SparkplugOptions), request.columns, request.period)
     from .mqtt import MqttSource, MqttSourceOptions
 
     return MqttSource(request.address, request.options(MqttSourceOptions), request.columns, request.period)
@@ -187,7 +191,12 @@ def _open_opcua(request: SourceRequest) -> Source:
 SOURCES = [
     SourceKind(("",), "FILE, -", _open_file, Access.FILE),
     SourceKind(
-        ("mqtt", "mqtts"), "mqtt[s]://HOST/TOPIC", _open_mqtt, Access.NETWORK, ("password-file", "key"), ("ca", "cert")
+        ("mqtt", "mqtts"),
+        "mqtt[s]://HOST/TOPIC, mqtt[s]://HOST/?format=sparkplug&group=GROUP&node=NODE",
+        _open_mqtt,
+        Access.NETWORK,
+        ("password-file", "key"),
+        ("ca", "cert"),
     ),
     SourceKind(("serial",), "serial:DEVICE", _open_serial, Access.DEVICE),
     SourceKind(("iio",), "iio:DEVICE", _open_iio),
