@@ -32,6 +32,7 @@ TITLES = {
 }
 LSTM_WEIGHTS = {"kernel": range(1, 5), "recurrent kernel": range(5, 9), "bias": range(12, 16)}
 DENSE_WEIGHTS = {"kernel": range(1, 2), "bias": range(2, 3)}
+KERNEL_OF = {2: 1, 12: 1, 13: 2, 14: 3, 15: 4}  # place of the weights by that of their bias
 WEIGHTS = {"LSTM": LSTM_WEIGHTS, "Dense": DENSE_WEIGHTS, "Conv": DENSE_WEIGHTS, "Depthwise conv": DENSE_WEIGHTS}
 
 
@@ -192,8 +193,15 @@ class _Probe:
             values = self._real(self.widened.get(index, index)) if index >= 0 else None
             if values is None:
                 return None
+            if values.dtype.kind == "i":  # a bias, whose step is that of input times weight
+                values = values * self._step(operator, 0) * self._step(operator, KERNEL_OF[place])
             parts.append(values.ravel())
         return np.concatenate(parts)
+
+    def _step(self, operator: Any, place: int) -> Array:
+        """Scales of an operator's input."""
+        scales: Array = np.asarray(self.graph.tensors[int(operator.inputs[place])].quantization.scale, np.float64)
+        return scales
 
     def _real(self, index: int) -> Array | None:
         values = self.graph.constant(index)
