@@ -22,7 +22,8 @@ from edgelstm.calibration_data.simulator import CHANNELS, Fault, simulate
 from protocols import PROTOCOLS
 
 from edgelstm.data.series import Series
-from edgelstm.evaluation.evaluate import load_detector, measure, replay
+from edgelstm.evaluation.evaluate import load_detector, measure
+from edgelstm.evaluation.replaying import replay
 from edgelstm.training.architectures import Architecture
 from edgelstm.training.train import Options, train
 

@@ -81,7 +81,7 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
 
 def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
     """A detector's own scores, threshold and alarms on the test rows."""
-    from edgelstm.evaluation.evaluate import replay
+    from edgelstm.evaluation.replaying import replay
 
     found = replay(detector, case.test, np.arange(float(len(case.test))) * (case.period or 1.0))
     hits = hits_at_three(case, detector) if case.causes else (0, 0)

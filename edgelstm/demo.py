@@ -16,8 +16,9 @@ from edgelstm.runtime.model_file.bundle import load_bundle
 
 from .data.series import Series, read_labels, read_series
 from .deployment.convert import Converted, convert_file
-from .evaluation.evaluate import Evaluation, Replay, load_detector, measure, replay
+from .evaluation.evaluate import Evaluation, load_detector, measure
 from .evaluation.metrics import ranges
+from .evaluation.replaying import Replay, replay
 from .training.architectures import Architecture
 from .training.options import Options
 from .training.train import train

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command(
     "evaluate",
     epilog=examples(
-        "edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly",
+        "edgelstm evaluate pump.int8.tflite faults.csv --label-column anomaly --plot alarms.html",
         "edgelstm evaluate theirs.keras faults.csv --calibration normal.csv    # a model from elsewhere",
     ),
 )
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="JSON file to store.  [default: MODEL.evaluation.json]"
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Page of the alarms, sensors and scores to write.",
+)
 @foreign_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -41,6 +47,7 @@ def command(
     label_column: str | None,
     time_column: str | None,
     output: Path | None,
+    plot: Path | None,
     calibration: Path | None,
     as_json: bool,
     **foreign: Any,
@@ -62,16 +69,20 @@ def command(
     check_readable(data, calibration, foreign["scaler_from"])
     if output or model.is_file():  # else the error is the missing model's
         check_writable(target)
+    if plot:
+        check_writable(plot)
     if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
         return
     with steps(f"evaluating {model.name}"):
         if calibration is None:
             from edgelstm.evaluation.evaluate import evaluate
 
-            evaluation = evaluate(model, data, label_column, time_column)
+            evaluation = evaluate(model, data, label_column, time_column, plot)
         else:
-            evaluation = _foreign(model, data, label_column, time_column, {"calibration": calibration, **foreign})
+            evaluation = _foreign(model, data, label_column, time_column, plot, {"calibration": calibration, **foreign})
     _store_and_print(evaluation, data, target, as_json)
+    if plot:
+        click.echo(f"Alarms over time: {plot}", err=True)
 
 
 def _evaluate_other_kinds(model: Path, data: Path, label_column: str | None, target: Path, as_json: bool) -> bool:
@@ -89,6 +100,7 @@ def _foreign(
     data: Path,
     label_column: str | None,
     time_column: str | None,
+    plot: Path | None,
     foreign: dict[str, Any],
 ) -> Evaluation:
     """Evaluate a Keras model of another tool."""
@@ -117,7 +129,9 @@ def _foreign(
         raise ConfigError(
             f"A threshold is fitted on rows; {foreign['calibration'].name} holds windows. Give rows as .csv."
         )
-    return evaluate_foreign(model, source.metadata, [*normal.segments, *normal.held], data, label_column, time_column)
+    return evaluate_foreign(
+        model, source.metadata, [*normal.segments, *normal.held], data, label_column, time_column, plot
+    )
 
 
 def _store_and_print(evaluation: Evaluation, data: Path, target: Path, as_json: bool) -> None:

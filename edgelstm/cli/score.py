@@ -9,14 +9,26 @@ from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 
-@click.command("score", epilog=examples("edgelstm score pump.int8.tflite pump.csv -o scores.csv"))
+@click.command("score", epilog=examples("edgelstm score pump.int8.tflite pump.csv -o scores.csv --plot alarms.html"))
 @click.argument("model", type=click.Path(path_type=Path, readable=False))
 @click.argument("data", type=click.Path(path_type=Path, readable=False, allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="CSV to write; standard output if left out.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Page of the alarms, sensors and scores to write.",
+)
 @columns_options
 @quiet_pipe
 def command(
-    model: Path, data: Path, output: Path | None, columns: str | None, time_column: str | None, missing: tuple[str, ...]
+    model: Path,
+    data: Path,
+    output: Path | None,
+    plot: Path | None,
+    columns: str | None,
+    time_column: str | None,
+    missing: tuple[str, ...],
 ) -> None:
     """Score DATA with MODEL, one row per input row, in the input's order.
 
@@ -26,10 +38,12 @@ def command(
     import signal
     import sys
 
+    from edgelstm.alarm_page.recorder import Recorder
+    from edgelstm.alarm_page.write import write_alarm_page
     from edgelstm.cli.streams import parse_columns
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import SeriesError
-    from edgelstm.runtime.io.atomic_files import replacing
+    from edgelstm.runtime.io.atomic_files import check_writable, replacing
     from edgelstm.runtime.model_file.trial import load_tried_bundle
     from edgelstm.runtime.read_ahead import ahead_of
     from edgelstm.runtime.service.runner import Runner
@@ -41,13 +55,20 @@ def command(
     columns_of = parse_columns(detector.metadata, columns, time_column, missing)
     source = ahead_of(open_file(data, columns_of), data, detector)
 
+    recorder = Recorder(detector) if plot else None
+    if plot:
+        check_writable(plot)
+
     def score(stream: TextIO) -> Status:
-        runner = Runner(detector, source, [ScoreTable(stream)])
+        runner = Runner(detector, source, [ScoreTable(stream), *([recorder] if recorder else [])])
         runner.run()
         if runner.warning and not runner.status.scored:
             raise SeriesError(runner.warning)
         if runner.warning:
             click.echo(f"Warning: {runner.warning}", err=True)
+        if recorder is not None and plot is not None:
+            write_alarm_page(plot, recorder, f"{model.name} on {data.name}")
+            click.echo(f"Alarms over time: {plot}", err=True)
         return runner.status
 
     if output is None:

@@ -1,6 +1,5 @@
 """Detection quality of a model on labelled rows; the same code for Keras and TFLite."""
 
-import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,44 +7,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ModelError, SeriesError
 from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.model_file.trial import load_tried_bundle
 
+from ..alarm_page.recorder import Recorder
+from ..alarm_page.write import write_alarm_page
 from ..data.label_columns import require_label_column
 from ..data.series import Series, read_for_model, read_labels
 from ..keras_file import load_keras, model_parts
 from .keras_detector import Segments, check_detector, keras_detector
 from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
+from .replaying import Replay, replay
 from .unscored_rows import unscored_rows
 
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 DAY = 86_400.0
-
-
-@dataclass(frozen=True)
-class Replay:
-    """Scores and alarms of a detector, row by row."""
-
-    scores: Doubles
-    """Score of each row, shape (T,), NaN where there is none."""
-    flagged: Bools
-    """True if each row's score is above the threshold, shape (T,)."""
-    alarms: tuple[tuple[int, int], ...]
-    """First and last row of each anomaly event."""
-    events: tuple[Event, ...]
-    """Closed events, in order."""
-    threshold: float | None
-    """The threshold in force."""
-
-    def __repr__(self) -> str:
-        scored = int(np.isfinite(self.scores).sum())
-        return (
-            f"Replay({len(self.scores)} rows, {scored} scored, {len(self.alarms)} alarms, threshold {self.threshold})"
-        )
 
 
 @dataclass(frozen=True)
@@ -114,37 +93,6 @@ MEANING = {
     "false_alarms_per_day": "alarms without a labelled anomaly, per day; nothing where the data have no time",
     "false_alarms_per_1000_rows": "the same per 1000 rows",
 }
-
-
-def replay(detector: Detector, values: Doubles, time: Doubles | None = None) -> Replay:
-    """Feed rows to a detector from a fresh start, as a device would.
-
-    Args:
-        detector: Any model.
-        values: Shape (T, F), sensor units, NaN where a value is missing.
-        time: Shape (T,), seconds; None counts rows.
-    """
-    detector.reset()
-    detector.expect(values)
-    rows = len(values)
-    scores, flagged = np.full(rows, np.nan), np.zeros(rows, bool)
-    clock: list[float] = np.arange(rows, dtype=np.float64).tolist() if time is None else time.tolist()
-    at: dict[float, int] = {}  # row of each time; of doubled times the first one, as the detector takes it
-    closed: list[Event] = []
-    samples: list[list[float]] = values.tolist()
-    for row, (moment, sample) in enumerate(zip(clock, samples, strict=True)):
-        at.setdefault(moment, row)
-        result = detector.update(sample, None if math.isnan(moment) else moment)
-        if result.score is not None:
-            scores[row], flagged[row] = result.score, result.anomaly
-        closed += [event for event in result.events if event.state == "closed"]
-    closed += [event for event in detector.finish() if event.state == "closed"]
-    alarms = tuple(
-        (at[event.start], at[event.end])
-        for event in closed
-        if event.kind == "anomaly" and event.start in at and event.end in at
-    )
-    return Replay(scores, flagged, alarms, tuple(closed), detector.threshold)
 
 
 def measure(name: str, scheme: str, result: Replay, labels: Bools, period: float | None) -> Evaluation:
@@ -231,7 +179,11 @@ def read_labelled(
 
 
 def evaluate(
-    path: Path | str, data: Path | str, label_column: str | None = None, time_column: str | None = None
+    path: Path | str,
+    data: Path | str,
+    label_column: str | None = None,
+    time_column: str | None = None,
+    plot: Path | str | None = None,
 ) -> Evaluation:
     """Measure a model file on a labelled CSV file.
 
@@ -240,6 +192,7 @@ def evaluate(
         data: CSV with the model's channels and a label column.
         label_column: 0, false, normal or empty is normal, anything else is an anomaly; None looks for a common name.
         time_column: Column with the time; None looks for one.
+        plot: HTML file for the page of alarms; None for none.
 
     Raises:
         ModelError: If the model cannot be used.
@@ -249,7 +202,7 @@ def evaluate(
     metadata, content = model_parts(path)
     series = read_labelled(data, metadata, label_column, time_column)
     detector, _ = load_detector(path, series)
-    return _judge(path.name, metadata.scheme if content else "keras", detector, series)
+    return _judge(path.name, metadata.scheme if content else "keras", detector, series, plot)
 
 
 def evaluate_foreign(
@@ -259,6 +212,7 @@ def evaluate_foreign(
     data: Path | str,
     label_column: str | None = None,
     time_column: str | None = None,
+    plot: Path | str | None = None,
 ) -> Evaluation:
     """Measure a Keras model of another tool on a labelled CSV file; its threshold is fitted on normal operation.
 
@@ -269,6 +223,7 @@ def evaluate_foreign(
         data: CSV with the model's channels and a label column.
         label_column: As in `evaluate`.
         time_column: As in `evaluate`.
+        plot: As in `evaluate`.
 
     Raises:
         ModelError: If the model gives no anomaly score.
@@ -278,16 +233,19 @@ def evaluate_foreign(
     series = read_labelled(data, metadata, label_column, time_column)
     model = load_keras(path)
     check_detector(path.name, model, metadata)
-    return _judge(path.name, "keras", keras_detector(model, metadata, series.values, normal), series)
+    return _judge(path.name, "keras", keras_detector(model, metadata, series.values, normal), series, plot)
 
 
-def _judge(name: str, scheme: str, detector: Detector, series: Series) -> Evaluation:
+def _judge(name: str, scheme: str, detector: Detector, series: Series, plot: Path | str | None = None) -> Evaluation:
     assert series.labels is not None
-    result = replay(detector, series.values, series.time)
+    recorder = Recorder(detector) if plot else None
+    result = replay(detector, series.values, series.time, recorder)
     warning = unscored_rows(series, result.scores, detector.metadata.window + detector.metadata.horizon)
     if not np.isfinite(result.scores).any():
         raise SeriesError(f"An evaluation needs rows with a score: {warning}")
     labels = read_labels(series.labels)
+    if recorder is not None and plot is not None:
+        write_alarm_page(plot, recorder, f"Alarms of {name}", labels)
     warnings = [f"Only {warning}"] if warning else []
     if labels.all():
         values = ", ".join(sorted(set(series.labels.tolist()))[:5])

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.series import Series, read_labels
-from .evaluate import Replay
 from .metrics import ranges
+from .replaying import Replay
 
 INK, BLUE, VERMILLION, ORANGE = "#1d2430", "#0072B2", "#D55E00", "#E69F00"  # Okabe and Ito's palette
 

@@ -113,8 +113,8 @@ def _facts(trained: Trained, series: Series) -> dict[str, Any]:
 
 def _alarms(trained: Trained, series: Series) -> float | None:
     """Alarms on the newest rows of normal operation, per 1000; they chose the weights, but not the threshold alone."""
-    from ..evaluation.evaluate import replay
     from ..evaluation.keras_detector import keras_detector
+    from ..evaluation.replaying import replay
 
     first, last = series.segments[-1]
     rows = series.values[max(first, last - round(NEWEST * len(series.values))) : last]

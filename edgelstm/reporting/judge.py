@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.deployment.convert import Converted
-from edgelstm.evaluation.evaluate import Replay, replay
 from edgelstm.evaluation.keras_detector import keras_detector
+from edgelstm.evaluation.replaying import Replay, replay
 from edgelstm.evaluation.unscored_rows import unscored_rows
 from edgelstm.runtime.detector import Detector
 

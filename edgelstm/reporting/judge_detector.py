@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.data.series import Series, read_labels
-from edgelstm.evaluation.evaluate import DAY, Replay, measure
+from edgelstm.evaluation.evaluate import DAY, measure
 from edgelstm.evaluation.metrics import match, ranges, vus_pr
+from edgelstm.evaluation.replaying import Replay
 
 from .bootstrap import LEAST_BLOCKS, SEED, Figures, Picks, concatenated, cut_blocks, draws, interval, resample
 from .schema import Drop, Resampling

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.data.series import Series
-from edgelstm.evaluation.evaluate import Replay
+from edgelstm.evaluation.replaying import Replay
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .judge_outputs import Windows

@@ -92,7 +92,7 @@ def test_rows_out_of_order_are_judged_by_their_own_rows():
     from edgelstm.runtime.scoring.scorer import Scoring
     from edgelstm.runtime.scoring.threshold import Threshold
 
-    from edgelstm.evaluation.evaluate import replay
+    from edgelstm.evaluation.replaying import replay
 
     metadata = Metadata(
         "autoencoder", 2, channels=(Channel("a"),), period=1.0, scaler=Scaler("none", (0.0,), (1.0,)),

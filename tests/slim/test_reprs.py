@@ -10,7 +10,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 
 from edgelstm.classification.data import Texts
 from edgelstm.data.series import Series
-from edgelstm.evaluation.evaluate import Replay
+from edgelstm.evaluation.replaying import Replay
 from edgelstm.keras_file import Representative
 
 MODEL = Path(__file__).parent / "models/auto.int8.tflite"

@@ -1,0 +1,119 @@
+"""The page of alarms as one file that asks nothing from outside."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.alarms.events import Event
+from edgelstm.runtime.alarms.local_time import has_zone, is_date
+from edgelstm.runtime.io.atomic_files import write_atomic
+from edgelstm.runtime.page import page
+
+from .recorder import Recorder
+
+MOST_ROWS = 50_000  # rows in the page; with 8 channels it has some 5 MB then
+MOST_EVENTS = 2000
+Bools = npt.NDArray[np.bool_]
+
+
+def write_alarm_page(path: Path | str, recorder: Recorder, title: str, labels: Bools | None = None) -> None:
+    """Write the page.
+
+    Args:
+        path: HTML file to write.
+        recorder: The replay.
+        title: Heading, mostly the model's and the data's names.
+        labels: Whether each recorded row is labelled as anomalous, shape (T,); None without labels.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    record = page_record(recorder, title, labels)
+    # "<" as \\u003c: no text of the data can end the script or begin an element
+    data = json.dumps(record, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    write_atomic(Path(path), page("alarms").replace("/* data */ null", data).encode("utf-8", "replace"))
+
+
+def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[str, Any]:
+    """Return the page's data as plain JSON types.
+
+    Args:
+        recorder: The replay.
+        title: Heading.
+        labels: As in `write_alarm_page`.
+    """
+    times, scores = recorder.times, recorder.scores
+    rows = shown_rows(scores)
+    values, expected = recorder.values[rows], recorder.expected[rows]
+    channels = [
+        {
+            "name": channel.name,
+            "unit": channel.unit,
+            "within": recorder.within[at],
+            "values": _packed(values[:, at]),
+            "expected": _packed(expected[:, at]),
+        }
+        for at, channel in enumerate(recorder.metadata.channels)
+    ]
+    dated = bool(len(times)) and is_date(float(times[0])) and bool(np.all(np.diff(times) > 0))
+    events = sorted(recorder.events.values(), key=lambda event: event.start or 0.0)
+    spans = [] if labels is None else _spans(labels, times)
+    return {
+        "title": title,
+        "zone": "UTC" if recorder.label and not has_zone(recorder.label) else None,
+        "dated": dated,
+        "rows": len(times),
+        "shown": len(rows),
+        "times": b64encode(times[rows].astype("<f8").tobytes()).decode(),
+        "scores": _packed(scores[rows]),
+        "threshold": recorder.threshold,
+        "channels": channels,
+        "events": [_event(event, spans, labels is not None) for event in events[:MOST_EVENTS]],
+        "hidden": max(0, len(events) - MOST_EVENTS),
+        "labels": spans,
+    }
+
+
+def shown_rows(scores: npt.NDArray[np.float32], most: int = MOST_ROWS) -> npt.NDArray[np.intp]:
+    """Return the rows that the page holds: all, or of every few rows the one with the highest score.
+
+    Args:
+        scores: Scores, shape (T,), NaN where there is none.
+        most: Number of rows at most.
+
+    >>> shown_rows(np.array([0, 3, 1, 2], np.float32), most=2).tolist()
+    [1, 3]
+    """
+    step = -(-len(scores) // most) if len(scores) else 1
+    if step <= 1:
+        return np.arange(len(scores))
+    filled = np.full(-(-len(scores) // step) * step, -np.inf, np.float32)
+    filled[: len(scores)] = np.nan_to_num(scores, nan=-1.0)
+    blocks = filled.reshape(-1, step)
+    rows: npt.NDArray[np.intp] = blocks.argmax(axis=1) + np.arange(len(blocks)) * step
+    return rows
+
+
+def _packed(values: npt.NDArray[np.float32]) -> str:
+    return b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def _spans(labels: Bools, times: npt.NDArray[np.float64]) -> list[list[float]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(np.int8), [0]])))
+    return [[float(times[a]), float(times[b - 1])] for a, b in edges.reshape(-1, 2)]
+
+
+def _event(event: Event, spans: list[list[float]], labelled: bool) -> dict[str, Any]:
+    start, end = event.start, event.end if event.end is not None else event.start
+    inside = start is not None and end is not None and any(a <= end and b >= start for a, b in spans)
+    verdict = "" if not labelled or event.kind != "anomaly" else "labelled" if inside else "no label there"
+    return {
+        "kind": event.kind, "start": start, "end": end, "peak": event.peak, "text": event.text,
+        "channels": list(event.channels), "verdict": verdict,
+    }  # fmt: skip

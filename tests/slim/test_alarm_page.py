@@ -1,0 +1,93 @@
+"""The page of alarms: sensors, expectations, scores and alarms in one file that asks nothing from outside."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+from command_helpers import DATA, MODEL, edgelstm_here
+from page_helpers import CHROMIUM, Browser
+from sink_helpers import wait_for
+
+from edgelstm.alarm_page.write import shown_rows
+
+
+def data_of(html):
+    return json.loads(re.search(r"^const data = (.*);$", html, re.MULTILINE)[1])
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    done = edgelstm_here("score", MODEL, DATA, "-o", folder / "scores.csv", "--plot", folder / "alarms.html")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_page_holds_what_the_detector_measured_and_expected(written):
+    record = data_of((written / "alarms.html").read_text())
+    scores = np.frombuffer(base64.b64decode(record["scores"]), "<f4")
+    level = np.frombuffer(base64.b64decode(record["channels"][0]["values"]), "<f4")
+    expected = np.frombuffer(base64.b64decode(record["channels"][0]["expected"]), "<f4")
+    csv = np.genfromtxt(written / "scores.csv", delimiter=",", skip_header=1)
+
+    assert record["rows"] == record["shown"] == 600
+    np.testing.assert_allclose(scores, csv[:, 1].astype("f4"), rtol=1e-4)
+    np.testing.assert_allclose(level, np.loadtxt(DATA, delimiter=",", skiprows=1)[:, 1], rtol=1e-4)
+    near = np.abs(level - expected) < 2 * record["channels"][0]["within"]
+    assert near[np.isfinite(expected)].mean() > 0.5
+    assert record["events"][0]["text"].startswith("sample ")
+
+
+def test_the_page_asks_nothing_from_outside_and_no_name_ends_its_script(tmp_path):
+    data = tmp_path / "<!--<script>.csv"
+    data.write_text(DATA.read_text())
+    edgelstm_here("score", MODEL, data, "-o", tmp_path / "s.csv", "--plot", tmp_path / "a.html")
+    html = (tmp_path / "a.html").read_text()
+
+    assert "http://" not in html
+    assert "https://" not in html
+    assert html.count("<!--") == 0
+    assert html.count("<script>") == html.count("</script>") == 1
+    assert "<!--<script>" in data_of(html)["title"]
+
+
+def test_of_many_rows_those_with_the_highest_scores_are_kept():
+    scores = np.zeros(100_001, np.float32)
+    scores[[7, 50_000, 100_000]] = 5
+    rows = shown_rows(scores)
+
+    assert len(rows) <= 50_000
+    assert {7, 50_000, 100_000} <= set(rows.tolist())
+    assert (np.diff(rows) > 0).all()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+@pytest.mark.parametrize("width", [390, 1000])
+def test_an_alarm_in_the_list_leads_to_its_time(written, tmp_path, width):
+    browser = Browser(tmp_path, f"file://{written}/alarms.html", width)
+    try:
+        assert wait_for(lambda: browser.evaluate("document.getElementById('range')?.textContent"))
+        whole = browser.evaluate("document.getElementById('range').textContent")
+        browser.evaluate("document.querySelector('#list button').click()")
+        assert wait_for(lambda: browser.evaluate("document.getElementById('range').textContent") != whole)
+        begin, end, start, stop = browser.evaluate("[from, to, data.events[0].start, data.events[0].end]")
+        scroll = browser.evaluate("document.documentElement.scrollWidth")
+        unnamed = browser.evaluate(
+            "[...document.querySelectorAll('button, canvas')].filter(one => !one.textContent && !one.ariaLabel).length"
+        )
+    finally:
+        browser.close()
+
+    assert begin <= start <= stop <= end
+    assert end - begin < 600
+    assert scroll <= width
+    assert unnamed == 0
+
+
+def test_a_page_that_cannot_be_written_is_found_before_the_work(tmp_path):
+    done = edgelstm_here("score", MODEL, DATA, "--plot", tmp_path / "none" / "a.html")
+
+    assert done.returncode == 1
+    assert not done.stdout
