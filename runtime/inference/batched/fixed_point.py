@@ -14,6 +14,7 @@ import numpy.typing as npt
 Longs = npt.NDArray[np.int64]
 SHORT_MOST, SHORT_LEAST = 32767, -32768
 NEWTON_STEPS = 3
+SIZES = np.arange(1 - SHORT_LEAST, dtype=np.int64)  # absolute values of 16-bit integers: the functions are symmetric
 # exp(-2^k) for k = -2 ... 4, as 32-bit fractions
 EXPONENTIALS = {-2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 39332535, 3: 720401, 4: 242}
 EXP_EIGHTH, THIRD = 1895147668, 715827883  # exp(-1/8), 1/3
@@ -82,10 +83,8 @@ def divide_by_power(values: Longs, exponent: npt.ArrayLike) -> Longs:
 @cache
 def sigmoid_table() -> npt.NDArray[np.int16]:
     """Return the logistic function of all 16-bit integers with 3 integer bits, from -32768 on, as 15-bit fractions."""
-    values = np.arange(SHORT_LEAST, SHORT_MOST + 1, dtype=np.int64)
-    positive = _inverse_of_one_plus(_exponential(-np.abs(values), 3))
-    result = np.where(values > 0, positive, SHORT_MOST - positive)
-    return np.where(values == 0, 1 << 14, result).astype(np.int16)
+    positive = _inverse_of_one_plus(_exponential(-SIZES, 3))
+    return np.concatenate([SHORT_MOST - positive[:0:-1], [1 << 14], positive[1:-1]]).astype(np.int16)
 
 
 @cache
@@ -95,9 +94,8 @@ def tanh_table(integer_bits: int) -> npt.NDArray[np.int16]:
     Args:
         integer_bits: Integer bits of the argument, 0 to 6.
     """
-    values = np.arange(SHORT_LEAST, SHORT_MOST + 1, dtype=np.int64)
-    size = _ratio_of_one_minus(_exponential(-np.abs(values), integer_bits + 1))
-    return np.where(values == 0, 0, np.where(values < 0, -size, size)).astype(np.int16)
+    positive = _ratio_of_one_minus(_exponential(-SIZES, integer_bits + 1))
+    return np.concatenate([-positive[:0:-1], [0], positive[1:-1]]).astype(np.int16)
 
 
 def _saturated(values: Longs) -> Longs:

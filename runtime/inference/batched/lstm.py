@@ -169,15 +169,14 @@ class IntegerLstm:
         self._candidate = tanh_table(3) * 2.0 ** (-15 - cell_exponent)
         self._squashed = tanh_table(15 + cell_exponent) * (2.0**15 * hidden.factor)
 
-    def run(self, steps: Callable[[int], Doubles], count: int, hidden: Doubles, cell: Doubles) -> None:
-        """Run a block of windows; `hidden` and `cell` are changed in place.
+    def run(self, steps: Callable[[int], Doubles], hidden: Doubles, cell: Doubles, out: npt.NDArray[np.int8]) -> None:
+        """Run a block of windows; the states are changed in place.
 
         Args:
             steps: Function from a step to the input side's places, shape (4, H, N).
-            count: Steps.
-            hidden: The first hidden states, and room for those after each step, shape (count + 1, H + 1, N), with a
-                last row of ones.
+            hidden: Hidden state with a last row of ones, shape (H + 1, N).
             cell: Cell state, shape (H, N).
+            out: Where the hidden states of all steps go, shape (steps, H, N).
         """
         shape = cell.shape
         entering, forgotten, leaving, candidate, scratch = (np.empty(shape) for _ in range(5))
@@ -185,13 +184,13 @@ class IntegerLstm:
         parts = tuple(enumerate((*gates, (candidate, self._candidate))))
         places = np.empty(shape, np.int64)
         # a step adds 1 to the cell at most
-        clip_cell = np.abs(cell).max(initial=0.0) + (count + 1) * self._cell_step > SHORT_MOST
-        for step in range(count):
+        clip_cell = np.abs(cell).max(initial=0.0) + (len(out) + 1) * self._cell_step > SHORT_MOST
+        for step, states in enumerate(out):
             offsets = steps(step)
-            for gate, (out, table) in parts:
-                np.add(self.recurrent.sums(gate, hidden[step], scratch), offsets[gate], out=scratch)
+            for gate, (values, table) in parts:
+                np.add(self.recurrent.sums(gate, hidden, scratch), offsets[gate], out=scratch)
                 np.subtract(scratch.view(np.int64), ROUNDER_BITS, out=places)
-                table.take(places, mode="clip", out=out)
+                table.take(places, mode="clip", out=values)
             np.rint(np.multiply(forgotten, cell, out=cell), out=cell)
             np.rint(np.multiply(entering, candidate, out=entering), out=entering)
             np.add(cell, entering, out=cell)
@@ -199,4 +198,5 @@ class IntegerLstm:
                 np.clip(cell, SHORT_LEAST, SHORT_MOST, out=cell)
             np.subtract(np.add(cell, PLACE, out=scratch).view(np.int64), ROUNDER_BITS, out=places)
             self._squashed.take(places, mode="clip", out=candidate)
-            self._hidden.rounded(np.multiply(leaving, candidate, out=leaving), scratch, hidden[step + 1, :-1])
+            self._hidden.rounded(np.multiply(leaving, candidate, out=leaving), scratch, hidden[:-1])
+            np.copyto(states, hidden[:-1], casting="unsafe")

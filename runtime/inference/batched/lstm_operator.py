@@ -54,13 +54,13 @@ def lstm_step(graph: BatchedGraph, operator: Operator) -> Step:
     def step(values: dict[int, Array]) -> None:
         windows = values[source]
         count = len(windows)
-        states = np.empty((steps + 1, lstm.units + 1, count))
-        states[:, -1] = 1.0
-        states[0, :-1] = values[hidden].T if hidden in values else ports["hidden"].zero_point
+        state = np.ones((lstm.units + 1, count))
+        state[:-1] = values[hidden].T if hidden in values else ports["hidden"].zero_point
         last = np.array(values[cell].T, np.float64) if cell in values else np.zeros((lstm.units, count))
-        lstm.run(input_places(lstm, windows), steps, states, last)
-        values[target] = states[1:, :-1].transpose(2, 0, 1)
-        values[hidden], values[cell] = states[-1, :-1].T, last.T
+        out = np.empty((steps, lstm.units, count), np.int8)
+        lstm.run(input_places(lstm, windows), state, last, out)
+        values[target] = out.transpose(2, 0, 1)
+        values[hidden], values[cell] = state[:-1].T, last.T
 
     graph.made.update((hidden, cell))
     return step
