@@ -30,7 +30,7 @@ class WebhookOptions:
     """File whose first line is sent as a bearer token."""
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
     """Refusal of redirects: the token and the record are meant for the configured host alone."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
@@ -67,7 +67,7 @@ class WebhookDelivery:
     def __init__(self, address: Address, options: WebhookOptions, stream: Stream) -> None:
         self.name, self.options = address.name, options
         self.refused = 0
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
         try:
             parts = urllib.parse.urlsplit(address.target)
             host = parts.hostname
@@ -92,7 +92,7 @@ class WebhookDelivery:
             except (OSError, HTTPException, ValueError) as error:
                 if count:
                     return count
-                raise DeliveryError(_reason(error)) from error
+                raise DeliveryError(failure(error)) from error
         return len(records)
 
     def _post(self, record: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ class WebhookDelivery:
         """Do nothing: nothing stays open."""
 
 
-def _reason(error: Exception) -> str:
+def failure(error: Exception) -> str:
     """Return a failure's reason in words, without the address that some reasons repeat."""
     if isinstance(error, urllib.error.HTTPError) and 300 <= error.code < 400:
         target = masked_url(error.headers.get("Location", "") or "nowhere")
