@@ -29,6 +29,28 @@ def row_options(function: F) -> F:
     return click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")(function)
 
 
+def counter_option(function: F) -> F:
+    """Add --counter, channels of which the growth is taken."""
+    return click.option(
+        "--counter", "counters", multiple=True, metavar="NAME[:WRAP]", callback=_counters,
+        help="Take a counter's growth from row to row. It begins at 0 again at WRAP, else at 16 or 32 bits. "
+        "May be given several times.",
+    )(function)  # fmt: skip
+
+
+def _counters(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
+    from edgelstm.runtime.sources.counters import Counters
+
+    wraps: dict[str, float | None] = {}
+    for text in texts:
+        name, colon, wrap = text.rpartition(":")
+        try:
+            wraps |= {name: float(wrap)} if colon else {text: None}
+        except ValueError:  # a colon of the name's own
+            wraps[text] = None
+    return Counters(wraps)
+
+
 def output_options(function: F) -> F:
     """Add --output, --seed, --no-embed and --json."""
     options = [

@@ -12,6 +12,7 @@ from .registered import RuleText, ScoreName
 from .streams import RULE_HELP
 from .train_common import (
     check_paths,
+    counter_option,
     counts,
     data_argument,
     names,
@@ -25,6 +26,7 @@ from .train_common import (
 )
 
 if TYPE_CHECKING:
+    from edgelstm.runtime.sources.counters import Counters
     from edgelstm.training.options import Options
     from edgelstm.training.train import Trained
 
@@ -75,6 +77,7 @@ class DetectorKind(click.Choice[str]):
 )
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
+@counter_option
 @click.option(
     "--lookback",
     default="auto",
@@ -126,6 +129,7 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     units_of: dict[str, str],
+    counters: Counters,
     label_column: str | None,
     no_embed: bool,
     as_json: bool,
@@ -148,7 +152,9 @@ def command(
     settings = options_of(**options)
     if study is not None:
         settings = _designed(settings, study)
-    series = without_labelled(read_series(data, names(columns) or None, time_column, label_column, missing=missing))
+    series = without_labelled(
+        read_series(data, names(columns) or None, time_column, label_column, missing=missing, counters=counters)
+    )
     series = with_units(series, units_of)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:

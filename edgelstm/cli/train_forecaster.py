@@ -11,6 +11,7 @@ from .lazy_group import examples
 from .train_common import (
     check_paths,
     chosen,
+    counter_option,
     data_argument,
     names,
     output_options,
@@ -23,6 +24,7 @@ from .train_common import (
 )
 
 if TYPE_CHECKING:
+    from edgelstm.runtime.sources.counters import Counters
     from edgelstm.training.train import Trained
 
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--covariates", metavar="A,B", help="Columns known for the rows to come: weather forecasts, holidays.")
 @click.option("--columns", metavar="A,B", help="Further columns whose past is an input.")
 @row_options
+@counter_option
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @click.option("--calendar", is_flag=True, help="Hour, weekday and season of the rows to come are inputs.")
 @click.option(
@@ -69,6 +72,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    counters: Counters,
     units: int | None,
     dropout: float | None,
     no_embed: bool,
@@ -91,7 +95,9 @@ def command(
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
     network = Network(**chosen({"units": units, "dropout": dropout}))
     settings = Options(targets=len(targets), known=len(known), network=network, **chosen(options))
-    series = read_series(data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column, missing=missing)
+    series = read_series(
+        data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column, missing=missing, counters=counters
+    )
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train_forecaster(series, settings, callbacks)

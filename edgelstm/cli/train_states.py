@@ -1,7 +1,9 @@
 """`edgelstm train states`: from labelled rows to a classifier of machine states."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +11,7 @@ from .lazy_group import examples
 from .train_common import (
     check_paths,
     chosen,
+    counter_option,
     data_argument,
     names,
     output_options,
@@ -18,6 +21,9 @@ from .train_common import (
     training_options,
     warn_of_lost_rows,
 )
+
+if TYPE_CHECKING:
+    from edgelstm.runtime.sources.counters import Counters
 
 
 @click.command("states", epilog=examples("edgelstm train states runs.csv -o states.keras --label-column state"))
@@ -32,6 +38,7 @@ from .train_common import (
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @row_options
+@counter_option
 @click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
 @training_options(
@@ -44,6 +51,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    counters: Counters,
     units: int | None,
     dropout: float | None,
     bidirectional: bool,
@@ -66,7 +74,7 @@ def command(
     defaults = Options.for_windows()
     shape = chosen({"units": units, "dropout": dropout, "bidirectional": bidirectional})
     settings = replace(defaults, network=replace(defaults.network, **shape), **chosen(options))
-    series = read_series(data, names(columns) or None, time_column, label_column, missing=missing)
+    series = read_series(data, names(columns) or None, time_column, label_column, missing=missing, counters=counters)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         trained = train_windows(series, settings, callbacks)

@@ -7,8 +7,7 @@ from pathlib import Path
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES
 from edgelstm.runtime.sources.csv_cells import MISSING
-from edgelstm.runtime.sources.line_reader import read_lines
-from edgelstm.runtime.sources.record_table import open_table
+from edgelstm.runtime.sources.record_table import open_path
 
 from .table import read_names
 
@@ -66,7 +65,7 @@ def likely_label_columns(path: Path, channels: Sequence[str] = ()) -> list[str]:
     Returns:
         Their names, in the order of the file.
     """
-    table = open_table(read_lines(path), path.name)
+    table = open_path(path)
     places = [place for place, name in enumerate(table.names) if name not in channels]
     cells: dict[int, set[str]] = {place: set() for place in places}
     rows = 0

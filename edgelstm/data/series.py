@@ -13,16 +13,17 @@ from edgelstm.runtime.alarms.channel_names import unit_in_name
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.sources.column_mapping import MISSING_SECTION, missing_words
+from edgelstm.runtime.sources.counters import SECTION as COUNTERS
+from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import SECTION, Resampling
 
+from .counter_columns import model_rows
+from .refused_loss import refuse_loss
 from .regular_grid import FILL, LONG, complete_stretches, fill_short, insert_missing, median_step, order_rows, runs
 from .repairs import Repairs, listed
-from .resample import on_one_grid
 from .table import Request, Table
 
 Doubles = npt.NDArray[np.float64]
-MOST_LOST = 0.5  # share of rows without a time or a value, above which a table is refused
-LEAST_JUDGED = 50  # rows from which that is judged
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Series:
     """Words for a missing value beside the usual ones."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Physical units of channels, by name, as cells or the user say them."""
+    counters: Counters = field(default_factory=Counters)
+    """Channels that are the growth of a counter."""
 
     def unit_of(self, channel: str) -> str:
         """Physical unit of a channel: as its cells have it, or its name in brackets; empty when unknown."""
@@ -58,6 +61,7 @@ class Series:
     def sections(self) -> dict[str, Any]:
         """Sections of a model's metadata that say how the device must read its rows."""
         sections: dict[str, Any] = {} if self.resampling is None else {SECTION: self.resampling.record()}
+        sections |= {COUNTERS: self.counters.record()} if self.counters.wraps else {}
         return sections | ({MISSING_SECTION: list(self.missing)} if self.missing else {})
 
     def __repr__(self) -> str:
@@ -76,6 +80,7 @@ def read_series(
     label_column: str | None = None,
     repair: bool = True,
     missing: Sequence[str] = (),
+    counters: Counters | None = None,
 ) -> Series:
     """Read CSV files with any separator, with or without header and time column, plain or gzipped.
 
@@ -86,16 +91,20 @@ def read_series(
         label_column: Column that says which rows are anomalous; never an input.
         repair: Sort, drop doubled rows, fill short gaps and cut at long ones; off gives the rows as they are.
         missing: Further words for a missing value.
+        counters: Channels that are counters: their growth from row to row is taken.
 
     Raises:
         SeriesError: If a file cannot be read, lacks a column, or has text among numbers; or files do not fit together.
     """
     request = Request(columns, time_column, label_column, missing)
     tables: list[Table] = []
+    counters = counters or Counters()
     for path in paths:
         table, grid = Table.read(Path(path), request), tables[0].resampling if tables else None
-        tables.append(on_one_grid(table, grid) if repair else table)
-    return replace(_series(tables, [Path(path).name for path in paths], repair), missing=tuple(missing))
+        table, counters = model_rows(table, counters, grid, resample=repair)
+        tables.append(table)
+    series = _series(tables, [Path(path).name for path in paths], repair)
+    return replace(series, missing=tuple(missing), counters=counters)
 
 
 def read_for_model(
@@ -121,7 +130,8 @@ def read_for_model(
     """
     grid, words = Resampling.of(metadata.sections), (*missing_words(metadata.sections), *missing)
     table = Table.read(Path(path), Request(metadata.names, time_column, label_column, words, grid))
-    return _series([table if grid is None else on_one_grid(table, grid)], [Path(path).name], repair)
+    table, _ = model_rows(table, Counters.of(metadata.sections), grid, resample=grid is not None)
+    return _series([table], [Path(path).name], repair)
 
 
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
@@ -191,31 +201,13 @@ def _repair(table: Table) -> Series:
     values, time, labels, cuts = insert_missing(values, time, labels, missing, step)
     values, filled = fill_short(values, cuts)
     segments, dropped = complete_stretches(values, cuts)
-    _refuse_loss(table, untimed, dropped, len(values))
+    refuse_loss(table, untimed, dropped, len(values))
     constant = tuple(name for name, column in zip(table.channels, values.T, strict=True) if _is_constant(column))
     repairs = Repairs(
         reordered, doubled, untimed, 0, filled - inserted * values.shape[1], inserted, dropped,
         max(0, len(segments) - 1), constant, table.ignored, table.notes,
     )  # fmt: skip
     return Series(values, time, table.channels, period, segments, labels, repairs, table.resampling, units=table.units)
-
-
-def _refuse_loss(table: Table, untimed: int, dropped: int, rows: int) -> None:
-    """Refuse a table most rows of which cannot be used, with the likely reason."""
-    total = len(table.values)
-    if total >= LEAST_JUDGED and untimed > MOST_LOST * total:
-        raise SeriesError(
-            f"{untimed} of {total} rows have no time. Name the column that holds it with --time-column, or leave the column "
-            "out of the file: rows are counted then."
-        )
-    if rows >= LEAST_JUDGED and dropped > MOST_LOST * rows:
-        empty = np.isnan(table.values).mean(axis=0)
-        worst = sorted(zip(empty.tolist(), table.channels, strict=True), reverse=True)[:5]
-        shares = ", ".join(f"{name} in {share:.0%}" for share, name in worst if share)
-        raise SeriesError(
-            f"{dropped} of {rows} rows lack a value for longer than {FILL} samples ({shares} of the rows). "
-            "Choose the channels that are there with --columns."
-        )
 
 
 def _is_constant(column: Doubles) -> bool:

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
 from edgelstm.runtime.sources.csv_cells import clauses
-from edgelstm.runtime.sources.line_reader import read_lines
-from edgelstm.runtime.sources.record_table import open_table
+from edgelstm.runtime.sources.record_table import open_path
 from edgelstm.runtime.sources.resampling import Resampling
 
 from .long_table import KeyColumn, LongForm, find_long
@@ -98,7 +97,7 @@ class _Reader:
 
     def __init__(self, path: Path, request: Request) -> None:
         self.name, self.request = path.name, request
-        self.table = open_table(read_lines(path), path.name)
+        self.table = open_path(path)
         label = request.label_column
         self._check(list(filter(None, (request.time_column, label))))
         names = self.table.names
@@ -268,7 +267,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         SeriesError: If the file cannot be read or is empty.
     """
-    return open_table(read_lines(path), path.name).names
+    return open_path(path).names
 
 
 def read_text(path: Path) -> dict[str, list[str]]:
@@ -277,7 +276,7 @@ def read_text(path: Path) -> dict[str, list[str]]:
     Raises:
         SeriesError: If the file cannot be read or holds no rows.
     """
-    table = open_table(read_lines(path), path.name)
+    table = open_path(path)
     rows = [[cell.strip() for cell in cells] for _, cells in table.rows()]
     if not rows:
         raise SeriesError(f"{path.name} holds no rows. Give a CSV file with one row a sample.")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import SeriesError
 from ..io.timestamps import is_time
 from ..sources import Columns, Sample, parse_file
-from ..sources.resampling import Resampler
+from ..sources.model_rows import ModelRows
 
 Doubles = npt.NDArray[np.float64]
 FILL = 3  # missing samples in a row that a straight line may bridge, as in training
@@ -46,10 +46,7 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
         SeriesError: If there is no row, a cell is no number, or rows have no time where the model needs one.
         ShapeError: If a channel is missing.
     """
-    samples = parse_file(lines, columns, origin)
-    if columns.resampling is not None:
-        samples = Resampler(columns.resampling, len(columns.names)).samples(samples)
-    rows = list(samples)
+    rows = list(ModelRows(columns).samples(parse_file(lines, columns, origin)))
     if not rows:
         raise SeriesError(f"{origin} holds no rows. Give the most recent ones, oldest first.")
     values = np.array([row.values for row in rows], np.float64)

@@ -24,6 +24,7 @@ EXTRAS = {
     "serial": Extra("A serial source", "pyserial", (3, 5)),
     "modbus": Extra("Modbus", "pymodbus", (3, 10)),
     "opcua": Extra("OPC UA", "asyncua", (2, 1)),
+    "parquet": Extra("A Parquet or Arrow file", "pyarrow", (17,)),
     "postgres": Extra("PostgreSQL", "psycopg", (3, 2)),
 }
 """Extras of sources and sinks by name."""

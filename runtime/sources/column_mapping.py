@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ModelError, ShapeError
+from .counters import Counters
 from .resampling import Resampling
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ class Columns:
     """Words for a missing value, besides those that are known."""
     resampling: Resampling | None = None
     """Grid that the model was trained on; None for rows as they come."""
+    counters: Counters = field(default_factory=Counters)
+    """Channels that are the growth of a counter."""
 
     @classmethod
     def of(
         cls, metadata: Metadata, taken: tuple[str, ...] = (), time: str | None = None, missing: tuple[str, ...] = ()
     ) -> Columns:
-        """Columns for a model's channels, on the grid and with the words for missing values that it was trained with.
+        """Columns for a model's channels, with the grid, counters and words for missing values that it was trained with.
 
         Args:
             metadata: The model's.
@@ -60,7 +63,8 @@ class Columns:
             ModelError: If the model's sections on these are damaged.
         """
         words = (*missing_words(metadata.sections), *missing)
-        return cls(metadata.names, taken, time, words, Resampling.of(metadata.sections))
+        sections = metadata.sections
+        return cls(metadata.names, taken, time, words, Resampling.of(sections), Counters.of(sections))
 
     def __post_init__(self) -> None:
         if self.taken and len(self.taken) != len(self.channels):
@@ -95,13 +99,14 @@ class Columns:
         )
 
 
-def reading(metadata: Metadata) -> tuple[Resampling | None, tuple[str, ...]]:
+def reading(metadata: Metadata) -> tuple[Resampling | None, Counters, tuple[str, ...]]:
     """Parts of a model's metadata by which its source reads rows; a source that is open keeps them.
 
     Raises:
         ModelError: If they are damaged.
     """
-    return Resampling.of(metadata.sections), missing_words(metadata.sections)
+    sections = metadata.sections
+    return Resampling.of(sections), Counters.of(sections), missing_words(sections)
 
 
 def missing_words(sections: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
+from .arrow_table import ArrowTable, file_magic
 from .column_mapping import Columns, Parse, Row
 from .csv_rows import file_rows, layout
 from .csv_table import CsvTable
@@ -46,7 +47,7 @@ class PipeSource(LiveSource):
 
 
 class TextSource:
-    """CSV or JSON lines, from a file (gzipped or not) or from standard input, one row at a time.
+    """CSV or JSON lines, from a file (gzipped or not) or from standard input, or a Parquet or Arrow file, row by row.
 
     Args:
         path: File name, `-` for standard input.
@@ -66,6 +67,8 @@ class TextSource:
     skipped = 0
 
     def __iter__(self) -> Iterator[Sample]:
+        if file_magic(self.path):
+            return parse_table(ArrowTable(self.path, self.name), self.columns)
         parse = parse_file if is_regular(self.path) else parse_lines
         return parse(read_lines(self.path, self._stop), self.columns, self.name)
 
@@ -134,7 +137,12 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
     if holds_records(head):
         yield from parse_lines(itertools.chain(head, lines), columns, origin)
         return
-    table = CsvTable(lines, origin, head)
+    yield from parse_table(CsvTable(lines, origin, head), columns)
+
+
+def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
+    """As `parse_file`, from a table of cells."""
+    origin = table.origin
     cells = table.cells(columns.missing)
     try:
         reader = file_rows(table, columns, cells)

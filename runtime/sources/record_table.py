@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ..errors import SeriesError
+from .arrow_table import ArrowTable, file_magic
 from .csv_dialect import Dialect
 from .csv_table import CsvTable, read_head
+from .line_reader import read_lines
 from .records import array_lines, as_text, flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
 
 
@@ -60,6 +63,16 @@ class RecordTable(CsvTable):
 
 def _without_measurement(line: str) -> dict[str, Any]:
     return {name: value for name, value in parse_line_protocol(line).items() if not isinstance(value, dict)}
+
+
+def open_path(path: Path) -> CsvTable:
+    """Open a file as a table, be it text or a Parquet or Arrow file, by its first bytes.
+
+    Raises:
+        SeriesError: If it cannot be read, holds nothing, or is of another kind.
+        ConfigError: If it needs an extra that is missing.
+    """
+    return ArrowTable(path, path.name) if file_magic(path) else open_table(read_lines(path), path.name)
 
 
 def open_table(lines: Iterable[str], origin: str) -> CsvTable:

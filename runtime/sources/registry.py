@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..io.access import Access
 from ..io.addresses import Address, build_options
 from .column_mapping import Columns
-from .resampling import ResampledSource
+from .model_rows import ModelRowsSource
 from .sample import Sample
 
 T = TypeVar("T")
@@ -129,13 +129,13 @@ def open_file(path: Path | str, columns: Columns) -> Source:
 
 
 def on_grid(source: Source, columns: Columns) -> Source:
-    """The source's samples on the grid that the model was trained on, or as they come.
+    """The source's samples as the model was trained on: on its grid, with its counters as differences, or as they come.
 
     Args:
         source: To read from.
-        columns: Columns that feed the model, with its grid.
+        columns: Columns that feed the model, with its grid and counters.
     """
-    return source if columns.resampling is None else ResampledSource(source, columns.resampling, len(columns.names))
+    return ModelRowsSource(source, columns) if columns.resampling or columns.counters.wraps else source
 
 
 def _open_file(request: SourceRequest) -> Source:

@@ -185,45 +185,6 @@ class Resampler:
         return rows
 
 
-class ResampledSource:
-    """A source's samples on the grid of the model.
-
-    Args:
-        source: Samples at times of their own, with NaN for channels that they do not hold.
-        resampling: The grid.
-        channels: Number of channels, F.
-    """
-
-    def __init__(self, source: Any, resampling: Resampling, channels: int) -> None:
-        self.source, self.name, self.replayable = source, source.name, source.replayable
-        self._resampler = Resampler(resampling, channels)
-        self.position: Any = None
-        """Position of the source before the row that is being made, see `Source`; None if it has none."""
-
-    def resume(self, position: Any) -> None:
-        """Go on where the source was at a position, with a grid that begins anew."""
-        self.source.resume(position)
-
-    @property
-    def skipped(self) -> int:
-        """See `Source`; samples that came too late for their row count, too."""
-        return int(self.source.skipped) + self._resampler.dropped
-
-    def __iter__(self) -> Iterator[Sample]:
-        return self._resampler.samples(self._noting())
-
-    def _noting(self) -> Iterator[Sample]:
-        """The source's samples; while rows that one of them completes are given out, `position` is the one before it."""
-        reached = None
-        for sample in self.source:
-            self.position, reached = reached, getattr(self.source, "position", None)
-            yield sample
-
-    def close(self) -> None:
-        """End the reading soon; may be called from a signal handler or another thread."""
-        self.source.close()
-
-
 def _between(first: float, last: float, part: float) -> float:
     return first + (last - first) * part if math.isfinite(last) else first
 
