@@ -102,7 +102,7 @@ def kills(options: argparse.Namespace) -> None:
     engine.close()
     seconds = time.monotonic() - begin
     report(
-        "kills", assets=options.assets, rows=options.rows, workers=options.workers, kills=len(killed), wall_seconds=seconds,
+        "kills", assets=len(outcomes), rows=options.rows, workers=options.workers, kills=len(killed), wall_seconds=seconds,
         done=sum(outcome.done.state == "done" for outcome in outcomes), failed=[o.done.error for o in outcomes if o.done.error],
         twice_to_the_end=sum(outcome.done.state == "kept" for outcome in outcomes),
         second_attempts=sum(outcome.attempts > 1 for outcome in outcomes),
@@ -127,7 +127,7 @@ def compare(options: argparse.Namespace, plant: Path, home: Place, stage: Traini
     train_all(fewer, other, engine, stage)
     engine.close()
     known, undisturbed = hashes(home), hashes(other)
-    same = sum(known[name] == digest for name, digest in undisturbed.items())
+    same = sum(known.get(name) == digest for name, digest in undisturbed.items())
     report("undisturbed", compared=len(undisturbed), equal=same)
 
 
