@@ -166,7 +166,7 @@ def load_keras(path: Path | str, custom_objects: Mapping[str, Any] = MappingProx
     path = Path(path)
     read_extras(path)
     config = read_config(path)
-    check_safe(path.name, config, frozenset(custom_objects))
+    check_safe(path.name, config, frozenset(name.rsplit(">", 1)[-1] for name in custom_objects))  # a package in front
     load_tensorflow()
     import keras
 

@@ -110,7 +110,7 @@ def train_windows(series: Series, options: Options | None = None, callbacks: Ite
     metadata = metadata.with_(
         sections={**metadata.sections, **series.sections},
         channels=tuple(
-            Channel(name, train_low=float(column.min()), train_high=float(column.max()))
+            Channel(name, series.unit_of(name), train_low=float(column.min()), train_high=float(column.max()))
             for name, column in zip(series.channels, np.concatenate(series.parts()).T, strict=True)
         ),
         period=series.period,

@@ -21,6 +21,7 @@ COMMANDS = {
     "forecast": "Forecast the rows that follow, with intervals.",
     "classify": "Classify texts, or the state over rows.",
     "inspect": "Show the contents of a model file.",
+    "card": "Write a model card: data, quality, limits, validation.",
     "calibrate": "Set a new alarm threshold from recent rows, on the device.",
     "doctor": "Check this machine and a model, and print a remedy for each finding.",
     "keys": "Make signing keys, and name those that devices trust.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "rollback": "Return to the model before.",
     "history": "List who signed what, when it came, why it left.",
     "report": "Show accuracy versus size: what every scheme costs and loses.",
+    "completion": "Complete commands and options in bash, zsh or fish.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }
 HEAVY = {

@@ -60,6 +60,69 @@ def show(
             click.echo(line, err=True)
     for warning in first.check.warnings:
         click.echo(f"Warning: {warning}.", err=True)
+    for line in closing(made, files, times):
+        click.echo(line, err=True)
+
+
+def closing(made: Mapping[str, Any], files: Files, times: Mapping[str, float]) -> Iterator[str]:
+    """Lines about faults that the model would find, which file is for which device and why, and the next command.
+
+    Args:
+        made: Converted models by scheme.
+        files: Where they were written.
+        times: From `times_of`.
+    """
+    from edgelstm.plain_words import sentences
+
+    smallest = min(made, key=lambda scheme: len(made[scheme].bundle.flatbuffer))
+    metadata = made[smallest].bundle.metadata
+    if metadata.scoring is not None:
+        yield from sentences(metadata)
+    yield from (
+        device(item.bundle.metadata, files[scheme], times[scheme] / times["float"]) for scheme, item in made.items()
+    )
+    yield f"Next: {next_command(metadata, files[smallest])}"
+
+
+def device(metadata: Any, file: Path, ratio: float) -> str:
+    """The devices that a file is for, and why.
+
+    Args:
+        metadata: The model's.
+        file: Its name.
+        ratio: Time of a call on this machine over float's.
+    """
+    scheme, here_ = metadata.scheme, f"here it takes {ratio:.1f} times float's time"
+    if metadata.target == "micro":
+        return f"{file.name}: for microcontrollers; it was proven in TensorFlow Lite Micro."
+    if metadata.target == "x86":
+        return f"{file.name}: for x86-64, where its LSTMs are unrolled when it is loaded; {here_}."
+    if scheme == "int8":
+        other = f"; on x86-64 rather --target x86: {here_}" if _x86() and ratio > NOTICEABLE else ""
+        return f"{file.name}: for a Raspberry Pi and other Arm boards, where int8 kernels are fast{other}."
+    reasons = {
+        "dynamic": f"where int8 loses too much: 8-bit weights, float activations; {here_}",
+        "float16": "where size matters and a half-precision rounding of the weights is all that may change",
+        "float32": "for comparison: exact, and the largest",
+        "int16x8": f"where int8 loses too much: 16-bit activations, recurrent layers written out; {here_}",
+    }
+    return f"{file.name}: {reasons[scheme]}."
+
+
+def next_command(metadata: Any, file: Path) -> str:
+    """The command that runs a converted model.
+
+    Args:
+        metadata: The model's.
+        file: Where it was written.
+    """
+    if "forecast" in metadata.sections:
+        return f"edgelstm forecast {file} RECENT.csv"
+    if "vocabulary" in metadata.sections:
+        return f'edgelstm classify {file} "TEXT"'
+    if metadata.kind == "classifier":
+        return f"edgelstm classify {file} --rows NEW.csv"
+    return f"edgelstm run {file} LIVE.csv" if metadata.scoring is not None else f"edgelstm inspect {file}"
 
 
 def _record(converted: Any, file: Path, time: float, float_time: float) -> dict[str, Any]:
@@ -75,6 +138,8 @@ def _record(converted: Any, file: Path, time: float, float_time: float) -> dict[
         "latency_us": time,
         "float_latency_us": float_time,
         "float_bytes": len(converted.float32),
+        "for": device(metadata, file, time / float_time),
+        "next": next_command(metadata, file),
         **converted.conversion.validation.record(),
         "representative": asdict(converted.check),
     }

@@ -73,11 +73,11 @@ def command(
     from edgelstm.fleet.settings import Settings, write_settings
     from edgelstm.fleet.training import Training
 
-    from .train_detector import options_of
+    from .train_detector import detector_of
 
     home = Place(output)
     stage = Training(
-        options_of(**options),
+        detector_of(**options).options(),
         Reading(tuple(names(columns)), time_column, label_column, missing),
         not no_embed,
         warm_start,

@@ -73,7 +73,7 @@ def _load(model: Path) -> Any:
 
     if model.suffix != ".keras":
         return Forecaster.from_bundle(load_tried_bundle(model))
-    from edgelstm.forecasting.train import keras_forecaster
+    from edgelstm.forecasting.keras_forecaster import keras_forecaster
 
     return keras_forecaster(model)
 

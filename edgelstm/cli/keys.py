@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.passphrase import key_option, open_signer, passphrase_of
+from edgelstm.cli.release_line import release_line
 
 FILE = click.Path(path_type=Path)
 
@@ -73,7 +75,8 @@ def root(
 @click.option("--to", "repository", type=FILE, required=True, help="Folder of the repository.")
 @key_option
 @click.option("--days", type=float, default=180.0, show_default=True, help="Days until the signatures expire.")
-def renew(repository: Path, key: Path, days: float) -> None:
+@json_option("Print a JSON line a model.")
+def renew(repository: Path, key: Path, days: float, as_json: bool) -> None:
     """Sign what is published once more: before it expires, or with a new release key.
 
     It prints the models that the key vouches for. After a theft of the release key compare their hashes first.
@@ -82,4 +85,4 @@ def renew(repository: Path, key: Path, days: float) -> None:
     from edgelstm.publishing.repository import Repository
 
     for model in sign(Repository(repository), open_signer(key), days):
-        click.echo(f"{model.group}  {model.name}  version {model.version}  {model.digest}")
+        click.echo(release_line(model, as_json))

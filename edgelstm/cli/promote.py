@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.passphrase import key_option, open_signer
+from edgelstm.cli.release_line import release_line
 
 
 @click.command(
@@ -28,8 +30,17 @@ from edgelstm.cli.passphrase import key_option, open_signer
 )
 @click.option("--force", is_flag=True, help="Promote although devices report trouble.")
 @click.option("--days", type=float, default=180.0, show_default=True, help="Days until the signatures expire.")
+@json_option()
 def command(
-    name: str, source: str, to: str, repository: Path, key: Path, broker: str | None, force: bool, days: float
+    name: str,
+    source: str,
+    to: str,
+    repository: Path,
+    key: Path,
+    broker: str | None,
+    force: bool,
+    days: float,
+    as_json: bool,
 ) -> None:
     """Give the model NAME of one group to another, unchanged: canary first, then all.
 
@@ -46,4 +57,4 @@ def command(
     elif not force:
         click.echo(f"The devices of the group {source} were not asked: name their broker with --mqtt.", err=True)
     done = promote(name, Repository(repository), source, to, open_signer(key), days)
-    click.echo(f"{done.group}  {done.name}  version {done.version}  {done.digest}")
+    click.echo(release_line(done, as_json))

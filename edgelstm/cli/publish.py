@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.passphrase import key_option, open_signer
+from edgelstm.cli.release_line import release_line
 
 
 @click.command(
@@ -19,7 +21,8 @@ from edgelstm.cli.passphrase import key_option, open_signer
 @key_option
 @click.option("--name", default="", help="Name of the model; the file's name up to the first dot if left out.")
 @click.option("--days", type=float, default=180.0, show_default=True, help="Days until the signatures expire.")
-def command(model: Path, repository: Path, group: str, key: Path, name: str, days: float) -> None:
+@json_option()
+def command(model: Path, repository: Path, group: str, key: Path, name: str, days: float, as_json: bool) -> None:
     """Sign MODEL and publish it to a group of devices, as the next version of its name.
 
     The file is verified and tried first. The repository is a folder: serve it with any web server, or carry it on a USB stick.
@@ -28,4 +31,4 @@ def command(model: Path, repository: Path, group: str, key: Path, name: str, day
     from edgelstm.publishing.repository import Repository
 
     done = publish(model, Repository(repository), group, open_signer(key), name, days)
-    click.echo(f"{done.group}  {done.name}  version {done.version}  {done.digest}")
+    click.echo(release_line(done, as_json))

@@ -8,7 +8,7 @@ import click
 from edgelstm.cli.foreign_options import foreign_options
 from edgelstm.cli.lazy_group import examples
 
-FILES = ("report.html", "report.json", "report.md", "report.csv")
+PAGE = "report.html"
 
 
 def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
@@ -45,16 +45,15 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
     Writes report.html (one page, no network), report.json, report.md, report.csv and the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
     """
-    from edgelstm.runtime.io.atomic_files import write_atomic
+    from edgelstm.reporting.files import write_report
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
     if options["data"] is None and (options["label_column"] or options["time_column"]):
         raise click.UsageError("--label-column and --time-column are columns of --data FILE. Name it.")
     report, models = _merged(output, benches) if model is None else _built(model, output, benches, options)
-    for name, content in {**models, **_forms(report)}.items():
-        write_atomic(output / name, content)
-    _show(report, output, as_json)
+    page = write_report(output, report, models)
+    _show(report, page, as_json)
 
 
 def _merged(output: Path, benches: tuple[Path, ...]) -> tuple[Any, dict[str, bytes]]:
@@ -85,7 +84,7 @@ def _built(
     if options["label_column"]:
         require_label_column(options["data"], options["label_column"])
     measured = [read_bench(bench) for bench in benches]
-    check_folder(output, FILES[0])
+    check_folder(output, PAGE)
     with steps(f"report on {model.name}") as tell:
         tell("loading TensorFlow")
         load_tensorflow()
@@ -96,15 +95,7 @@ def _built(
         return merge(built.report, measured), dict(built.models)
 
 
-def _forms(report: Any) -> dict[str, bytes]:
-    from edgelstm.reporting.render_html import render
-    from edgelstm.reporting.render_text import to_csv, to_json, to_markdown
-
-    texts = (render(report), to_json(report), to_markdown(report), to_csv(report))
-    return {name: text.encode() for name, text in zip(FILES, texts, strict=True)}
-
-
-def _show(report: Any, output: Path, as_json: bool) -> None:
+def _show(report: Any, page: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from edgelstm.reporting.render_terminal import show
@@ -118,4 +109,4 @@ def _show(report: Any, output: Path, as_json: bool) -> None:
         click.echo(note, err=True)
     for remark in report.remarks:
         click.echo(f"Warning: {remark}", err=True)
-    click.echo(f"{output / FILES[0]}", err=True)
+    click.echo(str(page), err=True)

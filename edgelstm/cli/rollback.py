@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
@@ -13,7 +14,8 @@ from edgelstm.cli.lazy_group import examples
 @click.option(
     "--unsigned", is_flag=True, help="Return to the model of the configuration where no signed one came before."
 )
-def command(folder: Path, reason: str, unsigned: bool) -> None:
+@json_option()
+def command(folder: Path, reason: str, unsigned: bool, as_json: bool) -> None:
     """Return to the model before, and do not take the one at work again.
 
     FOLDER is the folder of this device's models. A running watch takes over within seconds.
@@ -33,4 +35,10 @@ def command(folder: Path, reason: str, unsigned: bool) -> None:
         )
     store.leave("rolled back", reason, current.digest)
     now = store.ledger.current
+    if as_json:
+        import json
+
+        record = {"rolled_back": current.title, "at_work": now.title if now else None, "reason": reason}
+        click.echo(json.dumps(record))
+        return
     click.echo(f"{current.title} was rolled back; at work: {now.title if now else 'the model of the configuration'}.")

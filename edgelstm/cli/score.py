@@ -5,6 +5,7 @@ from typing import TextIO
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
@@ -20,6 +21,7 @@ from edgelstm.cli.streams import columns_options, quiet_pipe
     help="Page of the alarms, sensors and scores to write.",
 )
 @columns_options
+@json_option("With -o: print the counts as JSON.")
 @quiet_pipe
 def command(
     model: Path,
@@ -29,12 +31,14 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Score DATA with MODEL, one row per input row, in the input's order.
 
     Columns: time (or row, where the data have no times), score, anomaly (1 above the threshold). Rows that could not
     be scored (warm-up, dropped rows) have an empty score.
     """
+    import json
     import signal
     import sys
 
@@ -51,6 +55,8 @@ def command(
     from edgelstm.runtime.sinks import ScoreTable
     from edgelstm.runtime.sources import open_file
 
+    if as_json and output is None:
+        raise click.UsageError("--json prints counts where the scores stand now. Name a file for them with -o.")
     detector = Detector.from_bundle(load_tried_bundle(model))
     columns_of = parse_columns(detector.metadata, columns, time_column, missing)
     source = ahead_of(open_file(data, columns_of), data, detector)
@@ -77,4 +83,8 @@ def command(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no half output stays behind
     with replacing(output) as beside, beside.open("w", encoding="utf-8", newline="") as stream:
         done = score(stream)
+    if as_json:
+        counts = {"rows": done.samples, "scored": done.scored, "anomalies": done.anomalies}
+        click.echo(json.dumps({"file": str(output), **counts}))
+        return
     click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.anomalies} above the threshold.", err=True)

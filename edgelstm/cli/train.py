@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from .lazy_group import LazyGroup, examples
 
@@ -25,9 +26,21 @@ class Kinds(LazyGroup):
             ctx: The call.
             args: Words of the command line.
         """
-        if not args or args[0] not in (*self.modules, *ctx.help_option_names):
+        completing = ctx.resilient_parsing and not args
+        if not completing and (not args or args[0] not in (*self.modules, *ctx.help_option_names)):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete kinds, and the default kind's options and files.
+
+        Args:
+            ctx: The call.
+            incomplete: What is typed so far.
+        """
+        default = self.get_command(ctx, DEFAULT)
+        own = super().shell_complete(ctx, incomplete)
+        return own + (default.shell_complete(ctx, incomplete) if default and incomplete.startswith("-") else [])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a kind's command; tell to which kind a strange option belongs."""

@@ -228,6 +228,8 @@ def print_result(
         click.echo(json.dumps(record))
     else:
         click.echo(f"{output}: {sentence(record)}", err=True)
+        for line in record.get("sentences", ()):
+            click.echo(line, err=True)
         click.echo(f"Next: edgelstm convert {output} --int8{hint}", err=True)
     if trained.interrupted:
         raise SystemExit(INTERRUPTED)

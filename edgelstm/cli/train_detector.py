@@ -26,6 +26,7 @@ from .train_common import (
 )
 
 if TYPE_CHECKING:
+    from edgelstm import AnomalyDetector
     from edgelstm.runtime.sources.counters import Counters
     from edgelstm.training.options import Options
     from edgelstm.training.train import Trained
@@ -145,21 +146,23 @@ def command(
     the recurrent one errs more on the newest 15 %, that is said, and `--kind linear` writes the linear one alone.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.data.series import read_series, with_units, without_labelled
-    from edgelstm.training.train import train
+    from edgelstm.data.series import read_series, without_labelled
 
     check_paths(data, output)
-    settings = options_of(**options)
+    detector = detector_of(
+        columns=names(columns) or None, time_column=time_column, channel_units=units_of or None, **options
+    )
+    settings = detector.options()
     if study is not None:
         settings = _designed(settings, study)
     series = without_labelled(
         read_series(data, names(columns) or None, time_column, label_column, missing=missing, counters=counters)
     )
-    series = with_units(series, units_of)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
-        trained = train(series, settings, callbacks, tell=lambda line: click.echo(line, err=True))
-    trained.save(output, embed=not no_embed)
+        detector.fit(series, options=settings, callbacks=callbacks, tell=lambda line: click.echo(line, err=True))
+    trained = detector.trained_
+    detector.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
     streaming = " --streaming" if settings.architecture.streaming else ""
     if not as_json:
@@ -190,45 +193,23 @@ def _print_limits(trained: Trained) -> None:
         click.echo(line)
 
 
-def options_of(
-    *,
-    minimum: int | None,
-    cooldown: int | None,
-    clipnorm: float | None,
-    clipvalue: float | None,
-    keep_all: bool,
-    **options: Any,
-) -> Options:
-    """Options of the training, from those of the command line.
+def detector_of(*, lookback: int | None, score: str | None, seed: int, **options: Any) -> AnomalyDetector:
+    """The detector that the command line asks for.
 
     Args:
-        minimum: Rows above the threshold before an alarm opens; None for the model's default.
-        cooldown: Quiet rows before an alarm is over; None for the model's default.
-        clipnorm: Largest norm of a gradient; None for 1, or for none beside clipvalue.
-        clipvalue: Largest element of a gradient; None for none.
-        keep_all: Whether to train on rows that look unlike all others.
-        **options: Fields of `Architecture` and `Options` by their names.
+        lookback: Rows a window; None for a choice.
+        score: Name of the score; None for the default.
+        seed: Of weights and shuffling.
+        **options: Further parameters of `AnomalyDetector` by their names.
     """
-    from dataclasses import fields
+    from edgelstm import AnomalyDetector
 
-    from edgelstm.training.architectures import Architecture
-    from edgelstm.training.options import Options
-
-    from .train_common import chosen
-
-    shape = {field.name for field in fields(Architecture)} & set(options)
-    architecture = Architecture(**{name: options.pop(name) for name in shape})
-    return Options(
-        architecture,
-        clipnorm=clipnorm or (None if clipvalue else 1.0),
-        clipvalue=clipvalue,
-        decision=chosen({"minimum": minimum, "cooldown": cooldown}),
-        leave_out=not keep_all,
-        **options,
-    )
+    return AnomalyDetector(lookback=lookback or "auto", score_rule=score, random_state=seed, **options)
 
 
 def _record(trained: Trained) -> dict[str, Any]:
+    from edgelstm.plain_words import sentences
+
     metadata = trained.metadata
     training = metadata.sections["training"]
     assert metadata.threshold is not None
@@ -237,7 +218,7 @@ def _record(trained: Trained) -> dict[str, Any]:
         "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
         "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
         "contamination": training["contamination"], "witnesses": training["witnesses"],
-        "detection_limits": metadata.sections.get("detection_limits"),
+        "detection_limits": metadata.sections.get("detection_limits"), "sentences": sentences(metadata),
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from .train_common import (
 )
 
 if TYPE_CHECKING:
+    from edgelstm import Forecaster
     from edgelstm.runtime.sources.counters import Counters
     from edgelstm.training.train import Trained
 
@@ -86,24 +87,37 @@ def command(
     """
     from edgelstm.cli.progress import epochs
     from edgelstm.data.series import read_series
-    from edgelstm.forecasting.architecture import Network
-    from edgelstm.forecasting.train import Options, train_forecaster
 
     check_paths(data, output)
     targets, known = names(target), names(covariates)
     if len({*targets, *known}) < len(targets) + len(known):
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
-    network = Network(**chosen({"units": units, "dropout": dropout}))
-    settings = Options(targets=len(targets), known=len(known), network=network, **chosen(options))
-    series = read_series(
-        data, list(dict.fromkeys([*targets, *known, *names(columns)])), time_column, missing=missing, counters=counters
-    )
+    forecaster = forecaster_of(
+        target=targets, covariates=known, columns=names(columns), time_column=time_column, units=units, dropout=dropout,
+        **options,
+    )  # fmt: skip
+    settings = forecaster.options()
+    series = read_series(data, forecaster.wanted(), time_column, missing=missing, counters=counters)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
-        trained = train_forecaster(series, settings, callbacks)
-    trained.save(output, embed=not no_embed)
+        forecaster.fit(series, callbacks=callbacks)
+    trained = forecaster.trained_
+    forecaster.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
     print_result(trained, output, as_json, _sentence, _record(trained))
+
+
+def forecaster_of(*, lookback: int | None, seed: int, **options: Any) -> Forecaster:
+    """The forecaster that the command line asks for.
+
+    Args:
+        lookback: Rows looked back; None for a choice.
+        seed: Of weights and shuffling.
+        **options: Further parameters of `Forecaster` by their names.
+    """
+    from edgelstm import Forecaster
+
+    return Forecaster(lookback=lookback or "auto", random_state=seed, **chosen(options))
 
 
 def _record(trained: Trained) -> dict[str, Any]:

@@ -52,9 +52,6 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     counters: Counters,
-    units: int | None,
-    dropout: float | None,
-    bidirectional: bool,
     no_embed: bool,
     as_json: bool,
     **options: Any,
@@ -64,21 +61,21 @@ def command(
     DATA is one or more CSV files with number columns and a label column. The state of a window is that of its newest
     row.
     """
-    from dataclasses import replace
-
-    from edgelstm.classification.train import Options, train_windows
+    from edgelstm import Classifier
     from edgelstm.cli.progress import epochs
     from edgelstm.data.series import read_series
 
     check_paths(data, output)
-    defaults = Options.for_windows()
-    shape = chosen({"units": units, "dropout": dropout, "bidirectional": bidirectional})
-    settings = replace(defaults, network=replace(defaults.network, **shape), **chosen(options))
-    series = read_series(data, names(columns) or None, time_column, label_column, missing=missing, counters=counters)
+    seed, columns_taken = options.pop("seed"), names(columns) or None
+    classifier = Classifier(
+        label_column=label_column, columns=columns_taken, time_column=time_column, random_state=seed, **chosen(options)
+    )
+    series = read_series(data, columns_taken, time_column, label_column, missing=missing, counters=counters)
     print_rows(series)
-    with epochs(settings.epochs) as callbacks:
-        trained = train_windows(series, settings, callbacks)
-    trained.save(output, embed=not no_embed)
+    with epochs(classifier.options().epochs) as callbacks:
+        classifier.fit(series, callbacks=callbacks)
+    trained = classifier.trained_
+    classifier.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
     more = {"classes": trained.metadata.sections["classifier"]["labels"]}
     print_result(trained, output, as_json, sentence, more)

@@ -134,6 +134,17 @@ def read_for_model(
     return _series([table], [Path(path).name], repair)
 
 
+def series_of(table: Table, repair: bool = True, grid: Resampling | None = None) -> Series:
+    """A series from a table in memory.
+
+    Args:
+        table: Columns as they stand.
+        repair: As in `read_series`.
+        grid: That of the model that the rows are for; None to choose one where they are repaired.
+    """
+    return _series([on_one_grid(table, grid) if repair or grid else table], ["table"], repair)
+
+
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
     _check_alike(tables, names)
     if not repair:
@@ -171,12 +182,10 @@ def _in_time_order(tables: list[Table]) -> list[Table]:
 
 
 def _raw(table: Table) -> Series:
-    rows = len(table.values)
-    time = np.arange(rows, dtype=np.float64) if table.time is None else table.time
-    repairs = Repairs(ignored=table.ignored, notes=table.notes)
-    period, segments = median_step(table.time), ((0, rows),)
+    time = np.arange(len(table.values), dtype=np.float64) if table.time is None else table.time
     return Series(
-        table.values, time, table.channels, period, segments, table.labels, repairs, table.resampling, units=table.units
+        table.values, time, table.channels, median_step(table.time), ((0, len(time)),), table.labels,
+        Repairs(ignored=table.ignored, notes=table.notes), table.resampling, units=table.units,
     )  # fmt: skip
 
 

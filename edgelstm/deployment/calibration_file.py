@@ -1,6 +1,6 @@
 """Representative data from a file of the user's: raw rows as CSV, or windows just as the model takes them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,18 +30,26 @@ WINDOW_FILES = (".npy", ".npz")
 class Wishes:
     """Options for a file of the user's, as in `convert_file`; None where the user left one out."""
 
-    calibration: Path | None = None
-    """CSV of raw rows, or .npy/.npz windows."""
+    calibration: Path | Series | Array | None = None
+    """CSV of raw rows, or .npy/.npz windows; or rows or windows (N, W, F) in memory."""
     scaler: str | None = None
     """Kind of scaler to fit on a CSV."""
-    scaler_from: Path | None = None
-    """File with the scaler that the model was trained with."""
+    scaler_from: Any = None
+    """File with the scaler that the model was trained with; or that scaler, scikit-learn's or a record of numbers."""
     kind: str | None = None
     """Kind of a foreign model."""
     lookback: int | None = None
     """Rows for an open time axis."""
     streaming: bool = False
     """A one-row form is wanted: its shapes say nothing of the kind."""
+    custom_objects: Mapping[str, Any] | None = None
+    """Classes and functions of the user's own in the model, by name."""
+
+    @property
+    def windowed(self) -> bool:
+        """True if the calibration data are windows as the model takes them."""
+        data = self.calibration
+        return isinstance(data, np.ndarray) or (isinstance(data, Path) and data.suffix in WINDOW_FILES)
 
     def check(self, own: Metadata | None, name: str) -> None:
         """Refuse options that this model or this file has no use for.
@@ -65,11 +73,18 @@ class Wishes:
                 f"{name} carries its own kind ({own.kind}) and scaling: leave {' and '.join(chosen)} out, which are for "
                 "models from elsewhere."
             )
-        if own is None and self.calibration is not None and self.scaler and self.calibration.suffix in WINDOW_FILES:
+        if own is None and self.windowed and self.scaler:
             raise ConversionError(
-                f"{self.calibration.name} holds windows as the model takes them, on which no scaler is fitted. Leave "
+                f"{name_of(self.calibration)} holds windows as the model takes them, on which no scaler is fitted. Leave "
                 "--scaler out; --scaler-from FILE says how a device scales its rows into such windows."
             )
+
+
+def name_of(given: Any) -> str:
+    """A file's name for a sentence, the kind of what is in memory."""
+    if isinstance(given, Path):
+        return given.name
+    return "the calibration" if isinstance(given, Series | np.ndarray) else type(given).__name__
 
 
 @dataclass(frozen=True)
@@ -113,7 +128,7 @@ def calibrate_on_windows(held: Held, model: Any, own: Metadata | None, wishes: W
     notes = [kind.note]
     if wishes.scaler_from is not None:
         metadata = metadata.with_(scaler=read_scaler(wishes.scaler_from, metadata.names))
-        notes.append(f"scaler: {_described(metadata.scaler)} from {wishes.scaler_from.name}")
+        notes.append(f"scaler: {_described(metadata.scaler)} from {name_of(wishes.scaler_from)}")
     elif kind.kind != "generic":
         metadata = metadata.with_(scaler=fit_scaler(np.zeros((1, len(channels))), "none"))
         notes.append(
@@ -151,11 +166,11 @@ def joined_rows(windows: Array, kind: str) -> list[Array]:
     return rows if kind == "autoencoder" else [part for part in rows if len(part) > windows.shape[1]]
 
 
-def calibrate_on_rows(path: Path, series: Series, model: Any, own: Metadata | None, wishes: Wishes) -> Calibration:
-    """Take raw rows of normal operation from a CSV file.
+def calibrate_on_rows(name: str, series: Series, model: Any, own: Metadata | None, wishes: Wishes) -> Calibration:
+    """Take raw rows of normal operation.
 
     Args:
-        path: The file.
+        name: Of their file, for sentences.
         series: Its rows.
         model: The Keras model.
         own: Metadata that the model carries, None for a foreign one.
@@ -179,13 +194,13 @@ def calibrate_on_rows(path: Path, series: Series, model: Any, own: Metadata | No
         )
     if shapes[0][1] not in (None, len(series.channels)):
         raise ConversionError(
-            f"The model takes {shapes[0][1]} channels; {path.name} has {len(series.channels)} "
+            f"The model takes {shapes[0][1]} channels; {name} has {len(series.channels)} "
             f"({', '.join(series.channels)}). Make a file with just the right columns, in order."
         )
     early, late = split(series.parts(), HELD_SHARE, window + 1)
     if not early or not late:
         raise ConversionError(
-            f"{path.name} is too short: windows of {window} rows for ranges and for the validation need about "
+            f"{name} is too short: windows of {window} rows for ranges and for the validation need about "
             f"{4 * (window + 1)} rows in one stretch."
         )
     if own is not None:
@@ -193,9 +208,9 @@ def calibrate_on_rows(path: Path, series: Series, model: Any, own: Metadata | No
         scaler = own.scaler or fit_scaler(np.concatenate(early), "none")
     else:
         kind = _kind(model, outputs, wishes)
-        scaler, note = _scaler(path, model, kind, series, early, int(window), wishes)
+        scaler, note = _scaler(name, model, kind, series, early, int(window), wishes)
         metadata = Metadata(
-            kind.kind, int(window), kind.horizon, tuple(Channel(name, series.unit_of(name)) for name in series.channels), series.period, scaler,
+            kind.kind, int(window), kind.horizon, tuple(Channel(channel, series.unit_of(channel)) for channel in series.channels), series.period, scaler,
             sections=series.sections,
         )  # fmt: skip
         notes = [kind.note, note]
@@ -213,21 +228,21 @@ def _kind(model: Any, outputs: list[Shape], wishes: Wishes) -> ForeignKind:
 
 
 def _scaler(
-    path: Path, model: Any, kind: ForeignKind, series: Series, early: Sequence[Array], window: int, wishes: Wishes
+    name: str, model: Any, kind: ForeignKind, series: Series, early: Sequence[Array], window: int, wishes: Wishes
 ) -> tuple[Scaler, str]:
     if wishes.scaler_from is not None:
         scaler = read_scaler(wishes.scaler_from, series.channels)
-        return scaler, f"scaler: {_described(scaler)} from {wishes.scaler_from.name}"
+        return scaler, f"scaler: {_described(scaler)} from {name_of(wishes.scaler_from)}"
     rows = np.concatenate(early)
     if wishes.scaler is not None:
         scaler = fit_scaler(rows, wishes.scaler)
-        return scaler, f"scaler: {_described(scaler)}, fitted on {path.name}"
+        return scaler, f"scaler: {_described(scaler)}, fitted on {name}"
     if kind.kind == "generic" or wishes.streaming:
         scaler = fit_scaler(rows, "standard")
-        return scaler, f"scaler: {_described(scaler)}, fitted on {path.name}; --scaler or --scaler-from say otherwise"
+        return scaler, f"scaler: {_described(scaler)}, fitted on {name}; --scaler or --scaler-from say otherwise"
     scaler, reason = suitable_scaler(rows, lambda fitted: _error(model, fitted, early, window, kind))
     return scaler, (
-        f"scaler: {_described(scaler)}, fitted on {path.name} ({reason}); --scaler or --scaler-from say otherwise"
+        f"scaler: {_described(scaler)}, fitted on {name} ({reason}); --scaler or --scaler-from say otherwise"
     )
 
 

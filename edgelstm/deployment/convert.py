@@ -1,17 +1,18 @@
 """Conversion of a `.keras` file to finished `.tflite` bundles: representative windows, conversion, recalibrated threshold."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgelstm.converters import Conversion, RepresentativeCheck, check_representative, convert
+from edgelstm.converters import Conversion, RepresentativeCheck, Validation, check_representative, convert
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.engine import TFLiteEngine
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import Bundle
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.threshold import Rule
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
@@ -43,18 +44,43 @@ class Converted:
     def __repr__(self) -> str:
         return f"Converted({self.bundle.origin}, {self.bundle.metadata.kind}, {self.conversion!r})"
 
+    @property
+    def validation(self) -> Validation:
+        """Error, size and form of the converted model, measured on windows that were held back."""
+        return self.conversion.validation
+
+    @property
+    def metadata(self) -> Metadata:
+        """Description of the model for the device."""
+        return self.bundle.metadata
+
+    def _repr_html_(self) -> str:
+        """Summary for notebooks."""
+        from ..api.html import summary
+
+        return summary(self.metadata, len(self.bundle.flatbuffer))
+
+    def save(self, path: Path | str) -> None:
+        """Write the `.tflite` file, whole or not at all.
+
+        Raises:
+            OutputError: If it cannot be written.
+        """
+        self.bundle.save(path)
+
 
 def convert_file(
     path: Path | str,
     schemes: Sequence[str] = ("int8",),
     *,
-    calibration: Path | str | None = None,
+    calibration: Any = None,
     scaler: str | None = None,
-    scaler_from: Path | str | None = None,
+    scaler_from: Any = None,
     kind: str | None = None,
     lookback: int | None = None,
     streaming: bool = False,
     threshold_rule: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Converted]:
     """Convert a `.keras` file to bundles, one a scheme.
@@ -63,14 +89,15 @@ def convert_file(
         path: A `.keras` file; one that this trainer wrote carries its representative data.
         schemes: Any of float32, float16, dynamic, int8, int16x8.
         calibration: For other files: a CSV of raw rows of normal operation, or .npy/.npz windows (N, W, F) just as
-            the model takes them.
+            the model takes them; or a `Series` or an array of windows in memory.
         scaler: Kind of scaler to fit on a calibration CSV, `none` for a model that takes sensor units; None compares all
             of them and takes `standard` unless the model's error with another one is less than half.
-        scaler_from: The scaler that the model was trained with, see `foreign_scaler.read_scaler`.
+        scaler_from: The scaler that the model was trained with, a file or an object, see `foreign_scaler.read_scaler`.
         kind: Kind of a foreign model; None infers it from the shapes.
         lookback: Rows for an open time axis.
         streaming: Write the form of a causal forecaster that takes one row a call and keeps its state.
         threshold_rule: How a detector's threshold is set; None for the rule it was trained with.
+        custom_objects: Classes and functions of the user's own in the model, by name.
         options: `io`, `allow_drop`, `target`, `tell` and `apart` of `edgelstm.converters.convert`.
 
     Raises:
@@ -79,8 +106,8 @@ def convert_file(
     """
     if streaming:  # the kind of a foreign model shows in its one-row form, see `described`
         lookback = lookback or LONGEST_WARMUP
-    files = (None if file is None else Path(file) for file in (calibration, scaler_from))
-    source = read_source(path, Wishes(next(files), scaler, next(files), kind, lookback, streaming))
+    files = (Path(file) if isinstance(file, str) else file for file in (calibration, scaler_from))
+    source = read_source(path, Wishes(next(files), scaler, next(files), kind, lookback, streaming, custom_objects))
     source = streamed(source) if streaming else source
     return convert_source(source, schemes, threshold_rule, lookback=lookback, **options)
 
@@ -115,6 +142,7 @@ def convert_source(
         starts=source.starts,
         target=target,
         like_inputs=source.like_inputs,
+        custom_objects=source.custom_objects,
         tell=tell,
         **options,
     )

@@ -21,16 +21,20 @@ FORMS = (
 PAIRS = (("offset", "scale"), ("mean", "std"), ("mean", "scale"), ("median", "iqr"), ("center", "scale"))
 
 
-def read_scaler(path: Path, channels: Sequence[str]) -> Scaler:
-    """Read a scaler from a .json file, or from scikit-learn's in a .joblib or .pkl file.
+def read_scaler(given: Any, channels: Sequence[str]) -> Scaler:
+    """Read a scaler from a .json file, or from scikit-learn's in a .joblib or .pkl file; or take one in memory.
 
     Args:
-        path: The file. Loading a .joblib or .pkl file runs what it holds: only take those of a trusted origin.
+        given: The file, or what it would hold. Loading a .joblib or .pkl file runs what it holds: only take those of a
+            trusted origin.
         channels: Names of the model's channels, in order. Numbers in the file go by name where it has these names.
 
     Raises:
         ConversionError: If it cannot be read, or holds no affine scaling of these channels.
     """
+    if not isinstance(given, Path):
+        return _scaler(type(given).__name__, given, channels)
+    path = given
     try:
         record: Any = json.loads(path.read_text()) if path.suffix == ".json" else _unpickled(path)
     except FileNotFoundError as error:
@@ -39,17 +43,23 @@ def read_scaler(path: Path, channels: Sequence[str]) -> Scaler:
         raise
     except Exception as error:  # a pickle raises what it likes
         raise ConversionError(f"Cannot read a scaler from {path.name}: {error}.") from error
+    return _scaler(path.name, record, channels)
+
+
+def _scaler(name: str, record: Any, channels: Sequence[str]) -> Scaler:
+    if isinstance(record, Scaler):
+        return record
     if isinstance(record, Mapping):
-        kind, (offset, scale) = _from_numbers(path.name, record, channels)
+        kind, (offset, scale) = _from_numbers(name, record, channels)
     else:
-        kind, (offset, scale) = _from_sklearn(path.name, record, channels)
+        kind, (offset, scale) = _from_sklearn(name, record, channels)
     if offset.shape != (len(channels),) or scale.shape != offset.shape:
         raise ConversionError(
-            f"{path.name} scales {max(offset.size, scale.size)} channels; the model has {len(channels)} "
+            f"{name} scales {max(offset.size, scale.size)} channels; the model has {len(channels)} "
             f"({', '.join(channels)})."
         )
     if not (np.isfinite(offset).all() and np.isfinite(scale).all() and (scale > 0).all()):
-        raise ConversionError(f"Scales are finite and above 0; {path.name} holds {scale.tolist()}.")
+        raise ConversionError(f"Scales are finite and above 0; {name} holds {scale.tolist()}.")
     return Scaler(kind, tuple(map(float, offset)), tuple(map(float, scale)))
 
 

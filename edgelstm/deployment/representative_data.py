@@ -1,6 +1,6 @@
 """Source of a conversion: a Keras model and rows of normal operation, its own or a calibration file's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.windows import sliding_windows
 from edgelstm.runtime.model_file.metadata import Metadata
 
-from ..data.npz_windows import load_windows
-from ..data.series import read_for_model, read_series
+from ..data.npz_windows import Held, load_windows
+from ..data.series import Series, read_for_model, read_series
 from ..data.split import usable
 from ..forecasting.representative_data import examples_of
 from ..keras_file import Representative, load_keras, needs_loading, read_extras
-from .calibration_file import WINDOW_FILES, Wishes, calibrate_on_rows, calibrate_on_windows
+from .calibration_file import Wishes, calibrate_on_rows, calibrate_on_windows, name_of
 
 Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
@@ -46,6 +46,8 @@ class Source:
     """The Keras model itself where a conversion cannot load the file by its name; None where it can."""
     notes: tuple[str, ...] = ()
     """Assumptions about a model from elsewhere, one sentence each."""
+    custom_objects: Mapping[str, Any] | None = None
+    """Classes and functions of the user's own in the model, by name."""
 
     @property
     def like_inputs(self) -> bool:
@@ -68,7 +70,7 @@ def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa:
     metadata, representative = read_extras(path)
     wishes.check(metadata, path.name)
     if wishes.calibration is not None:
-        return _calibrated(path, metadata, wishes.calibration, wishes)
+        return _calibrated(path, metadata, wishes)
     if metadata is None:
         raise ConversionError(
             f"{path.name} carries no representative data: it was not saved by `edgelstm train`, or Keras saved it again "
@@ -139,29 +141,37 @@ def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
     return np.stack([views[part][row - starts[part]] for part, row in zip(parts, chosen, strict=True)])
 
 
-def _calibrated(path: Path, metadata: Metadata | None, calibration: Path, wishes: Wishes) -> Source:
-    if not calibration.exists():
-        raise ConversionError(f"There is no file {calibration}. Check the name of --calibration.")
-    windowed = calibration.suffix in WINDOW_FILES
-    if metadata is not None and FORECAST in metadata.sections and not windowed:
-        return _whole(path, metadata, examples_of(metadata, calibration))
-    # before Keras is loaded, which takes ten seconds
-    held = load_windows(calibration) if windowed else None
-    series = None if windowed else read_for_model(metadata, calibration) if metadata else read_series([calibration])
-    model = load_keras(path)
+def _calibrated(path: Path, metadata: Metadata | None, wishes: Wishes) -> Source:
+    data = wishes.calibration
+    if isinstance(data, Path) and not data.exists():
+        raise ConversionError(f"There is no file {data}. Check the name of --calibration.")
+    if metadata is not None and FORECAST in metadata.sections and not wishes.windowed:
+        return _whole(path, metadata, examples_of(metadata, _rows_of(data, metadata), name_of(data)))
+    read = _windows_of(data) if wishes.windowed else _rows_of(data, metadata)  # before Keras is loaded: ten seconds
+    model = load_keras(path, wishes.custom_objects or {})
     from edgelstm.converters.lowering.model_checks import (
         check,
     )  # imports Keras, which `load_keras` does without its chatter
 
     check(model, streaming=wishes.streaming)
-    if series is None:
-        assert held is not None
-        made = calibrate_on_windows(held, model, metadata, wishes)
+    if isinstance(read, Held):
+        made = calibrate_on_windows(read, model, metadata, wishes)
     else:
-        made = calibrate_on_rows(calibration, series, model, metadata, wishes)
+        made = calibrate_on_rows(name_of(data), read, model, metadata, wishes)
     if made.windows is not None:
         source = Source(path, made.metadata, made.representative, *made.windows)
     else:
         assert made.representative is not None  # rows always give it
         source = _from_segments(path, made.metadata, made.representative)
-    return replace(source, notes=made.notes, model=model if needs_loading(path) else None)
+    kept = model if wishes.custom_objects or needs_loading(path) else None
+    return replace(source, notes=made.notes, model=kept, custom_objects=wishes.custom_objects)
+
+
+def _windows_of(given: Any) -> Held:
+    return load_windows(given) if isinstance(given, Path) else Held(Path("the calibration"), {"": given})
+
+
+def _rows_of(given: Any, metadata: Metadata | None) -> Series:
+    if isinstance(given, Series):
+        return given
+    return read_for_model(metadata, given) if metadata else read_series([given])

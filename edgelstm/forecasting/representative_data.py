@@ -1,10 +1,8 @@
 """Examples for the converter: from the training rows, or from a file of the user's."""
 
-from pathlib import Path
-
 import numpy as np
 
-from edgelstm.data.series import read_for_model
+from edgelstm.data.series import Series
 from edgelstm.keras_file import Representative
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import InputFeatures
@@ -40,23 +38,23 @@ def representative(learn: Pairs, judge: Pairs, targets: int) -> Representative:
     return Representative(inputs, (held.history, held.context), (held.answers,))
 
 
-def examples_of(metadata: Metadata, path: Path) -> Representative:
-    """Examples from a CSV file of raw rows, the newest quarter held back.
+def examples_of(metadata: Metadata, series: Series, name: str) -> Representative:
+    """Examples from raw rows, the newest quarter held back.
 
     Args:
         metadata: The forecaster's.
-        path: CSV file of raw rows.
+        series: Raw rows, its channels.
+        name: Of their file, for the error.
 
     Raises:
         ConversionError: If it holds too few rows.
     """
-    series = read_for_model(metadata, path)
     features, window, horizon = InputFeatures.of(metadata), metadata.window, metadata.horizon
     every = origins(series, window, horizon)
     cut = len(every) - int(HELD_SHARE * len(every))
     if len(every) < LEAST or metadata.scaler is None:
         raise ConversionError(
-            f"{path.name} holds {len(every)} stretches of {window} + {horizon} rows without a gap; at least {LEAST} are "
+            f"{name} holds {len(every)} stretches of {window} + {horizon} rows without a gap; at least {LEAST} are "
             "needed. Give more rows with --calibration."
         )
     scaler = metadata.scaler

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgelstm.data.series import Series
-from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.calendar import DAY, YEAR, find_zone
 from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, InputFeatures
-from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
 from edgelstm.tensorflow import load_tensorflow
@@ -272,7 +269,10 @@ def _channels(series: Series, cut: int) -> tuple[Channel, ...]:
     seen = series.values[:cut]
     low, high = np.nanmin(seen, axis=0), np.nanmax(seen, axis=0)
     pairs_of = zip(series.channels, low, high, strict=True)
-    return tuple(Channel(name, train_low=float(least), train_high=float(most)) for name, least, most in pairs_of)
+    return tuple(
+        Channel(name, series.unit_of(name), train_low=float(least), train_high=float(most))
+        for name, least, most in pairs_of
+    )
 
 
 def _record(options: Options, window: int, course: Fit, series: Series) -> dict[str, Any]:
@@ -285,15 +285,3 @@ def _record(options: Options, window: int, course: Fit, series: Series) -> dict[
         "rows": len(series.values),
         "repairs": series.repairs.record(),
     }
-
-
-def keras_forecaster(path: Path) -> Forecaster:
-    """A forecaster over a `.keras` file.
-
-    Raises:
-        ModelError: If it was not trained for this.
-    """
-    metadata, _ = model_parts(path)
-    InputFeatures.of(metadata)
-    model = load_keras(path)
-    return Forecaster(metadata, lambda history, context: model.predict_on_batch([history[None], context[None]])[0])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.calibration import extrapolated, fit_detector, newest_rows
-from edgelstm.runtime.errors import TrainingError
+from edgelstm.runtime.errors import ModelError, TrainingError
 from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
@@ -21,7 +21,7 @@ from ..data.outlier_rows import Contamination, leave_out, sentences
 from ..data.series import Series
 from ..data.split import split, usable
 from ..evaluation.batched_predict import batched_predict
-from ..keras_file import Representative, save_keras
+from ..keras_file import Representative, load_keras, read_extras, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
@@ -47,8 +47,8 @@ class Trained:
     """The Keras model."""
     metadata: Metadata
     """Stored with the model: score statistics and threshold of the float model included."""
-    representative: Representative
-    """Scaled rows for the converter."""
+    representative: Representative | None
+    """Scaled rows for the converter; None where its file holds none."""
     history: dict[str, list[float]]
     """Training and validation loss by epoch."""
     interrupted: bool = False
@@ -66,6 +66,23 @@ class Trained:
             embed: Whether representative rows go in; off keeps customers' data out.
         """
         save_keras(self.model, path, self.metadata, self.representative if embed else None)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Trained":
+        """Read a `.keras` file that `save` wrote.
+
+        Raises:
+            ModelError: If it is no such file.
+        """
+        path = Path(path)
+        metadata, representative = read_extras(path)
+        if metadata is None:
+            raise ModelError(
+                f"{path.name} carries no edgelstm metadata: another program wrote it. Convert it with edgelstm.convert(model, "
+                "calibration=rows)."
+            )
+        history = metadata.sections.get("training", {}).get("history", {})
+        return cls(load_keras(path), metadata, representative, {name: list(losses) for name, losses in history.items()})
 
 
 def train(

@@ -79,7 +79,7 @@ def test_links_lead_somewhere(page):
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("script", ["architecture.py", "reference.py"])
+@pytest.mark.parametrize("script", ["architecture.py", "reference.py", "notebooks.py"])
 def test_generated_pages_are_up_to_date(script):
     result = subprocess.run([sys.executable, ROOT / "docs/scripts" / script, "--check"], capture_output=True, text=True)
 

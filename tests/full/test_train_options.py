@@ -3,14 +3,14 @@
 import click
 import pytest
 
-from edgelstm.cli.train_detector import command, options_of
+from edgelstm.cli.train_detector import command, detector_of
 
 
 def parsed(*flags):
     """The trainer's options for flags of the command line."""
     others = ("data", "output", "columns", "time_column", "missing", "label_column", "no_embed", "as_json")
     context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
-    return options_of(**{name: value for name, value in context.params.items() if name not in others})
+    return detector_of(**{name: value for name, value in context.params.items() if name not in others}).options()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ import edgelstm
 
 # What an extra or the trainer needs, and is missing in the slim environment.
 OPTIONAL = {"paho", "serial", "tensorflow", "keras", "pandas", "sklearn", "matplotlib", "rich", "jinja2", "scipy"}
-OPTIONAL |= {"markupsafe", "flatbuffers", "tflite_micro", "tuf", "securesystemslib", "urllib3", "cryptography"}
+OPTIONAL |= {
+    "markupsafe",
+    "flatbuffers",
+    "tflite_micro",
+    "tuf",
+    "securesystemslib",
+    "urllib3",
+    "cryptography",
+    "mlflow",
+}
 NAMES = sorted(
     {
         module.name

@@ -16,7 +16,7 @@ from edgelstm.cli import group
 from edgelstm.data.series import read_series
 from edgelstm.forecasting.data import origins, pairs
 from edgelstm.forecasting.intervals import fit_intervals
-from edgelstm.forecasting.train import keras_forecaster
+from edgelstm.forecasting.keras_forecaster import keras_forecaster
 from edgelstm.keras_file import load_keras, read_extras
 
 pytestmark = pytest.mark.full

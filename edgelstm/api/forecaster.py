@@ -1,0 +1,202 @@
+"""The forecaster of target columns as an estimator; `edgelstm train forecaster` fits this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgelstm.runtime.forecasting.features import SECTION
+from edgelstm.runtime.forecasting.forecaster import Forecast
+from edgelstm.runtime.forecasting.time_grid import bridged, on_grid
+from edgelstm.runtime.model_file.metadata import Metadata
+
+from ..data.series import Series
+from ..forecasting.architecture import Network
+from ..forecasting.keras_forecaster import forecaster_over
+from ..forecasting.train import Options, train_forecaster
+from .answers import moments_like, table_like
+from .columns import library_of
+from .estimator import AUTO, Estimator
+from .frames import Wanted, read_frame, wanted_by
+
+
+class Forecaster(Estimator):
+    """Forecaster of the rows that follow, with intervals.
+
+    Its parameters are the options of `edgelstm train forecaster`.
+
+    Args:
+        target: Column or columns to forecast; None for every channel.
+        horizon: Rows to forecast.
+        covariates: Columns that are known for the rows to come.
+        columns: Further columns whose past is an input.
+        time_column: Column with the times; None takes a pandas index of dates, or looks for a column.
+        calendar: Hour, weekday and season of the rows to come are inputs.
+        zone: Time zone of the calendar, such as Europe/Berlin; empty takes times as they are written.
+        normalize: Level that windows are relative to: last, window or none; None for last, unless another is clearly better.
+        lookback: Rows looked back, or "auto".
+        scaler: standard, minmax, robust or none.
+        units: Units of the LSTM; None for 64.
+        dropout: Share dropped in training; None for 0.1.
+        epochs: Passes over 10,000 examples; None goes by the amount of data.
+        batch_size: Examples a step.
+        learning_rate: Start value of AdamW's.
+        channel_units: Units of channels by name.
+        random_state: Seed of weights and shuffling.
+
+    >>> Forecaster("demand", horizon=48, calendar=True).fit(frame).predict(frame)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        target: str | Sequence[str] | None = None,
+        *,
+        horizon: int = 1,
+        covariates: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        time_column: str | None = None,
+        calendar: bool = False,
+        zone: str = "",
+        normalize: str | None = None,
+        lookback: int | str = AUTO,
+        scaler: str = "standard",
+        units: int | None = None,
+        dropout: float | None = None,
+        epochs: int | None = None,
+        batch_size: int = 128,
+        learning_rate: float = 3e-3,
+        channel_units: Mapping[str, str] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.target = target
+        self.horizon = horizon
+        self.covariates = covariates
+        self.columns = columns
+        self.time_column = time_column
+        self.calendar = calendar
+        self.zone = zone
+        self.normalize = normalize
+        self.lookback = lookback
+        self.scaler = scaler
+        self.units = units
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.channel_units = channel_units
+        self.random_state = random_state
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the columns to forecast; empty for every channel."""
+        return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
+
+    def options(self, channels: int = 1) -> Options:
+        """The parameters as options of a training.
+
+        Args:
+            channels: Number of targets where none are named.
+        """
+        network: dict[str, Any] = {"units": self.units, "dropout": self.dropout}
+        return Options(
+            horizon=self.horizon,
+            targets=len(self.targets) or channels,
+            known=len(self.covariates),
+            calendar=self.calendar,
+            zone=self.zone,
+            lookback=None if self.lookback in (AUTO, None) else int(self.lookback),
+            normalize=self.normalize,
+            network=Network(**{name: value for name, value in network.items() if value is not None}),
+            scaler=self.scaler,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            seed=self.random_state,
+        )
+
+    def wanted(self) -> list[str] | None:
+        """Columns in the order of training: targets, covariates, others; None for every number column."""
+        return list(dict.fromkeys([*self.targets, *self.covariates, *self.columns])) or None
+
+    def fit(self, X: Any, y: Any = None, *, callbacks: Iterable[Any] = ()) -> Forecaster:
+        """Train on rows in time order; the newest 15 % choose the epoch and the intervals.
+
+        Args:
+            X: pandas or polars table, array (T, F), path of a CSV file, or a `Series`.
+            y: Not used: targets are columns of X.
+            callbacks: Keras callbacks.
+
+        Raises:
+            TrainingError: If there are too few rows.
+            SeriesError: If the rows cannot be read.
+        """
+        series = read_frame(self._checked(X, fitted=False), Wanted(self.wanted(), self.time_column))
+        series = self._with_units(series)
+        self._take(train_forecaster(series, self.options(len(series.channels)), callbacks))
+        self.notes_ = tuple(series.repairs.sentences())
+        return self
+
+    def forecast(self, X: Any, level: int | None = None) -> Forecast:
+        """Forecast the rows after X, as arrays.
+
+        Args:
+            X: Recent rows, at least as many as the model looks back; where there are covariates, the rows to come follow
+                with these filled and the targets empty.
+            level: Percent that the interval is meant to hold; None is the lowest that the model carries.
+        """
+        values, times = self._recent(X)
+        return forecaster_over(self.model_, self.metadata_).forecast(values, times, level=level)
+
+    def predict(self, X: Any, level: int | None = None) -> Any:
+        """Forecast the rows after X, as a table of the same library.
+
+        Args:
+            X: As of `forecast`.
+            level: As of `forecast`.
+
+        Returns:
+            A table of the horizon's rows: a column a target, and its interval as `NAME_low80` and `NAME_high80`; times in
+            the zone of X. For an array the forecast alone, shape (H, C).
+        """
+        made = self.forecast(X, level)
+        if library_of(X) == "numpy" and not isinstance(X, str):
+            return made.values
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for place, target in enumerate(made.targets):
+            columns[target] = made.values[:, place]
+            if made.lower is not None and made.upper is not None:
+                columns[f"{target}_low{made.level}"] = made.lower[:, place]
+                columns[f"{target}_high{made.level}"] = made.upper[:, place]
+        return table_like(X, columns, moments_like(X, made.times, self.time_column))
+
+    def _recent(self, rows: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Values (T, F) and times of the newest rows on the model's grid."""
+        metadata = self.metadata_
+        series: Series = read_frame(
+            self._checked(rows, fitted=True), wanted_by(metadata, self.time_column), repair=False
+        )
+        if metadata.period is None or series.period is None:
+            return bridged(np.array(series.values)), series.time
+        values, times = on_grid(series.values, series.time, metadata.period)
+        return bridged(values), times
+
+    @classmethod
+    def takes(cls, metadata: Metadata) -> bool:
+        """Tell whether a model forecasts target columns."""
+        return SECTION in metadata.sections
+
+    @classmethod
+    def with_options(cls, metadata: Metadata) -> Forecaster:
+        """An unfitted forecaster with the parameters that a model was trained with."""
+        options = dict(metadata.sections.get("training", {}).get("options", {}))
+        network = options.pop("network", {})
+        targets, known = options.pop("targets", 1), options.pop("known", 0)
+        names = list(metadata.names)
+        chosen = {**options, **network, "random_state": options.pop("seed", 0), "target": names[:targets]}
+        chosen |= {"covariates": names[targets : targets + known], "columns": names[targets + known :]}
+        chosen["lookback"] = options.get("lookback") or AUTO
+        known_names = set(cls().get_params())
+        return cls(**{name: value for name, value in chosen.items() if name in known_names})

@@ -1,0 +1,114 @@
+"""The report on accuracy versus size as a result in Python."""
+
+from __future__ import annotations
+
+import html
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..reporting.files import write_report
+from ..reporting.pipeline import Request, build
+from ..reporting.render_html import render
+from ..reporting.schema import Report
+from .rows_file import write_rows
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """A report: its data, its page, and the models that it speaks of."""
+
+    report: Report
+    """All figures."""
+    models: Mapping[str, bytes] = field(repr=False)
+    """Content of each `.tflite` file by name."""
+
+    def __repr__(self) -> str:
+        schemes = ", ".join(scheme.scheme for scheme in self.report.schemes)
+        return f"ReportPage({self.report.model.name}: {schemes})"
+
+    @property
+    def html(self) -> str:
+        """The page: one file, no network."""
+        return render(self.report)
+
+    def save(self, folder: Path | str = "report") -> Path:
+        """Write the page, its data (JSON, CSV, Markdown) and the models.
+
+        Args:
+            folder: Made when it is not there.
+
+        Returns:
+            The page's file.
+        """
+        return write_report(Path(folder), self.report, self.models)
+
+    def show(self) -> None:
+        """Show the page: in a notebook below the cell, else in a browser."""
+        if display := _display():
+            display(self)
+            return
+        webbrowser.open(self.save(tempfile.mkdtemp(prefix="edgelstm-report-")).resolve().as_uri())
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        return f'<iframe srcdoc="{html.escape(self.html)}" style="width:100%;height:800px;border:0"></iframe>'
+
+
+def report(
+    model: Any,
+    labelled: Any = None,
+    *,
+    schemes: Sequence[str] = (),
+    label_column: str | None = None,
+    time_column: str | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    **options: Any,
+) -> ReportPage:
+    """Convert a model to every scheme, and show what each costs and loses.
+
+    Args:
+        model: A fitted estimator, or the path of a `.keras` file.
+        labelled: Rows to judge on, with labels or without: pandas or polars table, or CSV file; None for the rows that were
+            held back.
+        schemes: Which to compare; empty for all.
+        label_column: Its name; None looks for a common one.
+        time_column: Its name; None looks for one.
+        tell: Called with the name of each step.
+        options: `calibration`, `scaler`, `scaler_from`, `kind`, `lookback` and `streaming`, for models from elsewhere.
+
+    Raises:
+        ConversionError: If the model has no TFLite form at all.
+        SeriesError: If the rows cannot be used.
+    """
+    chosen: dict[str, Any] = {"schemes": tuple(schemes)} if schemes else {}
+    with _files(model, labelled) as (file, data):
+        request = Request(file, data, label_column=label_column, time_column=time_column, **chosen, **options)
+        built = build(request, tell)
+    return ReportPage(built.report, built.models)
+
+
+@contextmanager
+def _files(model: Any, rows: Any) -> Iterator[tuple[Path, Path | None]]:
+    """Model and rows as files: a report is about files, and rows go the way of a user's CSV."""
+    with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
+        file, data = model, rows
+        if not isinstance(model, str | Path):
+            file = Path(folder) / "model.keras"
+            model.save(file)
+        if rows is not None and not isinstance(rows, str | Path):
+            data = Path(folder) / "rows.csv"
+            write_rows(data, rows)
+        yield Path(file), None if data is None else Path(data)
+
+
+def _display() -> Any:
+    """The function of a notebook that shows something below the cell; None elsewhere."""
+    shell = sys.modules.get("IPython")
+    kernel = shell.get_ipython() if shell is not None else None
+    return shell.display.display if shell is not None and type(kernel).__name__ == "ZMQInteractiveShell" else None
