@@ -91,7 +91,7 @@ def check_safe(name: str, keras: KerasConfig, known: frozenset[str] = frozenset(
             holds = f"is {part}" if part == kind else f"({kind}) holds {part}"
             raise ModelError(
                 f"{name}: layer {layer!r} {holds}, a class or function of your own, whose code no file carries. Convert it "
-                f"in Python, where it is known: edgelstm.converters.convert({name!r}, windows, held, "
+                f"in Python, where it is known: edgelstm.convert({name!r}, rows, "
                 f"custom_objects={{{part!r}: {part}}})."
             )
 

@@ -67,7 +67,7 @@ def log_model(model: Any, name: str = "model", **options: Any) -> ModelInfo:
     """
     import edgelstm.mlflow
 
-    info: ModelInfo = Model.log(name=name, flavor=edgelstm.mlflow, model=model, **options)
+    info: ModelInfo = Model.log(artifact_path=None, name=name, flavor=edgelstm.mlflow, model=model, **options)
     return info
 
 

@@ -51,6 +51,11 @@ def _false_alarms(metadata: Metadata) -> Iterator[str]:
         if metadata.period and extrapolated(metadata):
             days = threshold.samples * metadata.period / DAY
             yield f"That is extrapolated: {days:.2g} days of normal operation cannot show it."
+    elif threshold.method == "limits" and threshold.number:
+        yield (
+            f"The threshold is {threshold.number:g} times the limit of normal operation; `edgelstm evaluate` on newer rows says "
+            "how many false alarms that means."
+        )
     elif threshold.method == "quantile" and threshold.quantile:
         yield f"The threshold lies above {threshold.quantile:.2%} of the scores of normal operation."
 

@@ -78,27 +78,26 @@ def closing(made: Mapping[str, Any], files: Files, times: Mapping[str, float]) -
     metadata = made[smallest].bundle.metadata
     if metadata.scoring is not None:
         yield from sentences(metadata)
-    yield from (
-        device(item.bundle.metadata, files[scheme], times[scheme] / times["float"]) for scheme, item in made.items()
-    )
+    yield from (device(item, files[scheme], times[scheme] / times["float"]) for scheme, item in made.items())
     yield f"Next: {next_command(metadata, files[smallest])}"
 
 
-def device(metadata: Any, file: Path, ratio: float) -> str:
+def device(converted: Any, file: Path, ratio: float) -> str:
     """The devices that a file is for, and why.
 
     Args:
-        metadata: The model's.
+        converted: The converted model.
         file: Its name.
         ratio: Time of a call on this machine over float's.
     """
+    metadata, recurrent = converted.bundle.metadata, converted.conversion.validation.recurrent_ops
     scheme, here_ = metadata.scheme, f"here it takes {ratio:.1f} times float's time"
     if metadata.target == "micro":
         return f"{file.name}: for microcontrollers; it was proven in TensorFlow Lite Micro."
     if metadata.target == "x86":
         return f"{file.name}: for x86-64, where its LSTMs are unrolled when it is loaded; {here_}."
     if scheme == "int8":
-        other = f"; on x86-64 rather --target x86: {here_}" if _x86() and ratio > NOTICEABLE else ""
+        other = f"; on x86-64 rather --target x86: {here_}" if _x86() and recurrent and ratio > NOTICEABLE else ""
         return f"{file.name}: for a Raspberry Pi and other Arm boards, where int8 kernels are fast{other}."
     reasons = {
         "dynamic": f"where int8 loses too much: 8-bit weights, float activations; {here_}",
@@ -138,7 +137,7 @@ def _record(converted: Any, file: Path, time: float, float_time: float) -> dict[
         "latency_us": time,
         "float_latency_us": float_time,
         "float_bytes": len(converted.float32),
-        "for": device(metadata, file, time / float_time),
+        "for": device(converted, file, time / float_time),
         "next": next_command(metadata, file),
         **converted.conversion.validation.record(),
         "representative": asdict(converted.check),

@@ -34,6 +34,7 @@ def run(tmp_path_factory, detector, small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         mlflow.set_tracking_uri(tmp_path_factory.mktemp("mlruns").as_uri())
+        mlflow.set_experiment("pump")
         with mlflow.start_run() as started:
             edgelstm.mlflow.log_run(detector)
             edgelstm.mlflow.log_model(detector, name="keras")
