@@ -20,7 +20,7 @@ MARK = "# completion of edgelstm"
 
 
 @click.command(
-    "completion", epilog=examples("edgelstm completion bash --install", 'eval "$(edgelstm completion bash)"')
+    "completion", epilog=examples("edgelstm completion bash --install", "edgelstm completion zsh > _edgelstm")
 )
 @click.argument("shell", type=click.Choice(list(FILES)))
 @click.option("--install", is_flag=True, help="Write it to where SHELL looks, for this user.")
