@@ -153,15 +153,20 @@ class Card:
         yield ""
         yield "On windows that were held back, through the interpreter of the device:"
         yield ""
-        yield f"- Keras → float TFLite: {accuracy['lowering_error']:.1e} of the output's deviation at most"
-        if accuracy["scheme"] != "float32":
-            yield f"- float → {accuracy['scheme']}: {accuracy['error']:.2%} of the output's deviation (RMS)"
-            if accuracy.get("channel"):
-                yield f"- Worst channel {cell(str(accuracy['channel']))}: {accuracy['channel_error']:.2%} of its own deviation"
+        yield f"- Keras → float TFLite: {accuracy.get('lowering_error', 0.0):.1e} of the output's deviation at most"
+        if self.metadata.scheme != "float32":
+            yield f"- float → {self.metadata.scheme}: {accuracy.get('error', 0.0):.2%} of the output's deviation (RMS)"
+            if worst := accuracy.get("channel_error", 0.0):
+                yield f"- Worst output channel, {cell(self._output(accuracy.get('channel', 0)))}: {worst:.2%} of its own deviation"
         representative = accuracy.get("representative", {})
         if representative:
-            yield f"- {representative['windows']:,} representative windows, {representative['held']:,} held back"
+            yield f"- {representative.get('windows', 0):,} representative windows, {representative.get('held', 0):,} held back"
             yield from (f"- {warning}" for warning in representative.get("warnings", ()))
+
+    def _output(self, number: int) -> str:
+        """Name of an output channel of a detector, which returns its input's channels; its number of other models."""
+        names = self.metadata.names
+        return names[number % len(names)] if names and self.metadata.scoring else f"number {number}"
 
     def _origin(self) -> Iterator[str]:
         yield "## Origin"
