@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from edgelstm.runtime.errors import ModelError, ShapeError
 
 import edgelstm
 from edgelstm.api.limits import DetectionLimits
+from edgelstm.cli.convert_output import device, next_command
 from edgelstm.model_card import card_of
 from edgelstm.plain_words import sentences
 
@@ -132,3 +135,22 @@ def test_limits_are_said_in_words_with_units_and_times(live):
     assert "0.4 bar" in limits._repr_html_()
     with pytest.raises(ModelError, match="no detection limits"):
         DetectionLimits.of(metadata.with_(sections={}))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "target", "words"),
+    [
+        ("int8", "", "Raspberry Pi"),
+        ("dynamic", "x86", "x86-64"),
+        ("int8", "micro", "microcontrollers"),
+        ("float32", "", "comparison"),
+    ],
+)
+def test_a_conversion_says_which_device_its_file_is_for_and_the_next_command(live, scheme, target, words):
+    metadata = live.metadata.with_(scheme=scheme, target=target)
+    validation = SimpleNamespace(recurrent_ops=1)
+    made = SimpleNamespace(bundle=SimpleNamespace(metadata=metadata), conversion=SimpleNamespace(validation=validation))
+    file = Path("pump.tflite")
+
+    assert words in device(made, file, 2.0)
+    assert next_command(metadata, file) == "edgelstm run pump.tflite LIVE.csv"
