@@ -80,7 +80,7 @@ class LiveDetector(ScoresRows):
 
     def _repr_html_(self) -> str:
         """Summary for notebooks."""
-        from .html import summary
+        from ..notebook_html import summary
 
         return summary(self.metadata, len(self.bundle.flatbuffer))
 

@@ -56,7 +56,7 @@ class Converted:
 
     def _repr_html_(self) -> str:
         """Summary for notebooks."""
-        from ..api.html import summary
+        from ..notebook_html import summary
 
         return summary(self.metadata, len(self.bundle.flatbuffer))
 

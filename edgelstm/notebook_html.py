@@ -7,7 +7,7 @@ from html import escape
 
 from edgelstm.runtime.model_file.metadata import Metadata
 
-from ..plain_words import duration, sentences
+from .plain_words import duration, sentences
 
 
 def table(title: str, rows: Mapping[str, str], notes: list[str] | None = None) -> str:
