@@ -13,7 +13,7 @@ from edgelstm.runtime.errors import ShapeError
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..data.series import Series
-from ..evaluation.evaluate import Replay, replay
+from ..evaluation.replaying import Replay, replay
 from .answers import column_like, moments_like, table_like
 from .columns import library_of
 from .frames import read_frame, wanted_by

@@ -8,7 +8,8 @@ from commands import PUMP, here
 from edgelstm.runtime.errors import SeriesError, TrainingError
 
 import edgelstm
-from edgelstm.evaluation.evaluate import load_detector, replay
+from edgelstm.evaluation.evaluate import load_detector
+from edgelstm.evaluation.replaying import replay
 
 # scikit-learn's word on arrays for an estimator that was fitted on a table
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
