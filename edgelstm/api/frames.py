@@ -13,6 +13,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES
 from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import Resampling
 from edgelstm.runtime.sources.time_columns import time_name
 
@@ -33,6 +34,8 @@ class Wanted:
     """Column with the times; None takes a pandas index of dates, or looks for a column."""
     label_column: str | None = None
     """Column that says which rows are not normal; never a channel."""
+    counters: Counters | None = None
+    """Channels of the model that are counters; None for none."""
     grid: Resampling | None = None
     """Grid of the model that rows are read for; None to choose one where rows are irregular."""
 
@@ -53,7 +56,7 @@ def read_frame(data: Any, wanted: Wanted, repair: bool = True) -> Series:
     if isinstance(data, str | Path):
         names = list(wanted.columns) if wanted.columns else None
         return read_series([data], names, wanted.time_column, wanted.label_column, repair)
-    series = series_of(table_of(data, wanted), repair, wanted.grid)
+    series = series_of(table_of(data, wanted), repair, wanted.grid, wanted.counters)
     return replace(series, units={**series.units, **units_of(data)})
 
 
@@ -137,7 +140,8 @@ def wanted_by(metadata: Metadata, time_column: str | None = None, label_column: 
         time_column: Column with the times; None looks for one.
         label_column: Column that says which rows are not normal.
     """
-    return Wanted(metadata.names, time_column, label_column, Resampling.of(metadata.sections))
+    counters = Counters.of(metadata.sections)
+    return Wanted(metadata.names, time_column, label_column, counters, Resampling.of(metadata.sections))
 
 
 def units_of(data: Any) -> dict[str, str]:

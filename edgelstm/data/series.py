@@ -134,15 +134,19 @@ def read_for_model(
     return _series([table], [Path(path).name], repair)
 
 
-def series_of(table: Table, repair: bool = True, grid: Resampling | None = None) -> Series:
+def series_of(
+    table: Table, repair: bool = True, grid: Resampling | None = None, counters: Counters | None = None
+) -> Series:
     """A series from a table in memory.
 
     Args:
         table: Columns as they stand.
         repair: As in `read_series`.
         grid: That of the model that the rows are for; None to choose one where they are repaired.
+        counters: Those of the model; None for none.
     """
-    return _series([on_one_grid(table, grid) if repair or grid else table], ["table"], repair)
+    table, _ = model_rows(table, counters or Counters(), grid, resample=repair or grid is not None)
+    return _series([table], ["table"], repair)
 
 
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
