@@ -28,11 +28,13 @@ def device_section(results: Path) -> list[str]:
 def _waiting(found: dict[str, Any]) -> Iterator[str]:
     yield from ("## What a person waits for", "")
     loads = [row["load"] for row in found["commands"].values()]
+    pairs = [len(row["pairs"]) for row in found["commands"].values()]
     yield (
         f"Whole commands on {found['rows']:,} rows of the simulated pump, `python benchmarks/waiting.py --before …`: commit "
-        f"{found['commit']} and now in turn, {found['rounds']} pairs, medians without the first, cold pair; {found['processors']} "
+        f"{found['commit']} and now in turn, {min(pairs)} to {max(pairs)} pairs, medians without the first, cold pair; {found['processors']} "
         f"processors at a load of {min(loads):.0f} to {max(loads):.0f}, so that wall times say less than processor times. A ratio "
-        "above 1 is a gain. Each block of a bar is a half of the ratio."
+        "above 1 is a gain. Each block of a bar is a half of the ratio. "
+        f"{found.get('note', '')}"
     )
     yield from ("", "| command | processor time before | now | ratio | | wall | cold | memory before | now |")
     yield "|---" * 9 + "|"

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -100,15 +101,21 @@ def repeat_rows(source: Path, target: Path, count: int) -> None:
         table.writerows([number, *body[number % len(body)][1:]] for number in range(count))
 
 
-def compare(before: str, words: list[str], rounds: int) -> dict[str, object]:
+def compare(before: str, words: list[str], rounds: int, prepare: Callable[[], object]) -> dict[str, object]:
     """Measure pairs of one command.
 
     Args:
         before: Interpreter of the earlier version.
         words: The command's words.
         rounds: Pairs; the first is the cold one.
+        prepare: Called before each command, as one may change the model that the other cannot read then.
     """
-    pairs = [(cost(before, words), cost(sys.executable, words)) for _ in range(rounds)]
+
+    def measured(python: str) -> Cost:
+        prepare()
+        return cost(python, words)
+
+    pairs = [(measured(before), measured(sys.executable)) for _ in range(rounds)]
     warm = pairs[1:] or pairs
     return {
         "pairs": [[asdict(one), asdict(other)] for one, other in pairs],
@@ -134,14 +141,14 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "results" / "waiting.json")
     options = parser.parse_args()
     found = json.loads(options.output.read_text()) if options.output.exists() else {"commands": {}}
-    found |= {"commit": options.commit, "rows": options.rows, "rounds": options.rounds, "processors": os.cpu_count()}
+    found |= {"commit": options.commit, "rows": options.rows, "processors": os.cpu_count()}
     with tempfile.TemporaryDirectory() as folder:
         work, demo = Path(folder), options.demo.resolve()
         repeat_rows(demo / "pump_faults.csv", work / "rows.csv", options.rows)
-        shutil.copy(demo / "pump.int8.tflite", work / "copy.tflite")
         shutil.copy(demo / "pump.keras", work / "pump.keras")
+        prepare = partial(shutil.copy, demo / "pump.int8.tflite", work / "copy.tflite")
         for name in options.commands:
-            row = compare(options.before, COMMANDS[name](demo, work), options.rounds)
+            row = compare(options.before, COMMANDS[name](demo, work), options.rounds, prepare)
             found["commands"][name] = row | {"load": os.getloadavg()[0]}
             print(name, {key: round(value, 3) for key, value in row.items() if isinstance(value, float)}, flush=True)
             options.output.write_text(json.dumps(found, indent=2) + "\n")
