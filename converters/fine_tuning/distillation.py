@@ -1,5 +1,6 @@
 """Fine-tuning of a Keras model in integer arithmetic, so that it gives the outputs that it gives in float: no labels are needed."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,8 @@ class _Pupil:
 
     def error(self) -> float:
         """RMS error on the held windows, a share of the channels' deviations."""
-        return float(self.check(*self.held)) ** 0.5
+        squared: float = float(self.check(*self.held))
+        return math.sqrt(squared)
 
     def learn(self) -> Iterator[tuple[int, float]]:
         """Update the weights; yields the number of updates and the error, now and then, until nothing is gained."""

@@ -68,6 +68,7 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None, rec
         for event in closed
         if event.kind == "anomaly" and event.start in at and event.end in at
     )
-    for event in closed if recorder is not None else ():
-        recorder.event(event)
+    if recorder is not None:
+        for event in closed:
+            recorder.event(event)
     return Replay(scores, flagged, alarms, tuple(closed), detector.threshold)

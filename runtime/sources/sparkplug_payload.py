@@ -78,7 +78,8 @@ def parse_payload(content: bytes) -> Payload:
     """
     if len(content) > LARGEST:
         raise SeriesError(f"a payload is longer than {LARGEST >> 10} KiB")
-    moment, seq, metrics = None, None, []
+    moment, seq = None, None
+    metrics: list[Metric] = []
     for number, value in _fields(content):
         if number == 1 and isinstance(value, int):
             moment = value / 1000
