@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -149,6 +150,10 @@ class PostgresRig:
         except self.lost_connection:
             time.sleep(0.01)
 
+    def stored(self) -> list[int]:
+        """The numbers in the table: one is there, and tried again, where the answer alone was lost."""
+        return [int(number) for (number,) in self.server.do('SELECT "Flow" FROM pump')]
+
     def close(self) -> None:
         """End it, and delete it."""
         self.line.close()
@@ -203,20 +208,35 @@ def measure(name: str, rows: int, restarts: int, folder: Path) -> dict:
         rig.start()
         until(lambda before=before: len(seen) > before + 20)
     paused.set()
-    time.sleep(1.5)
+    drain(seen)
     ending.set()
     sender.join()
     source.close()
     reader.join()
+    sent = rig.stored() if isinstance(rig, PostgresRig) else list(rig.sent)
     rig.close()
     values = [int(value) for value, _ in seen if value == value]
     return {
         "source": name, "rows_per_second": round(rate), "median_ms": round(1000 * statistics.median(latencies), 1),
         "p99_ms": round(1000 * sorted(latencies)[int(0.99 * len(latencies))], 1), "restarts": restarts,
-        "sent": len(rig.sent), "received": len(set(values)), "lost": len(set(rig.sent) - set(values)),
-        "invented": len(set(values) - set(rig.sent)), "repeated": len(values) - len(set(values)),
+        "sent": len(sent), "received": len(values), "lost": len(set(sent) - set(values)),
+        "invented": len(set(values) - set(sent)), "repeated": sum((Counter(values) - Counter(sent)).values()),
         "backwards": sum(b < a for a, b in itertools.pairwise(values)),
     }  # fmt: skip
+
+
+def drain(seen: list, quiet: float = 5.0) -> None:
+    """Wait until no more rows come.
+
+    Args:
+        seen: The rows so far.
+        quiet: Seconds without one.
+    """
+    count, since = len(seen), time.monotonic()
+    while time.monotonic() - since < quiet:
+        time.sleep(0.05)
+        if len(seen) != count:
+            count, since = len(seen), time.monotonic()
 
 
 def until(condition: object, seconds: float = 60.0) -> None:
