@@ -13,7 +13,7 @@ from .runtime.inference.flatbuffer.summary import read_graph
 from .runtime.model_file import metadata as meta
 from .runtime.model_file.bounded_json import LARGEST, load_json
 from .runtime.model_file.bundle import parse_bundle, read_member, read_model_file
-from .training.detection_limits import SECTION, table
+from .runtime.model_file.detection_limits import SECTION, limit_table
 
 DEEPEST = 64  # lists within lists in a Keras configuration: nested models have some
 
@@ -118,8 +118,8 @@ def _metadata_lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"score: {record['scoring']['method']} over {record['scoring']['rows']} rows"
     if record["threshold"]:
         yield f"threshold: {record['threshold']['value']:.6g} ({record['threshold']['method']})"
-    if record.get(SECTION):
-        yield from table(record[SECTION], record["period"])
+    if limits := limit_table(record.get(SECTION), record["period"]):
+        yield from limits.lines()
     if record["tools"]:
         yield "made with: " + ", ".join(f"{name} {version}" for name, version in sorted(record["tools"].items()))
     known = {"threshold", "scoring", "accuracy", "tools", "scaler", "channels", SECTION}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
+
 from .lazy_group import examples
 from .registered import RuleText, ScoreName
 from .streams import RULE_HELP
@@ -186,10 +188,8 @@ def _designed(settings: Options, study: str) -> Options:
 
 
 def _print_limits(trained: Trained) -> None:
-    from edgelstm.training.detection_limits import SECTION, table
-
-    limits = trained.metadata.sections.get(SECTION)
-    for line in table(limits, trained.metadata.period) if limits else ():
+    limits = limit_table(trained.metadata.sections.get(SECTION), trained.metadata.period)
+    for line in limits.lines() if limits else ():
         click.echo(line)
 
 
@@ -218,7 +218,7 @@ def _record(trained: Trained) -> dict[str, Any]:
         "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
         "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
         "contamination": training["contamination"], "witnesses": training["witnesses"],
-        "detection_limits": metadata.sections.get("detection_limits"), "sentences": sentences(metadata),
+        "detection_limits": metadata.sections.get(SECTION), "sentences": sentences(metadata),
     }  # fmt: skip
 
 

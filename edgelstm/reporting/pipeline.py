@@ -21,6 +21,8 @@ from edgelstm.keras_file import load_keras
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
 from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
+from edgelstm.runtime.model_file.detection_limits import SECTION as DETECTION_LIMITS
+from edgelstm.runtime.model_file.detection_limits import limit_table
 from edgelstm.versions import tool_versions
 
 from .data import Subject
@@ -213,6 +215,7 @@ def _model(source: Source, keras: Any) -> Model:
             for layer in layers
             if layer["class"] not in ("InputLayer", "Dropout")
         ),
+        limits=limit_table(metadata.sections.get(DETECTION_LIMITS), metadata.period),
     )
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from . import plots as draw
 from .judge import shown_scheme
 from .schema import Report
-from .tables import costs, losses
+from .tables import tables
 from .verdict import remarks, verdicts
 
 PAGE = Path(__file__).with_name("page.html.j2")
@@ -40,7 +40,7 @@ def render(report: Report) -> str:
         subtitle=subtitle(report),
         verdicts=verdicts(report),
         remarks=remarks(report),
-        tables=(costs(report), losses(report)),
+        tables=tables(report),
         plots=list(plots(report)),
         facts=facts(report),
     )

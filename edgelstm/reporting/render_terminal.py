@@ -8,7 +8,7 @@ from rich.text import Text
 from edgelstm.runtime.io.terminal import printable
 
 from .schema import Report
-from .tables import BETTER, NOISE, WORSE, Cell, Table, costs, losses
+from .tables import BETTER, NOISE, WORSE, Cell, Table, tables
 from .verdict import remarks, verdicts
 
 STYLES = {WORSE: "red", BETTER: "green", NOISE: "dim"}
@@ -21,7 +21,7 @@ def show(report: Report, console: Console) -> None:
         report: The report.
         console: Terminal to print on.
     """
-    for table in (costs(report), losses(report)):
+    for table in tables(report):
         console.print(_table(table))
     for verdict in verdicts(report):
         mark = "" if verdict.measured else " (not measured on one)"
@@ -43,8 +43,8 @@ def _safe(text: str) -> str:
 def _table(table: Table) -> RichTable:
     made = RichTable(title=_safe(table.title), title_justify="left", box=None, pad_edge=False, header_style="bold")
     made.add_column("")
-    for scheme in table.schemes:
-        made.add_column(_safe(scheme), justify="right")
+    for head in table.columns:
+        made.add_column(_safe(head), justify="right")
     for row in table.rows:
         made.add_row(f"{_safe(row.title)} [dim]{_safe(row.unit)}[/dim]", *map(_text, row.cells))
     return made

@@ -9,7 +9,7 @@ from .plot_schema import TensorError
 from .render_html import facts, subtitle
 from .report_json import record
 from .schema import Report, Scheme
-from .tables import NOISE, Cell, Table, costs, known_metrics, losses
+from .tables import NOISE, Cell, Table, known_metrics, tables
 from .verdict import remarks, verdicts
 
 
@@ -62,8 +62,9 @@ def to_markdown(report: Report) -> str:
                 f"  Measure it there: `{verdict.command}`, then merge: `edgelstm report -o FOLDER --bench {verdict.command.split(' > ')[-1]}`."
             )
     lines += ["", *(f"- {remark}" for remark in remarks(report))]
-    for table in (costs(report), losses(report)):
+    for table in tables(report):
         lines += ["", f"## {table.title}", "", *_markdown(table)]
+        lines += ["", table.note] if table.note else []
     for title, parts in (("Error by layer", report.figures.layers), ("Error by weight tensor", report.figures.weights)):
         lines += ["", f"## {title}", "", *_tensors(parts)] if parts else []
     lines += ["", "## How this was measured", "", *(f"- {name}: {value}" for name, value in facts(report).items())]
@@ -71,9 +72,9 @@ def to_markdown(report: Report) -> str:
 
 
 def _markdown(table: Table) -> list[str]:
-    lines = [f"| | {' | '.join(table.schemes)} |", "|---|" + "---:|" * len(table.schemes)]
+    lines = [f"| | {' | '.join(table.columns)} |", "|---|" + "---:|" * len(table.columns)]
     for row in table.rows:
-        title = f"{row.title} ({row.unit})" if row.unit else row.title
+        title = (f"{row.title} ({row.unit})" if row.unit else row.title).replace("|", "\\|")  # may be a channel's name
         lines.append(f"| {title} | {' | '.join(map(_cell, row.cells))} |")
     return lines
 

@@ -7,6 +7,7 @@ from typing import Any
 from edgelstm.classification.evaluate import Quality
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
 from edgelstm.runtime.diagnostics.machine import Machine
+from edgelstm.runtime.model_file.detection_limits import LimitTable
 
 from .plot_schema import Figures
 
@@ -97,6 +98,8 @@ class Model:
     """Seconds between rows; None for an index."""
     layers: str
     """Its layers in words."""
+    limits: LimitTable | None = None
+    """The smallest faults that it finds; None where they were not measured."""
 
 
 @dataclass(frozen=True)

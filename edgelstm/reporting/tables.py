@@ -1,6 +1,6 @@
 """The report's tables as rows of text: one form for HTML, Markdown and the terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
@@ -9,6 +9,14 @@ from .metrics import METRICS, Metric, written
 from .schema import Drop, Report, Scheme
 
 WORSE, BETTER, NOISE = "worse", "better", "within noise"
+DIFFERENCES = (
+    "Small print: the difference from Keras float on the same rows, with its 95 % interval where there is one. "
+    "An interval that holds 0 may be noise."
+)
+LIMITS = (
+    "measured in training by faults injected into held-back normal rows, at the model's own threshold, in sensor units. "
+    "A dash: none of the sizes tried is found."
+)
 
 
 @dataclass(frozen=True)
@@ -34,16 +42,19 @@ class Row:
     meaning: str
     """For a reader who never met it."""
     cells: tuple[Cell, ...]
-    """One a scheme."""
+    """One a column."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A column a scheme, a row a figure."""
+    """A row a figure."""
 
     title: str
-    schemes: tuple[str, ...]
+    columns: tuple[str, ...]
+    """Their heads: the schemes, or the kinds of faults."""
     rows: tuple[Row, ...]
+    note: str = ""
+    """For a reader who never met it."""
 
 
 def costs(report: Report) -> Table:
@@ -102,7 +113,22 @@ def losses(report: Report) -> Table:
             tuple(_cell(metric, scheme) for scheme in schemes))
         for metric in known_metrics(report)
     )  # fmt: skip
-    return Table("What each scheme loses", ("Keras", *(scheme.scheme for scheme in report.made_schemes)), rows)
+    heads = ("Keras", *(scheme.scheme for scheme in report.made_schemes))
+    return Table("What each scheme loses", heads, rows, DIFFERENCES)
+
+
+def limits(report: Report) -> Iterator[Table]:
+    """Yield the table of the smallest faults that the model finds, where they were measured."""
+    known = report.model.limits
+    if known is None:
+        return
+    rows = tuple(Row(channel, "", "", tuple(map(Cell, cells))) for channel, *cells in known.rows)
+    yield Table("What it would catch", known.heads[1:], rows, f"{known.title[0].upper()}{known.title[1:]}; {LIMITS}")
+
+
+def tables(report: Report) -> tuple[Table, ...]:
+    """All tables, in reading order."""
+    return (costs(report), losses(report), *limits(report))
 
 
 def known_metrics(report: Report) -> list[Metric]:

@@ -8,7 +8,7 @@ own threshold and alarm rules.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -21,7 +21,6 @@ from edgelstm.runtime.scoring.registry import scorer_of
 
 Floats = npt.NDArray[np.float32]
 Rows = TypeVar("Rows", Floats, npt.NDArray[np.float64])
-SECTION = "detection_limits"
 SHARE = 0.9  # of the places, in which a fault has to be found
 CALM, ROWS = 20, 60  # rows scored before a fault, and from its first one on
 PLACES, FEWER, MANY = 10, 5, 10  # places that a fault is injected at; fewer from this number of channels on
@@ -177,22 +176,3 @@ def injected_fault(place: Rows, kind: str, channel: int, size: float) -> Rows:
 
 def _rounded(value: float) -> float | None:
     return float(f"{value:.3g}") if math.isfinite(value) else None
-
-
-def table(section: dict[str, Any], period: float | None) -> Iterator[str]:
-    """Yield the lines of a plain table of detection limits, in sensor units.
-
-    Args:
-        section: What `detection_limits` returned.
-        period: Seconds between rows; None without time.
-    """
-    rows = section["rows"]
-    within = f"{rows * period:g} s" if period else f"{rows} rows"
-    yield f"detection limits: smallest fault found in {section['share']:.0%} of cases within {within}"
-    width = max(len(limit["channel"]) for limit in section["channels"])
-    yield f"  {'channel':{width}}  {'offset':>10}  {'drift':>10}  {'stuck for':>10}"
-    for limit in section["channels"]:
-        cells = ["-" if limit[kind] is None else f"{limit[kind]:g}" for kind in ("offset", "drift")]
-        stuck = limit["stuck"]
-        cells.append("-" if stuck is None else f"{stuck * period:g} s" if period else f"{stuck} rows")
-        yield f"  {limit['channel']:{width}}  " + "  ".join(f"{cell:>10}" for cell in cells)

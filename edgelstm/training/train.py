@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgelstm.runtime.calibration import extrapolated, fit_detector, newest_rows
 from edgelstm.runtime.errors import ModelError, TrainingError
 from edgelstm.runtime.input.policies import longest_run
+from edgelstm.runtime.model_file.detection_limits import SECTION
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
 from edgelstm.runtime.scoring.registry import style_of
@@ -25,7 +26,7 @@ from ..keras_file import Representative, load_keras, read_extras, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
-from .detection_limits import SECTION, detection_limits
+from .detection_limits import detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
 from .options import Options

@@ -14,7 +14,7 @@ function card(name) {
   parts.zone = box.appendChild(make("p", "zone soft"));
   parts.counts = box.appendChild(make("dl"));
   for (const [key, title] of [["events", "Newest events"], ["sensorCharts", "Sensors, with the range that the model expects"],
-      ["contribution", "Channels' shares of the newest score"], ["sinks", "Sinks"]]) {
+      ["contribution", "Channels' shares of the newest score"], ["sinks", "Sinks"], ["limits", "What it would catch"]]) {
     parts[key + "Title"] = box.appendChild(make("h3", "", title));
     parts[key] = box.appendChild(make("div"));
   }
@@ -158,6 +158,9 @@ function show(stream) {
   showEvents(parts, stream);
   table(parts.sinks, parts.sinksTitle, ["sink", "delivered", "waiting", "dropped", "failure"],
     stream.sinks.map(sink => [sink.name, sink.delivered, sink.waiting + " B", sink.dropped, sink.failure || "none"]));
+  const limits = stream.limits || { title: "", heads: [], rows: [] };
+  parts.limitsTitle.textContent = "What it would catch: " + limits.title;
+  table(parts.limits, parts.limitsTitle, limits.heads, limits.rows);
   drawScores(parts, stream);
   drawSensors(parts, stream);
 }

@@ -10,13 +10,14 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, OutputError
 from ..model_file.bounded_json import load_json
+from ..model_file.detection_limits import SECTION, limit_table
 from ..page import page
 from .access_token import TokenGate, page_token
 from .config import Settings
@@ -154,6 +155,7 @@ class _Site:
             {
                 **runner.status.page(numbers.get(runner.name, 0)),
                 "model": runner.model,
+                "limits": _limits(runner),
                 "sinks": _sinks(runner),
                 "troubles": runner.troubles,
             }
@@ -191,6 +193,13 @@ def _sinks(runner: Runner) -> list[dict[str, Any]]:
         }
         for sink in runner.forwarders
     ]
+
+
+def _limits(runner: Runner) -> dict[str, Any] | None:
+    """Return the table of the smallest faults that the stream's model finds."""
+    metadata = runner.detector.metadata
+    table = limit_table(metadata.sections.get(SECTION), metadata.period)
+    return asdict(table) if table else None
 
 
 def _address(text: str) -> tuple[str, int]:

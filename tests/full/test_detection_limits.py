@@ -9,7 +9,7 @@ from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import style_of
 
-from edgelstm.training.detection_limits import detection_limits, table
+from edgelstm.training.detection_limits import detection_limits
 
 CHANNELS = tuple(Channel(name, train_low=-4.0, train_high=4.0) for name in ("flow", "pressure"))
 RANDOM = np.random.default_rng(0)
@@ -53,14 +53,3 @@ def test_few_rows_give_no_limits(fitted):
     rows, metadata = fitted
 
     assert detection_limits(Mean(), metadata, [rows[:90]]) is None
-
-
-def test_the_table_is_plain(fitted):
-    lines = list(
-        table(
-            {"rows": 60, "share": 0.9, "channels": [{"channel": "flow", "offset": 1.5, "drift": None, "stuck": 4}]}, 2.0
-        )
-    )
-
-    assert lines[0] == "detection limits: smallest fault found in 90% of cases within 120 s"
-    assert lines[2].split() == ["flow", "1.5", "-", "8", "s"]

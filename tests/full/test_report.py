@@ -13,13 +13,15 @@ from dataclasses import replace
 import pytest
 from commands import PUMP, edgelstm, here
 from edgelstm.runtime.io.terminal import printable
+from edgelstm.runtime.model_file.detection_limits import LimitTable
 from rich.console import Console
 
 from edgelstm.reporting.render_html import render
 from edgelstm.reporting.render_terminal import show
+from edgelstm.reporting.render_text import to_json, to_markdown
 from edgelstm.reporting.report_json import read_report
 from edgelstm.reporting.schema import Drop, Measured, Scheme
-from edgelstm.reporting.tables import costs, losses
+from edgelstm.reporting.tables import tables
 from edgelstm.reporting.verdict import keeps_quality, remarks, verdicts
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -66,6 +68,19 @@ def test_text_of_another_machines_file_does_not_steer_the_terminal(report):
     assert printable(shown.getvalue()) == shown.getvalue()
 
 
+def test_every_form_shows_what_the_model_would_catch(report):
+    limits = LimitTable("smallest fault found", ("channel", "offset", "drift"), (("flow|lpm", "0.7", "-"),))
+    limited = replace(report, model=replace(report.model, limits=limits))
+    page, text = render(limited), to_markdown(limited)
+
+    assert "What it would catch" in render(report)
+    assert "What it would catch" not in render(replace(report, model=replace(report.model, limits=None)))
+    assert '<th scope="col">drift</th>' in page
+    assert "Smallest fault found; measured in training" in page
+    assert "| flow\\|lpm | 0.7 | - |" in text
+    assert read_report(to_json(limited), "report.json").model.limits == limits
+
+
 # -- the page --------------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +125,7 @@ def test_a_browser_shows_the_page_without_a_complaint_or_a_further_request(serve
                   "Autocorrelation", "Training curves", "Example windows"):  # fmt: skip
         assert f'aria-label="{label}"' in page
     assert ('aria-label="Value histograms"' in page) == bool(report.figures.histograms)
-    assert page.count('scope="row"') == len(costs(report).rows) + len(losses(report).rows)
+    assert page.count('scope="row"') == sum(len(table.rows) for table in tables(report))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")

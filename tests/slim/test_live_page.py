@@ -26,6 +26,13 @@ def page():
     made.close()
 
 
+def carry_limits(page):
+    found = {"channel": "flow", "offset": 0.7, "drift": None, "stuck": 12}
+    section = {"rows": 60, "share": 0.9, "channels": [found]}
+    metadata = page.runner.detector.metadata
+    page.runner.detector.metadata = metadata.with_(sections={**metadata.sections, "detection_limits": section})
+
+
 def test_metrics_are_in_prometheus_text_format(page):
     status, text, headers = page.get("/metrics")
     samples = [line for line in text.splitlines() if not line.startswith("#")]
@@ -66,6 +73,16 @@ def test_the_page_gets_only_the_scores_that_it_lacks(page):
     assert [row[0] for row in part["scores"]] == list(range(591, 601))
     assert whole["events"]
     assert sum(whole["contribution"]) == pytest.approx(1.0)
+
+
+def test_the_page_gets_what_the_model_would_catch(page):
+    assert json.loads(page.get("/api/live")[1])["streams"][0]["limits"] is None
+
+    carry_limits(page)
+    limits = json.loads(page.get("/api/live")[1])["streams"][0]["limits"]
+
+    assert limits["rows"] == [["flow", "0.7", "-", "12 s"]]
+    assert "90% of cases within 60 s" in limits["title"]
 
 
 def test_the_page_asks_nothing_from_outside(page):
@@ -220,6 +237,7 @@ def test_any_request_gets_one_answer(page, request_text, status):
 
 @NEEDS_CHROMIUM
 def test_the_page_shows_the_stream_in_a_real_browser(page, tmp_path):
+    carry_limits(page)
     words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     words += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--timeout=20000", "--dump-dom"]
     done = subprocess.run(
@@ -233,6 +251,8 @@ def test_the_page_shows_the_stream_in_a_real_browser(page, tmp_path):
     )
     assert done.stdout.count('<button aria-pressed="false">Real fault</button>') >= 1
     assert re.search(r'<canvas role="img" aria-label="level_cm: [-0-9.]+, expected', done.stdout)
+    assert "<h3>What it would catch: smallest fault found in 90% of cases within 60 s</h3>" in done.stdout
+    assert '<td data-head="offset"><span>0.7</span></td>' in done.stdout
     assert re.search(r'aria-label="Scores; newest [0-9.]+, threshold [0-9.]+"', done.stdout)
 
 
