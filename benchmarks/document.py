@@ -14,6 +14,7 @@ from document_forecasting import forecasting_section
 from latency_page import latency_section
 
 HERE = Path(__file__).parent
+SAME_CHANNELS = ({"smap_msl", "tsb_m"}, {"nab", "tsb_u"})
 TITLES = {
     "skab": "SKAB: valves and pump faults, 8 sensors, one model a file (rows 0 to 399 train, the rest tests)",
     "smap_msl": "SMAP/MSL: spacecraft telemetry, the value channel without commands, one model a channel",
@@ -112,6 +113,46 @@ def left_out_section(record: dict[str, Any]) -> list[str]:
     return [*lines, "", *record["notes"], ""]
 
 
+def decision_section(table: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """Alarms by the score alone and by the score with its judges, by corpus, and the choice with each corpus left out."""
+    names = list(next(iter(table.values())))
+    lines = [
+        "## What decides an alarm",
+        "",
+        "The linear forecast of `--kind linear`, the product's own score and judges, no rows left out of training "
+        "(`python benchmarks/decisions.py`): F1 over rows / share of normal rows flagged / event recall / false alarms in 1000 rows. "
+        "The score alone alarms above 1.5 limits; with judges above 1 limit and, for each judge, so many deviations.",
+        "",
+        "| decision | " + " | ".join(names) + " | NAB score |",
+        "|---" * (len(names) + 2) + "|",
+    ]
+    chosen = {name: left_out_choice(table, name) for name in names}
+    rows = {name: [figures[each] for each in names] for name, figures in table.items()}
+    rows["**chosen without the corpus**"] = [table[chosen[each]][each] for each in names]
+    for name, figures in rows.items():
+        nab = next(one["nab"] for one in figures if "nab" in one)
+        lines.append(f"| {name} | " + " | ".join(map(decision_cell, figures)) + f" | {nab:.1f} |")
+    return [*lines, "", *(HERE / "results" / "decisions.md").read_text().splitlines(), ""]
+
+
+def left_out_choice(table: dict[str, dict[str, dict[str, float]]], corpus: str) -> str:
+    """The decision with the highest mean F1 over the other corpora; those with the same channels are left out together."""
+    together = next((pair for pair in SAME_CHANNELS if corpus in pair), {corpus})
+
+    def others(name: str) -> float:
+        return sum(figures["f1"] for each, figures in table[name].items() if each not in together)
+
+    return max(table, key=others)
+
+
+def decision_cell(figures: dict[str, float]) -> str:
+    """F1, FAR, event recall and false alarms of a decision."""
+    return (
+        f"{figures['f1']:.3f} / {100 * figures['far']:.1f} % / {figures['event_recall']:.2f} / "
+        f"{figures['false_alarms_per_1000_rows']:.2f}"
+    )
+
+
 def main() -> None:
     """Write the page."""
     reports = [json.loads(path.read_text()) for path in sorted((HERE / "results").glob("detection_*.json"))]
@@ -122,6 +163,7 @@ def main() -> None:
         "",
     ]
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
+    lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
     for report in sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"])):
         lines += section(report)
     for name in sorted(TITLES.keys() - {report["benchmark"] for report in reports}):

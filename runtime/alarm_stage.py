@@ -13,6 +13,7 @@ from .drift.monitor import DriftMonitor
 from .error_stream import ErrorStream
 from .input.sensor_faults import CalmCheck, SensorFaults
 from .model_file.metadata import Metadata
+from .scoring.scorer import Scorer
 
 
 class AlarmStage:
@@ -29,6 +30,7 @@ class AlarmStage:
         self, metadata: Metadata, faults: SensorFaults, debounce: DebounceRules | None, adapt: float | None
     ) -> None:
         rules = debounce or DebounceRules.of(metadata.sections.get("decision", {}))
+        self._judged = metadata.threshold is not None and metadata.threshold.judged
         self.threshold = metadata.threshold.value if metadata.threshold else None
         """The threshold in force, None where the model carries none."""
         self.debounce = Debounce(metadata.names, faults.identity, rules)
@@ -37,8 +39,24 @@ class AlarmStage:
         self._faults = faults
         self._calm_check = CalmCheck(faults.recover)
 
+    def bar(self, scorer: Scorer, score: float) -> float | None:
+        """Return what the newest score has to exceed to be an anomaly; None without a threshold.
+
+        Args:
+            scorer: The score at work, which has just taken the sample.
+            score: Its score.
+        """
+        return self.threshold if self.threshold is None or not self._judged else scorer.bar(score, self.threshold)
+
     def update(
-        self, index: int, time: float | None, score: float, parts: Sequence[float], stream: ErrorStream, merged: bool
+        self,
+        index: int,
+        time: float | None,
+        score: float,
+        bar: float | None,
+        parts: Sequence[float],
+        stream: ErrorStream,
+        merged: bool,
     ) -> tuple[Event, ...]:
         """Take the newest score.
 
@@ -46,6 +64,7 @@ class AlarmStage:
             index: Number of the sample in the stream, from 0.
             time: Its time; None counts rows.
             score: Its score.
+            bar: What the score has to exceed, the threshold in force or more; None without a threshold.
             parts: Each channel's part of the score, shape (F,).
             stream: The model, which has just taken the sample.
             merged: Whether the sample completes the one before.
@@ -53,25 +72,26 @@ class AlarmStage:
         Returns:
             The events that the sample opened or closed, the anomaly first.
         """
-        if self.threshold is None:
+        if bar is None:
             return ()
         self._evidence.push(stream.packed, stream.judged_by)
         events: tuple[Event, ...] = ()
-        held_back = self._calm_check.hold_back(self._faults.missing, score <= self.threshold, stream.plausible)
+        held_back = self._calm_check.hold_back(self._faults.missing, score <= bar, stream.plausible)
         if held_back and not self.debounce.active:
             self.debounce.finish()  # drops what may have begun
             self._evidence.end()
         else:
-            events = self._decide(index, time, score, parts)
+            events = self._decide(index, time, score, bar, parts)
         if self.drift is not None and self.drift.add(stream.packed, score, merged):
             events += self.drift.process(index, time, parts, self._faults.channels, self.debounce.active)
             self.threshold = self.drift.threshold
         return events
 
-    def _decide(self, index: int, time: float | None, score: float, parts: Sequence[float]) -> tuple[Event, ...]:
+    def _decide(
+        self, index: int, time: float | None, score: float, bar: float, parts: Sequence[float]
+    ) -> tuple[Event, ...]:
         """Return the anomaly that the newest score opened or closed, with its readings."""
-        assert self.threshold is not None
-        event = self.debounce.update(index, time, score, self.threshold, parts)
+        event = self.debounce.update(index, time, score, bar, parts)
         if self.debounce.begun:
             self._evidence.follow()
             return (self._with_readings(event),) if event else ()

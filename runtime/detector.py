@@ -178,10 +178,10 @@ class Detector:
     ) -> Result:
         """Turn an error into a score, and the score into events beside those about the input."""
         score, parts = self.scorer.update(error, admission.masked)
-        threshold = self.threshold
-        alarms = self.alarms.update(index, time, score, parts, self.stream, admission.replace)
+        threshold, bar = self.threshold, self.alarms.bar(self.scorer, score)
+        alarms = self.alarms.update(index, time, score, bar, parts, self.stream, admission.replace)
         events = alarms[:1] + events + alarms[1:] if alarms and alarms[0].kind == "anomaly" else events + alarms
-        anomaly = threshold is not None and score > threshold
+        anomaly = bar is not None and score > bar
         return Result(time, score, threshold, anomaly, parts, admission.status, events)
 
     def _watch_input(self, index: int, time: float | None) -> tuple[Event, ...]:

@@ -85,7 +85,7 @@ class _Trial:
         assert metadata.scoring is not None
         assert metadata.threshold is not None
         self._model, self._window, self._ahead = model, metadata.window, bool(metadata.horizon)
-        self._scoring, self._threshold = metadata.scoring, metadata.threshold.value
+        self._scoring, self._threshold = metadata.scoring, metadata.threshold
         self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
 
     def delays(self, stretches: Sequence[Floats]) -> list[int | None]:
@@ -114,7 +114,8 @@ class _Trial:
     def _delay(self, errors: list[list[float]]) -> int | None:
         scorer, above = scorer_of(self._scoring), 0
         for row, error in enumerate(errors):
-            above = above + 1 if scorer.update(error)[0] > self._threshold else 0
+            score, value = scorer.update(error)[0], self._threshold.value
+            above = above + 1 if score > (scorer.bar(score, value) if self._threshold.judged else value) else 0
             if row >= CALM and above >= self._minimum:
                 return row - CALM
         return None

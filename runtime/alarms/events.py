@@ -70,7 +70,7 @@ class Result(NamedTuple):
     threshold: float | None
     """The threshold in force."""
     anomaly: bool
-    """True if the score is above the threshold, before any de-bounce."""
+    """True if the score is above the threshold, and its judges agree, before any de-bounce."""
     parts: tuple[float, ...] | None
     """Each channel's part of the score, shape (F,), in baseline errors or deviations; None without a score."""
     status: str = "ok"

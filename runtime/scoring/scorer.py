@@ -43,11 +43,12 @@ class Scoring:
     memory: float = 1.0
     """For ewma: samples over which the baseline is followed."""
     level: tuple[float, ...] = ()
-    """For ewma: baseline means of the error size, then of each channel's signed error, standardized, shape (1 + F,)."""
+    """For ewma: baseline means of the error size, then of each channel's signed error, standardized, shape (1 + F,). For
+    witnesses those of the trusted one, then, if that is another, those of the first."""
     spread: tuple[float, ...] = ()
-    """For ewma: baseline variances, shape (1 + F,)."""
+    """For ewma: baseline variances, shaped like `level`."""
     ratio: tuple[float, ...] = ()
-    """For ewma: deviation of the averages as a share of that of single values, shape (1 + F,)."""
+    """For ewma: deviation of the averages as a share of that of single values, shaped like `level`."""
     witnesses: int = 1
     """For witnesses: rows of the model's output that each forecast the next sample, K; `scale` has K * F numbers then."""
     trusted: int = 0
@@ -56,6 +57,8 @@ class Scoring:
     """For witnesses: values that the first and the trusted forecast are made from."""
     limits: tuple[float, ...] = ()
     """For witnesses: size of the first forecast's errors, and chart, that normal operation hardly exceeds."""
+    agreement: float = 0.0
+    """For witnesses: deviations that the chart of each of them has to exceed for an alarm; 0 asks for none."""
 
 
 class Scorer:
@@ -111,6 +114,15 @@ class Scorer:
             The score, and each channel's part in it, shape (F,), 0 where masked: the score grows with its square.
         """
         raise NotImplementedError
+
+    def bar(self, score: float, threshold: float) -> float:
+        """Return what the score of the newest sample has to exceed to be an anomaly: the threshold, or more.
+
+        Args:
+            score: What `update` has just returned.
+            threshold: The threshold in force.
+        """
+        return threshold
 
     def reset(self) -> None:
         """Forget the recent samples, as after a gap."""

@@ -23,6 +23,11 @@ class Threshold:
     number: float | None = None
     """Number of the rule, for the others."""
 
+    @property
+    def judged(self) -> bool:
+        """True if an alarm takes the judges' agreement, too: the other rules promise something of the score alone."""
+        return self.method == "limits"
+
 
 @dataclass(frozen=True)
 class Rule:

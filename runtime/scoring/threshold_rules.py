@@ -2,8 +2,8 @@
 
 `RULES` lists them: add one there, and every command and file knows it.
 
-limits:1.5       so many times the limit of normal operation, and at least the 99 % quantile of the scores of normal
-                     operation (the default of the score witnesses)
+limits:1         so many times the limit of normal operation, and at least the 99 % quantile of the scores of normal
+                     operation; the score's judges have to agree (the default of the score witnesses)
 deviations:3.75  so many deviations from the baseline, more where rows were few, and at least the 99 % quantile of the
                      scores of normal operation (the default of the score ewma)
 quantile:0.995   a quantile of the scores of normal operation, times a margin for few scores (the default of others)
@@ -173,7 +173,7 @@ class ThresholdRule:
 
 
 RULES: dict[str, ThresholdRule] = {
-    "limits": ThresholdRule(limits_threshold, 1.5),
+    "limits": ThresholdRule(limits_threshold, 1.0),
     "deviations": ThresholdRule(deviations_threshold, 3.75),
     "quantile": ThresholdRule(quantile_threshold, 0.995, most=1.0),
     "alarms": ThresholdRule(alarms_threshold, 0.1),

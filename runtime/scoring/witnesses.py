@@ -9,6 +9,10 @@ evidence (Fisher 1925), with the tail of a log-logistic distribution:
 
 So a score of 2 says: twice as large as normal operation hardly ever gets. Nothing but the chart's slow baseline follows the
 stream, so a fault that lasts stays visible for thousands of samples.
+
+What ranks well need not decide well: a score that stays up keeps an alarm open after its fault. So an alarm is asked of
+judges, too: a control chart of each witness with a quicker baseline. It takes a score above the threshold, and every judge
+above so many deviations; where one of them no longer is, the alarm ends.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ LIMIT = 0.99  # quantile of a reading in normal operation that counts as its lim
 LEAST_LIMIT = 0.1  # a reading that is always 0 in normal operation must not divide by zero
 LOUDEST = 1e4  # deviations that an error counts for at most: one absurd value is forgotten after some 150 samples
 MOST = 1e30  # times its limit; the fourth powers of larger readings would overflow
+AGREEMENT = 3.75  # deviations that each judge has to see, as in the threshold rule of the score ewma
+JUDGES_MEMORY = 1500.0  # samples over which a judge's baseline is followed, as in the score ewma
 WITNESSES = Scoring("witnesses", smoothing=0.1, quick=0.2, slow=0.04, memory=5000.0)
 """Default weights: an average over 10 samples of squared errors; see `EWMA` for those of the chart."""
 
@@ -54,7 +60,10 @@ class WitnessScorer(Scorer):
         channels = len(scoring.scale) // scoring.witnesses
         self._channels = channels
         self._first = scoring.trusted * channels
-        self._chart = EwmaScorer(_chart_of(scoring))
+        self._chart = EwmaScorer(_chart_of(scoring, scoring.trusted, scoring.memory))
+        judges = _charted(scoring) if scoring.agreement else ()
+        self._judges = [(row * channels, EwmaScorer(_chart_of(scoring, row, JUDGES_MEMORY))) for row in judges]
+        self._agreed = math.inf  # the least that a judge sees, in what an alarm takes
         self._inverse = tuple(1.0 / scale for scale in scoring.scale[:channels])
         self._keep, self._gain = (1.0 - scoring.smoothing,) * channels, (scoring.smoothing,) * channels
         self._size_limit, self._chart_limit = scoring.limits or (1.0, 1.0)
@@ -69,10 +78,19 @@ class WitnessScorer(Scorer):
     def fit(cls, errors: Doubles, style: Scoring) -> Scoring:
         """See `Scorer`. Limits are wider where rows are few for what a witness reads."""
         scale = np.maximum(np.sqrt((errors**2).mean(axis=0)), LEAST_ERROR)
-        blank = replace(style, center=(0.0,) * len(scale), scale=tuple(map(float, scale)), limits=())
+        blank = replace(
+            style, center=(0.0,) * len(scale), scale=tuple(map(float, scale)), level=(), spread=(), ratio=(), limits=(),
+            agreement=0.0,
+        )  # fmt: skip
         channels = len(scale) // style.witnesses
-        chart = EwmaScorer.fit(errors[:, style.trusted * channels :][:, :channels], _chart_of(blank))
-        fitted = replace(blank, level=chart.level, spread=chart.spread, ratio=chart.ratio)
+        charts = [
+            EwmaScorer.fit(errors[:, row * channels :][:, :channels], _chart_of(blank, row, style.memory))
+            for row in _charted(style)
+        ]
+        level, spread, ratio = (
+            tuple(value for chart in charts for value in getattr(chart, name)) for name in ("level", "spread", "ratio")
+        )
+        fitted = replace(blank, level=level, spread=spread, ratio=ratio)
         scorer = cls(fitted)
         readings = np.quantile([scorer._read(tuple(row), ())[:2] for row in errors.tolist()], LIMIT, axis=0)
         reads = style.reads or (0, 0)
@@ -80,7 +98,7 @@ class WitnessScorer(Scorer):
             max(float(value), LEAST_LIMIT) * few_rows(len(errors), inputs)
             for value, inputs in zip(readings, reads, strict=True)
         ]
-        return replace(fitted, limits=tuple(limits))
+        return replace(fitted, limits=tuple(limits), agreement=AGREEMENT * few_rows(len(errors), reads[0]))
 
     @classmethod
     def check(cls, scoring: Scoring) -> None:
@@ -89,16 +107,31 @@ class WitnessScorer(Scorer):
             raise ValueError(f"witness {scoring.trusted} of {scoring.witnesses}")
         if len(scoring.limits) != 2 or not all(0 < limit < MOST for limit in scoring.limits):
             raise ValueError("limits that are not two numbers above 0")
-        EwmaScorer.check(_chart_of(scoring))
+        if not 0 <= scoring.agreement < MOST:
+            raise ValueError("an agreement that is not a number of deviations")
+        rows = _charted(scoring) if scoring.agreement else (scoring.trusted,)  # earlier files have no judges
+        size = len(rows) * (1 + len(scoring.scale) // scoring.witnesses)
+        if {len(values) for values in (scoring.level, scoring.spread, scoring.ratio)} != {size}:
+            raise ValueError(f"a baseline that is not of {len(rows)} charts")
+        for row in rows:
+            EwmaScorer.check(_chart_of(scoring, row, scoring.memory))
 
     def update(self, error: Iterable[float], masked: Collection[int] = ()) -> Scored:
         """See `Scorer`. The errors are those of all witnesses, one after the other, shape (K * F,)."""
-        size, chart, parts = self._read(tuple(error), masked)
+        errors = tuple(error)
+        size, chart, parts = self._read(errors, masked)
+        if self._judges:
+            seen = [judge.update(errors[at : at + self._channels], masked)[0] for at, judge in self._judges]
+            self._agreed = min(seen) / self.scoring.agreement
         # products and square roots are the same bits on every platform, powers are not
         squares = [min(value, MOST) * min(value, MOST) for value in (size, chart)]
         size, chart = (1.0 + square * square for square in squares)
         score = math.sqrt(math.sqrt(max(math.sqrt(size) * math.sqrt(chart) - 1.0, 0.0)))
         return score, self._share(score, math.log(size), math.log(chart), parts, masked)
+
+    def bar(self, score: float, threshold: float) -> float:
+        """See `Scorer`. A judge that sees less than an alarm takes raises the bar to the score itself, or above it."""
+        return max(threshold, score / self._agreed) if self._agreed > 0 else math.inf
 
     def _read(self, errors: tuple[float, ...], masked: Collection[int]) -> tuple[float, float, tuple[float, ...]]:
         """Return size and chart in limits, and the chart's parts, shape (F,)."""
@@ -131,10 +164,13 @@ class WitnessScorer(Scorer):
         """See `Scorer`."""
         self._squares = (1.0,) * self._channels
         self._chart.reset()
+        for _, judge in self._judges:
+            judge.reset()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the state as plain JSON types: `squares` (F,), and the state of the `chart`."""
-        return {"squares": list(self._squares), "chart": self._chart.to_state()}
+        """Return the state as plain JSON types: `squares` (F,), and the states of the `chart` and of the `judges`."""
+        judges = [judge.to_state() for _, judge in self._judges]
+        return {"squares": list(self._squares), "chart": self._chart.to_state(), "judges": judges}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned.
@@ -146,12 +182,29 @@ class WitnessScorer(Scorer):
         if len(squares) != self._channels:
             raise ValueError("a scorer of another number of channels")
         self._chart.restore(state["chart"])
+        for (_, judge), kept in zip(self._judges, state["judges"], strict=True):
+            judge.restore(kept)
         self._squares = squares
 
 
-def _chart_of(scoring: Scoring) -> Scoring:
-    """Return the chart's own parameters: those of the trusted witness's errors."""
+def _charted(scoring: Scoring) -> tuple[int, ...]:
+    """Return the rows whose errors a chart watches, in the order of their baselines: the trusted one, then the first."""
+    return (scoring.trusted, 0) if scoring.trusted else (0,)
+
+
+def _chart_of(scoring: Scoring, row: int, memory: float) -> Scoring:
+    """Return the parameters of a chart.
+
+    Args:
+        scoring: Those of the witnesses.
+        row: Witness whose errors it watches.
+        memory: Samples over which its baseline is followed.
+    """
     channels = len(scoring.scale) // scoring.witnesses
-    first = scoring.trusted * channels
-    own = scoring.scale[first : first + channels]
-    return replace(scoring, method="ewma", scale=own, center=(0.0,) * channels, witnesses=1, trusted=0)
+    first = row * channels
+    at = _charted(scoring).index(row) * (1 + channels)
+    level, spread, ratio = (part[at:][: 1 + channels] for part in (scoring.level, scoring.spread, scoring.ratio))
+    return replace(
+        scoring, method="ewma", scale=scoring.scale[first : first + channels], center=(0.0,) * channels,
+        level=level, spread=spread, ratio=ratio, memory=memory, witnesses=1, trusted=0,
+    )  # fmt: skip

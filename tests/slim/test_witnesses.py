@@ -91,6 +91,9 @@ def test_a_snapshot_goes_on_as_if_never_stopped(scoring):
         ({"trusted": 2}, "witness 2 of 2"),
         ({"witnesses": 3}, "witness 1 of 3"),
         ({"spread": (0.0, 1.0, 1.0)}, "baseline"),
+        ({"spread": (0.0,) * 6}, "baseline"),
+        ({"agreement": -1.0}, "agreement"),
+        ({"agreement": float("nan")}, "agreement"),
     ],
 )
 def test_parameters_that_cannot_work_are_refused(scoring, changes, reason):
@@ -99,29 +102,61 @@ def test_parameters_that_cannot_work_are_refused(scoring, changes, reason):
 
 
 def test_the_threshold_is_a_number_of_limits():
-    assert set_threshold(parse_rule("limits"), np.linspace(0, 1, 100)).value == 1.5
+    assert set_threshold(parse_rule("limits"), np.linspace(0, 0.9, 100)).value == 1.0
     assert set_threshold(parse_rule("limits:2"), np.full(100, 3.0)).value == 3.0
 
 
-def test_a_detector_scores_both_rows_of_the_output():
+def both_rows(window):
     """Row 0 repeats the last sample, row 1 always says 0: a level that stays off is seen by the second alone."""
+    return np.stack([window[-1], 0 * window[-1]])
+
+
+def two_forecasts(rule=None):
+    """A detector of both rows, and 50 rows of normal operation."""
     channels = (Channel("flow", train_low=-3.0, train_high=3.0),)
     metadata = Metadata(
         "forecaster", 4, 1, channels, scaler=Scaler("none", (0.0,), (1.0,)), scoring=replace(STYLE, limits=())
     )
+    rows = np.random.default_rng(1).normal(size=(1000, 1)).astype(np.float32)
+    fitted = fit_detector(metadata, both_rows, [rows], rule and parse_rule(rule))
+    return Detector(from_json(to_json(fitted)), both_rows), rows[:50, 0].tolist()
 
-    def predict(window):
-        return np.stack([window[-1], 0 * window[-1]])
 
-    rows = RANDOM.normal(size=(1000, 1)).astype(np.float32)
-    fitted = fit_detector(metadata, predict, [rows])
-    detector = Detector(from_json(to_json(fitted)), predict)
-    results = [detector.update([value]) for value in [*rows[:50, 0].tolist(), *[2.0] * 60]]
+def test_an_alarm_takes_both_forecasts():
+    detector, normal = two_forecasts()
+    results = [detector.update([value]) for value in [*normal, *[2.5, -2.5] * 30]]
 
-    assert fitted.threshold.method == "limits"
-    assert len(fitted.scoring.scale) == 2
+    assert detector.metadata.threshold.method == "limits"
+    assert len(detector.metadata.scoring.scale) == 2
     assert not any(result.anomaly for result in results[:50])
-    assert results[-1].anomaly
+    assert all(result.anomaly for result in results[60:])
+
+
+@pytest.mark.parametrize(("rule", "alarm"), [("limits", False), ("quantile", True)])
+def test_where_a_judge_sees_nothing_the_score_rises_without_an_alarm(rule, alarm):
+    detector, normal = two_forecasts(rule)
+    results = [detector.update([value]) for value in [*normal, *[2.0] * 60]]
+
+    assert results[-1].score > results[-1].threshold
+    assert results[-1].anomaly == alarm
+
+
+def test_an_alarm_ends_soon_after_its_fault():
+    detector, normal = two_forecasts()
+    results = [detector.update([value]) for value in [*normal, *[2.5, -2.5] * 30, *normal]]
+
+    assert results[109].anomaly
+    assert not any(result.anomaly for result in results[130:])
+
+
+def test_a_file_without_judges_alarms_by_the_score_alone(scoring):
+    earlier = replace(
+        scoring, agreement=0.0, **{name: getattr(scoring, name)[:3] for name in ("level", "spread", "ratio")}
+    )
+    check_scoring(earlier)
+    scorer = scorer_of(earlier)
+
+    assert scorer.bar(scorer.update([0.0] * 4)[0], 1.5) == 1.5
 
 
 @pytest.mark.parametrize(("rows", "said"), [(1000, True), (1_000_000, False)])
