@@ -34,7 +34,7 @@ class Card:
     size: int | None = None
     """Bytes of the converted model; None for a Keras model."""
     evaluation: Mapping[str, Any] | None = None
-    """What `edgelstm evaluate` stored; None for none."""
+    """Record that `edgelstm evaluate` stored; None for none."""
 
     @property
     def markdown(self) -> str:

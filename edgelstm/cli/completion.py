@@ -12,7 +12,7 @@ FILES = {
     "zsh": ".local/share/edgelstm/zsh/_edgelstm",
     "fish": ".config/fish/completions/edgelstm.fish",
 }
-"""Where each shell looks for completions of one user, below the home folder; zsh is told in its .zshrc."""
+"""Places in which each shell looks for completions of one user, below the home folder; zsh is told in its .zshrc."""
 ZSHRC = (
     '\nfpath=("$HOME/.local/share/edgelstm/zsh" $fpath)  # completion of edgelstm\nautoload -Uz compinit && compinit\n'
 )
