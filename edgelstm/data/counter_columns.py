@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
-from edgelstm.runtime.sources.counters import Counters, Increments, Totals
+from edgelstm.runtime.sources.counter_steps import Increments, Totals
+from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import Resampling
 
 from .regular_grid import median_step

@@ -12,9 +12,8 @@ from ..io.extras import load_extra
 from .column_mapping import short
 from .csv_dialect import MOST_LINES, Dialect, column_names
 from .csv_table import CsvTable
+from .line_reader import PARQUET, STREAM, file_magic
 
-PARQUET, ARROW = b"PAR1", b"ARROW1"
-STREAM = b"\xff\xff\xff\xff"  # where a message of an Arrow stream begins; no text does
 BLOCK = 10_000  # rows turned into cells at a time
 
 
@@ -112,15 +111,3 @@ class ArrowTable(CsvTable):
 
     def __repr__(self) -> str:
         return f"ArrowTable({self.origin}: {short(self.names)})"
-
-
-def file_magic(path: Path | str) -> bytes:
-    """The mark that a Parquet or Arrow file begins with; empty for any other file, and where there is none."""
-    if not Path(path).is_file():  # a pipe would lose what is read here
-        return b""
-    try:
-        with open(path, "rb") as file:
-            begin = file.read(len(ARROW))
-    except OSError:
-        return b""
-    return next((magic for magic in (PARQUET, ARROW, STREAM) if begin.startswith(magic)), b"")

@@ -12,11 +12,10 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
-from .arrow_table import ArrowTable, file_magic
 from .column_mapping import Columns, Parse, Row
 from .csv_rows import file_rows, layout
 from .csv_table import CsvTable
-from .line_reader import read_lines
+from .line_reader import file_magic, read_lines
 from .live import LiveSource
 from .long_rows import LongRows, in_time_order
 from .record_table import begun, holds_records
@@ -68,6 +67,8 @@ class TextSource:
 
     def __iter__(self) -> Iterator[Sample]:
         if file_magic(self.path):
+            from .arrow_table import ArrowTable
+
             return parse_table(ArrowTable(self.path, self.name), self.columns)
         parse = parse_file if is_regular(self.path) else parse_lines
         return parse(read_lines(self.path, self._stop), self.columns, self.name)

@@ -15,6 +15,8 @@ from ..errors import SeriesError
 
 LONGEST = 1 << 20  # bytes a line; the widest data set known to us has 321 channels, some 10 kB
 BLOCK = 1 << 16  # bytes a read
+PARQUET, ARROW = b"PAR1", b"ARROW1"
+STREAM = b"\xff\xff\xff\xff"  # where a message of an Arrow stream begins; no text does
 WAIT = 0.2  # seconds after which a waiting read looks whether it should stop
 
 
@@ -155,3 +157,15 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield member.flush()
     if not member.eof:
         raise EOFError
+
+
+def file_magic(path: Path | str) -> bytes:
+    """The mark that a Parquet or Arrow file begins with; empty for any other file, and where there is none."""
+    if not Path(path).is_file():  # a pipe would lose what is read here
+        return b""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(len(ARROW))
+    except OSError:
+        return b""
+    return next((magic for magic in (PARQUET, ARROW, STREAM) if begin.startswith(magic)), b"")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .column_mapping import Columns
-from .counters import Increments, Totals
+from .counter_steps import Increments, Totals
 from .resampling import Resampler
 from .sample import Sample
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SeriesError
-from .arrow_table import ArrowTable, file_magic
 from .csv_dialect import Dialect
 from .csv_table import CsvTable, read_head
-from .line_reader import read_lines
+from .line_reader import file_magic, read_lines
 from .records import array_lines, as_text, flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
 
 
@@ -72,7 +71,11 @@ def open_path(path: Path) -> CsvTable:
         SeriesError: If it cannot be read, holds nothing, or is of another kind.
         ConfigError: If it needs an extra that is missing.
     """
-    return ArrowTable(path, path.name) if file_magic(path) else open_table(read_lines(path), path.name)
+    if not file_magic(path):
+        return open_table(read_lines(path), path.name)
+    from .arrow_table import ArrowTable
+
+    return ArrowTable(path, path.name)
 
 
 def open_table(lines: Iterable[str], origin: str) -> CsvTable:

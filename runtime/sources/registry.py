@@ -11,7 +11,6 @@ from ..errors import ConfigError
 from ..io.access import Access
 from ..io.addresses import Address, build_options
 from .column_mapping import Columns
-from .model_rows import ModelRowsSource
 from .sample import Sample
 
 T = TypeVar("T")
@@ -135,7 +134,11 @@ def on_grid(source: Source, columns: Columns) -> Source:
         source: To read from.
         columns: Columns that feed the model, with its grid and counters.
     """
-    return ModelRowsSource(source, columns) if columns.resampling or columns.counters.wraps else source
+    if columns.resampling is None and not columns.counters.wraps:
+        return source
+    from .model_rows import ModelRowsSource
+
+    return ModelRowsSource(source, columns)
 
 
 def _open_file(request: SourceRequest) -> Source:

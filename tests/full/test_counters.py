@@ -10,7 +10,8 @@ from commands import here, refused_here
 from edgelstm.runtime.errors import ModelError, SeriesError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, Sample, open_file
-from edgelstm.runtime.sources.counters import Counters, Increments, Totals
+from edgelstm.runtime.sources.counter_steps import Increments, Totals
+from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.iterable import IterableSource
 from edgelstm.runtime.sources.model_rows import ModelRows
 from edgelstm.runtime.sources.registry import on_grid
