@@ -14,8 +14,8 @@ from .plain_words import amount, duration, sentences
 from .runtime.errors import SeriesError
 from .runtime.forecasting.features import SECTION as FORECAST
 from .runtime.io.atomic_files import write_atomic
+from .runtime.model_file.detection_limits import SECTION as LIMITS
 from .runtime.model_file.metadata import Metadata
-from .training.detection_limits import SECTION as LIMITS
 
 NOT_FOR = (
     "Safety functions: the model was made to draw attention, not to switch a machine off.",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .runtime.calibration import extrapolated
+from .runtime.model_file.detection_limits import SECTION
 from .runtime.model_file.metadata import Metadata
 from .runtime.scoring.threshold_rules import DAY
-from .training.detection_limits import SECTION
 
 MOST_NAMED = 4  # channels in a sentence; a table has them all
 

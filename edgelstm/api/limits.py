@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..plain_words import amount, duration, sentences
-from ..training.detection_limits import SECTION, ChannelLimits, table
+from ..training.detection_limits import ChannelLimits
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class DetectionLimits:
         return sentences(self.metadata)
 
     def __repr__(self) -> str:
-        return "\n".join(table(self.metadata.sections[SECTION], self.period))
+        return "\n".join(limit_table(self.metadata.sections[SECTION], self.period))
 
     def _repr_html_(self) -> str:
         """Table for notebooks."""
