@@ -99,7 +99,7 @@ lint: .venv/.installed
 	$(call environment,.venv,$(PYTHON))
 	rm -rf build
 ifeq ($(LOCKED),True)
-	$(call install,.venv,--require-hashes -r requirements-dev.lock)
+	$(call install,.venv,$(if $(UV),--no-config) --require-hashes -r requirements-dev.lock)
 	$(call install,.venv,--no-deps .)
 else
 	$(call install,.venv,".[$(DEVELOPMENT)]")
