@@ -57,7 +57,8 @@ class DetectionLimits:
         return sentences(self.metadata)
 
     def __repr__(self) -> str:
-        return "\n".join(limit_table(self.metadata.sections[SECTION], self.period))
+        table = limit_table(self.metadata.sections.get(SECTION), self.period)
+        return "\n".join(table.lines()) if table else f"DetectionLimits({len(self.channels)} channels)"
 
     def _repr_html_(self) -> str:
         """Table for notebooks."""

@@ -133,6 +133,7 @@ def test_limits_are_said_in_words_with_units_and_times(live):
     assert sentences(metadata)[0] == "Would find an offset of 0.4 bar in level_cm within 60 s, in 90% of cases."
     assert limits.record() == [{"channel": "level_cm", "offset": 0.4, "drift": None, "stuck": 12, "unit": "bar"}]
     assert "0.4 bar" in limits._repr_html_()
+    assert repr(limits).startswith("detection limits")
     with pytest.raises(ModelError, match="no detection limits"):
         DetectionLimits.of(metadata.with_(sections={}))
 
