@@ -30,9 +30,9 @@ from edgelstm.calibration_data import simulator
 from fleet_queue import nothing, simulate, start_tensorflow, validate
 
 from edgelstm.fleet.assets import list_assets
-from edgelstm.fleet.engine import open_engine
 from edgelstm.fleet.local_engine import LocalEngine
 from edgelstm.fleet.local_worker import memory
+from edgelstm.fleet.open_engine import open_engine
 from edgelstm.fleet.places import Place
 from edgelstm.fleet.reading import Reading
 from edgelstm.fleet.run import run_stage

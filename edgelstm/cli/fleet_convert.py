@@ -28,7 +28,7 @@ def command(
     A model whose error is above the limits is written down with its reason, and the others go on; the exit code is 1 then.
     """
     from edgelstm.fleet.converting import Conversion
-    from edgelstm.fleet.engine import open_engine
+    from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.run import models, run_stage
 

@@ -33,8 +33,8 @@ def command(
     and counted.
     """
     from edgelstm.fleet.assets import list_assets
-    from edgelstm.fleet.engine import open_engine
     from edgelstm.fleet.evaluating import Judging
+    from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.run import models, run_stage
     from edgelstm.runtime.errors import SeriesError

@@ -66,7 +66,7 @@ def command(
     that fails is written down with its reason, and the others go on; the exit code is 1 then.
     """
     from edgelstm.fleet.assets import list_assets
-    from edgelstm.fleet.engine import open_engine
+    from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.reading import Reading
     from edgelstm.fleet.run import run_stage

@@ -82,7 +82,7 @@ def command(
     """
     from edgelstm.cli.input_files import check_readable
     from edgelstm.data.series import read_series, without_labelled
-    from edgelstm.fleet.engine import open_engine
+    from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.search.design import Design
     from edgelstm.search.study import check_question, open_study, run_study

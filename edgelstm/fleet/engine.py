@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edgelstm.runtime.errors import ConfigError
-
 ATTEMPTS = 3  # of a task whose process ends under it
 
 
@@ -82,26 +80,3 @@ def ended(attempts: int, reason: str) -> str:
         reason: End of the last one.
     """
     return f"its process ended {attempts} times, the last time by {reason}; memory may be short"
-
-
-def open_engine(scheduler: str | None, workers: int | None = None) -> Engine:
-    """Open the engine that the user asks for.
-
-    Args:
-        scheduler: Address of a Dask scheduler; None for processes of this machine.
-        workers: Processes of this machine; None for as many as processors and memory allow.
-
-    Raises:
-        ConfigError: If the scheduler cannot be reached.
-    """
-    if scheduler is None:
-        from .local_engine import LocalEngine
-
-        return LocalEngine(workers)
-    if workers is not None:
-        raise ConfigError(
-            "--workers is for processes of this machine; a cluster has its own. Leave one of the two out."
-        )
-    from .dask_engine import DaskEngine
-
-    return DaskEngine(scheduler)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from ..alarms.events import Event, strongest
 from ..alarms.tracker import EventTracker, Level
 from ..model_file.metadata import Metadata
 from ..snapshot import rows_from_text, rows_to_text
-from .dspot import AdaptiveThreshold
 from .statistics import CHUNK, MEMORY, SECTION, Histogram, PageHinkley, Reference, count_above
+
+if TYPE_CHECKING:
+    from .dspot import AdaptiveThreshold
 
 CLOSE = 0.5  # of the limit, below which a drift is over
 HOLD = 4  # blocks in a row beyond the limit before inputs count as drifted: a short anomaly is none
@@ -60,7 +62,7 @@ class DriftMonitor:
         reference = Reference.of(metadata.sections.get(SECTION), len(metadata.channels))
         if metadata.threshold is None or (reference is None and adapt is None):
             return None
-        adaptation = None if adapt is None else AdaptiveThreshold(metadata.threshold.value, adapt)
+        adaptation = None if adapt is None else _adaptation(metadata.threshold.value, adapt)
         return cls(metadata.names, identity, metadata.threshold.value, reference, adaptation)
 
     @property
@@ -193,3 +195,9 @@ class DriftMonitor:
             self._test.restore(state["page_hinkley"])
         if self.adaptation is not None and state["adaptation"]:
             self.adaptation.restore(state["adaptation"])
+
+
+def _adaptation(threshold: float, adapt: float) -> AdaptiveThreshold:
+    from .dspot import AdaptiveThreshold  # loaded where it is asked for
+
+    return AdaptiveThreshold(threshold, adapt)

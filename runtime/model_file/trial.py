@@ -19,7 +19,7 @@ from ..errors import ModelError
 from ..inference.backend import backend
 from ..io.state_folder import state_folder
 from .bundle import Bundle, parse_bundle, read_model_file
-from .trial_worker import REFUSED
+from .trial_codes import REFUSED
 
 if TYPE_CHECKING:
     import subprocess

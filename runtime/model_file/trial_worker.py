@@ -13,12 +13,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EdgelstmError, ModelError, NoMetadataError
+from .trial_codes import REFUSED
 
 if TYPE_CHECKING:
     from ..inference.interpreter import Tensor
     from .metadata import Metadata
 
-REFUSED = 3
 ROOM = 160 << 20  # bytes beyond what the interpreter takes by itself; the verifier allows 64 MiB of activations
 ROOM_FOR_A_BYTE = 24  # bytes for each of the file, for packed copies of its weights
 

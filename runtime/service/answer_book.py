@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..alarms.answers import Answer, read_answers
 from ..errors import ConfigError, EdgelstmError, OutputError
 from ..io.append_file import AppendFile
 from ..sinks.jsonl import compact
+
+if TYPE_CHECKING:
+    from ..alarms.answers import Answer
 
 log = logging.getLogger("edgelstm")
 MOST = 10_000  # answers of one run: a stuck client must not fill the disk
@@ -38,6 +41,8 @@ class AnswerBook:
         """The newest answer by id of the alarm."""
         self._count = 0
         if path.exists():
+            from ..alarms.answers import read_answers
+
             try:
                 self.answers = {answer.event: answer.answer for answer in read_answers(path)}
             except EdgelstmError as error:

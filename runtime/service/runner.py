@@ -11,7 +11,6 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from ..alarms.answers import Answer
 from ..alarms.events import Event
 from ..alarms.narrator import Narrator
 from ..detector import Detector
@@ -144,6 +143,8 @@ class Runner:
             ConfigError: If there is no such alarm or answer, or the stream takes none.
             OutputError: If it cannot be stored.
         """
+        from ..alarms.answers import Answer  # few streams are ever answered
+
         if self._book is None:
             raise ConfigError("This stream takes no answers.")
         event = self.status.find(identity)

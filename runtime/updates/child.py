@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..model_file.trial import ending_of
-from ..model_file.trial_worker import REFUSED
+from ..model_file.trial_codes import REFUSED
 
 LONGEST_ANSWER = 1 << 16  # bytes
 

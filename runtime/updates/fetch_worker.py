@@ -13,7 +13,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import EdgelstmError
-from ..model_file.trial_worker import REFUSED, limit
+from ..model_file.trial_codes import REFUSED
+from ..model_file.trial_worker import limit
 
 MEMORY = 128 << 20  # bytes beyond a bare start; the largest metadata of 1 MB need 20 MB as objects
 

@@ -14,7 +14,8 @@ from time import perf_counter
 from typing import Any
 
 from ..errors import EdgelstmError
-from ..model_file.trial_worker import REFUSED, ROOM, ROOM_FOR_A_BYTE, limit
+from ..model_file.trial_codes import REFUSED
+from ..model_file.trial_worker import ROOM, ROOM_FOR_A_BYTE, limit
 
 
 def main() -> None:

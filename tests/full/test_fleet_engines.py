@@ -13,8 +13,9 @@ pytest.importorskip("distributed", reason="needs the scale extra")
 from edgelstm.runtime.errors import ConfigError
 
 from edgelstm.fleet.claims import started
-from edgelstm.fleet.engine import ATTEMPTS, open_engine
+from edgelstm.fleet.engine import ATTEMPTS
 from edgelstm.fleet.local_engine import LocalEngine, suitable_workers
+from edgelstm.fleet.open_engine import open_engine
 
 
 @pytest.fixture(scope="module")

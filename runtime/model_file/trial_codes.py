@@ -1,0 +1,3 @@
+"""Exit code of a worker that refuses a model."""
+
+REFUSED = 3
