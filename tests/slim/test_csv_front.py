@@ -253,5 +253,5 @@ def test_a_source_is_added_in_one_place(monkeypatch):
 
     assert (source.name, source.replayable) == ("counter:3", False)
     assert [sample.values for sample in source] == [[0.0], [1.0], [2.0]]
-    with pytest.raises(ConfigError, match=r"one of the forms FILE, -, mqtt.*, iio:DEVICE, counter:ROWS"):
+    with pytest.raises(ConfigError, match=r"one of the forms FILE, -, mqtt.*, iio:DEVICE.*, counter:ROWS"):
         open_source(parse_address("opcua:plant"), A)
