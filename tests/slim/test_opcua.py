@@ -16,6 +16,8 @@ from opcua_helpers import PASSWORD, Server, certificate, ua
 from sink_helpers import event, forwarder, open_sink, wait_for
 from test_live_sources import Collector
 
+# asyncua leaves the socket of a connection that broke to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 PUMP = Columns(("Flow", "Motor"))
 NAN = pytest.approx(math.nan, nan_ok=True)
 BAD, UNCERTAIN = ua.StatusCodes.BadSensorFailure, ua.StatusCodes.UncertainSensorNotAccurate
