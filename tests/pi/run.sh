@@ -50,9 +50,10 @@ platform() {
   fi
   rm -rf "$house"/edgelstm-*.whl "$site"
   cp "$pi"/wheel/edgelstm-*.whl "$house"
-  # shellcheck disable=SC2086
+  local requirements
+  read -ra requirements <<< "$install"  # not split by the shell, which would take the brackets of an extra for a pattern
   PYTHONPATH=$(echo "$pi"/tools/pip-*.whl) "$root/usr/bin/python3-elf" -m pip install -q --no-index --find-links "$house" \
-    --no-compile --prefix "$site" $install
+    --no-compile --prefix "$site" "${requirements[@]}"
   packages=$(dirname "$(find "$site" -type d -name edgelstm -path '*-packages/*' | head -n 1)")
   (cd "$pi" && PYTHONPATH=$packages "$root/usr/bin/python3" "$here/check.py" "${models[@]}" \
     --record "$pi/$name.json" --against "$pi/host.json" "${@:8}")
