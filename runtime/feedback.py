@@ -28,6 +28,8 @@ class Stretch:
     """The answer."""
     scores: tuple[float, ...]
     """Scores of the recorded rows of the alarm, in order; empty where they are not recorded."""
+    rows: slice
+    """Places of these rows among all scored ones."""
 
 
 def stretches_of(answers: Sequence[Answer], moments: Sequence[float], scores: Sequence[float]) -> list[Stretch]:
@@ -42,7 +44,7 @@ def stretches_of(answers: Sequence[Answer], moments: Sequence[float], scores: Se
     for answer in answers:
         first = bisect_left(moments, answer.start)
         last = len(moments) if answer.end is None else bisect_right(moments, answer.end)
-        stretches.append(Stretch(answer, tuple(scores[first:last])))
+        stretches.append(Stretch(answer, tuple(scores[first:last]), slice(first, last)))
     return stretches
 
 

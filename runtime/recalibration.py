@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -151,8 +150,8 @@ def recalibrate_by_answers(
     if old is None:
         raise ModelError(f"{bundle.origin} has no threshold to raise. Convert it with --calibration normal.csv.")
     replay = _replay(Detector.from_bundle(bundle), rows, repeat(False))
-    moments, scores = list(replay.moments), list(replay.scores)
-    stretches = stretches_of(answers, moments, scores)
+    scores = list(replay.scores)
+    stretches = stretches_of(answers, list(replay.moments), scores)
     value, feedback = threshold_from(stretches, DebounceRules.of(metadata.sections.get("decision", {})), old.value)
     if not any(stretch.scores for stretch in stretches):
         raise ModelError(
@@ -161,12 +160,8 @@ def recalibrate_by_answers(
         )
     new = replace(old, value=value)
     _refuse_far(old, new, force)
-    normal = [
-        values
-        for stretch in stretches
-        if stretch.answer.answer == "normal"
-        for values in _rows_of(stretch.answer, moments, list(replay.rows))
-    ]
+    recorded = list(replay.rows)
+    normal = [row for one in stretches if one.answer.answer == "normal" for row in recorded[one.rows]]
     kept = {"factor": answered_factor(metadata) * value / old.value, **feedback.record()}
     sections = {**metadata.sections, PREVIOUS: _previous(metadata, old), ANSWERED: kept}
     changed = metadata.with_(threshold=new, sections=sections, channels=_widened(metadata, normal))
@@ -179,11 +174,6 @@ def answered_factor(metadata: Metadata) -> float:
     """Return the factor by which answers to alarms have raised a model's threshold, 1 without any."""
     factor = metadata.sections.get(ANSWERED, {}).get("factor", 1.0)
     return float(factor) if isinstance(factor, (int, float)) and 1.0 <= factor < MOST else 1.0
-
-
-def _rows_of(answer: Answer, moments: Sequence[float], rows: Sequence[list[float]]) -> list[list[float]]:
-    last = len(moments) if answer.end is None else bisect_right(moments, answer.end)
-    return list(rows[bisect_left(moments, answer.start) : last])
 
 
 def _widened(metadata: Metadata, rows: Sequence[list[float]]) -> tuple[Channel, ...]:

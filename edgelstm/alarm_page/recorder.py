@@ -44,12 +44,11 @@ class Recorder:
             result: The detector's result for it.
         """
         self.label = sample.label or self.label
-        expectation, scored = self._detector.expectation, result.score is not None
-        expected = expectation.in_units(expectation.trusted(self._detector.stream.judged_by)) if scored else ()
+        judged_by = self._detector.stream.judged_by if result.score is not None else ()
         self._times.append(float(sample.row) if sample.time is None else sample.time)
         self._scores.append(result.score if result.score is not None else np.nan)
         self._values.extend(sample.values)
-        self._expected.extend(expected or self._blank)
+        self._expected.extend(self._detector.expectation.read(judged_by) or self._blank)
         self.threshold = result.threshold if result.threshold is not None else self.threshold
 
     def event(self, event: Event) -> None:

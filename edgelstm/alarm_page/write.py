@@ -15,6 +15,7 @@ from edgelstm.runtime.alarms.local_time import has_zone, is_date
 from edgelstm.runtime.io.atomic_files import write_atomic
 from edgelstm.runtime.page import page
 
+from ..data.regular_grid import runs
 from .recorder import Recorder
 
 MOST_ROWS = 50_000  # rows in the page; with 8 channels it has some 5 MB then
@@ -105,8 +106,7 @@ def _packed(values: npt.NDArray[np.float32]) -> str:
 
 
 def _spans(labels: Bools, times: npt.NDArray[np.float64]) -> list[list[float]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(np.int8), [0]])))
-    return [[float(times[a]), float(times[b - 1])] for a, b in edges.reshape(-1, 2)]
+    return [[float(times[first]), float(times[stop - 1])] for first, stop in runs(labels)]
 
 
 def _event(event: Event, spans: list[list[float]], labelled: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..classification.data import Texts
 from ..classification.train import Options, train_texts, train_windows
+from ..data.regular_grid import runs
 from ..data.series import Series
 from .answers import column_like, table_like
 from .columns import library_of
@@ -120,7 +121,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
         series = read_frame(self._checked(rows, fitted=False), wanted, repair=states is None)
         if states is not None:  # rows and states stay side by side: gaps cut, nothing is inserted
             series = replace(series, labels=np.asarray(_labels(states, len(series.values))).astype(str))
-            series = replace(series, segments=_complete(series.values))
+            series = replace(series, segments=runs(np.asarray(np.isfinite(series.values).all(axis=1))))
         return self._with_units(series)
 
     def predict(self, X: Any) -> Any:
@@ -208,10 +209,3 @@ def _labels(labels: Any, count: int) -> list[Any]:
     if len(states) != count:
         raise SeriesError(f"There is one state a row; received {len(states)} for {count} rows.")
     return states
-
-
-def _complete(values: Array) -> tuple[tuple[int, int], ...]:
-    """First row and row after the last of each stretch without a missing value."""
-    whole = np.concatenate([[False], np.isfinite(values).all(axis=1), [False]])
-    edges = np.flatnonzero(whole[1:] != whole[:-1])
-    return tuple((int(first), int(last)) for first, last in edges.reshape(-1, 2))

@@ -42,8 +42,6 @@ def command(
     import signal
     import sys
 
-    from edgelstm.alarm_page.recorder import Recorder
-    from edgelstm.alarm_page.write import write_alarm_page
     from edgelstm.cli.streams import parse_columns
     from edgelstm.runtime import Detector
     from edgelstm.runtime.errors import SeriesError
@@ -52,7 +50,7 @@ def command(
     from edgelstm.runtime.read_ahead import ahead_of
     from edgelstm.runtime.service.runner import Runner
     from edgelstm.runtime.service.status import Status
-    from edgelstm.runtime.sinks import ScoreTable
+    from edgelstm.runtime.sinks import ScoreTable, Sink
     from edgelstm.runtime.sources import open_file
 
     if as_json and output is None:
@@ -61,18 +59,22 @@ def command(
     columns_of = parse_columns(detector.metadata, columns, time_column, missing)
     source = ahead_of(open_file(data, columns_of), data, detector)
 
-    recorder = Recorder(detector) if plot else None
+    sinks: list[Sink] = []
     if plot:
+        from edgelstm.alarm_page.recorder import Recorder
+        from edgelstm.alarm_page.write import write_alarm_page
+
         check_writable(plot)
+        sinks.append(recorder := Recorder(detector))
 
     def score(stream: TextIO) -> Status:
-        runner = Runner(detector, source, [ScoreTable(stream), *([recorder] if recorder else [])])
+        runner = Runner(detector, source, [ScoreTable(stream), *sinks])
         runner.run()
         if runner.warning and not runner.status.scored:
             raise SeriesError(runner.warning)
         if runner.warning:
             click.echo(f"Warning: {runner.warning}", err=True)
-        if recorder is not None and plot is not None:
+        if plot:
             write_alarm_page(plot, recorder, f"{model.name} on {data.name}")
             click.echo(f"Alarms over time: {plot}", err=True)
         return runner.status

@@ -36,6 +36,7 @@ class Evidence:
         self._unpack = struct.Struct(f"={len(self._channels)}f").unpack
         self._recent: deque[Moment] = deque(maxlen=BEFORE + 1)
         self._furthest: list[Moment] = []  # for each channel; empty while there is no alarm
+        self._largest: list[float] = []  # distances of these moments
 
     def push(self, packed: bytes, expected: Sequence[float]) -> None:
         """Take the newest sample.
@@ -49,18 +50,22 @@ class Evidence:
     def follow(self) -> None:
         """Let the newest sample count for the present alarm, and those shortly before it when it has just begun."""
         if not self._furthest:
-            self._furthest = [self._recent[0]] * len(self._usual)
+            first = self._recent[0]
+            self._furthest, self._largest = [first] * len(self._usual), self._distances(first)
             moments = list(self._recent)
         else:
             moments = [self._recent[-1]]
         for moment in moments:
-            for at in range(len(self._usual)):
-                if self._distance(moment, at) > self._distance(self._furthest[at], at):
-                    self._furthest[at] = moment
+            for at, distance in enumerate(self._distances(moment)):
+                if distance > self._largest[at]:
+                    self._furthest[at], self._largest[at] = moment, distance
 
-    def _distance(self, moment: Moment, at: int) -> float:
+    def _distances(self, moment: Moment) -> list[float]:
         packed, expected = moment
-        return abs(self._unpack(packed)[at] - expected[at]) / self._usual[at] if expected else -1.0
+        if not expected:
+            return [-1.0] * len(self._usual)
+        parts = zip(self._unpack(packed), expected, self._usual, strict=True)
+        return [abs(value - expectation) / usual for value, expectation, usual in parts]
 
     @property
     def gathering(self) -> bool:
@@ -69,7 +74,7 @@ class Evidence:
 
     def end(self) -> None:
         """Forget the present alarm."""
-        self._furthest = []
+        self._furthest, self._largest = [], []
 
     def clear(self) -> None:
         """Forget the stream."""
@@ -116,6 +121,7 @@ class Evidence:
             raise ValueError("evidence of another number of channels")
         self._recent = deque(recent, maxlen=BEFORE + 1)
         self._furthest = furthest
+        self._largest = [self._distances(moment)[at] for at, moment in enumerate(furthest)]
 
     def _from_text(self, text: str) -> Moment:
         content, count = b64decode(text), len(self._usual)

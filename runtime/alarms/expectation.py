@@ -36,6 +36,14 @@ class Expectation:
         """
         return tuple(expected[self._trusted])
 
+    def read(self, expected: Sequence[float]) -> tuple[float, ...]:
+        """Return the trusted expectations in sensor units, shape (F,); empty without any.
+
+        Args:
+            expected: Expectations of all witnesses, scaled units, shape (K * F,).
+        """
+        return self.in_units(self.trusted(expected))
+
     def in_units(self, scaled: Sequence[float]) -> tuple[float, ...]:
         """Return scaled values in sensor units.
 

@@ -217,7 +217,7 @@ class Runner:
             sink.result(sample, result)
         if self.status.sensors is not None:
             expectation = self.detector.expectation
-            expected = expectation.in_units(expectation.trusted(self.detector.stream.judged_by))
+            expected = expectation.read(self.detector.stream.judged_by)
             self.status.sensor_values(sample.values, expected, expectation.within)
         if self.watch is not None:
             self.watch.observe(sample, result, seconds)
