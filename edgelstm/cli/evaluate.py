@@ -72,6 +72,8 @@ def command(
     if plot:
         check_writable(plot)
     if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
+        if plot:
+            click.echo(f"Warning: {plot} was not written: this model raises no alarms.", err=True)
         return
     with steps(f"evaluating {model.name}"):
         if calibration is None:
