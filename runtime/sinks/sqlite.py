@@ -60,12 +60,13 @@ class SqliteDelivery:
         try:
             os.close(os.open(address.target, os.O_RDWR | os.O_CREAT, 0o600))  # its journals take over the mode
             self._base = sqlite3.connect(address.target, timeout=5.0, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = NORMAL")
-            self._base.executescript(TABLES)
-            self._add_columns()
         except (sqlite3.Error, OSError) as error:
-            raise OutputError(f"Cannot use {address.target} as a database: {error}.") from error
+            raise _unusable(address, error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self.close()
+            raise _unusable(address, error) from error
 
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """See `Delivery`."""
@@ -80,6 +81,13 @@ class SqliteDelivery:
         except sqlite3.Error as error:
             raise DeliveryError(str(error)) from error
         return len(records)
+
+    def _prepare(self) -> None:
+        """Make the tables that are missing, and the columns that an earlier version did not have."""
+        self._base.execute("PRAGMA journal_mode = WAL")
+        self._base.execute("PRAGMA synchronous = NORMAL")
+        self._base.executescript(TABLES)
+        self._add_columns()
 
     def _add_columns(self) -> None:
         present = {row[1] for row in self._base.execute("PRAGMA table_info(event)")}
@@ -101,6 +109,10 @@ class SqliteDelivery:
     def close(self) -> None:
         """Close the database."""
         self._base.close()
+
+
+def _unusable(address: Address, error: Exception) -> OutputError:
+    return OutputError(f"Cannot use {address.target} as a database: {error}.")
 
 
 def _as_row(record: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 
 import pytest
@@ -142,7 +143,7 @@ def test_run_prints_the_sentence_in_the_language_of_the_device(models, stream, t
 
     assert text.startswith("18.03., 11:01:")
     assert "erwartet" in text
-    with sqlite3.connect(tmp_path / "events.db") as base:
+    with closing(sqlite3.connect(tmp_path / "events.db")) as base:
         assert (text,) in base.execute("SELECT text FROM event").fetchall()
 
 
@@ -152,7 +153,7 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns(models, stream, t
     from edgelstm.runtime.sinks.sqlite import SqliteDelivery, SqliteOptions
 
     path = tmp_path / "events.db"
-    with sqlite3.connect(path) as base:
+    with closing(sqlite3.connect(path)) as base, base:
         base.execute(
             'CREATE TABLE event (model TEXT NOT NULL, id TEXT NOT NULL, kind TEXT, state TEXT, start REAL, "end" REAL, '
             "peak REAL, channels TEXT, reason TEXT, PRIMARY KEY (model, id))"
@@ -162,7 +163,7 @@ def test_a_database_of_an_earlier_version_gets_the_new_columns(models, stream, t
 
     assert delivery.deliver([{"type": "event", "model": "pump", "seq": 1, **told.record()}]) == 1
     delivery.close()
-    with sqlite3.connect(path) as base:
+    with closing(sqlite3.connect(path)) as base:
         assert base.execute("SELECT text FROM event").fetchall() == [(told.text,)]
 
 
