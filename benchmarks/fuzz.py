@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["edgelstm"]):
     from edgelstm.runtime.model_file.metadata import from_json, to_json
     from edgelstm.runtime.service.checkpoint import read_state
     from edgelstm.runtime.service.config import load_config
-    from edgelstm.runtime.sinks import Spool
+    from edgelstm.runtime.sinks.spool import Spool
     from edgelstm.runtime.sources import Columns, parse_lines
     from edgelstm.runtime.sources.line_reader import Splitter, read_lines
     from edgelstm.runtime.sources.live import LiveRows

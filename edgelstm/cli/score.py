@@ -50,7 +50,8 @@ def command(
     from edgelstm.runtime.read_ahead import ahead_of
     from edgelstm.runtime.service.runner import Runner
     from edgelstm.runtime.service.status import Status
-    from edgelstm.runtime.sinks import ScoreTable, Sink
+    from edgelstm.runtime.sinks import Sink
+    from edgelstm.runtime.sinks.score_csv import ScoreTable
     from edgelstm.runtime.sources import open_file
 
     if as_json and output is None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.sources.resampling import MOST_HELD, Resampler, Resampling
+from edgelstm.runtime.sources.resampler import Resampler
+from edgelstm.runtime.sources.resampling import MOST_HELD, Resampling
 
 from .regular_grid import FILL
 from .table import BLOCK, Table

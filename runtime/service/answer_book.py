@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, EdgelstmError, OutputError
-from ..io.append_file import AppendFile
 from ..sinks.jsonl import compact
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ class AnswerBook:
             ConfigError: If there were too many.
             OutputError: If it cannot be written.
         """
+        from ..io.append_file import AppendFile  # few streams are ever answered
+
         if self.answers.get(answer.event) == answer.answer:
             return
         if self._count >= MOST:

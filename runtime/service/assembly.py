@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -15,12 +15,10 @@ from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
 from ..io.state_folder import spool_folder, state_folder
 from ..read_ahead import ahead_of
-from ..sinks import Access, Delivery, EventLines, Forwarder, ScoreLines, Sink, Spool, plan_delivery, sink_kind
+from ..sinks import Access, Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery, sink_kind
 from ..sources import Columns, Source, open_source
 from .answer_book import AnswerBook, answers_path
-from .checkpoint import Checkpoint
 from .config import Config, Settings, StreamConfig
-from .event_log import recent_events
 from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .model_watch import Watch
@@ -29,6 +27,7 @@ from .runner import Runner
 from .status import EVENTS
 
 if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
     from .signed_stream import SignedStream
 
 
@@ -145,13 +144,10 @@ class _Plan:
         """
         names = self.detector.metadata.names
         sinks: list[Sink] = [ScoreLines(out, names, model) if settings.scores else EventLines(out, model)]
-        for address, scores, open_it in self.deliveries:
-            spool = Spool(spool_folder(self.folder, self.config.label, address), settings.spool_limit)
-            sinks.append(Forwarder(open_it(), spool, self.config.label, names, scores))
+        if self.deliveries:
+            sinks.extend(self._remote_sinks(settings))
         one = self.config
-        checkpoint = (
-            Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every) if one.state else None
-        )
+        checkpoint = self._checkpoint() if one.state else None
         load = partial(tuned, config=one)
         watch: Watch = (
             self.signed.watch(load, len(names))
@@ -162,9 +158,33 @@ class _Plan:
         runner = Runner(
             self.detector, self._samples(), sinks, one.label, checkpoint, watch, self.model.notice, narrator, book
         )
-        for event in recent_events(Path(one.event_log), EVENTS) if one.event_log else ():
-            runner.status.recall(event)
+        if one.event_log:
+            self._recall(runner)
         return runner
+
+    # what few runs need is imported when it is used: a plain one starts the sooner
+
+    def _remote_sinks(self, settings: Settings) -> Iterator[RemoteSink]:
+        from ..sinks.spool import Spool
+        from ..sinks.store_and_forward import Forwarder
+
+        one, names = self.config, self.detector.metadata.names
+        for address, scores, open_it in self.deliveries:
+            spool = Spool(spool_folder(self.folder, one.label, address), settings.spool_limit)
+            yield Forwarder(open_it(), spool, one.label, names, scores)
+
+    def _checkpoint(self) -> Checkpoint:
+        from .checkpoint import Checkpoint
+
+        one = self.config
+        return Checkpoint(self.detector, one.state, one.event_log or None, one.snapshot_every)
+
+    def _recall(self, runner: Runner) -> None:
+        """Show the newest events of the log again."""
+        from .event_log import recent_events
+
+        for event in recent_events(Path(self.config.event_log), EVENTS):
+            runner.status.recall(event)
 
     def _samples(self) -> Source:
         """The source; a file that does not grow is read ahead."""

@@ -188,10 +188,10 @@ def _sinks(runner: Runner) -> list[dict[str, Any]]:
             "name": sink.name,
             "delivered": sink.delivered,
             "dropped": sink.dropped,
-            "waiting": sink.spool.backlog,
+            "waiting": sink.waiting,
             "failure": sink.failure,
         }
-        for sink in runner.forwarders
+        for sink in runner.remote_sinks
     ]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..sinks import Forwarder
+from ..sinks import RemoteSink
 from ..version import __version__
 from .runner import Runner
 
@@ -66,7 +66,7 @@ def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:
     sinks = [
         ({"stream": runner.name, "sink": name}, sink)
         for runner in runners
-        for name, sink in _told_apart(runner.forwarders)
+        for name, sink in _told_apart(runner.remote_sinks)
     ]
     yield _Family(
         "edgelstm_sink_delivered_total", "counter", "Records delivered", [(labels, s.delivered) for labels, s in sinks]
@@ -75,7 +75,7 @@ def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:
         "edgelstm_sink_dropped_total", "counter", "Records dropped", [(labels, s.dropped) for labels, s in sinks]
     )
     yield _Family(
-        "edgelstm_sink_waiting_bytes", "gauge", "Records on disk", [(labels, s.spool.backlog) for labels, s in sinks]
+        "edgelstm_sink_waiting_bytes", "gauge", "Records on disk", [(labels, s.waiting) for labels, s in sinks]
     )
     yield _Family(
         "edgelstm_sink_up", "gauge", "0 while deliveries fail", [(labels, float(not s.failure)) for labels, s in sinks]
@@ -94,7 +94,7 @@ def _model_families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family("edgelstm_model_error", "gauge", "1 while the last update failed", failed)
 
 
-def _told_apart(sinks: Sequence[Forwarder]) -> Iterator[tuple[str, Forwarder]]:
+def _told_apart(sinks: Sequence[RemoteSink]) -> Iterator[tuple[str, RemoteSink]]:
     """Number sinks whose names are the same once secrets are masked: Prometheus refuses two equal sets of labels."""
     seen: Counter[str] = Counter()
     for sink in sinks:

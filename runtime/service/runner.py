@@ -9,19 +9,21 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..alarms.events import Event
 from ..alarms.narrator import Narrator
 from ..detector import Detector
 from ..errors import ConfigError, SeriesError
 from ..input.unscored_warning import coverage_warning
-from ..sinks import Forwarder, Sink
+from ..sinks import RemoteSink, Sink
 from ..sources import Sample, Source
 from .answer_book import AnswerBook
-from .checkpoint import Checkpoint
 from .model_watch import Watch
 from .status import Status
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
 
 log = logging.getLogger("edgelstm")
 
@@ -66,7 +68,7 @@ class Runner:
         if book is not None:
             self.status.answers = book.answers
         self.sinks: tuple[Sink, ...] = (self.status, *sinks)
-        for sink in self.forwarders:
+        for sink in self.remote_sinks:
             sink.report = lambda event, full=sink: self._event(event, full)
             sink.listen(self.answer)
 
@@ -88,9 +90,9 @@ class Runner:
         return self.watch.report if self.watch is not None else {}
 
     @property
-    def forwarders(self) -> list[Forwarder]:
+    def remote_sinks(self) -> list[RemoteSink]:
         """The sinks that deliver in a thread of their own."""
-        return [sink for sink in self.sinks if isinstance(sink, Forwarder)]
+        return [sink for sink in self.sinks if isinstance(sink, RemoteSink)]
 
     def run(self) -> None:
         """Score samples until the source ends; then close open events and flush the sinks.
@@ -154,7 +156,7 @@ class Runner:
         with self._busy:
             self._book.add(response)
             told = self._narrator.tell(response.as_event(), self._label, self.detector.metadata.period)
-            for sink in self.forwarders:
+            for sink in self.remote_sinks:
                 sink.event(told)
 
     def _loop(self) -> None:
@@ -188,7 +190,7 @@ class Runner:
             self._event(event)
         if watch.report and watch.report is not self._told:
             self._told = watch.report
-            for sink in self.forwarders:
+            for sink in self.remote_sinks:
                 sink.announce(self._told)
         if new is None:
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 from ..alarms.events import Event, Result
 from ..io.access import Access
@@ -10,9 +11,6 @@ from ..sources.sample import Sample
 from .delivery import Delivery, DeliveryError, NoOptions, Stream
 from .jsonl import EventLines, ScoreLines
 from .registry import SINKS, SinkKind, plan_delivery, sink_kind
-from .score_csv import ScoreTable
-from .spool import Spool
-from .store_and_forward import Forwarder
 
 __all__ = [
     "SINKS",
@@ -20,13 +18,11 @@ __all__ = [
     "Delivery",
     "DeliveryError",
     "EventLines",
-    "Forwarder",
     "NoOptions",
+    "RemoteSink",
     "ScoreLines",
-    "ScoreTable",
     "Sink",
     "SinkKind",
-    "Spool",
     "Stream",
     "plan_delivery",
     "sink_kind",
@@ -49,3 +45,33 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write out what is still held."""
+
+
+@runtime_checkable
+class RemoteSink(Sink, Protocol):
+    """A sink that delivers elsewhere in its own time, and through which answers may come back."""
+
+    name: str
+    """Name for messages, without secrets."""
+    delivered: int
+    """Records delivered."""
+    dropped: int
+    """Records dropped for want of room."""
+    failure: str
+    """Reason why deliveries fail now; empty while they succeed."""
+    report: Callable[[Event], None] | None
+    """Receiver of the events that this sink raises itself."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be delivered."""
+
+    def listen(self, answer: Callable[[str, str, str], None]) -> None:
+        """Pass on answers to alarms that come back.
+
+        Args:
+            answer: Receiver of an alarm's id, the answer and the way that it came.
+        """
+
+    def announce(self, facts: dict[str, Any]) -> None:
+        """Tell facts about the model at work."""

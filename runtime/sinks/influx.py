@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from ..errors import ConfigError
 from ..io.addresses import Address, read_secret
 from ..io.timestamps import parse_time
-from ..sources.resampling import DATES
+from ..sources.resampler import DATES
 from .delivery import LONGEST_WAIT, DeliveryError, Stream
 from .webhook import REJECTED, NoRedirects, failure
 

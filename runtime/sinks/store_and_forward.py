@@ -46,6 +46,11 @@ class Forwarder:
         self._thread = threading.Thread(target=self._work, name=f"to {self.name}", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of records on disk."""
+        return self.spool.backlog
+
     def result(self, sample: Sample, result: Result) -> None:
         """Queue the sample's score, where asked for.
 

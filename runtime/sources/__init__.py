@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from .column_mapping import Columns
-from .csv_file import PipeSource, TextSource, is_regular, parse_file, parse_lines
+from .csv_file import TextSource, is_regular, parse_file, parse_lines
 from .iterable import IterableSource
 from .registry import SOURCES, Source, SourceKind, SourceRequest, open_file, open_source, source_kind
 from .sample import Sample
-from .tail import FollowSource
 
 __all__ = [
     "SOURCES",
     "Columns",
-    "FollowSource",
     "IterableSource",
-    "PipeSource",
     "Sample",
     "Source",
     "SourceKind",

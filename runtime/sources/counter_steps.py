@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from .counters import Counters
-from .resampling import BACKWARDS
+from .resampler import BACKWARDS
 from .sample import Sample
 
 WRAPS = (2.0**16, 2.0**32)  # at which counters of no declared range wrap

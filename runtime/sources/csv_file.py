@@ -1,4 +1,4 @@
-"""A file or standard input as a source of samples."""
+"""A file, or standard input that is one, as a source of samples."""
 
 from __future__ import annotations
 
@@ -15,34 +15,13 @@ from ..errors import SeriesError, ShapeError
 from .column_mapping import Columns, Parse, Row
 from .csv_rows import file_rows, layout
 from .csv_table import CsvTable
+from .file_head import begun, holds_records
 from .line_reader import file_magic, read_lines
-from .live import LiveSource
-from .long_rows import LongRows, in_time_order
-from .record_table import begun, holds_records
 from .sample import Sample
 from .time_columns import TimeReader
 
 log = logging.getLogger("edgelstm")
 FALLING = 5  # rows from which times that fall from row to row count as an order, newest first
-
-
-class PipeSource(LiveSource):
-    """Standard input as it comes, for as long as it comes: a bad line is counted, said once and passed over.
-
-    Args:
-        columns: Which columns feed the model.
-
-    Raises (while reading):
-        SeriesError, ShapeError: If not one line fits the model.
-    """
-
-    def __init__(self, columns: Columns) -> None:
-        super().__init__(columns, "standard input", clock=None)
-
-    def __iter__(self) -> Iterator[Sample]:
-        yield from self.rows.samples(read_lines("-", self._stop, self.rows.pass_over))
-        if not self.rows.row and not self._stop.is_set():
-            raise self.rows.error or SeriesError(f"{self.name} holds no rows. Give one row a sample.")
 
 
 class TextSource:
@@ -154,7 +133,9 @@ def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
     backwards = _newest_first(table, reader.time)
     if backwards:
         log.warning("%s: its rows stand newest first; they are read in the order of time", origin)
-    if backwards or isinstance(reader, LongRows):
+    if backwards or reader.sparse:
+        from .long_rows import in_time_order
+
         yield from in_time_order(rows)
     else:
         for row, (values, time, label) in enumerate(rows):

@@ -7,6 +7,7 @@ that it is not held up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, SeriesError, ShapeError
 from ..io.timestamps import is_time
@@ -14,10 +15,11 @@ from .column_mapping import Columns, Parse, Row, short
 from .csv_cells import CellReader, number, split, unit_of
 from .csv_dialect import column_names
 from .csv_table import CsvTable
-from .long_rows import LongRows
-from .record_rows import RecordRows
-from .records import is_line_protocol, parse_line_protocol
+from .records import is_line_protocol, parse_json, parse_line_protocol
 from .time_columns import TimeReader, find_time
+
+if TYPE_CHECKING:
+    from .long_rows import LongRows
 
 SEPARATORS = (",", ";", "\t", "|", " ")
 TEXT_HINT = " (--missing names words for a missing value)"
@@ -42,16 +44,17 @@ def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Par
     >>> header, parse("7;1,5;2")
     (True, Row(values=[2.0, 1.5], time=7.0, label='7'))
     """
-    if first.lstrip()[:1] in ("{", "["):
-        return RecordRows(columns, origin).parse, False
-    if is_line_protocol(first):
-        return RecordRows(columns, origin, parse_line_protocol).parse, False
+    line_protocol = is_line_protocol(first)
+    if line_protocol or first.lstrip()[:1] in ("{", "["):
+        from .record_rows import RecordRows
+
+        return RecordRows(columns, origin, parse_line_protocol if line_protocol else parse_json).parse, False
     separator = _separator(first, columns)
     reader = CellReader(separator != ",", missing=columns.missing, origin=origin)
     cells = [cell.strip() for cell in split(first, separator)]
     header = _is_header(cells, columns)
     names = column_names(cells, len(cells)) if header else _positions(cells, columns, origin)
-    rows = LongRows(names, columns, reader) if columns.is_long(names) else CsvRows(names, columns, origin, reader)
+    rows = _long_rows(names, columns, reader) if columns.is_long(names) else CsvRows(names, columns, origin, reader)
     return lambda line: rows.row(split(line, separator)), header
 
 
@@ -71,7 +74,7 @@ def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows |
     names: Sequence[str] = table.names
     if columns.is_long(names) and columns.resampling is not None:
         taken = (*columns.resampling.keys, *columns.resampling.values)
-        return LongRows(names, columns, cells, table.time(columns.time, taken))
+        return _long_rows(names, columns, cells, table.time(columns.time, taken))
     if not dialect.header and set(dialect.first) >= set(columns.names):
         names = column_names(dialect.first, len(dialect.first))
         table.take_header(names)  # a header of numbers
@@ -79,6 +82,12 @@ def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows |
         names = table.names = tuple(_positions(dialect.first, columns, table.origin))
     _check_names(names, columns, table.origin)
     return CsvRows(names, columns, table.origin, cells, table.time(columns.time, columns.names))
+
+
+def _long_rows(names: Sequence[str], columns: Columns, cells: CellReader, time: TimeReader | None = None) -> LongRows:
+    from .long_rows import LongRows  # few models are trained on long tables
+
+    return LongRows(names, columns, cells, time)
 
 
 class CsvRows:
@@ -95,6 +104,8 @@ class CsvRows:
         ShapeError: If a channel is not among the names.
         ConfigError: If the time column is not.
     """
+
+    sparse = False  # a row holds every channel
 
     def __init__(
         self, header: Sequence[str], columns: Columns, origin: str, cells: CellReader, time: TimeReader | None = None

@@ -22,6 +22,8 @@ class LongRows:
         time: Reads times; None to look for the time column in the first row.
     """
 
+    sparse = True  # a row holds one channel, so that rows of one time belong together
+
     def __init__(
         self, header: Sequence[str], columns: Columns, cells: CellReader, time: TimeReader | None = None
     ) -> None:

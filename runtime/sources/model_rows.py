@@ -7,7 +7,7 @@ from typing import Any
 
 from .column_mapping import Columns
 from .counter_steps import Increments, Totals
-from .resampling import Resampler
+from .resampler import Resampler
 from .sample import Sample
 
 

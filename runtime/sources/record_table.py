@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..errors import SeriesError
 from .csv_dialect import Dialect
-from .csv_table import CsvTable, read_head
+from .csv_table import CsvTable
+from .file_head import begun, holds_records
 from .line_reader import file_magic, read_lines
-from .records import array_lines, as_text, flatten, is_json, is_line_protocol, parse_json, parse_line_protocol
+from .records import as_text, flatten, is_json, parse_json, parse_line_protocol
 
 
 class RecordTable(CsvTable):
@@ -92,28 +93,3 @@ def open_table(lines: Iterable[str], origin: str) -> CsvTable:
     if holds_records(head):
         return RecordTable(lines, origin, head)
     return CsvTable(lines, origin, head)
-
-
-def begun(lines: Iterable[str], origin: str) -> tuple[list[str], Iterator[str]]:
-    """The first lines of a file and the later ones; a JSON array has its records one a line.
-
-    Args:
-        lines: Of the file.
-        origin: Name of the file, for errors.
-
-    Raises:
-        SeriesError: If it is a damaged JSON array.
-    """
-    lines = iter(lines)
-    head = read_head(lines)
-    try:
-        records = array_lines(head, lines)
-    except SeriesError as error:
-        raise SeriesError(f"{origin} is {error}.") from error
-    return (head, lines) if records is None else (records, iter(()))
-
-
-def holds_records(head: Sequence[str]) -> bool:
-    """Tell whether a file holds records, not cells, by its first lines."""
-    first = next((line for line in head if line.strip()), "")
-    return is_json(first) or is_line_protocol(first)

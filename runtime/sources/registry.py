@@ -142,13 +142,18 @@ def on_grid(source: Source, columns: Columns) -> Source:
 
 
 def _open_file(request: SourceRequest) -> Source:
-    from .csv_file import PipeSource, TextSource, is_regular
-    from .tail import FollowSource
+    from .csv_file import TextSource, is_regular
 
     path, columns = request.address.target, request.columns
-    if path == "-":
-        return TextSource(path, columns) if is_regular(path) else PipeSource(columns)
-    return FollowSource(path, columns) if request.follow else TextSource(path, columns)
+    if request.follow:
+        from .tail import FollowSource
+
+        return FollowSource(path, columns)
+    if path == "-" and not is_regular(path):
+        from .pipe import PipeSource
+
+        return PipeSource(columns)
+    return TextSource(path, columns)
 
 
 def _open_mqtt(request: SourceRequest) -> Source:

@@ -1,26 +1,16 @@
-"""Resampling to one grid: channels that come at times of their own become rows at a fixed interval.
-
-Training and the device run the same code, so that a model sees on the device what it was trained on. A row of the grid
-stands at the end of its interval and holds the mean of what came in it. A channel without a sample keeps its last value
-for a while; an interval without any sample is bridged by a straight line, or is a gap where too many are empty.
-"""
+"""Grid that a model was trained on, as its metadata holds it; `resampler.py` brings samples to it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import ModelError
-from ..io.timestamps import stamp
-from .sample import Sample
 
 SECTION = "resampling"  # of a model's metadata
 MOST_HELD = 1000  # rows for which a value may be held, and so the most rows that one sample completes
-BACKWARDS = 5  # samples in a row from before the grid's newest row after which the clock counts as set back
-TOLERANCE = 1e-3  # of the interval by which a sample may miss the end of its interval
-DATES = 1e8  # seconds; from there on times are dates, and are written as such
 
 
 @dataclass(frozen=True)
@@ -77,117 +67,3 @@ class Resampling:
         'sensor.temp'
         """
         return ".".join([*keys, value] if len(self.values) > 1 else keys)
-
-
-class Resampler:
-    """Makes rows of the grid from samples in the order of time.
-
-    Args:
-        resampling: The grid.
-        channels: Number of channels, F.
-
-    >>> resampler = Resampler(Resampling(10.0, 30.0), 2)
-    >>> [resampler.push(t, v) for t, v in ((3.0, [1.0, 5.0]), (9.0, [3.0, math.nan]), (12.0, [4.0, math.nan]))]
-    [[], [], [(10.0, [2.0, 5.0])]]
-    >>> resampler.finish()
-    [(20.0, [4.0, 5.0])]
-    """
-
-    def __init__(self, resampling: Resampling, channels: int) -> None:
-        self.period, self.hold = resampling.period, resampling.hold
-        self.dropped = 0
-        """Samples without a time, or from before the row that is being made."""
-        self._channels = channels
-        self._clear()
-
-    def _clear(self) -> None:
-        self._index: int | None = None
-        self._sums, self._counts = [0.0] * self._channels, [0] * self._channels
-        self._last, self._at = [math.nan] * self._channels, [-math.inf] * self._channels
-        self._late = 0
-
-    def push(self, time: float | None, values: Sequence[float]) -> list[tuple[float, list[float]]]:
-        """Take a sample; return the rows that it completes, with their times.
-
-        Args:
-            time: Seconds.
-            values: Shape (F,), NaN for channels that it does not hold.
-        """
-        if time is None or not math.isfinite(time / self.period):
-            self.dropped += 1
-            return []
-        index, rows = self._interval(time), []
-        if self._index is None:
-            self._index = index
-        elif index < self._index - 1:
-            self.dropped += 1
-            self._late += 1
-            if self._late < BACKWARDS:
-                return []
-            rows = self.finish()
-            self._index = index
-        elif index > self._index:
-            rows = self._completed(index, time, values)
-        self._late = 0
-        for channel, value in enumerate(values):
-            if math.isfinite(value):
-                self._sums[channel] += value
-                self._counts[channel] += 1
-                self._last[channel], self._at[channel] = value, time
-        return rows
-
-    def _interval(self, time: float) -> int:
-        """Number of the interval that a time lies in; its end belongs to it."""
-        place = time / self.period
-        return round(place) if abs(place - round(place)) < TOLERANCE else math.ceil(place)
-
-    def _completed(self, index: int, time: float, values: Sequence[float]) -> list[tuple[float, list[float]]]:
-        """The row of the current interval and those of the empty ones up to the one that begins."""
-        assert self._index is not None
-        begin, first = self._index, self._row(self._index)
-        rows = [(begin * self.period, first)]
-        if index - begin - 1 <= self.hold / self.period:
-            for step in range(begin + 1, index):
-                part = (step - begin) * self.period / (time - begin * self.period)
-                rows.append((step * self.period, [_between(a, b, part) for a, b in zip(first, values, strict=True)]))
-        self._index = index
-        self._sums, self._counts = [0.0] * self._channels, [0] * self._channels
-        return rows
-
-    def _row(self, index: int) -> list[float]:
-        """Means of the interval; the last value of a channel that was silent in it and not for too long."""
-        oldest = index * self.period - self.hold
-        return [
-            total / count if count else last if at >= oldest else math.nan
-            for total, count, last, at in zip(self._sums, self._counts, self._last, self._at, strict=True)
-        ]
-
-    def samples(self, samples: Iterable[Sample]) -> Iterator[Sample]:
-        """Make samples of the grid from a stream of samples, with rows counted anew; a new file begins a new grid."""
-        row, arrival = 0, None
-        for sample in samples:
-            made = self.finish() if not sample.row else []
-            for time, values in made:  # of the file before, whose name another one has taken
-                yield _sample(time, values, row, arrival)
-                row += 1
-            row = row if sample.row else 0
-            for time, values in self.push(sample.time, sample.values):
-                yield _sample(time, values, row, sample.arrival)
-                row += 1
-            arrival = sample.arrival
-        for at, (time, values) in enumerate(self.finish(), row):
-            yield _sample(time, values, at, arrival)
-
-    def finish(self) -> list[tuple[float, list[float]]]:
-        """Return the row that has begun, and forget all."""
-        rows = [] if self._index is None else [(self._index * self.period, self._row(self._index))]
-        self._clear()
-        return rows
-
-
-def _between(first: float, last: float, part: float) -> float:
-    return first + (last - first) * part if math.isfinite(last) else first
-
-
-def _sample(time: float, values: list[float], row: int, arrival: float | None) -> Sample:
-    return Sample(values, time, row, stamp(time) if time > DATES else repr(time), arrival)

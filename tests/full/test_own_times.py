@@ -10,7 +10,8 @@ from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.sources import Columns, open_file
 from edgelstm.runtime.sources.live import LiveRows
 from edgelstm.runtime.sources.registry import on_grid
-from edgelstm.runtime.sources.resampling import Resampler, Resampling
+from edgelstm.runtime.sources.resampler import Resampler
+from edgelstm.runtime.sources.resampling import Resampling
 
 from edgelstm.data.series import read_for_model, read_series
 

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.io.addresses import Address, parse_address
-from edgelstm.runtime.sinks import DeliveryError, Forwarder, Spool, plan_delivery
+from edgelstm.runtime.sinks import DeliveryError, plan_delivery
+from edgelstm.runtime.sinks.spool import Spool
+from edgelstm.runtime.sinks.store_and_forward import Forwarder
 
 RESULT = Result(1.0, 2.5, 1.0, True, (3.0, 1.0))
 NAMES = ("flow", "motor")

@@ -14,9 +14,10 @@ from datetime import timedelta
 import pytest
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError, ShapeError
 from edgelstm.runtime.io.addresses import parse_address
-from edgelstm.runtime.sources import Columns, FollowSource, open_source
+from edgelstm.runtime.sources import Columns, open_source
 from edgelstm.runtime.sources.live import Grid, LiveRows
 from edgelstm.runtime.sources.mqtt_inbox import Message
+from edgelstm.runtime.sources.tail import FollowSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,8 @@ def test_a_line_above_a_mebibyte_does_not_end_a_followed_file(tmp_path, hole):
 
 def test_a_line_above_a_mebibyte_does_not_end_a_pipe():
     program = (
-        "from edgelstm.runtime.sources import Columns, PipeSource\n"
+        "from edgelstm.runtime.sources import Columns\n"
+        "from edgelstm.runtime.sources.pipe import PipeSource\n"
         "source = PipeSource(Columns(('flow', 'motor')))\n"
         "print([sample.values[0] for sample in source], source.skipped)"
     )

@@ -13,7 +13,9 @@ import pytest
 from edgelstm.runtime.alarms.events import Event, Result
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
-from edgelstm.runtime.sinks import Forwarder, Spool, plan_delivery
+from edgelstm.runtime.sinks import plan_delivery
+from edgelstm.runtime.sinks.spool import Spool
+from edgelstm.runtime.sinks.store_and_forward import Forwarder
 from edgelstm.runtime.sources import Sample
 from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener, Publisher
 from sink_helpers import wait_for

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.sinks import Spool
+from edgelstm.runtime.sinks.spool import Spool
 from sink_helpers import record, rows
 
 
@@ -87,7 +87,7 @@ def test_two_streams_of_one_process_may_not_share_a_spool(tmp_path):
 
 def test_two_processes_may_not_share_a_spool_and_the_error_names_the_other(tmp_path):
     program = (
-        "import sys\nfrom pathlib import Path\nfrom edgelstm.runtime.sinks import Spool\n"
+        "import sys\nfrom pathlib import Path\nfrom edgelstm.runtime.sinks.spool import Spool\n"
         "spool = Spool(Path(sys.argv[1]))\nprint('open', flush=True)\nsys.stdin.read()"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
