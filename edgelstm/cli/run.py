@@ -37,6 +37,12 @@ class RunCommand(click.Command):
 @click.argument("source", required=False)
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file; its keys are the flags' names.")
 @click.option("--scores", is_flag=True, default=None, help="Print one JSON line per sample instead of one per event.")
+@click.option(
+    "--telegraf",
+    is_flag=True,
+    default=None,
+    help="Work as Telegraf's execd processor: points in, points and scores out.",
+)
 @click.option("--follow", is_flag=True, default=None, help="Read a file on as it grows, through rotation (tail -F).")
 @columns_options
 @click.option("--to", multiple=True, metavar="SINK", help="Send events there too; may be given several times.")

@@ -17,6 +17,7 @@ from ..io.state_folder import spool_folder, state_folder
 from ..read_ahead import ahead_of
 from ..sinks import Access, Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery, sink_kind
 from ..sources import Columns, Source, open_source
+from ..sources.registry import on_grid
 from .answer_book import AnswerBook, answers_path
 from .config import Config, Settings, StreamConfig
 from .last_good import LastGoodModel, choose_model
@@ -46,7 +47,7 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
     plans: list[_Plan] = []
     try:
         for one in config.streams:  # all checks before the first connection
-            plans.append(_Plan(one, config.settings, dry=False))  # noqa: PERF401
+            plans.append(_Plan(one, config.settings, out, dry=False))  # noqa: PERF401
         return [plan.runner(config.settings, narrator, out, plan.config.label if several else "") for plan in plans]
     except EdgelstmError:
         for plan in plans:
@@ -63,7 +64,7 @@ def describe(config: Config) -> list[str]:
     lines = []
     read_secret(config.settings.token_file)
     Narrator.of(config.settings.language, config.settings.timezone)
-    for plan in [_Plan(one, config.settings, dry=True) for one in config.streams]:
+    for plan in [_Plan(one, config.settings, sys.stdout, dry=True) for one in config.streams]:
         plan.check_files()
         sinks = [address.name + (" (scores)" if scores else "") for address, scores, _ in plan.deliveries]
         metadata = plan.detector.metadata
@@ -86,8 +87,9 @@ def _signed_stream(config: StreamConfig, folder: Path, dry: bool) -> SignedStrea
 class _Plan:
     """One model with its source and sinks checked, but not connected."""
 
-    def __init__(self, config: StreamConfig, settings: Settings, *, dry: bool) -> None:
+    def __init__(self, config: StreamConfig, settings: Settings, out: TextIO, *, dry: bool) -> None:
         self.config, self.folder = config, state_folder(settings.state_dir)
+        self._passes_on = out if settings.telegraf else None
         self.signed = _signed_stream(config, self.folder, dry)
         self.good = LastGoodModel(config.state) if config.state and not dry and self.signed is None else None
         signed = self.signed.model if self.signed is not None else None
@@ -113,11 +115,19 @@ class _Plan:
         self.detector = tuned(self.model.bundle, config)
         metadata = self.detector.metadata
         columns = Columns.of(metadata, config.source_columns, config.time_column or None, config.missing)
-        self.source = open_source(parse_address(config.source), columns, config.follow, metadata.period)
+        self.source = self._source(columns, metadata.period)
         self.deliveries: list[tuple[Address, bool, Callable[[], Delivery]]] = []
         for sink, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:
             address = parse_address(sink)
             self.deliveries.append((address, scores, plan_delivery(address, config.label, scores)))
+
+    def _source(self, columns: Columns, period: float | None) -> Source:
+        config = self.config
+        if self._passes_on is None or config.source != "-":
+            return open_source(parse_address(config.source), columns, config.follow, period)
+        from ..sources.telegraf import TelegrafSource
+
+        return on_grid(TelegrafSource(columns, self._passes_on), columns)
 
     def check_files(self) -> None:
         """Find files that cannot be read or written.
@@ -143,7 +153,7 @@ class _Plan:
             model: Name to put in each line, empty for none.
         """
         names = self.detector.metadata.names
-        sinks: list[Sink] = [ScoreLines(out, names, model) if settings.scores else EventLines(out, model)]
+        sinks = [self._output(settings, out, model)]
         if self.deliveries:
             sinks.extend(self._remote_sinks(settings))
         one = self.config
@@ -185,6 +195,14 @@ class _Plan:
 
         for event in recent_events(Path(self.config.event_log), EVENTS):
             runner.status.recall(event)
+
+    def _output(self, settings: Settings, out: TextIO, model: str) -> Sink:
+        names = self.detector.metadata.names
+        if settings.telegraf:
+            from ..sinks.point_lines import PointLines
+
+            return PointLines(out, names, self.config.label)
+        return ScoreLines(out, names, model) if settings.scores else EventLines(out, model)
 
     def _samples(self) -> Source:
         """The source; a file that does not grow is read ahead."""

@@ -91,6 +91,8 @@ class Settings:
 
     scores: bool = False
     """True to write one line a sample to standard output, instead of one an event."""
+    telegraf: bool = False
+    """True to work as Telegraf's execd processor: points pass from standard input to standard output, scores and events beside them."""
     state_dir: str = ""
     """Folder for what must outlive the process; empty for systemd's, or the user's own."""
     spool_limit: int = 16 << 20
@@ -154,6 +156,8 @@ def make_config(record: Mapping[str, Any], where: str = "The command line") -> C
         raise ConfigError(f"{where}: several models are written as [[stream]] tables.")
     streams = tuple(build_options(StreamConfig, {**common, **table}, where) for table in tables)
     _check(streams, where)
+    if settings.telegraf and "-" not in [stream.source for stream in streams]:
+        raise ConfigError(f"{where}: telegraf requires a model that reads standard input. Leave its source out.")
     return Config(settings, _numbered(streams))
 
 

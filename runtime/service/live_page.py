@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import json
 import logging
 import math
@@ -16,12 +15,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, OutputError
+from ..io.http_server import HttpServer, Request, Response, is_loopback
+from ..io.token_gate import TokenGate
 from ..model_file.bounded_json import load_json
 from ..model_file.detection_limits import SECTION, limit_table
 from ..page import page
-from .access_token import TokenGate, page_token
+from .access_token import page_token
 from .config import Settings
-from .http_server import HttpServer, Request, Response
 from .prometheus import exposition
 from .runner import Runner
 
@@ -44,7 +44,7 @@ class LivePage:
 
     def __init__(self, runners: Sequence[Runner], settings: Settings) -> None:
         host, port = _address(settings.listen)
-        self.local = _is_loopback(host)
+        self.local = is_loopback(host)
         self.token = "" if self.local and not settings.token_file else page_token(settings)
         for runner in runners:
             runner.status.show_sensors()
@@ -106,7 +106,7 @@ class _Site:
     def _expects(self, host: str) -> bool:
         """Tell whether a request to loopback names loopback: a foreign page must not reach it by a name of its own."""
         try:
-            return not self.local or _is_loopback(urlsplit(f"//{host}").hostname or "")
+            return not self.local or is_loopback(urlsplit(f"//{host}").hostname or "")
         except ValueError:
             return False
 
@@ -207,13 +207,6 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         raise ConfigError(f"--listen requires HOST:PORT, such as 127.0.0.1:8377; received {text!r}.")
     return host.strip("[]"), int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _hash(html: bytes, tag: bytes) -> str:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
-import math
-import re
 import ssl
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -18,17 +15,12 @@ from urllib.parse import urlencode
 
 from ..errors import ConfigError
 from ..io.addresses import Address, read_secret
-from ..io.timestamps import parse_time
-from ..sources.resampler import DATES
 from .delivery import LONGEST_WAIT, DeliveryError, Stream
+from .point_lines import point
 from .webhook import REJECTED, NoRedirects, failure
 
 log = logging.getLogger("edgelstm")
 PORTS = {"influx": ("http", 8086), "influxs": ("https", 443)}
-MEASUREMENTS = {"event": "edgelstm_event", "score": "edgelstm_score"}
-TAGS = {"event": ("model", "kind", "id"), "score": ("model",)}  # with the time they make a point unique
-_MARKS = re.compile(r"([,= \\])")
-_BREAKS = re.compile(r"[\r\n\t]+")
 
 
 @dataclass(frozen=True)
@@ -136,50 +128,3 @@ class InfluxDelivery:
 
     def close(self) -> None:
         """Do nothing: nothing stays open."""
-
-
-def point(record: Mapping[str, Any]) -> str:
-    r"""A record as a line of line protocol, its time in microseconds.
-
-    >>> point({"type": "score", "model": "pump 1", "time": "2024-05-01T12:00:00Z", "score": 2.5, "anomaly": True, "seq": 7})
-    'edgelstm_score,model=pump\\ 1 score=2.5,anomaly=true,seq=7i 1714564800000000'
-    """
-    kind = "event" if record["type"] == "event" else "score"
-    tags = "".join(f",{name}={_key(str(record[name]))}" for name in TAGS[kind] if record.get(name) not in (None, ""))
-    used = ("type", "time", *TAGS[kind])
-    fields = [_field(name, value) for name, value in record.items() if name not in used]
-    shares = record.get("contribution") or {}
-    fields += [_field(f"contribution.{name}", value) for name, value in shares.items()]
-    moment = _seconds(record.get("start") if kind == "event" else record.get("time"))
-    return f"{MEASUREMENTS[kind]}{tags} {','.join(filter(None, fields))} {round(moment * 1e6)}"
-
-
-def _seconds(when: Any) -> float:
-    """A record's time; now, where it has none or merely counts."""
-    try:
-        moment = parse_time(when) if isinstance(when, str) else float(when)
-    except (TypeError, ValueError, OverflowError):
-        return time.time()
-    return moment if DATES < abs(moment) < math.inf else time.time()
-
-
-def _field(name: str, value: Any) -> str:
-    """A field of line protocol; empty for nothing, and for numbers that the database does not know."""
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, int):
-        text = f"{value}i"
-    elif isinstance(value, float):
-        text = repr(value) if math.isfinite(value) else ""
-    elif isinstance(value, (list, tuple)):
-        return _field(name, ",".join(map(str, value)))
-    elif isinstance(value, str):
-        plain = _BREAKS.sub(" ", value).replace("\\", "\\\\").replace('"', '\\"')
-        text = f'"{plain}"'
-    else:
-        text = ""
-    return f"{_key(name)}={text}" if text else ""
-
-
-def _key(text: str) -> str:
-    return _MARKS.sub(r"\\\1", _BREAKS.sub(" ", text))

@@ -97,10 +97,15 @@ class LiveRows:
         Raises:
             EdgelstmError: If not one of the first lines could be used.
         """
-        self.bad += 1
-        if not self.fits and self.bad >= PATIENCE:
+        if not self.fits and self.bad + 1 >= PATIENCE:
+            self.bad += 1
             raise error
-        if self.bad == 1:
+        self.count(error)
+
+    def count(self, error: EdgelstmError) -> None:
+        """Count a line that cannot be used, whatever came before; the first one is logged."""
+        self.bad += 1
+        if self.error is None:
             self.error = error
             log.warning("%s: a line is passed over: %s", self.origin, error)
 

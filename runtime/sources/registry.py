@@ -196,6 +196,12 @@ def _open_opcua(request: SourceRequest) -> Source:
     return OpcSource(request.address, request.options(OpcSourceOptions), request.columns, request.period)
 
 
+def _open_listener(request: SourceRequest) -> Source:
+    from .http_listener import HttpListener, HttpListenerOptions
+
+    return HttpListener(request.address, request.options(HttpListenerOptions), request.columns)
+
+
 SOURCES = [
     SourceKind(("",), "FILE, -", _open_file, Access.FILE),
     SourceKind(
@@ -228,4 +234,5 @@ SOURCES = [
         ("password-file", "sslkey"),
         ("sslrootcert", "sslcert"),
     ),
+    SourceKind(("listen",), "listen://HOST:PORT?token-file=FILE", _open_listener, Access.NETWORK, ("token-file",)),
 ]

@@ -10,7 +10,7 @@ from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
 from edgelstm.runtime.sinks import DeliveryError, plan_delivery
 from edgelstm.runtime.sinks import store_and_forward as forward_module
-from edgelstm.runtime.sinks.influx import point
+from edgelstm.runtime.sinks.point_lines import point
 from edgelstm.runtime.sources import Sample
 from edgelstm.runtime.sources.records import parse_line_protocol
 from sink_helpers import RESULT, event, forwarder, score_records, wait_for

@@ -9,8 +9,8 @@ import time
 
 import pytest
 from edgelstm.runtime.errors import ConfigError
-from edgelstm.runtime.service import http_server
-from edgelstm.runtime.service.access_token import TokenGate
+from edgelstm.runtime.io import http_server
+from edgelstm.runtime.io.token_gate import TokenGate
 from edgelstm.runtime.service.config import Settings
 from edgelstm.runtime.service.live_page import LivePage
 from page_helpers import CHROMIUM, Browser, Page
