@@ -110,11 +110,6 @@ class Detector:
         adapt: float | None = None,
     ) -> Detector:
         """As `load`, from the content of a file."""
-        if "forecast" in bundle.metadata.sections:
-            raise ModelError(
-                f"{bundle.origin} forecasts and gives no anomaly scores: use `edgelstm forecast`. "
-                "For scores train a detector: edgelstm train DATA.csv."
-            )
         engine = open_engine(bundle, threads)
         return cls(bundle.metadata, engine, debounce=debounce, policies=policies, adapt=adapt)
 

@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import sub
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from .inference.interpreter import TFLiteModel
 from .input.policies import warmup
 from .model_file.bundle import Bundle
 from .model_file.metadata import Metadata
+
+if TYPE_CHECKING:
+    from .inference.accelerator import Accelerator
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -231,18 +234,24 @@ def mean_error(target: Floats, output: Floats, rows: int) -> Doubles:
     return error
 
 
-def open_engine(bundle: Bundle, threads: int = 1) -> TFLiteEngine:
+def open_engine(bundle: Bundle, threads: int = 1, accelerator: Accelerator | None = None) -> TFLiteEngine:
     """Return the engine of a model file whose network fits its metadata.
 
     Args:
         bundle: Content of the file.
         threads: Threads of the interpreter.
+        accelerator: Delegate that may take ops over.
 
     Raises:
-        ModelError: If the network takes or returns other shapes than the metadata say, or types that no detector takes.
+        ModelError: If it gives no scores, or the network takes or returns other shapes than the metadata say, or types that no detector takes.
     """
+    if "forecast" in bundle.metadata.sections:
+        raise ModelError(
+            f"{bundle.origin} forecasts and gives no anomaly scores: use `edgelstm forecast`. "
+            "For scores train a detector: edgelstm train DATA.csv."
+        )
     metadata = bundle.metadata
-    model = TFLiteModel(bundle.flatbuffer, threads, target=metadata.target)
+    model = TFLiteModel(bundle.flatbuffer, threads, target=metadata.target, accelerator=accelerator)
     channels = len(metadata.channels)
     expected = (1, metadata.window, channels)
     witnesses = metadata.scoring.witnesses if metadata.scoring else 1

@@ -11,15 +11,18 @@ from edgelstm.cli.lazy_group import examples
 @click.option(
     "--seconds", default=1.0, show_default=True, type=click.FloatRange(0.01), help="Time to spend on a model."
 )
+@click.option("--delegate", metavar="LIBRARY", default="", help="Accelerator's library, LIBRARY?option=value.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(models: tuple[str, ...], threads: int, seconds: float, as_json: bool) -> None:
+def command(models: tuple[str, ...], threads: int, seconds: float, delegate: str, as_json: bool) -> None:
     """Measure latency, throughput, start-up and memory of .tflite models on this machine.
 
     A call is what a device does for each window: set the input, reset the state, invoke, get the output.
     """
     from edgelstm.runtime.diagnostics.benchmark import benchmark, dumps
+    from edgelstm.runtime.inference.accelerator import Accelerator
 
-    results = [benchmark(model, threads, seconds) for model in models]
+    accelerator = Accelerator.parse(delegate) if delegate else None
+    results = [benchmark(model, threads, seconds, accelerator) for model in models]
     if as_json:
         click.echo(dumps(results))
         return

@@ -53,6 +53,9 @@ class RunCommand(click.Command):
 @click.option("--event-log", metavar="FILE", help="With --state: events there, none lost or doubled by a crash.")
 @click.option("--snapshot-every", type=float, metavar="SECONDS", help="How often the state is kept (300).")
 @tuning_options
+@click.option(
+    "--delegate", metavar="LIBRARY", help="Accelerator's library, LIBRARY?option=value; checked against the CPU."
+)
 @click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB).")
 @click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there.")
 @click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback.")

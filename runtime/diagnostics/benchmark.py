@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InterpreterError, NoMetadataError
+from ..inference.accelerator import Accelerator
 from ..inference.interpreter import TFLiteModel
 from ..model_file.bundle import parse_bundle, read_model_file
 from ..model_file.trial import try_model
@@ -80,13 +81,16 @@ class Benchmark:
         return asdict(self)
 
 
-def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Benchmark:
+def benchmark(
+    path: Path | str, threads: int = 1, seconds: float = 1.0, accelerator: Accelerator | None = None
+) -> Benchmark:
     """Measure a `.tflite` file, one of ours or any other.
 
     Args:
         path: The model.
         threads: Interpreter threads.
         seconds: How long to repeat calls.
+        accelerator: Delegate that may take ops over.
 
     Raises:
         ModelError: If it cannot be read.
@@ -96,24 +100,25 @@ def benchmark(path: Path | str, threads: int = 1, seconds: float = 1.0) -> Bench
     content = read_model_file(path)
     source, scheme, form = _identity(content, path.name)
     try_model(content, path.name)
-    model = load(content, threads)
+    model = load(content, threads, accelerator)
     latency = measure(bare_call(model), seconds)
-    start = start_up(path, threads)
+    start = start_up(path, threads, accelerator=accelerator)
     return Benchmark(path.name, len(content), latency, start, this_machine(model, threads), source, scheme, form)
 
 
-def load(content: bytes, threads: int = 1) -> TFLiteModel:
+def load(content: bytes, threads: int = 1, accelerator: Accelerator | None = None) -> TFLiteModel:
     """Load a model file's network in the form in which a device runs it.
 
     Args:
         content: The file.
         threads: Interpreter threads.
+        accelerator: Delegate that may take ops over.
 
     Raises:
         InterpreterError: If it cannot be loaded.
     """
     form = _identity(content)[2]
-    return TFLiteModel(content, threads, target="" if form == STREAMING else form)
+    return TFLiteModel(content, threads, target="" if form == STREAMING else form, accelerator=accelerator)
 
 
 def _identity(content: bytes, origin: str = "model.tflite") -> tuple[str, str, str]:
@@ -207,7 +212,7 @@ from edgelstm.runtime.diagnostics.machine import peak_mb, resident_mb
 backend()
 base = resident_mb()
 with open(sys.argv[1], "rb") as file:
-    call = bench.bare_call(bench.load(file.read(), int(sys.argv[2])))
+    call = bench.bare_call(bench.load(file.read(), int(sys.argv[2]), bench.Accelerator.parse(sys.argv[3]) if sys.argv[3] else None))
 call()
 seconds = time.perf_counter() - begin
 for _ in range(99):
@@ -216,22 +221,22 @@ print(seconds, resident_mb(), base, peak_mb())
 """
 
 
-def start_up(path: Path | str, threads: int = 1, repeats: int = 3) -> Start:
+def start_up(path: Path | str, threads: int = 1, repeats: int = 3, accelerator: Accelerator | None = None) -> Start:
     """Start fresh processes and return the quickest one's figures.
 
     Args:
         path: The model.
         threads: Interpreter threads.
         repeats: Processes.
+        accelerator: Delegate that may take ops over.
 
     Raises:
         InterpreterError: If the process fails.
     """
     runs = []
+    command = [sys.executable, "-c", _START, str(path), str(threads), accelerator.text if accelerator else ""]
     for _ in range(repeats):
-        done = subprocess.run(
-            [sys.executable, "-c", _START, str(path), str(threads)], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise InterpreterError(f"A fresh process cannot run {path}: {_reason(done)}")
         runs.append(Start(*map(float, done.stdout.split()[-4:])))

@@ -11,6 +11,7 @@ import importlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,6 +36,21 @@ class Backend:
     """Op resolver with the built-in kernels and no delegate."""
     reference_kernels: Any
     """Op resolver with the portable kernels."""
+
+    def external_delegate(self, library: str, options: Mapping[str, str]) -> Any:
+        """Load a vendor's delegate.
+
+        Args:
+            library: Path of the shared library.
+            options: Its options.
+
+        Raises:
+            InterpreterError: If it cannot be loaded.
+        """
+        try:
+            return sys.modules[self.interpreter.__module__].load_delegate(library, dict(options))
+        except (OSError, ValueError, AttributeError) as error:
+            raise InterpreterError(f"it cannot be loaded ({' '.join(str(error).split())}).") from error
 
     @property
     def version(self) -> str:

@@ -6,6 +6,7 @@ A sample is therefore handled as plain floats and bytes, with the same results a
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 from base64 import b64decode
@@ -23,6 +24,7 @@ from .windows import WindowBuffer
 
 Floats = npt.NDArray[np.float32]
 Predict = Callable[[Floats], Floats]
+log = logging.getLogger("edgelstm")
 ROUNDER = 1.5 * 2.0**52
 
 
@@ -190,9 +192,23 @@ class TFLiteEngine(Engine):
         if not self._stateful:
             interpreter.reset_all_variables()
         interpreter.set_tensor(self._input.index, self._window.batch())
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            interpreter = self._without_accelerator(error)
         output: npt.NDArray[Any] = interpreter.get_tensor(self._output.index)
         return output
+
+    def _without_accelerator(self, error: Exception) -> Any:
+        """Run the newest window on the CPU, and all later ones; a delegate that has failed is not asked again."""
+        failed = self.model.accelerator
+        if failed is None:
+            raise error
+        log.warning("%s has failed, the CPU goes on: %s", failed.library, " ".join(str(error).split()))
+        self._interpreter = interpreter = self.model.leave_accelerator()
+        interpreter.set_tensor(self._input.index, self._window.batch())
+        interpreter.invoke()
+        return interpreter
 
     def keep(self) -> None:
         """See `Engine`."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from ..errors import InterpreterError, ShapeError
 from .backend import backend
 from .flatbuffer.summary import Graph, read_graph
+
+if TYPE_CHECKING:
+    from .accelerator import Accelerator
 
 Floats = npt.NDArray[np.float32]
 Run = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -74,6 +78,7 @@ class TFLiteModel:
         module: Interpreter module to insist on, see `backend`.
         target: The file's target; `x86` unrolls fused LSTMs when the model is loaded, where processor and
             interpreter can; elsewhere they run as they are.
+        accelerator: Delegate that may take ops over, see `accelerator`; None for the CPU alone.
 
     Raises:
         ModelError: If the flatbuffer breaks a rule of `flatbuffer.verifier`.
@@ -88,19 +93,19 @@ class TFLiteModel:
         delegate: bool = False,
         module: str | None = None,
         target: str = "",
+        accelerator: Accelerator | None = None,
     ) -> None:
         self.backend = backend(module)
-        self._content = content
+        self._content, self._threads = content, threads
+        self.accelerator, self._delegate = accelerator, delegate
         graph = read_graph(content)
         litert = self.backend.name == "ai-edge-litert"
-        fast = _unrolled(content, graph, threads) if target == "x86" and litert else None
+        fast = _unrolled(content, graph, threads) if target == "x86" and litert and accelerator is None else None
         integer = any(port.type in ("int8", "int16") for port in graph.inputs + graph.outputs)
-        exact = None
+        self._exact = integer and not delegate and (litert or not graph.channel_scales)
+        self._portable = False
         try:
-            portable = integer and not delegate and (litert or not graph.channel_scales)
-            exact = self._reference(content, threads) if portable and fast is None else None
-            options = {} if delegate else {"experimental_op_resolver_type": self.backend.plain_kernels}
-            self.interpreter: Any = fast or exact or self._load(content, threads, **options)
+            self.interpreter: Any = fast or self._load()
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
             raise InterpreterError(
@@ -108,28 +113,41 @@ class TFLiteModel:
                 "Convert it again for this interpreter, or update the interpreter."
             ) from error
         self.unrolled = fast is not None
-        self._portable = exact is not None
         self._variables = graph.variables if not fast else ()
         self.inputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_input_details())
         self.outputs = tuple(Tensor.of(detail) for detail in self.interpreter.get_output_details())
 
-    def _load(self, content: bytes, threads: int, **options: Any) -> Any:
-        interpreter = self.backend.interpreter(model_content=content, num_threads=threads, **options)
-        interpreter.allocate_tensors()
-        return interpreter
+    def leave_accelerator(self) -> Any:
+        """Go on without the delegate; return the new interpreter, with the same tensor indices."""
+        self.accelerator = None
+        self.interpreter = self._load()
+        return self.interpreter
 
-    def _reference(self, content: bytes, threads: int) -> Any:
-        """Load an integer model on portable kernels, None where one of its ops has none.
+    def _load(self) -> Any:
+        """Load an integer model on portable kernels where all its ops have one, any other on the fast ones.
 
         The fast kernels round ties otherwise on Arm than on x86: 1 output in 100 to 1000 is a unit off. The portable
         ones do not, and the LSTM op, where the time goes, is the same code under both. Our own int8 files hold no
         FULLY_CONNECTED; in others' files tflite-runtime 2.14's portable one returns wrong values, without an error, for
         per-channel weights over more than one row: it is not used for these.
         """
-        try:
-            return self._load(content, threads, experimental_op_resolver_type=self.backend.reference_kernels)
-        except (RuntimeError, ValueError):
-            return None
+        backend, options = self.backend, dict[str, Any]()
+        if self.accelerator is not None:
+            library = backend.external_delegate(self.accelerator.library, self.accelerator.options)
+            options["experimental_delegates"] = [library]
+        if self._exact:
+            with suppress(RuntimeError, ValueError):
+                interpreter = self._allocate(experimental_op_resolver_type=backend.reference_kernels, **options)
+                self._portable = self.accelerator is None
+                return interpreter
+        if not self._delegate:
+            options["experimental_op_resolver_type"] = backend.plain_kernels
+        return self._allocate(**options)
+
+    def _allocate(self, **options: Any) -> Any:
+        interpreter = self.backend.interpreter(model_content=self._content, num_threads=self._threads, **options)
+        interpreter.allocate_tensors()
+        return interpreter
 
     @cached_property
     def batched(self) -> Run | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0  # a Raspberry Pi under load imports the interpreter in 5 s
 MOST_NOTES = 256
+WORKER = "edgelstm.runtime.model_file.trial_worker"
 REMEDY = "It is damaged, or not for this machine: copy it again, or convert the Keras model again."
 
 
@@ -34,24 +35,35 @@ class Trial:
 
     Args:
         content: Bytes of the file.
-        origin: Its name, for errors.
+        origin: Name of what is tried, for errors.
         seconds: Time limit.
+        worker: Module that tries it.
+        arguments: Further arguments of the worker.
+        remedy: Advice where it does not pass.
 
     Raises:
         OSError: If no process can be started.
     """
 
-    def __init__(self, content: bytes, origin: str, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        origin: str,
+        seconds: float = SECONDS,
+        worker: str = WORKER,
+        arguments: tuple[str, ...] = (),
+        remedy: str = REMEDY,
+    ) -> None:
         import subprocess  # here, as nearly every start finds a note and tries nothing
         import tempfile
 
-        self.origin, self.seconds = origin, seconds
+        self.origin, self.seconds, self.remedy = origin, seconds, remedy
         self._deadline = monotonic() + seconds
         with tempfile.TemporaryFile() as file:  # not a pipe: the child may read late, and nobody waits for it
             file.write(content)
             file.seek(0)
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.trial_worker", str(int(seconds) + 1)],
+                [sys.executable, "-m", worker, str(int(seconds) + 1), *arguments],
                 stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip
@@ -72,14 +84,14 @@ class Trial:
         try:
             words = self._process.communicate(timeout=max(0.0, self._deadline - monotonic()))[0]
         except subprocess.TimeoutExpired:
-            raise ModelError(f"{self.origin} took longer than {self.seconds:g} s in a trial. {REMEDY}") from None
+            raise ModelError(f"{self.origin} took longer than {self.seconds:g} s in a trial. {self.remedy}") from None
         finally:
             self.close()
         code = self._process.returncode
         if code == REFUSED:
             raise ModelError(words.decode("utf-8", "replace").strip().replace("MODEL", self.origin))
         if code:
-            raise ModelError(f"{self.origin} ended a process in a trial ({ending_of(code)}). {REMEDY}")
+            raise ModelError(f"{self.origin} ended a process in a trial ({ending_of(code)}). {self.remedy}")
 
     def close(self) -> None:
         """End the process, if it still runs."""

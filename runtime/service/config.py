@@ -68,6 +68,9 @@ class StreamConfig:
     recover: int | None = None
     """Good samples before a fault is over."""
 
+    delegate: str | Mapping[str, Any] = ""
+    """Library of an accelerator, LIBRARY?option=value, or a table with `library` and its options; empty for the CPU."""
+
     updates: str | Mapping[str, Any] = ""
     """Signed updates of the model: a table with `url`, `root`, `group`, `name`, `folder`, `every` and `trial`."""
     require_signed: bool = False

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..alarms.debounce import DebounceRules
 from ..detector import Detector
+from ..error_stream import open_engine
 from ..errors import ConfigError
 from ..input.policies import Policies, parse_limit
 from ..model_file.alarm_reach import FAR_BY_HAND, check_reach
 from ..model_file.bundle import Bundle
 from ..model_file.metadata import training_ranges
 from .config import StreamConfig
+
+if TYPE_CHECKING:
+    from ..inference.accelerator import Accelerator
 
 
 def tuned(bundle: Bundle, config: StreamConfig) -> Detector:
@@ -39,4 +44,14 @@ def tuned(bundle: Bundle, config: StreamConfig) -> Detector:
     section = {**metadata.sections.get("decision", {}), **{k: v for k, v in rules.items() if v is not None}}
     policies = Policies(config.bridge, config.hold, config.stuck, config.recover, dict(map(parse_limit, config.limit)))
     changed = replace(bundle, metadata=metadata)
-    return Detector.from_bundle(changed, debounce=DebounceRules.of(section), policies=policies, adapt=config.adapt)
+    engine = open_engine(changed, accelerator=_accelerator(bundle, config))
+    return Detector(metadata, engine, debounce=DebounceRules.of(section), policies=policies, adapt=config.adapt)
+
+
+def _accelerator(bundle: Bundle, config: StreamConfig) -> Accelerator | None:
+    """Return the configured delegate, if it agrees with the CPU; nothing of it is loaded where none is configured."""
+    if not config.delegate:
+        return None
+    from ..model_file.accelerator_trial import trusted
+
+    return trusted(bundle, config.delegate)

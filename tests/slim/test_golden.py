@@ -24,7 +24,7 @@ def now(tmp_path_factory):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # a machine with much other work
     )
     assert done.returncode == 0, done.stderr
     return folder
