@@ -66,12 +66,12 @@ def point(record: Mapping[str, Any]) -> str:
     fields = [_field(name, value) for name, value in record.items() if name not in used]
     shares = record.get("contribution") or {}
     fields += [_field(f"contribution.{name}", value) for name, value in shares.items()]
-    moment = _seconds(record.get("start") if kind == "event" else record.get("time"))
+    moment = moment_of(record.get("start") if kind == "event" else record.get("time"))
     return f"{MEASUREMENTS[kind]}{tags} {','.join(filter(None, fields))} {round(moment * 1e6)}"
 
 
-def _seconds(when: Any) -> float:
-    """A record's time; now, where it has none or merely counts."""
+def moment_of(when: Any) -> float:
+    """A record's time, seconds since 1970; now, where it has none or merely counts."""
     try:
         moment = parse_time(when) if isinstance(when, str) else float(when)
     except (TypeError, ValueError, OverflowError):

@@ -54,6 +54,7 @@ SINKS = [
         ("token-file",),
         ("ca",),
     ),
+    SinkKind(("otlp", "otlps"), "otlp[s]://COLLECTOR", ".otlp:OtlpDelivery", Access.NETWORK, ("token-file",), ("ca",)),
     SinkKind(("sqlite",), "sqlite:FILE", ".sqlite:SqliteDelivery", Access.FOLDER),
     SinkKind(("file",), "file:FILE", ".jsonl_file:FileDelivery", Access.FOLDER),
     SinkKind(("command",), "command:'CMD ARG …'", ".command:CommandDelivery", Access.PROGRAM),
