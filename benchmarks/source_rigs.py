@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -35,36 +36,60 @@ class ModbusRig:
 
 
 class SparkplugRig:
-    """An edge node behind a mosquitto, which drops what it cannot send at once, as a device does whose broker is away."""
+    """An edge node behind a mosquitto: it births when it connects and sends with QoS 0, as Sparkplug demands, and drops the rest."""
 
     def __init__(self, folder: Path) -> None:
         from mqtt_helpers import Broker
-        from test_sparkplug import Edge
 
-        self.sent, self.broker, self.edge_of, self.edge = {}, Broker(folder / "broker"), Edge, None
+        self.sent, self.broker, self.edge = {}, Broker(folder / "broker"), None
         self.address = f"mqtt://127.0.0.1:{self.broker.port}/?format=sparkplug&group=G&node=E&every=0"
         self.stop = self.broker.stop
 
     def start(self) -> None:
         """Start the broker, and the edge node once."""
         self.broker.start()
-        self.edge = self.edge or self.edge_of(self.broker)
+        self.edge = self.edge or _edge_node(self.broker)
 
     def send(self, count: int) -> None:
         """Report the next numbers in both metrics, a message a number."""
         from sparkplug_helpers import double
 
         for _ in range(count):
-            number = len(self.sent)
-            self.sent[number] = time.perf_counter()
-            self.edge.values = {"Flow": float(number), "Motor": float(number)}
-            metrics = [double(float(number), alias=0), double(float(number), alias=1)]
-            self.edge.send("NDATA", moment=time.time(), metrics=metrics)
+            with self.edge.guard:
+                number = len(self.sent)
+                self.sent[number] = time.perf_counter()
+                self.edge.values = {"Flow": float(number), "Motor": float(number)}
+                if self.edge.client.is_connected():
+                    metrics = [double(float(number), alias=0), double(float(number), alias=1)]
+                    self.edge.send("NDATA", moment=time.time(), metrics=metrics)
 
     def close(self) -> None:
         """End both."""
         self.edge.close()
         self.broker.stop()
+
+
+def _edge_node(broker: object) -> object:
+    """The tests' edge node, with births by the standard."""
+    from sparkplug_helpers import encode
+    from test_sparkplug import Edge
+
+    class Node(Edge):
+        guard = threading.RLock()
+
+        def send(self, kind: str, device: str = "", seq: int | None = None, **payload: object) -> None:
+            self.seq = 0 if kind == "NBIRTH" else (self.seq + 1) % 256
+            payload["moment"] = time.time()
+            self.client.publish(f"spBv1.0/G/{kind}/E", encode(self.seq, **payload), qos=0)
+
+        def birth(self) -> None:
+            with self.guard:
+                super().birth()
+
+    node = Node(broker)
+    subscribe = node.client.on_connect
+    node.client.on_connect = lambda *words: (subscribe(*words), node.birth())
+    return node
 
 
 class OpcuaRig:
