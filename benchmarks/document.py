@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from document_device import device_section
+from document_feedback import feedback_section
 from document_forecasting import forecasting_section
 from latency_page import latency_section
 
@@ -164,6 +165,7 @@ def main() -> None:
     ]
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
+    lines += feedback_section(HERE / "results")
     for report in sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"])):
         lines += section(report)
     for name in sorted(TITLES.keys() - {report["benchmark"] for report in reports}):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .alarms.debounce import Debounce, DebounceRules
+from .alarms.debounce import TAUGHT, Debounce, DebounceRules
 from .alarms.events import Event
 from .alarms.evidence import Evidence
 from .drift.monitor import DriftMonitor
@@ -14,6 +14,9 @@ from .error_stream import ErrorStream
 from .input.sensor_faults import CalmCheck, SensorFaults
 from .model_file.metadata import Metadata
 from .scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from .alarms.shape import AlarmShape
 
 
 class AlarmStage:
@@ -33,7 +36,12 @@ class AlarmStage:
         self._judged = metadata.threshold is not None and metadata.threshold.judged
         self.threshold = metadata.threshold.value if metadata.threshold else None
         """The threshold in force, None where the model carries none."""
-        self.debounce = Debounce(metadata.names, faults.identity, rules)
+        harmless: tuple[AlarmShape, ...] = ()
+        if TAUGHT in metadata.sections:
+            from .alarms.shape import harmless_of
+
+            harmless = harmless_of(metadata.sections, len(metadata.channels))
+        self.debounce = Debounce(metadata.names, faults.identity, rules, harmless)
         self.drift = DriftMonitor.of(metadata, faults.identity, adapt)
         self._evidence = Evidence(metadata)
         self._faults = faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -14,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from .alarms.answers import Answer
-from .alarms.debounce import DebounceRules
+from .alarms.debounce import TAUGHT, Debounce
+from .alarms.events import Event
+from .alarms.shape import AlarmShape, harmless_of
 from .calibration import rule_of, setting_of
 from .detector import Detector
 from .drift.statistics import SECTION, Floats, fit_reference
 from .errors import ConfigError, ModelError
-from .feedback import Feedback, stretches_of, threshold_from
+from .feedback import Feedback, Raised, learn
 from .input.unscored_warning import coverage_warning
-from .model_file.bundle import load_bundle
+from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Channel, Metadata
 from .read_ahead import read_ahead
 from .scoring.threshold import Rule, Threshold
@@ -33,7 +36,6 @@ MOST = 100_000  # newest rows that count; a year of them would not fit a small c
 LEAST = 100  # scores; fewer say nothing about a rare one
 FACTOR = 3.0  # a threshold that moves further than this says that the rows are not normal, or the model not fit
 PREVIOUS = "previous"
-ANSWERED = "feedback"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ class Recalibration:
     left_out: int = 0
     """Scores of rows that are labelled as anomalous, left out."""
     feedback: Feedback | None = None
-    """Effect of answers to alarms, where they set the threshold."""
+    """Effect of answers to alarms, where they were given."""
+    harmless: int = 0
+    """Shapes of harmless alarms that the model knows then."""
 
     def record(self) -> dict[str, Any]:
         """Return the result as plain JSON types."""
@@ -69,6 +73,17 @@ class _Replay:
     labels: deque[bool] = field(default_factory=lambda: deque(maxlen=MOST))
     moments: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))
     statuses: Counter[str] = field(default_factory=Counter)
+    alarms: list[Raised] = field(default_factory=list)
+    _shape: AlarmShape | None = None
+
+    def follow(self, debounce: Debounce, events: Iterable[Event]) -> None:
+        """Keep the shape of the open alarm, and the alarm when it closes."""
+        for event in events:
+            if event.kind == "anomaly" and event.state == "closed" and self._shape is not None:
+                assert event.start is not None
+                assert event.end is not None
+                self.alarms.append(Raised(event.start, event.end, self._shape))
+        self._shape = debounce.shape
 
     def normal(self) -> tuple[list[float], list[list[float]]]:
         """Return scores and rows that are not labelled as anomalous."""
@@ -119,7 +134,6 @@ def recalibrate(
     used = list(replay.scores) if by_labels else scores
     setting = replace(setting_of(metadata), labels=np.asarray(replay.labels, bool) if by_labels else None)
     new = set_threshold(rule, used, setting)
-    new = replace(new, value=new.value * answered_factor(metadata))
     _refuse_far(old, new, force)
     changed = metadata.with_(threshold=new, sections=_sections(metadata, old, new, scores, _scaled(metadata, good)))
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
@@ -127,53 +141,53 @@ def recalibrate(
     return Recalibration(old.value, new.value, len(used), before, after, len(replay.scores) - len(used))
 
 
-def recalibrate_by_answers(
-    path: Path | str, rows: Iterable[Sample], answers: Sequence[Answer], force: bool = False
-) -> Recalibration:
-    """Raise a model file's threshold so far that alarms called false are gone and none called real is lost.
+def recalibrate_by_answers(path: Path | str, rows: Iterable[Sample], answers: Sequence[Answer]) -> Recalibration:
+    """Teach a model file which alarms are harmless, so that what looks like one called false raises none.
 
-    Values of the alarms that were called a new normal count as values of training from then on. The factor of the rise is
-    kept in the file: later calibrations keep it, too.
+    The threshold stays. Values of the alarms that were called a new normal count as values of training from then on.
 
     Args:
         path: The `.tflite` file, replaced whole.
         rows: Recorded rows that hold the alarms, in sensor units and time order.
         answers: Answers to alarms.
-        force: Take a threshold that is more than three times as high, too.
 
     Raises:
-        ModelError: If the rows hold none of the alarms, or the threshold would be far from the old one.
+        ModelError: If the rows hold none of the alarms.
         OutputError: If the file cannot be replaced.
     """
     bundle = load_bundle(path)
-    metadata, old = bundle.metadata, bundle.metadata.threshold
-    if old is None:
-        raise ModelError(f"{bundle.origin} has no threshold to raise. Convert it with --calibration normal.csv.")
-    replay = _replay(Detector.from_bundle(bundle), rows, repeat(False))
-    scores = list(replay.scores)
-    stretches = stretches_of(answers, list(replay.moments), scores)
-    value, feedback = threshold_from(stretches, DebounceRules.of(metadata.sections.get("decision", {})), old.value)
-    if not any(stretch.scores for stretch in stretches):
+    metadata, threshold = bundle.metadata, bundle.metadata.threshold
+    if threshold is None:
         raise ModelError(
-            f"None of the {len(answers)} answered alarms lies in these {len(scores)} scored rows. Give the rows that the "
+            f"{bundle.origin} has no threshold, so it raises no alarms. Convert it with --calibration normal.csv."
+        )
+    replay = _replay(Detector.from_bundle(_untaught(bundle)), rows, repeat(False))
+    harmless, feedback = learn(replay.alarms, answers, harmless_of(metadata.sections, len(metadata.channels)))
+    if not feedback.false + feedback.real:
+        raise ModelError(
+            f"None of the {len(answers)} answered alarms lies in these {len(replay.scores)} scored rows. Give the rows that the "
             "alarms came from, with their times."
         )
-    new = replace(old, value=value)
-    _refuse_far(old, new, force)
-    recorded = list(replay.rows)
-    normal = [row for one in stretches if one.answer.answer == "normal" for row in recorded[one.rows]]
-    kept = {"factor": answered_factor(metadata) * value / old.value, **feedback.record()}
-    sections = {**metadata.sections, PREVIOUS: _previous(metadata, old), ANSWERED: kept}
-    changed = metadata.with_(threshold=new, sections=sections, channels=_widened(metadata, normal))
+    normal = [
+        row
+        for row, moment in zip(replay.rows, replay.moments, strict=True)
+        if any(one.answer == "normal" and one.start <= moment <= (one.end or math.inf) for one in answers)
+    ]
+    taught = {"harmless": [shape.record() for shape in harmless], **feedback.record()}
+    sections = {**metadata.sections, PREVIOUS: _previous(metadata, threshold), TAUGHT: taught}
+    changed = metadata.with_(sections=sections, channels=_widened(metadata, normal))
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
-    before, after = (sum(score > threshold.value for score in scores) for threshold in (old, new))
-    return Recalibration(old.value, new.value, len(scores), before, after, feedback=feedback)
+    above = sum(score > threshold.value for score in replay.scores)
+    return Recalibration(
+        threshold.value, threshold.value, len(replay.scores), above, above, feedback=feedback, harmless=len(harmless)
+    )
 
 
-def answered_factor(metadata: Metadata) -> float:
-    """Return the factor by which answers to alarms have raised a model's threshold, 1 without any."""
-    factor = metadata.sections.get(ANSWERED, {}).get("factor", 1.0)
-    return float(factor) if isinstance(factor, (int, float)) and 1.0 <= factor < MOST else 1.0
+def _untaught(bundle: Bundle) -> Bundle:
+    """Return a model as it is without what answers have taught it."""
+    metadata = bundle.metadata
+    sections = {name: section for name, section in metadata.sections.items() if name != TAUGHT}
+    return replace(bundle, metadata=metadata.with_(sections=sections))
 
 
 def _widened(metadata: Metadata, rows: Sequence[list[float]]) -> tuple[Channel, ...]:
@@ -194,7 +208,7 @@ def _refuse_far(old: Threshold, new: Threshold, force: bool) -> None:
 
 
 def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) -> _Replay:
-    replay = _Replay()
+    replay, debounce = _Replay(), detector.alarms.debounce
     for row, label in zip(read_ahead(rows, detector), labels, strict=False):
         result = detector.update(row.values, row.time)
         replay.statuses[result.status] += 1
@@ -203,6 +217,8 @@ def _replay(detector: Detector, rows: Iterable[Sample], labels: Iterable[bool]) 
             replay.rows.append(row.values)
             replay.labels.append(label)
             replay.moments.append(float(row.row) if row.time is None else row.time)
+        replay.follow(debounce, result.events)
+    replay.follow(debounce, detector.finish())
     return replay
 
 
@@ -219,7 +235,7 @@ def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[f
 
 
 def _previous(metadata: Metadata, old: Threshold) -> dict[str, Any]:
-    return {"threshold": asdict(old), **{name: metadata.sections.get(name) for name in (SECTION, ANSWERED)}}
+    return {"threshold": asdict(old), **{name: metadata.sections.get(name) for name in (SECTION, TAUGHT)}}
 
 
 def roll_back(path: Path | str) -> Recalibration:
@@ -238,7 +254,7 @@ def roll_back(path: Path | str) -> Recalibration:
             "back. Convert it again for its first threshold, or recalibrate it."
         )
     try:
-        old, before = Threshold(**kept["threshold"]), {name: kept.get(name) for name in (SECTION, ANSWERED)}
+        old, before = Threshold(**kept["threshold"]), {name: kept.get(name) for name in (SECTION, TAUGHT)}
     except (TypeError, KeyError) as error:
         raise ModelError(f"{bundle.origin} keeps a damaged old threshold ({error}). Recalibrate it.") from error
     sections = {name: section for name, section in sections.items() if name not in before}

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
-SNAPSHOT_SCHEMA = 6
+SNAPSHOT_SCHEMA = 7
 
 
 def check_snapshot(state: Mapping[str, Any], model: str) -> None:
@@ -25,7 +25,7 @@ def check_snapshot(state: Mapping[str, Any], model: str) -> None:
 
     >>> check_snapshot({"schema": 3, "model": "pump"}, "pump")
     Traceback (most recent call last):
-    ValueError: it has snapshot schema 3, of another version of edgelstm; this version reads 6
+    ValueError: it has snapshot schema 3, of another version of edgelstm; this version reads 7
     """
     if state["schema"] != SNAPSHOT_SCHEMA:
         raise ValueError(

@@ -24,7 +24,7 @@ from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
     help="Column of labels: rows with another value than 0 are anomalous. They are left out, or compared by the rule fbeta.",
 )
 @click.option(
-    "--feedback", metavar="FILE", help="Answers to alarms: raise the threshold above those called false in RECENT.csv."
+    "--feedback", metavar="FILE", help="Answers to alarms in RECENT.csv: what looks like one called false raises none."
 )
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
@@ -45,8 +45,8 @@ def command(
 ) -> None:
     """Set MODEL's alarm threshold from RECENT rows of normal operation, or from labelled ones; needs no TensorFlow.
 
-    With --feedback RECENT holds the alarms that were answered on the live page or over MQTT: the threshold rises above
-    those called false, but not above one called real.
+    With --feedback RECENT holds the alarms that were answered on the live page or over MQTT: what
+    looks like one called false, no larger and no longer, raises no alarm from then on. Those called real stay.
 
     The file is replaced whole and keeps the old threshold; a running `edgelstm run` takes it over.
     """
@@ -63,7 +63,7 @@ def command(
         raise click.UsageError("Name either RECENT.csv or --rollback.")
     if feedback and (rule or label_column or rollback):
         raise click.UsageError(
-            "--feedback sets the threshold by itself: no --threshold-rule, --label-column or --rollback."
+            "--feedback leaves the threshold as it is: no --threshold-rule, --label-column or --rollback."
         )
     if recent is None:
         done = roll_back(model)
@@ -75,16 +75,21 @@ def command(
             marks = open_file(recent, replace(chosen, channels=(label_column,), taken=()))
             labels = (mark.values[0] > 0 for mark in marks)
         done = (
-            recalibrate_by_answers(model, open_file(recent, chosen), answers, force)
+            recalibrate_by_answers(model, open_file(recent, chosen), answers)
             if feedback
             else recalibrate(model, open_file(recent, chosen), force, parse_rule(rule) if rule else None, labels)
         )
     if as_json:
         click.echo(json.dumps(done.record(), indent=2))
         return
-    click.echo(f"{model}: threshold {done.before:.4g} → {done.after:.4g}")
     if done.feedback:
-        click.echo(done.feedback.sentence())
+        click.echo(f"{model}: {done.feedback.sentence()}")
+    else:
+        click.echo(f"{model}: threshold {done.before:.4g} → {done.after:.4g}")
+    if done.feedback:
+        click.echo(
+            f"it knows {done.harmless} kind{'' if done.harmless == 1 else 's'} of harmless alarms; the threshold stays at {done.after:.4g}"
+        )
     elif done.scores:
         click.echo(
             f"set on {done.scores} scores: {done.alarms_before} above the old one, {done.alarms_after} above the new one"
@@ -92,4 +97,4 @@ def command(
         if done.left_out:
             click.echo(f"{done.left_out} scores of rows labelled as anomalous were left out")
     if done.scores:
-        click.echo(f"back to the old one: edgelstm calibrate {model} --rollback")
+        click.echo(f"take it back: edgelstm calibrate {model} --rollback")

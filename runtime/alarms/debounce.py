@@ -5,14 +5,20 @@ A score says how unusual a sample is; this decides when to call somebody.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from .events import Event, strongest
-from .tracker import EventTracker, Level
+from .tracker import EventTracker, Excursion, Level
 
+if TYPE_CHECKING:
+    from .shape import AlarmShape
+
+TAUGHT = "feedback"
+"""Name of the metadata's section with what answers to alarms have taught."""
 KEY = ""  # an anomaly has no reason, and there is one at a time
 
 
@@ -59,6 +65,7 @@ class Debounce:
         names: Channel names, F of them.
         identity: Text that tells this model's events from another's; part of each event's id.
         rules: Conditions for opening and closing an event; None for the defaults.
+        harmless: Shapes of alarms that were called false: what such a shape covers opens none.
 
     >>> debounce = Debounce(["flow"], rules=DebounceRules(minimum=2, cooldown=2))
     >>> scores = [0.1, 3.0, 5.0, 4.0, 0.1, 0.1]
@@ -67,11 +74,35 @@ class Debounce:
     [('open', 1.0, None, 5.0), ('closed', 1.0, 3.0, 5.0)]
     """
 
-    def __init__(self, names: Sequence[str], identity: str = "", rules: DebounceRules | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        identity: str = "",
+        rules: DebounceRules | None = None,
+        harmless: Sequence[AlarmShape] = (),
+    ) -> None:
         self.names = tuple(names)
         self.rules = rules or DebounceRules()
-        self._tracker = EventTracker("anomaly", identity, self.rules.minimum, self.rules.cooldown)
+        self.harmless = tuple(harmless)
+        self._tracker = EventTracker("anomaly", identity, self.rules.minimum, self.rules.cooldown, self._is_harmless)
         self._squares = [0.0] * len(self.names)
+        self._opening: tuple[float, ...] = ()  # shares of the channels when the present event opened, or would have
+
+    def _is_harmless(self, excursion: Excursion) -> bool:
+        if not excursion.held:
+            total = math.fsum(self._squares) or 1.0
+            self._opening = tuple(square / total for square in self._squares)
+        return bool(self.harmless) and any(shape.covers(self._shape(excursion)) for shape in self.harmless)
+
+    def _shape(self, excursion: Excursion) -> AlarmShape:
+        from .shape import AlarmShape  # few devices need it
+
+        return AlarmShape(self._opening, excursion.peak or 0.0, excursion.rows)
+
+    @property
+    def shape(self) -> AlarmShape | None:
+        """Shape of the open event so far; None while there is none."""
+        return next((self._shape(one) for one in self._tracker.excursions.values() if one.id), None)
 
     @property
     def active(self) -> bool:
@@ -113,10 +144,11 @@ class Debounce:
         return self._tracker.finish()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the excursion and each channel's sum of squared parts in it, as plain JSON types."""
-        return {"excursions": self._tracker.to_state(), "squares": self._squares}
+        """Return the excursion, each channel's sum of squared parts in it, and its shares at the opening, as plain JSON types."""
+        return {"excursions": self._tracker.to_state(), "squares": self._squares, "opening": list(self._opening)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
         self._tracker.restore(state["excursions"])
         self._squares = list(map(float, state["squares"]))
+        self._opening = tuple(map(float, state["opening"]))

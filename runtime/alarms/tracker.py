@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -41,6 +41,15 @@ class Excursion:
     """Quiet observations in a row since the newest other one."""
     id: str = ""
     """Id of the event; empty for a candidate."""
+    last: int = -1
+    """Number of the newest sample that was not quiet."""
+    held: bool = False
+    """True while it is kept from becoming an event; it ends as one would."""
+
+    @property
+    def rows(self) -> int:
+        """Samples from the first to the newest one that was not quiet."""
+        return self.last - self.index + 1
 
 
 class EventTracker:
@@ -51,6 +60,7 @@ class EventTracker:
         identity: Text that tells this model's events from another's; part of each event's id.
         minimum: Active observations, not interrupted by a quiet one, before an event opens.
         cooldown: Quiet observations in a row before an event closes.
+        hold: Asked about an excursion that is about to open: True keeps it from opening for now.
 
     >>> tracker = EventTracker("drift", "pump", minimum=2)
     >>> levels = [Level.ACTIVE, Level.ACTIVE, Level.BETWEEN, Level.QUIET]
@@ -59,8 +69,16 @@ class EventTracker:
     [('open', 'inputs', 0.0, None), ('closed', 'inputs', 0.0, 2.0)]
     """
 
-    def __init__(self, kind: str, identity: str, minimum: int = 1, cooldown: int = 1) -> None:
+    def __init__(
+        self,
+        kind: str,
+        identity: str,
+        minimum: int = 1,
+        cooldown: int = 1,
+        hold: Callable[[Excursion], bool] = lambda _: False,
+    ) -> None:
         self.kind, self.identity, self.minimum, self.cooldown = kind, identity, minimum, cooldown
+        self._hold = hold
         self.excursions: dict[str, Excursion] = {}
 
     @property
@@ -97,21 +115,25 @@ class EventTracker:
         if excursion is None:
             if level is Level.BETWEEN:
                 return None
-            excursion = self.excursions[key] = Excursion(index, at, at, peak, channels)
+            excursion = self.excursions[key] = Excursion(index, at, at, peak, channels, last=index)
         else:
             excursion.active += level is Level.ACTIVE
-            excursion.quiet, excursion.end = 0, at
+            excursion.quiet, excursion.end, excursion.last = 0, at, index
             excursion.channels = channels or excursion.channels
             if peak is not None and excursion.peak is not None:
                 excursion.peak = max(excursion.peak, peak)
-        return self._open(key, excursion) if not excursion.id and excursion.active >= self.minimum else None
+        if excursion.id or excursion.active < self.minimum:
+            return None
+        excursion.held = self._hold(excursion)
+        return None if excursion.held else self._open(key, excursion)
 
     def _count_quiet(self, key: str, excursion: Excursion) -> Event | None:
-        if not excursion.id:
-            del self.excursions[key]
-            return None
         excursion.quiet += 1
-        return self._close(key) if excursion.quiet >= self.cooldown else None
+        if excursion.id:
+            return self._close(key) if excursion.quiet >= self.cooldown else None
+        if not excursion.held or excursion.quiet >= self.cooldown:
+            del self.excursions[key]
+        return None
 
     def _open(self, key: str, excursion: Excursion) -> Event:
         excursion.id = event_id(self.identity, self.kind, key, excursion.index, excursion.start)
