@@ -105,6 +105,8 @@ def _metadata_lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"warm-up: {record['streaming'].get('warmup', 1)} samples after a start, a gap or a reset"
     if record["period"]:
         yield f"period: {record['period']:g} s"
+    if calendar := record.get(meta.CALENDAR):
+        yield f"calendar: {calendar['waves']} waves of the week, {calendar.get('zone') or 'times as they are written'}"
     scaler = record["scaler"] or {"kind": "none", "offset": [], "scale": []}
     yield f"scaler: {scaler['kind']}"
     for index, channel in enumerate(record["channels"]):
@@ -122,7 +124,7 @@ def _metadata_lines(record: Mapping[str, Any]) -> Iterator[str]:
         yield from limits.lines()
     if record["tools"]:
         yield "made with: " + ", ".join(f"{name} {version}" for name, version in sorted(record["tools"].items()))
-    known = {"threshold", "scoring", "accuracy", "tools", "scaler", "channels", SECTION}
+    known = {"threshold", "scoring", "accuracy", "tools", "scaler", "channels", SECTION, meta.CALENDAR}
     rest = [name for name, value in record.items() if isinstance(value, (dict, list)) and name not in known]
     if rest:
         yield "further sections: " + ", ".join(sorted(rest))

@@ -15,7 +15,7 @@ from .runtime.errors import SeriesError
 from .runtime.forecasting.features import SECTION as FORECAST
 from .runtime.io.atomic_files import write_atomic
 from .runtime.model_file.detection_limits import SECTION as LIMITS
-from .runtime.model_file.metadata import Metadata
+from .runtime.model_file.metadata import CALENDAR, Metadata
 
 NOT_FOR = (
     "Safety functions: the model was made to draw attention, not to switch a machine off.",
@@ -79,6 +79,8 @@ class Card:
         yield from ("", *self._words()) if self._words() else ()
         yield ""
         yield f"- Reads {duration(metadata.window, metadata.period)} at a time ({metadata.window} rows)"
+        if calendar := metadata.sections.get(CALENDAR):
+            yield f"- Knows hour and weekday, {calendar.get('zone') or 'by times as they are written'}"
         if self.size is not None:
             yield f"- {self.size / 1024:.1f} KiB, scheme {metadata.scheme}{', target ' + metadata.target if metadata.target else ''}"
         yield from (f"- Not for: {text}" for text in NOT_FOR)

@@ -33,7 +33,8 @@ def fit_detector(
     Args:
         metadata: The model's; a `scoring` in it keeps its method, rows and smoothing.
         predict: The model as the device runs it, scaled window to output.
-        segments: Scaled rows of normal operation, each (T_i, F), contiguous and in time order.
+        segments: Scaled rows of normal operation, each (T_i, F), contiguous and in time order; with the numbers of
+            their calendar behind the channels where the model has one.
         rule: Threshold rule; None for the rule of the threshold in the metadata, or the default of the score.
 
     Returns:
@@ -54,7 +55,8 @@ def fit_detector(
     scoring = fit_scoring(np.concatenate([part for part in errors if len(part)]), metadata.scoring or Scoring())
     scores = [segment_scores(scoring, part) for part in errors]
     threshold = set_threshold(rule or rule_of(metadata), np.concatenate(scores), setting_of(metadata))
-    reference = fit_reference(rows, scores, threshold.value)
+    sensors = [part[:, : stream.channels] for part in rows]
+    reference = fit_reference(sensors, scores, threshold.value)
     sections = {**metadata.sections, SECTION: asdict(reference)} if reference else metadata.sections
     return metadata.with_(scoring=scoring, threshold=threshold, sections=sections)
 
@@ -96,14 +98,15 @@ def segment_errors(stream: ErrorStream, segment: npt.NDArray[np.float32]) -> Dou
 
     Args:
         stream: The model.
-        segment: Scaled samples, shape (T, F).
+        segment: Scaled samples, shape (T, F), with the numbers of their calendar behind the channels.
 
     Returns:
         Errors, shape (N, F).
     """
     stream.clear()
     stream.engine.expect(np.asarray(segment, np.float32))
-    errors = (stream.push(row) for row in np.asarray(segment, np.float64).tolist())
+    count = stream.channels
+    errors = (stream.push(row[:count], row[count:]) for row in np.asarray(segment, np.float64).tolist())
     return np.asarray([list(error) for error in errors if error is not None], np.float64)
 
 

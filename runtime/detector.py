@@ -19,7 +19,8 @@ from .alarms.expectation import Expectation
 from .error_stream import open_engine, open_stream
 from .errors import ModelError, ShapeError
 from .inference.engine import Engine, Predict
-from .input.policies import Policies, warmup
+from .input.moments import Moments
+from .input.policies import Policies, typical_sample, warmup
 from .input.sensor_faults import SensorFaults
 from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
@@ -72,6 +73,7 @@ class Detector:
         """Number of samples taken so far."""
         self.expectation = Expectation(metadata)
         self._offset, self._scale = metadata.scaler.offset, metadata.scaler.scale
+        self._moments = Moments(metadata)
 
     @classmethod
     def load(
@@ -96,8 +98,7 @@ class Detector:
             ModelError: If the file is not a usable edgelstm model.
             InterpreterError: If no interpreter is installed or it cannot load the model.
         """
-        bundle = load_bundle(path)
-        return cls.from_bundle(bundle, threads=threads, debounce=debounce, policies=policies, adapt=adapt)
+        return cls.from_bundle(load_bundle(path), threads=threads, debounce=debounce, policies=policies, adapt=adapt)
 
     @classmethod
     def from_bundle(
@@ -123,31 +124,38 @@ class Detector:
         """The model with its window."""
         return self.stream.engine
 
-    def expect(self, samples: npt.ArrayLike) -> None:
-        """Prepare for samples (T, F) that are known beforehand: an integer model runs them in batches; results are the same."""
+    def expect(self, samples: npt.ArrayLike, times: Sequence[float | None] | npt.NDArray[np.float64]) -> None:
+        """Prepare for samples that are known beforehand: an integer model runs them in batches; results are the same.
+
+        Args:
+            samples: Shape (T, F), sensor units.
+            times: Their times, shape (T,), seconds.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.asarray(samples, np.float64).reshape(-1, len(self._offset))
-            self.engine.expect(((values - self._offset) / self._scale).astype(np.float32))
+            scaled = ((values - self._offset) / self._scale).astype(np.float32)
+        self.engine.expect(self._moments.beside(scaled, times))
 
     def update(self, sample: npt.ArrayLike, time: float | None = None, arrival: float | None = None) -> Result:
         """Take the newest sample.
 
         Args:
             sample: Shape (F,), sensor units; NaN where a channel is silent.
-            time: Its time, seconds; None for a plain row count.
-            arrival: Time of its arrival on a clock that never jumps (`time.monotonic`), for live sources: it tells a
-                jump of the wall clock from a gap.
+            time: Its time, seconds; None for a plain row count, which a model with a calendar does not take.
+            arrival: Arrival on a clock that never jumps (`time.monotonic`): tells a jump of the wall clock from a gap.
 
         Raises:
             ShapeError: If the number of channels is wrong.
+            SeriesError: If the stream of a model with a calendar begins without a date.
         """
         values = self._values(sample)
+        time = self._moments.dated(time, not self.index)
         index, self.index = self.index, self.index + 1
         scaled = self._scaled(values)
         admission = self.validator.admit(values, time, arrival, math.hypot(*scaled))
         if admission is not None:
             return self._irregular(index, time, admission)
-        error = self.stream.push(scaled)
+        error = self.stream.push(scaled, self._moments.at(time))
         events = self._watch_input(index, time)
         if error is None:
             return Result(time, None, self.threshold, False, None, "warmup", events)
@@ -196,15 +204,14 @@ class Detector:
             return Result(time, None, self.threshold, False, None, admission.status, events)
         if admission.replace:
             self.stream.undo()
-        for row in admission.fill:
-            self.stream.push(self._scaled(row))
+        for before, row in zip(range(len(admission.fill), 0, -1), admission.fill, strict=True):
+            self.stream.push(self._scaled(row), self._moments.at(time, before))
         events += self._watch_input(index, time)
-        error = self.stream.push_filled(self._scaled(admission.values), admission.held)
-        masked = admission.masked
-        if error is None or len(masked) == len(self._offset):
+        error = self.stream.push_filled(self._scaled(admission.values), admission.held, self._moments.at(time))
+        masked, count = admission.masked, len(self._offset)
+        if error is None or len(masked) == count:
             status = "warmup" if error is None else admission.status
             return Result(time, None, self.threshold, False, None, status, events)
-        count = len(self._offset)
         counted = [0.0 if place % count in masked else value for place, value in enumerate(error)]
         return self._score(index, time, counted, admission, events)
 
@@ -214,14 +221,8 @@ class Detector:
         Raises:
             ModelError: If it does not.
         """
-        typical = [
-            offset if channel.train_low is None or channel.train_high is None
-            else (channel.train_low + channel.train_high) / 2
-            for channel, offset in zip(self.metadata.channels, self._offset, strict=True)
-        ]  # fmt: skip
-        result = self.update(typical)
-        for _ in range(1 + warmup(self.metadata)):
-            result = self.update(typical)
+        for row in range(2 + warmup(self.metadata)):
+            result = self.update(typical_sample(self.metadata), self._moments.example(row))
         self.reset()
         if result.score is None or not math.isfinite(result.score):
             raise ModelError(f"The model gives the score {result.score} for a typical sample. Convert it again.")

@@ -37,6 +37,8 @@ class ErrorStream:
     def __init__(self, engine: Engine, ranges: Ranges) -> None:
         self.engine = engine
         self._ranges = tuple(ranges)
+        self.channels = len(self._ranges)
+        """Number of channels, F."""
         self.packed = b""
         """The newest scaled sample as the bytes of a float32 array."""
         self.expected: Sequence[float] = ()
@@ -48,8 +50,12 @@ class ErrorStream:
         single = struct.Struct(f"={len(self._ranges)}f")  # to float32 and back, as Scaler.transform rounds
         self._pack, self._unpack = single.pack, single.unpack
 
-    def push(self, scaled: Sequence[float]) -> Iterable[float] | None:
-        """Take the newest sample, shape (F,), scaled units.
+    def push(self, scaled: Sequence[float], moment: Sequence[float] = ()) -> Iterable[float] | None:
+        """Take the newest sample.
+
+        Args:
+            scaled: Shape (F,), scaled units.
+            moment: Numbers of its calendar; none for a model without one.
 
         Returns:
             Its error in each channel, shape (F,), None while the model warms up. Errors are signed, observed minus
@@ -58,18 +64,24 @@ class ErrorStream:
         self._before = self.expected
         self.packed = packed = self._pack(*scaled)
         scaled = self._unpack(packed)
-        self.engine.push(scaled, packed)
+        if moment:
+            self.engine.push((*scaled, *moment), packed + struct.pack(f"={len(moment)}f", *moment))
+        else:
+            self.engine.push(scaled, packed)
         return self._error(scaled)
 
-    def push_filled(self, scaled: Sequence[float], filled: Collection[int]) -> list[float] | None:
+    def push_filled(
+        self, scaled: Sequence[float], filled: Collection[int], moment: Sequence[float] = ()
+    ) -> list[float] | None:
         """As `push`, for a sample in which the model's own expectation stands for some channels.
 
         Args:
             scaled: The sample, with any number where there is no reading.
             filled: Indices of the channels without a reading.
+            moment: As of `push`.
         """
         self.engine.keep()
-        error = self.push(self._fill(scaled, filled))
+        error = self.push(self._fill(scaled, filled), moment)
         return None if error is None else list(error)
 
     @property
@@ -163,13 +175,15 @@ class ReconstructionErrors(ErrorStream):
         super().__init__(engine, ranges)
         self._rows = rows
 
-    def push_filled(self, scaled: Sequence[float], filled: Collection[int]) -> list[float] | None:
+    def push_filled(
+        self, scaled: Sequence[float], filled: Collection[int], moment: Sequence[float] = ()
+    ) -> list[float] | None:
         """See `ErrorStream`. The reconstruction of a filled value is nearer to the truth: it is filled in once more."""
         before = self.expected
-        error = super().push_filled(scaled, filled)
+        error = super().push_filled(scaled, filled, moment)
         if filled and error is not None:
             self.engine.undo()
-            error = super().push_filled(scaled, filled)
+            error = super().push_filled(scaled, filled, moment)
         self._before = before
         return error
 
@@ -199,7 +213,7 @@ def open_stream(metadata: Metadata, predict: Predict | Engine) -> ErrorStream:
         predict: A function from a scaled window (W, F) to the output without a batch axis, or an `Engine`.
     """
     ranges = _training_ranges(metadata)
-    engine = PlainEngine(predict, metadata.window, len(ranges)) if callable(predict) else predict
+    engine = PlainEngine(predict, metadata.window, metadata.width) if callable(predict) else predict
     if metadata.kind == "forecaster":
         witnesses = metadata.scoring.witnesses if metadata.scoring else 1
         return ForecastErrors(engine, ranges, warmup(metadata) if metadata.stateful else 0, witnesses)
@@ -253,7 +267,7 @@ def open_engine(bundle: Bundle, threads: int = 1, accelerator: Accelerator | Non
     metadata = bundle.metadata
     model = TFLiteModel(bundle.flatbuffer, threads, target=metadata.target, accelerator=accelerator)
     channels = len(metadata.channels)
-    expected = (1, metadata.window, channels)
+    expected = (1, metadata.window, metadata.width)
     witnesses = metadata.scoring.witnesses if metadata.scoring else 1
     lacking = model.outputs[0].shape[-1] != channels or (witnesses > 1 and model.outputs[0].shape[-2] != witnesses)
     if len(model.inputs) != 1 or model.inputs[0].shape != expected or lacking:

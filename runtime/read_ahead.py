@@ -28,7 +28,7 @@ def read_ahead(samples: Iterable[Sample], detector: Detector) -> Iterator[Sample
         except Exception as error:  # what came before it still counts
             failure = error
         if chunk:
-            detector.expect([sample.values for sample in chunk])
+            detector.expect([sample.values for sample in chunk], [sample.time for sample in chunk])
             yield from chunk
         elif failure is None:
             return

@@ -36,8 +36,8 @@ def channel_deviations(reference: Array, windows: Array | None = None, probabili
 
     Args:
         reference: Exact outputs, shape (..., C).
-        windows: Inputs, shape (..., C), of a model that gives its outputs in their units: an error there matters beside
-            the sensor's own deviation, not beside the part of it that a forecaster can foresee.
+        windows: Inputs, shape (..., C) or wider, of a model that gives its outputs in the units of the first C: an error
+            there matters beside the sensor's own deviation, not beside the part of it that a forecaster can foresee.
         probabilities: Values of one common scale: each is measured by the deviation of all.
 
     >>> channel_deviations(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
@@ -46,9 +46,10 @@ def channel_deviations(reference: Array, windows: Array | None = None, probabili
     own = _deviations(reference)
     if probabilities:
         return np.full_like(own, float(np.asarray(reference, np.float64).std()))
-    if windows is None or windows.ndim < 2 or windows.shape[-1] != reference.shape[-1]:
+    channels = reference.shape[-1]
+    if windows is None or windows.ndim < 2 or windows.shape[-1] < channels:
         return own
-    sensors = _deviations(windows)
+    sensors = _deviations(windows[..., :channels])
     return np.where(sensors > 0, np.maximum(own, sensors), 0.0)
 
 

@@ -52,6 +52,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         clipvalue: Largest element of a gradient.
         minimum: Rows above the threshold before an alarm opens; None for the model's default.
         cooldown: Quiet rows before an alarm is over; None for the model's default.
+        calendar: Take hour and weekday as inputs (forecasters): what is normal on a Monday may be a fault on a Sunday.
+        zone: Time zone of the calendar, such as Europe/Berlin; empty takes times as they are written.
         keep_all: Also train on rows that look unlike all others.
         score_rule: From errors to a score; None for witnesses (forecasters) or mean (autoencoders).
         smoothing: Weight of the newest score in an average (not for ewma).
@@ -90,6 +92,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         clipvalue: float | None = None,
         minimum: int | None = None,
         cooldown: int | None = None,
+        calendar: bool = False,
+        zone: str = "",
         keep_all: bool = False,
         score_rule: str | None = None,
         smoothing: float = 1.0,
@@ -120,6 +124,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         self.clipvalue = clipvalue
         self.minimum = minimum
         self.cooldown = cooldown
+        self.calendar = calendar
+        self.zone = zone
         self.keep_all = keep_all
         self.score_rule = score_rule
         self.smoothing = smoothing
@@ -149,6 +155,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
             clipvalue=self.clipvalue,
             seed=self.random_state,
             leave_out=not self.keep_all,
+            calendar=self.calendar,
+            zone=self.zone,
             score=self.score_rule,
             smoothing=self.smoothing,
             threshold_rule=self.threshold_rule,
@@ -206,7 +214,7 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
     def _detector(self, series: Series) -> Detector:
         from ..evaluation.keras_detector import keras_detector
 
-        return keras_detector(self.model_, self.metadata_, series.values)
+        return keras_detector(self.model_, self.metadata_, (series.values, series.time))
 
     @classmethod
     def takes(cls, metadata: Metadata) -> bool:

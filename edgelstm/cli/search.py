@@ -11,7 +11,7 @@ import click
 
 from .fleet_common import engine_options
 from .lazy_group import examples
-from .train_common import data_argument, names, row_options
+from .train_common import calendar_options, data_argument, names, row_options
 
 if TYPE_CHECKING:
     from edgelstm.data.series import Series
@@ -61,6 +61,7 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @row_options
+@calendar_options("Hour and weekday are inputs of forecasters.")
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="Of a trial, at most.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of sampler, weights and shuffling."
@@ -69,7 +70,7 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
 @click.option("--json", "as_json", is_flag=True, help="Print the frontier as JSON.")
 def command(
     data: tuple[Path, ...], labelled: Path | None, label_column: str | None, trials: int, objective: str, study: str,
-    output: str | None, columns: str | None, time_column: str | None, missing: tuple[str, ...], scaler: str, epochs: int, seed: int,
+    output: str | None, columns: str | None, time_column: str | None, missing: tuple[str, ...], scaler: str, calendar: bool, zone: str, epochs: int, seed: int,
     scheduler: str | None, workers: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search kinds, units, layers, look-backs, scores and schemes for the designs that lose least at each size.
@@ -92,7 +93,7 @@ def command(
     check_readable(*data, labelled)
     series = without_labelled(read_series(data, names(columns) or None, time_column, missing=missing))
     series, rows = _judged(series, labelled)
-    settings = Options(epochs=epochs, scaler=scaler, seed=seed, limits=False)
+    settings = Options(epochs=epochs, scaler=scaler, seed=seed, calendar=calendar, zone=zone, limits=False)
     opened = open_study(study, seed)
     check_question(opened, digest_of(series, rows, settings), objective)
     home = Place(output or _beside(study, ".models"))

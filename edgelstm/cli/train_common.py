@@ -38,6 +38,23 @@ def counter_option(function: F) -> F:
     )(function)  # fmt: skip
 
 
+def calendar_options(text: str) -> Callable[[F], F]:
+    """Add --calendar and --timezone.
+
+    Args:
+        text: Help of --calendar.
+    """
+
+    def add(function: F) -> F:
+        function = click.option(
+            "--timezone", "zone", default="", metavar="NAME",
+            help="Of the calendar, e.g. Europe/Berlin.  [default: as written]",
+        )(function)  # fmt: skip
+        return click.option("--calendar", is_flag=True, help=text)(function)
+
+    return add
+
+
 def _counters(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
     from edgelstm.runtime.sources.counters import Counters
 

@@ -13,6 +13,7 @@ from .lazy_group import examples
 from .registered import RuleText, ScoreName
 from .streams import RULE_HELP
 from .train_common import (
+    calendar_options,
     check_paths,
     counter_option,
     counts,
@@ -56,6 +57,7 @@ class DetectorKind(click.Choice[str]):
         "edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16",
         "edgelstm train pump.csv -o pump.keras --kind autoencoder --lookback 60",
         "edgelstm train pump.csv -o pump.keras --kind linear",
+        "edgelstm train load.csv -o load.keras --calendar --timezone Europe/Berlin",
     ),
 )
 @data_argument()
@@ -81,6 +83,7 @@ class DetectorKind(click.Choice[str]):
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
 @counter_option
+@calendar_options("Hour and weekday are inputs, for forecasters: finds what is a fault on Sundays alone.")
 @click.option(
     "--lookback",
     default="auto",

@@ -9,6 +9,7 @@ import click
 
 from .lazy_group import examples
 from .train_common import (
+    calendar_options,
     check_paths,
     chosen,
     counter_option,
@@ -44,10 +45,7 @@ if TYPE_CHECKING:
 @row_options
 @counter_option
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
-@click.option("--calendar", is_flag=True, help="Hour, weekday and season of the rows to come are inputs.")
-@click.option(
-    "--timezone", "zone", default="", metavar="NAME", help="Of the calendar, e.g. Europe/Berlin.  [default: as written]"
-)
+@calendar_options("Hour, weekday and season of the rows to come are inputs.")
 @click.option(
     "--normalize",
     type=click.Choice(["last", "window", "none"]),

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.flatbuffer.summary import read_graph
 from edgelstm.runtime.inference.interpreter import Tensor, TFLiteModel
 from edgelstm.runtime.input.policies import warmup
 from edgelstm.runtime.model_file.bundle import Bundle
-from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.model_file.metadata import CALENDAR, Metadata
 from edgelstm.runtime.scoring.registry import score_class
 from edgelstm.runtime.scoring.scorer import Scoring
 
@@ -72,7 +73,14 @@ def c_header(bundle: Bundle, name: str) -> str:
     Args:
         bundle: A model for microcontrollers; its metadata become constants.
         name: What the constants are named after, made a C name.
+
+    Raises:
+        ConversionError: If the model has a calendar.
     """
+    if CALENDAR in bundle.metadata.sections:
+        raise ConversionError(
+            f"A C header has no calendar, which {bundle.origin} needs. Train a model for microcontrollers without --calendar."
+        )
     metadata, model, ops = bundle.metadata, TFLiteModel(bundle.flatbuffer), read_graph(bundle.flatbuffer).ops
     name = c_name(name)
     guard = name.upper()

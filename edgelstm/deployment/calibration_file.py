@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import ConversionError
+from edgelstm.runtime.input.calendar import Calendar
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
 
@@ -17,6 +18,7 @@ from ..data.npz_windows import Held, fit_windows
 from ..data.series import Series
 from ..data.split import split
 from ..keras_file import Representative
+from ..training.calendar import dated_parts, scaled
 from .foreign_kind import ForeignKind, Shape, infer_kind
 from .foreign_scaler import read_scaler, suitable_scaler
 
@@ -192,12 +194,14 @@ def calibrate_on_rows(name: str, series: Series, model: Any, own: Metadata | Non
         raise ConversionError(
             f"The model takes windows of {shapes[0][0]} rows; leave --lookback {wishes.lookback} out."
         )
-    if shapes[0][1] not in (None, len(series.channels)):
+    moment = own.width - len(own.channels) if own else 0
+    if shapes[0][1] not in (None, len(series.channels) + moment):
         raise ConversionError(
             f"The model takes {shapes[0][1]} channels; {name} has {len(series.channels)} "
             f"({', '.join(series.channels)}). Make a file with just the right columns, in order."
         )
-    early, late = split(series.parts(), HELD_SHARE, window + 1)
+    calendar = Calendar.of(own) if own else None
+    early, late = split(dated_parts(series, calendar), HELD_SHARE, window + 1)
     if not early or not late:
         raise ConversionError(
             f"{name} is too short: windows of {window} rows for ranges and for the validation need about "
@@ -205,7 +209,7 @@ def calibrate_on_rows(name: str, series: Series, model: Any, own: Metadata | Non
         )
     if own is not None:
         metadata, notes = own, []
-        scaler = own.scaler or fit_scaler(np.concatenate(early), "none")
+        scaler = own.scaler or fit_scaler(np.concatenate(early)[:, : len(series.channels)], "none")
     else:
         kind = _kind(model, outputs, wishes)
         scaler, note = _scaler(name, model, kind, series, early, int(window), wishes)
@@ -214,7 +218,7 @@ def calibrate_on_rows(name: str, series: Series, model: Any, own: Metadata | Non
             sections=series.sections,
         )  # fmt: skip
         notes = [kind.note, note]
-    parts = (tuple(scaler.transform(part) for part in side) for side in (early, late))
+    parts = (tuple(scaled(scaler, part) for part in side) for side in (early, late))
     return Calibration(metadata, Representative(*parts), None, tuple(notes))
 
 

@@ -155,8 +155,8 @@ def load_detector(path: Path | str, series: Series | None = None) -> tuple[Detec
     metadata, _ = model_parts(path)
     if metadata.scaler is None or metadata.scoring is None:
         raise ModelError(f"{path.name} is a {metadata.kind} model and gives no anomaly score.")
-    values = np.empty((0, len(metadata.channels))) if series is None else series.values
-    return keras_detector(load_keras(path), metadata, values), metadata
+    rows = (np.empty((0, len(metadata.channels))), np.empty(0)) if series is None else (series.values, series.time)
+    return keras_detector(load_keras(path), metadata, rows), metadata
 
 
 def read_labelled(
@@ -233,7 +233,9 @@ def evaluate_foreign(
     series = read_labelled(data, metadata, label_column, time_column)
     model = load_keras(path)
     check_detector(path.name, model, metadata)
-    return _judge(path.name, "keras", keras_detector(model, metadata, series.values, normal), series, plot)
+    return _judge(
+        path.name, "keras", keras_detector(model, metadata, (series.values, series.time), normal), series, plot
+    )
 
 
 def _judge(name: str, scheme: str, detector: Detector, series: Series, plot: Path | str | None = None) -> Evaluation:

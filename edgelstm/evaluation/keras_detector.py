@@ -9,11 +9,13 @@ import numpy.typing as npt
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.input.calendar import scaled_inputs
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .batched_predict import batched_predict
 
 Segments = Sequence[npt.NDArray[Any]]
+Rows = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def check_detector(name: str, model: Any, metadata: Metadata) -> None:
@@ -54,17 +56,15 @@ def _fits(shape: tuple[int | None, ...], expected: tuple[int, ...]) -> bool:
     )
 
 
-def keras_detector(model: Any, metadata: Metadata, values: npt.NDArray[np.float64], normal: Segments = ()) -> Detector:
+def keras_detector(model: Any, metadata: Metadata, rows: Rows, normal: Segments = ()) -> Detector:
     """A detector over a Keras model, which predicts the rows in batches beforehand.
 
     Args:
         model: The Keras model.
         metadata: Its metadata; scores and threshold are fitted where they lack.
-        values: Rows that the detector is going to be fed, sensor units, shape (T, F).
+        rows: Values (T, F), sensor units, and times (T,) that the detector is going to be fed.
         normal: Scaled segments of normal operation, for that fit, each (T_i, F).
     """
-    scaler = metadata.scaler
-    assert scaler is not None
     if metadata.scoring is None:
         metadata = fit_detector(metadata, batched_predict(model, metadata, normal), normal)
-    return Detector(metadata, batched_predict(model, metadata, [scaler.transform(values)]))
+    return Detector(metadata, batched_predict(model, metadata, [scaled_inputs(metadata, *rows)]))

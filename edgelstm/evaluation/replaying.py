@@ -47,10 +47,10 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None, rec
         recorder: Receiver of every sample with its result, and of the events; None for none.
     """
     detector.reset()
-    detector.expect(values)
     rows = len(values)
     scores, flagged = np.full(rows, np.nan), np.zeros(rows, bool)
     clock: list[float] = np.arange(rows, dtype=np.float64).tolist() if time is None else time.tolist()
+    detector.expect(values, clock)
     at: dict[float, int] = {}  # row of each time; of doubled times the first one, as the detector takes it
     closed: list[Event] = []
     samples: list[list[float]] = values.tolist()

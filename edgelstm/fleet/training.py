@@ -117,7 +117,8 @@ def _alarms(trained: Trained, series: Series) -> float | None:
     from ..evaluation.replaying import replay
 
     first, last = series.segments[-1]
-    rows = series.values[max(first, last - round(NEWEST * len(series.values))) : last]
-    result = replay(keras_detector(trained.model, trained.metadata, rows), rows)
+    newest = slice(max(first, last - round(NEWEST * len(series.values))), last)
+    rows = series.values[newest], series.time[newest]
+    result = replay(keras_detector(trained.model, trained.metadata, rows), *rows)
     scored = int(np.isfinite(result.scores).sum())
     return 1000 * len(result.alarms) / scored if scored else None

@@ -128,6 +128,7 @@ def _check_channels(series: Sequence[Series], files: Sequence[Path]) -> None:
 
 
 def _fit(series: Sequence[Series], options: Options) -> tuple[Sequence[Floats], int]:
+    from ..training.calendar import calendar_of, dated_parts, scaled
     from ..training.train import VALIDATION, lookback_of
     from ..training.weights import fit_weights
 
@@ -136,17 +137,19 @@ def _fit(series: Sequence[Series], options: Options) -> tuple[Sequence[Floats], 
     early, late = [], []
     for whole in series:
         part = leave_out(whole, reach)[0] if options.leave_out else whole
-        sides = split(part.parts(), VALIDATION, reach)
+        calendar = calendar_of(part, options)
+        sides = split(dated_parts(part, calendar), VALIDATION, reach)
         if not all(sides):
             continue
-        scaler = fit_scaler(np.concatenate(sides[0]), options.scaler)
-        early += [scaler.transform(rows) for rows in sides[0]]
-        late += [scaler.transform(rows) for rows in sides[1]]
+        channels = len(part.channels)
+        scaler = fit_scaler(np.concatenate(sides[0])[:, :channels], options.scaler)
+        early += [scaled(scaler, rows) for rows in sides[0]]
+        late += [scaled(scaler, rows) for rows in sides[1]]
     if not early:
         raise TrainingError(
             f"No asset of the sample has enough rows for windows of {reach}. Give a shorter --lookback."
         )
-    return fit_weights(options, lookback, early, late, ()).learned, lookback.rows
+    return fit_weights(options, lookback, early, late, (), channels=channels).learned, lookback.rows
 
 
 def sampled(assets: Sequence[Asset], count: int = SAMPLE) -> Asset:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from edgelstm.data.series import Series
 from edgelstm.runtime.errors import TrainingError
-from edgelstm.runtime.forecasting.calendar import DAY, YEAR, find_zone
+from edgelstm.runtime.forecasting.calendar import DAY, YEAR
 from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, InputFeatures
+from edgelstm.runtime.io.time_zones import find_zone
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
 from edgelstm.tensorflow import load_tensorflow

@@ -135,7 +135,8 @@ def _keras_detector(subject: Subject, keras: Any) -> Detector:
     assert subject.judge is not None
     rows = subject.source.representative
     normal = [] if rows is None else [*rows.segments, *rows.held]
-    return keras_detector(keras, subject.metadata, subject.judge.series.values, normal)
+    series = subject.judge.series
+    return keras_detector(keras, subject.metadata, (series.values, series.time), normal)
 
 
 def shown_scheme(names: Mapping[str, Any]) -> str:

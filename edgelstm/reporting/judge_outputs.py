@@ -49,7 +49,7 @@ class Windows:
             return None
         whole = spread_windows(segments, length, MOST)
         inputs = whole[:, : metadata.window]
-        targets = whole[:, metadata.window :] if metadata.horizon else inputs
+        targets = whole[:, metadata.window :, : len(metadata.channels) or None] if metadata.horizon else inputs
         if metadata.scoring is not None:  # each witness forecasts the same rows
             targets = np.concatenate([targets] * metadata.scoring.witnesses, axis=1)
         return cls((inputs,), targets, -(-length * len(whole) // rows))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edgelstm.data.series import Series
 from edgelstm.evaluation.replaying import Replay
+from edgelstm.runtime.input.calendar import scaled_inputs
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from .judge_outputs import Windows
@@ -73,7 +74,9 @@ def normal_example(metadata: Metadata, windows: Windows, predicts: Mapping[str, 
     outputs = np.asarray(predicts["keras"](windows.inputs))
     errors = windows.errors(outputs)[:, 0]
     middle = int(np.argsort(errors, kind="stable")[len(errors) // 2])
-    whole = np.concatenate([windows.inputs[0][middle], windows.targets[middle][: metadata.horizon]])
+    before, after = windows.inputs[0][middle], windows.targets[middle][: metadata.horizon]
+    after = np.pad(after, ((0, 0), (0, before.shape[1] - after.shape[1])))  # their calendar is no input
+    whole = np.concatenate([before, after])
     return _example("normal operation, the window with the median error", metadata, whole, predicts)
 
 
@@ -97,14 +100,15 @@ def anomalous_example(
         part = series.values[row + 1 - length : row + 1]
         if len(part) == length and np.isfinite(part).all():
             return _example("inside a labelled anomaly, where Keras' score is highest", metadata,
-                            metadata.scaler.transform(part), predicts)  # fmt: skip
+                            scaled_inputs(metadata, part, series.time[row + 1 - length : row + 1]), predicts)  # fmt: skip
     return None
 
 
 def _example(title: str, metadata: Metadata, whole: Array, predicts: Mapping[str, Predict]) -> Example:
-    """Channels are those with the largest error of Keras; `whole` holds scaled rows (W + H, F)."""
+    """Channels are those with the largest error of Keras; `whole` holds scaled rows (W + H, F), or wider with a calendar."""
     window = whole[None, : metadata.window]
-    channels = whole.shape[1]
+    channels = whole.shape[1] - metadata.width + len(metadata.channels)
+    whole = whole[:, :channels]
     outputs = {name: np.asarray(predict((window,)))[0].reshape(-1, channels) for name, predict in predicts.items()}
     error = np.abs(outputs["keras"] - whole[-len(outputs["keras"]) :]).mean(axis=0)
     shown = sorted(np.argsort(-error, kind="stable")[:CHANNELS].tolist())

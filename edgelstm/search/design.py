@@ -43,7 +43,9 @@ class Design:
             base: Settings that the search does not vary.
         """
         architecture = replace(base.architecture, kind=self.kind, units=self.units)
-        return replace(base, architecture=architecture, lookback=self.lookback or None, score=self.score)
+        dated = base.calendar and architecture.forecasts  # an autoencoder takes no calendar
+        settings = replace(base, architecture=architecture, lookback=self.lookback or None, score=self.score)
+        return replace(settings, calendar=dated, zone=base.zone if dated else "")
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from edgelstm.runtime.errors import TrainingError
 
+from .linear_init import MOMENT
+
 KINDS = ("forecaster", "autoencoder", "linear")
 CELLS = ("lstm", "gru")
 PER_ROW = 3  # channels from which an autoencoder squeezes rows instead of the whole window
@@ -65,7 +67,7 @@ class Architecture:
         return self.kind != "autoencoder"
 
 
-def build(architecture: Architecture, window: int, channels: int, horizon: int = 1) -> Any:
+def build(architecture: Architecture, window: int, channels: int, horizon: int = 1, moment: int = 0) -> Any:
     """An untrained Keras model.
 
     Args:
@@ -73,23 +75,27 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
         window: Rows that go in, W.
         channels: Channels, F.
         horizon: Rows to forecast, H.
+        moment: Numbers of the calendar behind the channels of each row, C.
 
     Returns:
-        A model from (W, F) to (W, F), or to (H, F) for a forecaster.
+        A model from (W, F + C) to (W, F), or to (H, F) for a forecaster.
     """
     import keras
 
-    inputs = keras.Input((window, channels), name="window")
+    inputs = keras.Input((window, channels + moment), name="window")
     if architecture.kind == "autoencoder" and channels >= PER_ROW:
         return _row_autoencoder(architecture, inputs, channels)
-    code = encode(architecture, inputs)
+    # in a stream each row is read once, with its calendar
+    rows = inputs if architecture.streaming else sensors(inputs, channels)
+    code = encode(architecture, rows)
     if architecture.kind == "forecaster":
         flat = keras.layers.Dense(horizon * channels, name="forecast")(code)
         if architecture.linear:
-            # in a stream only the newest row is at hand
-            rows = inputs[:, -1] if architecture.streaming else keras.layers.Flatten(name="flat")(inputs)
+            rows = rows[:, -1] if architecture.streaming else keras.layers.Flatten(name="flat")(rows)
             linear = keras.layers.Dense(horizon * channels, name="linear")(rows)
             flat = keras.layers.Add(name="sum")([flat, linear])
+        if not architecture.streaming:
+            flat = with_moment(flat, inputs, channels)
         outputs = keras.layers.Reshape((horizon, channels), name="rows")(flat)
         return keras.Model(inputs, outputs, name="forecaster")
     # a recurrent decoder that starts from one constant vector is ill-conditioned: on NAB's machine temperature weights
@@ -100,8 +106,34 @@ def build(architecture: Architecture, window: int, channels: int, horizon: int =
     return keras.Model(inputs, outputs, name="autoencoder")
 
 
-def build_learner(architecture: Architecture, channels: int, horizon: int) -> Any:
-    """A streaming forecaster as it learns: a forecast at every row, (B, L, F) to (B, L, H * F) for stretches of any length.
+def sensors(inputs: Any, channels: int) -> Any:
+    """Return the channels of symbolic rows, without the calendar behind them.
+
+    Args:
+        inputs: Shape (B, W, F + C).
+        channels: Channels, F.
+    """
+    return inputs[:, :, :channels] if inputs.shape[-1] > channels else inputs
+
+
+def with_moment(flat: Any, inputs: Any, channels: int) -> Any:
+    """Return a forecast with a linear map of the newest row's calendar added; the forecast itself where there is none.
+
+    Args:
+        flat: Symbolic forecast, shape (B, H * F).
+        inputs: Symbolic rows, shape (B, W, F + C).
+        channels: Channels, F.
+    """
+    import keras
+
+    if inputs.shape[-1] == channels:
+        return flat
+    moment = keras.layers.Dense(flat.shape[-1], name=MOMENT)(inputs[:, -1, channels:])
+    return keras.layers.Add(name="usual")([flat, moment])
+
+
+def build_learner(architecture: Architecture, channels: int, horizon: int, moment: int = 0) -> Any:
+    """A streaming forecaster as it learns: a forecast at every row, (B, L, F + C) to (B, L, H * F) for stretches of any length.
 
     Its layers have the names and weights of `build`'s.
 
@@ -109,10 +141,11 @@ def build_learner(architecture: Architecture, channels: int, horizon: int) -> An
         architecture: Shape of the network.
         channels: Channels, F.
         horizon: Rows to forecast, H.
+        moment: Numbers of the calendar behind the channels of each row, C.
     """
     import keras
 
-    inputs = keras.Input((None, channels), name="window")
+    inputs = keras.Input((None, channels + moment), name="window")
     hidden = _stack(architecture, inputs, every=True)
     flat = keras.layers.Dense(horizon * channels, name="forecast")(hidden)
     if architecture.linear:

@@ -26,6 +26,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         most: Windows an epoch; of a longer series each epoch draws as many, in time order they are spread evenly.
         steps: Batches an epoch that an automatic batch size aims at.
         each_row: Whether each row of a window has a target: the H rows after it, as one row of H * F numbers.
+        channels: Channels, F, the first numbers of a row: what targets are made of; None for all of it.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         most: int,
         steps: int,
         each_row: bool = False,
+        channels: int | None = None,
     ) -> None:
         super().__init__()
         self.rows = np.concatenate(parts)
-        self.window, self.horizon, self.each_row = window, horizon, each_row
+        self.window, self.horizon, self.each_row, self.channels = window, horizon, each_row, channels
         reach = window + horizon
         firsts = np.cumsum([0, *map(len, parts)])[:-1]
         every = [first + np.arange(len(part) - reach + 1) for first, part in zip(firsts, parts, strict=True)]
@@ -61,10 +63,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         block = self.rows[chosen[:, None] + np.arange(self.window + self.horizon)]
         if self.each_row:
             return block[:, : self.window], self._following(block)
-        return (block[:, : self.window], block[:, self.window :]) if self.horizon else (block, block)
+        return (block[:, : self.window], block[:, self.window :, : self.channels]) if self.horizon else (block, block)
 
     def _following(self, block: Floats) -> Floats:
-        ahead = np.lib.stride_tricks.sliding_window_view(block[:, 1:], self.horizon, axis=1)
+        ahead = np.lib.stride_tricks.sliding_window_view(block[:, 1:, : self.channels], self.horizon, axis=1)
         return np.moveaxis(ahead, -1, 2).reshape(len(block), self.window, -1)
 
     def on_epoch_end(self) -> None:
@@ -73,7 +75,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self.order = self.random.permutation(len(self.starts))[: self.count]
 
 
-def stretches(parts: Sequence[Floats], window: int, horizon: int, batch_size: int | None, seed: int | None) -> Batches:
+def stretches(
+    parts: Sequence[Floats],
+    window: int,
+    horizon: int,
+    batch_size: int | None,
+    seed: int | None,
+    channels: int | None = None,
+) -> Batches:
     """Batches of long stretches with a target at each row, for a model that starts each from a zero state.
 
     Args:
@@ -82,13 +91,14 @@ def stretches(parts: Sequence[Floats], window: int, horizon: int, batch_size: in
         horizon: Rows to forecast, H.
         batch_size: Stretches a batch; None for 8.
         seed: Of the shuffling; None keeps time order.
+        channels: Channels, F, see `Batches`.
     """
     longest = max(map(len, parts)) - horizon
     # a short series is cut in two at least, so that there is something to shuffle
     length = max(2, min(max(STRETCH, 4 * window), longest if seed is None else longest // 2))
     whole = [part for part in parts if len(part) >= length + horizon]
     most = max(1, OVERLAP * sum(map(len, whole)) // length)
-    made = Batches(whole, length, horizon, batch_size or STRETCHES, seed, most, 1, each_row=True)
+    made = Batches(whole, length, horizon, batch_size or STRETCHES, seed, most, 1, each_row=True, channels=channels)
     made.rule = f"{STRETCHES} stretches of {length} rows each"
     return made
 

@@ -48,7 +48,7 @@ def detection_limits(model: Any, metadata: Metadata, normal: Sequence[Floats]) -
     Args:
         model: The Keras model, a forecaster of the next row or an autoencoder judged by its newest row.
         metadata: Its metadata with scoring and threshold.
-        normal: Scaled rows of normal operation in time order, each (T_i, F).
+        normal: Scaled rows of normal operation in time order, each (T_i, F), or wider with a calendar.
 
     Returns:
         `rows` within which a fault is found, the `share` of places, and `channels` as `ChannelLimits`; None for a model of
@@ -86,6 +86,7 @@ class _Trial:
         assert metadata.threshold is not None
         self._model, self._window, self._ahead = model, metadata.window, bool(metadata.horizon)
         self._scoring, self._threshold = metadata.scoring, metadata.threshold
+        self._channels = len(metadata.channels)
         self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
 
     def delays(self, stretches: Sequence[Floats]) -> list[int | None]:
@@ -108,7 +109,7 @@ class _Trial:
             part = windows[first : first + BATCH]
             outputs = np.asarray(self._model.predict_on_batch(part[:, : self._window]))
             kept = outputs[:, : self._scoring.witnesses] if self._ahead else outputs[:, -1:]
-            errors.append((part[:, -1:].astype(np.float64) - kept).reshape(len(part), -1))
+            errors.append((part[:, -1:, : self._channels].astype(np.float64) - kept).reshape(len(part), -1))
         return np.concatenate(errors).reshape(len(stretches), CALM + ROWS, -1)
 
     def _delay(self, errors: list[list[float]]) -> int | None:

@@ -44,6 +44,10 @@ class Options:
     """Threshold rule, see `edgelstm.runtime.scoring.threshold_rules`; None for the default rule of the score."""
     decision: Mapping[str, Any] = field(default_factory=dict)
     """Rules by which scores become alarms, keys of `DebounceRules` that differ from its defaults; stored in the model file."""
+    calendar: bool = False
+    """True if hour and weekday are inputs of a forecaster."""
+    zone: str = ""
+    """IANA time zone of the calendar; empty takes times as they are written."""
     limits: bool = True
     """True if detection limits are measured after the training, where the model's kind allows it."""
 

@@ -12,7 +12,7 @@ from edgelstm.runtime.calibration import extrapolated, fit_detector, newest_rows
 from edgelstm.runtime.errors import ModelError, TrainingError
 from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.detection_limits import SECTION
-from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.metadata import CALENDAR, Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
 from edgelstm.runtime.scoring.registry import style_of
 from edgelstm.runtime.scoring.scorer import Scoring
@@ -26,6 +26,7 @@ from ..keras_file import Representative, load_keras, read_extras, save_keras
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
+from .calendar import calendar_of, dated_parts, scaled
 from .detection_limits import detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
@@ -107,6 +108,7 @@ def train(
     """
     options = options or Options()
     rule = unlabelled_rule(options.threshold_rule)
+    calendar = calendar_of(series, options)
     lookback = lookback_of(series, options)
     horizon = options.horizon if options.architecture.forecasts else 0
     reach = lookback.rows + horizon
@@ -115,15 +117,17 @@ def train(
         series, contamination = leave_out(series, reach)
         for sentence in sentences(contamination, series):
             tell(sentence)
-    early, late = split(series.parts(), VALIDATION, reach)
+    early, late = split(dated_parts(series, calendar), VALIDATION, reach)
     _check_amount(early, late, reach, len(series.values))
     load_tensorflow()
-    scaler = fit_scaler(np.concatenate(early), options.scaler)
-    scaled_early, scaled_late = ([scaler.transform(part) for part in parts] for parts in (early, late))
-    weights = fit_weights(options, lookback, scaled_early, scaled_late, callbacks, start)
-    scoring = _style(options, lookback.rows, len(series.channels))
+    channels = len(series.channels)
+    scaler = fit_scaler(np.concatenate(early)[:, :channels], options.scaler)
+    scaled_early, scaled_late = ([scaled(scaler, part) for part in parts] for parts in (early, late))
+    weights = fit_weights(options, lookback, scaled_early, scaled_late, callbacks, start, channels)
+    scoring = _style(options, lookback.rows, channels)
     if weights.comparison:
-        scoring = witness_style(weights.comparison, options.architecture, lookback, len(series.channels))
+        moment = calendar.size if calendar else 0
+        scoring = witness_style(weights.comparison, options.architecture, lookback, channels, moment)
         tell(weights.comparison.sentence)
     metadata = Metadata(
         kind="forecaster" if horizon else "autoencoder",
@@ -136,13 +140,14 @@ def train(
         scoring=scoring,
         sections={
             "decision": {
-                **_patience(options.architecture.kind, lookback.rows, len(series.channels)),
+                **_patience(options.architecture.kind, lookback.rows, channels),
                 **options.decision,
             },
             "training": {
                 **_record(options, lookback, weights.course, weights.batch, series, contamination),
                 "witnesses": asdict(weights.comparison) if weights.comparison else None,
             },
+            **({CALENDAR: calendar.record()} if calendar else {}),
             **series.sections,
         },
     )

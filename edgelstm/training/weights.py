@@ -44,37 +44,44 @@ def fit_weights(
     late: list[Floats],
     callbacks: Iterable[Any],
     start: Sequence[Floats] = (),
+    channels: int | None = None,
 ) -> Weights:
     """Fit the weights.
 
     Args:
         options: Shape of the network and course of the training.
         lookback: Rows that the forecasts or the autoencoder read.
-        early: Scaled rows to learn from, each (T_i, F).
-        late: Scaled rows that say when to stop, each (T_i, F).
+        early: Scaled rows to learn from, each (T_i, F), or wider with a calendar.
+        late: Scaled rows that say when to stop, alike.
         callbacks: Keras callbacks.
         start: Weights to begin with, those that a model of the same shape learned; none for random ones.
+        channels: Channels, F, the first of a row; None for all of it.
     """
     import keras
 
     keras.utils.set_random_seed(options.seed)
+    channels = channels or early[0].shape[1]
+    moment = early[0].shape[1] - channels
     if options.architecture.streaming:
-        return _fit_streaming(options, lookback.rows, early, late, callbacks)
+        return _fit_streaming(options, lookback.rows, early, late, callbacks, channels)
     from .batches import Batches
-    from .linear_init import set_linear
+    from .linear_init import set_linear, solve_moment
 
-    architecture, window, channels = options.architecture, lookback.rows, early[0].shape[1]
+    architecture, window = options.architecture, lookback.rows
     horizon = options.horizon if architecture.forecasts else 0
-    training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS)
-    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS)
+    training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS, channels=channels)
+    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS, channels=channels)
     batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
     if options.apart:
-        recurrent = _begun(build_recurrent(architecture, window, channels), start)
+        recurrent = build_recurrent(architecture, window, channels, moment)
+        if moment:
+            recurrent.get_layer("calendar").set_weights(solve_moment(training))
+        recurrent = _begun(recurrent, start)
         course = None if architecture.kind == "linear" else _learn(options, recurrent, training, validation, callbacks)
-        model = join(architecture, recurrent, lookback.order, training)
+        model = join(architecture, recurrent, lookback.order, training, channels)
         comparison = compare(model, validation)
         return Weights(model, course or _solved(comparison), batch, comparison, tuple(recurrent.get_weights()))
-    model = _begun(build(architecture, window, channels, options.horizon), start)
+    model = _begun(build(architecture, window, channels, options.horizon, moment), start)
     if horizon and architecture.linear:
         set_linear(model, training)
     course = _learn(options, model, training, validation, callbacks)
@@ -88,22 +95,22 @@ def _begun(model: Any, start: Sequence[Floats]) -> Any:
 
 
 def _fit_streaming(
-    options: Options, window: int, early: list[Floats], late: list[Floats], callbacks: Iterable[Any]
+    options: Options, window: int, early: list[Floats], late: list[Floats], callbacks: Iterable[Any], channels: int
 ) -> Weights:
     """Fit a forecaster on long stretches, with a target at every row."""
     from .batches import stretches
     from .linear_init import set_linear
 
-    architecture, horizon, channels = options.architecture, options.horizon, early[0].shape[1]
-    learner = build_learner(architecture, channels, horizon)
+    architecture, horizon, moment = options.architecture, options.horizon, early[0].shape[1] - channels
+    learner = build_learner(architecture, channels, horizon, moment)
     training, validation = (
-        stretches(parts, window, horizon, options.batch_size, seed)
+        stretches(parts, window, horizon, options.batch_size, seed, channels)
         for parts, seed in ((early, options.seed), (late, None))
     )
     if architecture.linear:
         set_linear(learner, training)
     course = _learn(options, learner, training, validation, callbacks)
-    model = build(architecture, window, channels, horizon)
+    model = build(architecture, window, channels, horizon, moment)
     for layer in learner.layers:
         if layer.weights:
             model.get_layer(layer.name).set_weights(layer.get_weights())

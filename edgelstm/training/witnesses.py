@@ -14,14 +14,15 @@ import numpy as np
 from edgelstm.runtime.scoring.registry import style_of
 from edgelstm.runtime.scoring.scorer import Scoring
 
-from .architectures import Architecture, encode
-from .linear_init import solve_linear
+from .architectures import Architecture, encode, sensors, with_moment
+from .linear_init import MOMENT, solve_linear
 from .lookback import Lookback
 
 if TYPE_CHECKING:
     from .batches import Batches
 
 WITNESSES = 2
+HEADS = ("linear", "forecast", MOMENT)  # layers that give both rows of the output
 ROWS = 32  # that the recurrent forecast reads, where there are enough
 PATCH = 4  # rows that a recurrent layer reads a step: a quarter of the time on the device
 NOISE = 0.1  # deviation, scaled units, of what is added to the inputs while training
@@ -68,24 +69,26 @@ def window_of(chosen: Lookback, rows: int, lookback: int | None) -> Lookback:
     return replace(chosen, rows=window, rule=f"{chosen.rule}; {window} for the recurrent one", order=chosen.rows)
 
 
-def build_recurrent(architecture: Architecture, window: int, channels: int) -> Any:
-    """Build the recurrent forecaster as it learns, (W, F) to (1, F).
+def build_recurrent(architecture: Architecture, window: int, channels: int, moment: int = 0) -> Any:
+    """Build the recurrent forecaster as it learns, (W, F + C) to (1, F).
 
     Args:
         architecture: Its shape.
         window: Rows that go in, W.
         channels: Channels, F.
+        moment: Numbers of the calendar behind the channels of each row, C.
     """
     import keras
 
-    inputs = keras.Input((window, channels), name="window")
-    hidden = keras.layers.GaussianNoise(NOISE, name="noise")(inputs)
+    inputs = keras.Input((window, channels + moment), name="window")
+    hidden = keras.layers.GaussianNoise(NOISE, name="noise")(sensors(inputs, channels))
     flat = keras.layers.Dense(channels, name="forecast")(_encoded(architecture, hidden, window, channels))
+    flat = with_moment(flat, inputs, channels)
     return keras.Model(inputs, keras.layers.Reshape((1, channels), name="rows")(flat), name="recurrent")
 
 
-def build_witnesses(architecture: Architecture, window: int, order: int, channels: int) -> Any:
-    """Build the model with both forecasts, (W, F) to (2, F): the linear one in row 0, the recurrent one in row 1.
+def build_witnesses(architecture: Architecture, window: int, order: int, channels: int, moment: int = 0) -> Any:
+    """Build the model with both forecasts, (W, F + C) to (2, F): the linear one in row 0, the recurrent one in row 1.
 
     Each fills its own row and leaves the other's at 0, so that their sum is both: a graph that the converter knows.
 
@@ -94,17 +97,20 @@ def build_witnesses(architecture: Architecture, window: int, order: int, channel
         window: Rows that go in, W.
         order: Newest rows that the linear forecast reads.
         channels: Channels, F.
+        moment: Numbers of the calendar behind the channels of each row, C.
     """
     import keras
 
     rows = 1 if architecture.kind == "linear" else WITNESSES
-    inputs = keras.Input((window, channels), name="window")
-    near = inputs if order == window else inputs[:, window - order :]
+    inputs = keras.Input((window, channels + moment), name="window")
+    readings = sensors(inputs, channels)
+    near = readings if order == window else readings[:, window - order :]
     flat = keras.layers.Dense(rows * channels, name="linear")(keras.layers.Flatten(name="flat")(near))
     if rows > 1:
-        code = _encoded(architecture, inputs, window, channels)
+        code = _encoded(architecture, readings, window, channels)
         recurrent = keras.layers.Dense(rows * channels, name="forecast")(code)
         flat = keras.layers.Add(name="sum")([recurrent, flat])
+    flat = with_moment(flat, inputs, channels)
     return keras.Model(inputs, keras.layers.Reshape((rows, channels), name="rows")(flat), name="forecaster")
 
 
@@ -117,7 +123,7 @@ def _encoded(architecture: Architecture, hidden: Any, window: int, channels: int
     return encode(architecture, hidden)
 
 
-def join(architecture: Architecture, recurrent: Any, order: int, batches: Batches) -> Any:
+def join(architecture: Architecture, recurrent: Any, order: int, batches: Batches, channels: int) -> Any:
     """Return the model with both forecasts.
 
     Args:
@@ -125,20 +131,33 @@ def join(architecture: Architecture, recurrent: Any, order: int, batches: Batche
         recurrent: The trained recurrent forecaster; of kind linear any model of the same input.
         order: Newest rows that the linear forecast reads.
         batches: Training windows, which the linear forecast is solved on.
+        channels: Channels, F.
     """
-    window, channels = recurrent.input_shape[1:]
-    model = build_witnesses(architecture, window, order, channels)
+    window, width = recurrent.input_shape[1:]
+    model = build_witnesses(architecture, window, order, channels, width - channels)
     kernel, bias = solve_linear(batches, order)
+    linear = {"linear": [kernel[: order * channels], bias]}
+    if width > channels:
+        linear[MOMENT] = [kernel[order * channels :], 0 * bias]
     if architecture.kind == "linear":
-        model.get_layer("linear").set_weights([kernel, bias])
+        for name, weights in linear.items():
+            model.get_layer(name).set_weights(weights)
         return model
     for layer in model.layers:
-        if layer.weights and layer.name not in ("linear", "forecast"):
-            layer.set_weights(recurrent.get_layer(layer.name).get_weights())
-    model.get_layer("linear").set_weights([np.hstack([kernel, 0 * kernel]), np.hstack([bias, 0 * bias])])
-    kernel, bias = recurrent.get_layer("forecast").get_weights()
-    model.get_layer("forecast").set_weights([np.hstack([0 * kernel, kernel]), np.hstack([0 * bias, bias])])
+        if layer.weights:
+            first = linear.get(layer.name)
+            second = None if layer.name == "linear" else recurrent.get_layer(layer.name).get_weights()
+            layer.set_weights(_side_by_side(first, second) if layer.name in HEADS else second)
     return model
+
+
+def _side_by_side(first: Any, second: Any) -> list[Any]:
+    """Return kernel and bias of a layer that gives both forecasts; a forecast that has no part in it gets zeros."""
+    some = first or second
+    return [
+        np.hstack([zeros if part is None else part[at] for part in (first, second)])
+        for at, zeros in enumerate(0 * weights for weights in some)
+    ]
 
 
 def compare(model: Any, held: Batches) -> Comparison:
@@ -155,7 +174,9 @@ def compare(model: Any, held: Batches) -> Comparison:
     return Comparison(float(errors[0]), float(errors[-1]))
 
 
-def witness_style(comparison: Comparison, architecture: Architecture, lookback: Lookback, channels: int) -> Scoring:
+def witness_style(
+    comparison: Comparison, architecture: Architecture, lookback: Lookback, channels: int, moment: int = 0
+) -> Scoring:
     """Return the style of the score of such a model.
 
     Args:
@@ -163,8 +184,10 @@ def witness_style(comparison: Comparison, architecture: Architecture, lookback: 
         architecture: Its shape.
         lookback: Rows that the recurrent and the linear forecast read.
         channels: Channels, F.
+        moment: Numbers of the calendar that each forecast reads, too, C.
     """
     alone = architecture.kind == "linear"
     trusted = 0 if alone else comparison.trusted
-    reads = (lookback.order * channels, (lookback.rows if trusted else lookback.order) * channels)
+    rows = (lookback.order, lookback.rows if trusted else lookback.order)
+    reads = (rows[0] * channels + moment, rows[1] * channels + moment)
     return replace(style_of("witnesses"), witnesses=1 if alone else WITNESSES, trusted=trusted, reads=reads)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone, tzinfo
-from zoneinfo import ZoneInfo
-
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
+from ..io.time_zones import local_seconds
 
 Doubles = npt.NDArray[np.float64]
 DAY, YEAR = 86_400.0, 365.2425 * 86_400.0  # seconds
@@ -44,42 +41,6 @@ def calendar_features(times: npt.ArrayLike, zone: str = "", yearly: bool = True)
 def calendar_size(yearly: bool) -> int:
     """Numbers that a moment's features are."""
     return 2 * DAY_WAVES + 7 + (2 * YEAR_WAVES if yearly else 0)
-
-
-def local_seconds(times: Doubles, zone: str) -> Doubles:
-    """Seconds on the clock of a zone, daylight saving included.
-
-    Args:
-        times: Seconds since 1970.
-        zone: IANA name; empty takes times as they are written.
-    """
-    if not zone:
-        return times
-    place = find_zone(zone)
-    hours, inverse = np.unique(np.floor(times / 900), return_inverse=True)  # offsets change on quarters of an hour
-    offsets = np.array([_offset(float(hour) * 900, place) for hour in hours])
-    return np.asarray(times + offsets[inverse].reshape(times.shape), np.float64)
-
-
-def find_zone(name: str) -> tzinfo:
-    """A time zone by its IANA name.
-
-    Raises:
-        ConfigError: If this machine does not know it.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"A time zone is an IANA name such as Europe/Berlin; this machine does not know {name!r}. "
-            "Check the name, or install the package tzdata."
-        ) from error
-
-
-def _offset(seconds: float, place: tzinfo) -> float:
-    moment = datetime.fromtimestamp(min(max(seconds, -1e10), 1e11), timezone.utc)  # years 1653 to 5138
-    shift = place.utcoffset(moment.astimezone(place))
-    return shift.total_seconds() if shift else 0.0
 
 
 def _waves(turns: Doubles, count: int) -> Doubles:

@@ -116,6 +116,17 @@ def warmup(metadata: Metadata) -> int:
         raise ModelError(f"The model's streaming section is damaged ({error}). Convert it again.") from error
 
 
+def typical_sample(metadata: Metadata) -> list[float]:
+    """Return the middle of each channel's training range, shape (F,), sensor units; its offset where that is not known."""
+    offsets = metadata.scaler.offset if metadata.scaler else (0.0,) * len(metadata.channels)
+    return [
+        offset
+        if channel.train_low is None or channel.train_high is None
+        else (channel.train_low + channel.train_high) / 2
+        for channel, offset in zip(metadata.channels, offsets, strict=True)
+    ]
+
+
 def longest_run(values: npt.ArrayLike) -> int:
     """Return the longest run of equal neighbours in one channel's rows of normal operation, counted as repeats.
 

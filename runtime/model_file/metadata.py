@@ -24,7 +24,9 @@ SCHEMA = 2
 READABLE = (1, 2)
 KINDS = ("autoencoder", "forecaster", "classifier", "generic")
 TARGETS = ("", "x86", "micro")
-SECTIONS = ("classifier", "decision", "forecast", "streaming", "training", "vocabulary")
+CALENDAR = "calendar"  # section of the weekly waves that follow the channels in the model's input
+MOST_WAVES = 1000
+SECTIONS = (CALENDAR, "classifier", "decision", "forecast", "streaming", "training", "vocabulary")
 VOCABULARY = "vocabulary"  # section with words as users write them, never printed
 LONGEST_ALARM = 1_000_000  # samples above the threshold before an event opens, or below before it closes
 MOST = 1e30  # scaled units; single precision ends at 3e38
@@ -97,6 +99,12 @@ class Metadata:
     def names(self) -> tuple[str, ...]:
         """Channel names, in order."""
         return tuple(channel.name for channel in self.channels)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of the model's input: one a channel, then two a wave of its calendar, where it has one."""
+        waves: int = self.sections.get(CALENDAR, {}).get("waves", 0)
+        return len(self.channels) + 2 * waves
 
 
 _NESTED = {"scaler": Scaler, "scoring": Scoring, "threshold": Threshold}
@@ -218,6 +226,9 @@ def _check(metadata: Metadata) -> None:
     for name in SECTIONS:
         if not isinstance(metadata.sections.get(name, {}), dict):
             raise ValueError(f"{name} is {str(metadata.sections[name])[:40]!r}, not a record")
+    waves = metadata.sections.get(CALENDAR, {"waves": 1}).get("waves")
+    if not (isinstance(waves, int) and 0 < waves < MOST_WAVES):
+        raise ValueError(f"a calendar of {str(waves)[:40]} waves")
     _check_numbers(metadata)
 
 

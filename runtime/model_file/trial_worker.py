@@ -84,14 +84,16 @@ def _inputs(tensors: tuple[Tensor, ...], metadata: Metadata | None) -> Iterator[
     yield "zeros", [np.zeros(tensor.shape, np.float32) for tensor in tensors]
     if metadata is None or metadata.scaler is None or len(tensors) != 1 or not metadata.channels:
         return
-    if tensors[0].shape[-1] != len(metadata.channels) or len(tensors[0].shape) != 3:
+    if tensors[0].shape[-1] != metadata.width or len(tensors[0].shape) != 3:
         return
     for name in ("train_low", "train_high"):
         ends = [getattr(channel, name) for channel in metadata.channels]
         row = [offset if end is None else end for end, offset in zip(ends, metadata.scaler.offset, strict=True)]
+        scaled = np.zeros(metadata.width, np.float32)  # of a calendar, any moment
+        scaled[: len(row)] = metadata.scaler.transform(row)
         yield (
             {"train_low": "the lowest values of training", "train_high": "the highest values of training"}[name],
-            [np.broadcast_to(metadata.scaler.transform(row), tensors[0].shape)],
+            [np.broadcast_to(scaled, tensors[0].shape)],
         )
 
 

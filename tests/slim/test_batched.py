@@ -146,7 +146,7 @@ def test_results_are_the_same_whether_rows_are_known_beforehand_or_not(models, s
         expected = [plain.update(row, time) for row, time in zip(rows.tolist(), times.tolist(), strict=True)]
         results = []
         for at in range(0, len(rows), known):
-            ahead.expect(rows[at : at + known])
+            ahead.expect(rows[at : at + known], times[at : at + known])
             results += [
                 ahead.update(*pair)
                 for pair in zip(rows[at : at + known].tolist(), times[at : at + known].tolist(), strict=True)
@@ -162,7 +162,7 @@ def test_the_interpreter_runs_few_windows_of_rows_that_are_known(models, stream)
     calls = []
     detector.engine._interpreter = CountingInterpreter(detector.engine._interpreter, calls)
 
-    detector.expect(stream[:, 1:])
+    detector.expect(stream[:, 1:], stream[:, 0])
     for row in stream[:, 1:].tolist():
         detector.update(row)
 

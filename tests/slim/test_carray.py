@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from edgelstm.runtime import load_bundle
+from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from edgelstm.deployment.c_header import c_header
@@ -64,3 +65,8 @@ def test_channel_names_cannot_break_out_of_the_header(models):
     changed = type(bundle)(bundle.flatbuffer, bundle.metadata.with_(channels=(odd, *others)))
 
     assert '{"a_; int x = 1; ___ _", "flow_lpm"}' in c_header(changed, "pump")
+
+
+def test_a_model_with_a_calendar_has_no_header(models):
+    with pytest.raises(ConversionError, match="without --calendar"):
+        c_header(load_bundle(models / "week.int8.tflite"), "week")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from edgelstm.runtime.errors import ConfigError, ModelError, SeriesError, ShapeError
-from edgelstm.runtime.forecasting.calendar import calendar_features, local_seconds
+from edgelstm.runtime.forecasting.calendar import calendar_features
 from edgelstm.runtime.forecasting.features import InputFeatures, context_size, examples
 from edgelstm.runtime.forecasting.forecaster import Forecaster
 from edgelstm.runtime.forecasting.time_grid import bridged, on_grid, read_recent
+from edgelstm.runtime.io.time_zones import local_seconds
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.sources import Columns

@@ -130,7 +130,9 @@ def test_a_keras_file_is_read_within_bounds(member, tmp_path):
         inspect_model(path)
 
 
-@pytest.mark.parametrize("path", sorted(MODELS.glob("*.tflite")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(MODELS.glob("*.tflite")) if path.name[:4] != "week"], ids=lambda path: path.stem
+)
 def test_a_file_of_schema_1_is_written_again_as_schema_2_smaller_and_the_same(path):
     old = parse_bundle(path.read_bytes())
     with zipfile.ZipFile(path) as archive:

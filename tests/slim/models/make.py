@@ -9,12 +9,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 HERE = Path(__file__).parent
 ROWS, LATER = 3000, 600
+HOUR, BERLIN = 3600, ZoneInfo("Europe/Berlin")
+MONDAY = 1_769_986_800  # 2026-02-02, 0:00 in Berlin
 
 
 def series(rows: int, seed: int = 7) -> np.ndarray:
@@ -38,6 +42,15 @@ def write(path: Path, values: np.ndarray, start: int) -> None:
     """One CSV with a time column, seconds."""
     rows = np.column_stack([start + np.arange(len(values)), values])
     np.savetxt(path, rows, fmt=["%d", "%.3f", "%.4f"], delimiter=",", header="time,level_cm,flow_lpm", comments="")
+
+
+def plant(start: int, days: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Power of a plant that works by day but for Sundays, every hour: times (T,), seconds, and values (T, 1)."""
+    times = start + HOUR * np.arange(24 * days)
+    local = [datetime.fromtimestamp(time, timezone.utc).astimezone(BERLIN) for time in times.tolist()]
+    works = np.array([6 <= moment.hour < 20 and moment.weekday() < 6 for moment in local])
+    noise = np.random.default_rng(seed).normal(0, 1, len(times))
+    return times, (10 + 30 * works + noise)[:, None]
 
 
 def edgelstm(*arguments: object) -> None:
@@ -66,6 +79,23 @@ def main() -> None:
         edgelstm("train", normal, "-o", flow, "--kind", "forecaster", "--streaming", *small)
         edgelstm("convert", flow, "--scheme", "int8", "--streaming", "--allow-drop")
         shutil.copy(Path(folder, "flow.stream.int8.tflite"), HERE)
+        weekly(folder)
+
+
+def weekly(folder: str) -> None:
+    """The models with a calendar."""
+    normal, week = Path(folder, "plant.csv"), Path(folder, "week.keras")
+    times, values = plant(MONDAY, 42)
+    np.savetxt(
+        normal, np.column_stack([times, values]), fmt=["%d", "%.3f"], delimiter=",", header="time,power_kw", comments=""
+    )
+    small = ("--calendar", "--timezone", "Europe/Berlin", "--lookback", 8, "--units", 4, "--epochs", 8)
+    edgelstm("train", normal, "-o", week, *small)
+    edgelstm("convert", week, "--scheme", "float32", "--scheme", "int8")
+    keep(folder, "week")
+    edgelstm("train", normal, "-o", week, *small, "--streaming")
+    edgelstm("convert", week, "--scheme", "int8", "--streaming", "--allow-drop")
+    shutil.copy(Path(folder, "week.stream.int8.tflite"), HERE)
 
 
 def keep(folder: str, name: str) -> None:
