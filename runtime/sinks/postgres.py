@@ -20,9 +20,11 @@ EVENT_TABLE = """
 CREATE TABLE {table} (
     model text NOT NULL, id text NOT NULL, kind text, state text, start timestamptz, "end" timestamptz,
     start_value double precision, end_value double precision, peak double precision, channels text[], reason text,
-    PRIMARY KEY (model, id)
+    text text, PRIMARY KEY (model, id)
 )
 """
+LATER_COLUMN = "ALTER TABLE {table} ADD COLUMN IF NOT EXISTS text text"
+"""Column of the events that tables of earlier versions lack."""
 SCORE_TABLE = """
 CREATE TABLE {table} (
     time timestamptz NOT NULL, model text NOT NULL, seq bigint NOT NULL, row bigint, label text, score double precision,
@@ -31,9 +33,10 @@ CREATE TABLE {table} (
 """
 EVENT = """
 INSERT INTO {table} AS kept VALUES (%(model)s, %(id)s, %(kind)s, %(state)s, to_timestamp(%(start_date)s),
-    to_timestamp(%(end_date)s), %(start)s, %(end)s, %(peak)s, %(channels)s, %(reason)s)
+    to_timestamp(%(end_date)s), %(start)s, %(end)s, %(peak)s, %(channels)s, %(reason)s, %(text)s)
 ON CONFLICT (model, id) DO UPDATE SET state = excluded.state, "end" = excluded."end", end_value = excluded.end_value,
-    peak = excluded.peak, channels = excluded.channels, reason = excluded.reason WHERE kept.state = 'open'
+    peak = excluded.peak, channels = excluded.channels, reason = excluded.reason, text = excluded.text
+    WHERE kept.state = 'open'
 """
 SCORE = """
 INSERT INTO {table} VALUES (to_timestamp(%(date)s), %(model)s, %(seq)s, %(row)s, %(time)s, %(score)s, %(threshold)s,
@@ -111,6 +114,17 @@ class PostgresDelivery:
         )
         if cursor.fetchone() is None:
             cursor.execute(self._statement(text, name))
+        elif name == "event":
+            self._complete(cursor)
+
+    def _complete(self, cursor: Any) -> None:
+        """Add the column that a table of an earlier version lacks."""
+        cursor.execute(
+            "SELECT 1 FROM information_schema.columns WHERE table_schema = %s AND table_name = %s AND column_name = 'text'",
+            [self.options.schema, f"{self.options.prefix}event"],
+        )
+        if cursor.fetchone() is None:
+            cursor.execute(self._statement(LATER_COLUMN, "event"))
 
     def announce(self, facts: dict[str, Any]) -> None:
         """Do nothing: events about models come as records."""
@@ -125,7 +139,7 @@ class PostgresDelivery:
 
 
 def _event(record: dict[str, Any]) -> dict[str, Any]:
-    names = ("model", "id", "kind", "state", "start", "end", "peak", "channels", "reason")
+    names = ("model", "id", "kind", "state", "start", "end", "peak", "channels", "reason", "text")
     row = {name: _clean(record.get(name)) for name in names}
     dates = {f"{name}_date": row[name] if _is_date(row[name]) else None for name in ("start", "end")}
     return {**row, **dates}
