@@ -1,6 +1,7 @@
 """Real servers of each kind of source on loopback, started as the tests do it, which send numbers that count up."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -93,39 +94,55 @@ def _edge_node(broker: object) -> object:
 
 
 class OpcuaRig:
-    """An OPC UA server; a restart closes its connections and its port."""
+    """An OPC UA server in a process of its own, which is killed and started anew with the last number that it had."""
 
-    taken = ("Count", "Count")
+    taken = ("Count", "Motor")
 
     def __init__(self, folder: Path) -> None:
-        from opcua_helpers import Server
+        from mqtt_helpers import free_port
 
-        self.sent, self.server, self.up = {}, Server(), False
-        columns = "node=ns=2;s=Pump&every=0&queue=10000"
-        self.address = f"opc.tcp://127.0.0.1:{self.server.port}/pump?{columns}"
+        self.sent, self.port, self.process, self.up = {}, free_port(), None, False
+        self.address = f"opc.tcp://127.0.0.1:{self.port}/pump?node=ns=2;s=Pump&every=0&queue=10000"
 
     def start(self) -> None:
-        """Start the server, or let it listen again."""
-        if self.up:
-            self.server.do(self.server.server.bserver.start())
-        else:
-            self.server.start()
+        """Start the server, and wait until it serves."""
+        command = [sys.executable, __file__, str(self.port), str(max(self.sent, default=0))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.stdout.readline()
         self.up = True
 
     def stop(self) -> None:
-        """Close what is open."""
-        self.server.hang_up()
+        """Kill it."""
+        self.up = False
+        self.process.kill()
+        self.process.communicate()
+
+    close = stop
 
     def send(self, count: int) -> None:
         """Write the next numbers, a change a number."""
-        for _ in range(count):
-            number = len(self.sent)
-            self.sent[number] = time.perf_counter()
-            self.server.set("Count", number)
+        for _ in range(count if self.up else 0):
+            number, now = len(self.sent), time.perf_counter()
+            self.process.stdin.write(f"{number}\n")
+            self.process.stdin.flush()
+            self.sent[number] = now
 
-    def close(self) -> None:
-        """End it."""
-        self.server.stop()
+
+def serve_opcua(port: int, number: int) -> None:
+    """Serve a node, and write what comes on standard input to it.
+
+    Args:
+        port: To listen on.
+        number: First value of the node.
+    """
+    from opcua_helpers import Server
+
+    server = Server()
+    server.port, server.count = port, number
+    server.start()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        server.set("Count", int(line))
 
 
 class PostgresRig:
@@ -204,3 +221,6 @@ class HttpRig:
 
 
 RIGS = {"modbus": ModbusRig, "sparkplug": SparkplugRig, "opcua": OpcuaRig, "postgres": PostgresRig, "http": HttpRig}
+
+if __name__ == "__main__":
+    serve_opcua(*map(int, sys.argv[1:]))

@@ -71,6 +71,7 @@ class Server:
     def __init__(self, secured=None, trusted=()):
         self.port, self.secured, self.trusted = free_port(), secured, trusted
         self.loop = self.thread = self.server = None
+        self.count = 0
 
     def start(self):
         ready = threading.Event()
@@ -91,7 +92,7 @@ class Server:
         space = await self.server.register_namespace("urn:edgelstm:pump")
         pump = await self.server.nodes.objects.add_object(ua.NodeId("Pump", space), "Pump")
         self.nodes = {}
-        for name, value in (("Flow", 1.0), ("Motor", 10.0), ("Alarm", False), ("Count", 0)):
+        for name, value in (("Flow", 1.0), ("Motor", 10.0), ("Alarm", False), ("Count", self.count)):
             node = await pump.add_variable(ua.NodeId(name, space), name, value)
             await node.set_writable()
             self.nodes[name] = node
