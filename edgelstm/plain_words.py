@@ -8,7 +8,6 @@ from typing import Any
 from .runtime.calibration import extrapolated
 from .runtime.model_file.detection_limits import SECTION
 from .runtime.model_file.metadata import Metadata
-from .runtime.scoring.threshold_rules import DAY
 
 MOST_NAMED = 4  # channels in a sentence; a table has them all
 
@@ -47,10 +46,10 @@ def _false_alarms(metadata: Metadata) -> Iterator[str]:
     if threshold is None:
         return
     if threshold.method == "alarms" and threshold.number:
-        yield f"The threshold aims at {rate(threshold.number)}."
-        if metadata.period and extrapolated(metadata):
-            days = threshold.samples * metadata.period / DAY
-            yield f"That is extrapolated: {days:.2g} days of normal operation cannot show it."
+        aim = rate(threshold.number) if metadata.period else f"about {threshold.number:g} false alarms in 1000 rows"
+        yield f"The threshold aims at {aim}."
+        if doubt := extrapolated(metadata):
+            yield doubt
     elif threshold.method == "limits" and threshold.number:
         yield (
             f"The threshold is {threshold.number:g} times the limit of normal operation; `edgelstm evaluate` on newer rows says "

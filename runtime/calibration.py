@@ -73,17 +73,20 @@ def extrapolated(metadata: Metadata) -> str | None:
     """Return a sentence where a threshold promises fewer false alarms than its rows can show, else None.
 
     Args:
-        metadata: With the threshold, and the seconds between rows.
+        metadata: With the threshold, and the seconds between rows; without time the promise is for 1000 rows.
     """
     threshold = metadata.threshold
-    if threshold is None or threshold.method != "alarms" or not threshold.number or not metadata.period:
+    if threshold is None or threshold.method != "alarms" or not threshold.number:
         return None
-    days = threshold.samples * metadata.period / DAY
-    if days * threshold.number >= 1:
+    unit, rows = ("a day", DAY / metadata.period) if metadata.period else ("in 1000 rows", 1000.0)
+    alarms = threshold.number * threshold.samples / rows
+    if alarms >= 1:
         return None
+    shown = f"{threshold.samples / rows:.2g} days" if metadata.period else f"{threshold.samples} rows"
+    needed = f"{1 / threshold.number:.2g} days of rows" if metadata.period else f"{rows / threshold.number:.0f} rows"
     return (
-        f"{days:.2g} days of normal operation cannot show {threshold.number:g} false alarms a day: the threshold is "
-        f"extrapolated. Give at least {1 / threshold.number:.2g} days of rows for a promise."
+        f"{shown} of normal operation cannot show {threshold.number:g} false alarms {unit}: the threshold is "
+        f"extrapolated. Give at least {needed} for a promise."
     )
 
 

@@ -1,7 +1,8 @@
 """EWMA control chart: a score of the size of errors, now and lately, and of their bias to one side.
 
 A spike or a broken pattern makes errors large. A valve that sticks or a sensor that drifts biases them, by too little to
-see in one sample (multivariate EWMA chart, Lowry et al. 1992). Each is measured in deviations from a baseline. The baseline
+see in one sample (multivariate EWMA chart, Lowry et al. 1992). Each is measured in deviations from a baseline, or, where the
+scoring holds `bars`, in a bar of its own. The baseline
 is followed slowly, so that a machine that settles on another level is reported once and not for ever; an excursion,
 errors that are large for a while only, does not update it.
 """
@@ -59,6 +60,7 @@ class EwmaScorer(Scorer):
         self._inverse = tuple(1.0 / scale for scale in scoring.scale)
         self._keeps = (1.0 - scoring.slow,) * count
         self._share = 1.0 / math.sqrt(count)
+        self._by_size, self._by_single, self._by_bias = (1.0 / bar for bar in scoring.bars or (1.0, 1.0, 1.0))
         # baseline means and variances: the error size first, then each channel's signed error
         self._mean, self._variance, self._ratio = map(np.asarray, (scoring.level, scoring.spread, scoring.ratio))
         self._pack = struct.Struct(f"={1 + count}d").pack
@@ -133,12 +135,15 @@ class EwmaScorer(Scorer):
         self._size += self.scoring.quick * (size - self._size)
         self._bias = bias = tuple(map(add, map(mul, self._bias, self._keeps), map(mul, limited, self._gains)))
         parts = tuple(map(sub, bias, self._baseline))
-        score = math.hypot(*parts) * self._share
+        biased = math.hypot(*parts) * self._share
+        score = biased * self._by_bias
         large = (self._size - self._mean_size) * self._narrow
-        if loudest > min(score, CALM):
-            large = max(large, *map(mul, map(abs, map(sub, errors, self._middle)), self._spikes))
-        if large > score:
-            score, parts = large, errors
+        sudden = large * self._by_size
+        if loudest > min(biased, score, CALM):
+            single = max(map(mul, map(abs, map(sub, errors, self._middle)), self._spikes))
+            large, sudden = max(large, single), max(sudden, single * self._by_single)
+        if sudden > score:
+            score, parts = sudden, errors
         self._learn(large, self._pack(size, *limited), self._every_channel)
         return score, parts
 
@@ -155,12 +160,14 @@ class EwmaScorer(Scorer):
             bias[i] = bias[i] * self._keeps[i] + value * self._gains[i]
             deviations[i], sizes[i], row[i] = bias[i] - self._baseline[i], errors[i], value
         self._bias = tuple(bias)
-        score, parts = math.sqrt(comparable_mean_square(math.hypot(*deviations) ** 2, len(valid), count)), deviations
+        biased = math.sqrt(comparable_mean_square(math.hypot(*deviations) ** 2, len(valid), count))
+        score, parts = biased * self._by_bias, deviations
         large = (self._size - self._mean_size) * self._narrow
-        large = max(large, *[abs(errors[i] - self._middle[i]) * self._spikes[i] for i in valid])
-        if large > score:
-            score, parts = large, sizes
-        self._learn(large, self._pack(math.nan, *row), sum(1 << i for i in valid))
+        single = max([abs(errors[i] - self._middle[i]) * self._spikes[i] for i in valid])
+        sudden = max(large * self._by_size, single * self._by_single)
+        if sudden > score:
+            score, parts = sudden, sizes
+        self._learn(max(large, single), self._pack(math.nan, *row), sum(1 << i for i in valid))
         return score, tuple(parts)
 
     def _learn(self, large: float, row: bytes, valid: int) -> None:

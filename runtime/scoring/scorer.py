@@ -57,8 +57,9 @@ class Scoring:
     """For witnesses: values that the first and the trusted forecast are made from."""
     limits: tuple[float, ...] = ()
     """For witnesses: size of the first forecast's errors, and chart, that normal operation hardly exceeds."""
-    agreement: float = 0.0
-    """For witnesses: deviations that the chart of each of them has to exceed for an alarm; 0 asks for none."""
+    bars: tuple[float, ...] = ()
+    """For witnesses: deviations that a judge's readings have to exceed for an alarm: the size of errors, the largest single
+    one, and the bias, for each judge, in the order of `level`; empty for no judges. For ewma what counts as 1."""
 
 
 class Scorer:
