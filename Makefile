@@ -19,7 +19,7 @@ PYTEST := -c ../pyproject.toml --rootdir .. -q
 # every line, so `make test-slim` alone goes without
 measured = $(if $(MEASURED),COVERAGE_FILE=$(CURDIR)/.coverage.$(1)) bin/pytest $(PYTEST) $(if $(MEASURED),--cov --cov-config=$(CURDIR)/pyproject.toml --cov-report=)
 
-.PHONY: demo test docs lock coverage test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi lint clean
+.PHONY: demo test docs lock coverage test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi test-container deb lint clean
 
 demo: .venv/.installed
 	.venv/bin/edgelstm demo
@@ -44,7 +44,7 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := arrow_files config doctests fleet grafana house layering live_sources modbus mqtt mqtt_* opcua otlp_sink postgres signing_keys sources sparkplug update_*
+WITH_EXTRAS := arrow_files config doctests fleet grafana house layering live_sources modbus mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
 
 # two files at a time: each on one core, with fixtures of its own
 test-full: .venv/.installed .venv-tflite/.installed
@@ -87,6 +87,16 @@ test-soak: .venv/.installed
 
 test-pi: .venv/.installed
 	bash tests/pi/run.sh .venv/bin/python
+
+# the Debian package in dist/: make deb ARCH=armhf, or arm64 and amd64, also with SUITE=trixie
+ARCH ?= arm64
+SUITE ?= bookworm
+deb: .venv/.installed
+	.venv/bin/python .github/packaging/build_deb.py --arch $(ARCH) --suite $(SUITE)
+
+# the container image of this machine's architecture, run once; needs buildah, and mmdebstrap instead of a registry
+test-container: .venv/.installed
+	bash tests/container.sh .venv/bin/python
 
 lint: .venv/.installed
 	.venv/bin/ruff format --check .

@@ -59,6 +59,7 @@ class RunCommand(click.Command):
 @click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB).")
 @click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there.")
 @click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback.")
+@click.option("--trusted-proxy", metavar="IP", help="A reverse proxy that asks who comes: it needs no token.")
 @click.option("--language", metavar="CODE", help="Language of the sentences about events: en or de (en).")
 @click.option("--timezone", metavar="ZONE", help="Their time zone, as in Europe/Berlin (the system's).")
 @click.option("--dry-run", is_flag=True, help="Check models, sources and sinks; print what would run.")

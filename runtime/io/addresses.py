@@ -20,6 +20,7 @@ from .terminal import masked, masked_url
 T = TypeVar("T")
 WHOLE = ("http", "https")  # schemes whose whole address, query included, is the target
 COMMAND = "command"  # the scheme of a command line, in which ? is no mark of ours
+SECRETS = "secrets"  # what systemd calls its copies of a folder of secret files, followed by _ and the file's name
 _SCHEME = re.compile(r"(opc\.tcp|[a-z][a-z0-9]+(?:\+[a-z]+)?):", re.IGNORECASE)
 
 
@@ -214,7 +215,12 @@ def read_secret(path: str) -> str:
 
 
 def credential(path: Path) -> Path:
-    """Return systemd's copy of a secret file, which the service's own user may read, or the file itself."""
+    """Return systemd's copy of a secret file, which the service's own user may read, or the file itself.
+
+    Copies are called like the file; those of a folder, `LoadCredential=secrets:FOLDER`, `secrets_` and its name.
+    """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    copy = Path(folder) / path.name if folder else path
-    return copy if copy.exists() else path
+    if not folder:
+        return path
+    copies = (Path(folder) / path.name, Path(folder) / f"{SECRETS}_{path.name}")
+    return next((copy for copy in copies if copy.exists()), path)

@@ -108,6 +108,8 @@ class Settings:
     """Time zone of these sentences, as in Europe/Berlin; empty for the system's."""
     token_file: str = ""
     """File with the page's token; without one it is made when the address is not loopback."""
+    trusted_proxy: str = ""
+    """IP address of a reverse proxy that has asked who comes: its requests need no token, and its site may frame the page."""
 
 
 @dataclass(frozen=True)

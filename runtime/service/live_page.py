@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import json
 import logging
 import math
@@ -35,10 +36,10 @@ class LivePage:
 
     Args:
         runners: The streams to show.
-        settings: Address and token file.
+        settings: Address, token file and trusted proxy.
 
     Raises:
-        ConfigError: If the address cannot be listened on.
+        ConfigError: If the address cannot be listened on, or the proxy's is none.
         OutputError: If a token is needed and cannot be written.
     """
 
@@ -48,7 +49,7 @@ class LivePage:
         self.token = "" if self.local and not settings.token_file else page_token(settings)
         for runner in runners:
             runner.status.show_sensors()
-        site = _Site(runners, TokenGate(self.token), self.local)
+        site = _Site(runners, TokenGate(self.token), self.local, _proxy(settings.trusted_proxy))
         try:
             self._server = HttpServer(host, port, site.answer)
         except OSError as error:
@@ -64,13 +65,14 @@ class LivePage:
 class _Site:
     """Answers to requests."""
 
-    def __init__(self, runners: Sequence[Runner], gate: TokenGate, local: bool) -> None:
-        self.runners, self.gate, self.local = runners, gate, local
+    def __init__(self, runners: Sequence[Runner], gate: TokenGate, local: bool, proxy: str) -> None:
+        self.runners, self.gate, self.local, self.proxy = runners, gate, local, proxy
         self.html = page("live").encode()
         inline = [_hash(self.html, tag) for tag in (b"style", b"script")]
+        framing = "'self'" if proxy else "'none'"
         self.policy = (
             f"default-src 'none'; style-src {inline[0]}; script-src {inline[1]}; connect-src 'self'; img-src data:; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"base-uri 'none'; form-action 'none'; frame-ancestors {framing}"
         )
 
     def answer(self, request: Request) -> Response:
@@ -91,7 +93,7 @@ class _Site:
             return Response(HTTPStatus.OK, self.html, "text/html; charset=utf-8")
         if parts.path not in ("/healthz", "/metrics", "/api/live", ANSWER):
             return Response(HTTPStatus.NOT_FOUND, b"Not found\n")
-        allowed = self.gate.allows(request.peer, request.headers.get("authorization", ""))
+        allowed = self._by_proxy(request) or self.gate.allows(request.peer, request.headers.get("authorization", ""))
         if parts.path == "/healthz":
             return self._health(named=allowed)
         if not allowed:
@@ -110,6 +112,15 @@ class _Site:
         except ValueError:
             return False
 
+    def _by_proxy(self, request: Request) -> bool:
+        """Tell whether a request comes from the trusted proxy, which has asked who the client is."""
+        return bool(self.proxy) and request.peer == self.proxy
+
+    def _hosts(self, request: Request) -> set[str]:
+        """Return the names under which the client may have reached the page."""
+        named = request.headers.get("x-forwarded-host", "") if self._by_proxy(request) else ""
+        return {request.headers.get("host", ""), named} - {""}
+
     def _take_answer(self, request: Request) -> Response:
         """Take a person's answer to an alarm: stream, event and answer, as JSON.
 
@@ -119,7 +130,7 @@ class _Site:
         origin = urlsplit(headers.get("origin", "")).netloc
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return Response(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, b"Send application/json\n")
-        if origin and origin != headers.get("host", ""):
+        if origin and origin not in self._hosts(request):
             return Response(HTTPStatus.FORBIDDEN, b"Another origin\n")
         try:
             record = load_json(request.body)
@@ -207,6 +218,14 @@ def _address(text: str) -> tuple[str, int]:
     if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         raise ConfigError(f"--listen requires HOST:PORT, such as 127.0.0.1:8377; received {text!r}.")
     return host.strip("[]"), int(port)
+
+
+def _proxy(text: str) -> str:
+    """Return the address of a proxy as the operating system writes it, empty for none."""
+    try:
+        return str(ipaddress.ip_address(text)) if text else ""
+    except ValueError:
+        raise ConfigError(f"--trusted-proxy requires an IP address, such as 172.30.32.2; received {text!r}.") from None
 
 
 def _hash(html: bytes, tag: bytes) -> str:

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from .config import Settings
 from .runner import Runner
 
+PATIENCE = 10  # sample intervals without a sample after which something is wrong
+
 
 def notify(message: str) -> bool:
     """Send systemd a message (sd_notify(3)); False when the process was not started by it."""
@@ -30,6 +32,20 @@ def watchdog_seconds() -> float | None:
         return None
     text = os.environ.get("WATCHDOG_USEC", "")
     return int(text) / 1e6 if text.isdigit() and int(text) else None
+
+
+def reachable_limit(limit: float, periods: Sequence[float | None]) -> float:
+    """Return the watchdog's limit, or ten sample intervals where it leaves no time for two: samples could not meet it.
+
+    Args:
+        limit: The configured limit, seconds.
+        periods: Each model's seconds between samples, None where unknown.
+
+    >>> reachable_limit(60.0, [1.0, 25.0]), reachable_limit(60.0, [600.0, None])
+    (60.0, 6000.0)
+    """
+    longest = max((period for period in periods if period), default=0.0)
+    return limit if limit >= 2 * longest else PATIENCE * longest
 
 
 class Watchdog:
@@ -87,6 +103,9 @@ def serving(runners: Sequence[Runner], settings: Settings) -> Iterator[None]:
             ends.callback(LivePage(runners, settings).close)
         limit = watchdog_seconds()
         if limit:
+            configured, limit = limit, reachable_limit(limit, [runner.status.period for runner in runners])
+            if limit > configured:
+                notify(f"WATCHDOG_USEC={limit * 1e6:.0f}")
             ends.callback(Watchdog(runners, limit).close)
         notify(f"READY=1\nSTATUS=Watching {', '.join(runner.name for runner in runners)}")
         ends.callback(notify, "STOPPING=1")

@@ -9,23 +9,26 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..io.access import Access
-from ..io.addresses import Address, parse_address
+from ..io.addresses import SECRETS, Address, parse_address
 from ..sinks import SinkKind, sink_kind
 from ..sources import SourceKind, source_kind
 from ..updates.options import UpdateOptions, parse_updates
 from .config import Config
+from .systemd import PATIENCE
 
 LEAST_WATCHDOG = 60.0  # seconds; a start with imports and warm-up fits in it many times
 FIRST_UPDATE = 300.0  # seconds for a start that fetches and tries its first model; systemd's default is 90
+START = f"TimeoutStartSec={FIRST_UPDATE:g}\n"
 HOMES = ("/home", "/root", "/run/user")
 LOCAL = ("localhost", "127.0.0.1", "::1")
+ETC = "/etc/edgelstm"  # configurations of `edgelstm@NAME`, and below it the secrets that they name
+SERIAL_DRIVERS = ("ttyUSB", "ttyACM", "ttyAMA", "ttyS")
 
 UNIT = """\
-# Written by `edgelstm service`. Put it into /etc/systemd/system, then:
-#   systemctl daemon-reload && systemctl enable --now {file}
+{header}
 [Unit]
 Description=edgelstm watching {names}
-Wants=network-online.target
+{condition}Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0
 
@@ -112,18 +115,54 @@ def unit(config: Config, path: Path, program: str, periods: Iterable[float | Non
     secrets = dict.fromkeys([str(path), *needs.secrets])
     if len({Path(name).name for name in secrets}) < len(secrets):
         raise ConfigError("Two secret files have the same name. Rename one: a service sees them in one folder.")
+    header = (
+        "# Written by `edgelstm service`. Put it into /etc/systemd/system, then:\n"
+        f"#   systemctl daemon-reload && systemctl enable --now {identity}.service"
+    )
     return UNIT.format(
-        file=f"{identity}.service",
+        header=header,
         identity=identity,
         names=", ".join(stream.label for stream in config.streams),
         program=program,
+        condition="",
         config_name=path.name,
         credentials="\n".join(f"LoadCredential={Path(name).name}:{name}" for name in secrets),
-        start=f"TimeoutStartSec={FIRST_UPDATE:g}\n" if any(stream.updates for stream in config.streams) else "",
-        watchdog=max(LEAST_WATCHDOG, 10 * longest),
+        start=START if any(stream.updates for stream in config.streams) else "",
+        watchdog=max(LEAST_WATCHDOG, PATIENCE * longest),
         homes="read-only" if any(_in_home(name) for name in [program, *needs.files]) else "yes",
         devices="\n".join(_devices(needs.devices)),
         network="\n".join(_network(needs)),
+    )
+
+
+def template(program: str) -> str:
+    """Return the text of `edgelstm@.service`, the unit of packages: `edgelstm@pump` runs `/etc/edgelstm/pump.toml`.
+
+    As no configuration is known yet, it grants what any may need beside its own folder: the network and serial devices. The
+    process asks systemd for a longer watchdog where its models take samples more rarely than that (`systemd.serving`).
+
+    Raises:
+        ConfigError: If the program's path is relative.
+    """
+    name = "%i"
+    return UNIT.format(
+        header=(
+            "# Written by `edgelstm service --template`: `systemctl enable --now edgelstm@pump` runs "
+            f"{ETC}/pump.toml.\n"
+            "# `edgelstm service` writes a narrower unit for one configuration, which has precedence as\n"
+            "# /etc/systemd/system/edgelstm@pump.service."
+        ),
+        identity=f"edgelstm-{name}",
+        names=name,
+        condition=f"AssertPathExists={ETC}/{name}.toml\n",
+        program=_absolute(program, "The program"),
+        config_name=f"{name}.toml",
+        credentials=f"LoadCredential={name}.toml:{ETC}/{name}.toml\nLoadCredential={SECRETS}:{ETC}/{SECRETS}",
+        start=START,
+        watchdog=LEAST_WATCHDOG,
+        homes="yes",
+        devices="\n".join(_devices([f"char-{driver}" for driver in SERIAL_DRIVERS])),
+        network="\n".join(_network(_Needs(anywhere=True))),
     )
 
 

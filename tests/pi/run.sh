@@ -4,7 +4,7 @@
 # Builds the wheel, fills a wheelhouse a platform, installs from it offline with pip running on the emulated Pi (so that
 # our environment markers are resolved there), and runs check.py, on the tiny models of the tests and on the demo's bundle
 # and stream, then the slim tests that start no other program (under emulation a start takes half a minute). One userland of each
-# architecture then updates its model over HTTP, from a repository on this host (update.py).
+# architecture then updates its model over HTTP, from a repository on this host (update.py), and installs the Debian package (deb.sh).
 # Userlands and wheelhouses are kept in .pi/. PYTHON is the host's with edgelstm[train] installed; its results are what
 # the Pis must reproduce.
 set -euo pipefail
@@ -91,4 +91,13 @@ pair trixie armhf
 bash "$here/emulate.sh" arm64 bookworm "$pi/arm64-bookworm"  # shared by the next two
 pair bookworm older
 [ "$failed" = 0 ] || { say "a platform differs"; exit 1; }
+deb_arm64() { bash "$here/deb.sh" "$python" "$(echo "$pi"/wheel/edgelstm-*.whl)" arm64; }
+deb_armhf() { bash "$here/deb.sh" "$python" "$(echo "$pi"/wheel/edgelstm-*.whl)" armhf; }
+if bash "$here/inside.sh" 2>/dev/null; then
+  say "Debian packages"
+  pair deb_arm64 deb_armhf
+  [ "$failed" = 0 ] || { say "a package fails"; exit 1; }
+else
+  say "Debian packages were not tried: this kernel has no binfmt_misc in user namespaces (Linux 6.7)"
+fi
 say "all platforms agree with x86-64"

@@ -42,7 +42,7 @@ def sources(*folders: str) -> list[Path]:
 
 
 OURS = sources("edgelstm", "converters", "runtime", "calibration_data")
-ALL = [*OURS, *sources("tests", "benchmarks", "docs")]
+ALL = [*OURS, *sources("tests", "benchmarks", "docs", ".github")]
 
 
 @cache

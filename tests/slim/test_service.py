@@ -11,9 +11,10 @@ import time
 import pytest
 from command_helpers import MODEL, edgelstm, spawn
 from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.io.addresses import read_secret
 from edgelstm.runtime.service.config import make_config
 from edgelstm.runtime.service.systemd import Watchdog
-from edgelstm.runtime.service.systemd_unit import unit
+from edgelstm.runtime.service.systemd_unit import template, unit
 from sink_helpers import wait_for
 
 
@@ -36,7 +37,7 @@ def systemd(tmp_path):
 
     reader = threading.Thread(target=read)
     reader.start()
-    yield {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "800000"}, got
+    yield {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}, got
     channel.close()
     reader.join()
 
@@ -50,7 +51,7 @@ def test_systemd_is_told_of_the_start_the_end_and_of_samples_only(systemd, tmp_p
     time.sleep(0.7)
     before = [text for _, text in got if text == "WATCHDOG=1"]
     with data.open("a") as stream:
-        for i in range(15):
+        for i in range(30):
             stream.write(f"{i},50,7\n")
             stream.flush()
             time.sleep(0.1)
@@ -83,6 +84,15 @@ def test_the_watchdog_starves_when_one_of_two_streams_stands_still():
     assert (one, both) == (False, True)
 
 
+def test_a_watchdog_that_samples_cannot_meet_is_lengthened(systemd):
+    env, got = systemd
+    data = "time,level_cm,flow_lpm\n" + "".join(f"{i},50,7\n" for i in range(3))
+    edgelstm("run", MODEL, "-", env={**env, "WATCHDOG_USEC": "1500000"}, stdin=data)
+    assert wait_for(lambda: got and got[-1][1] == "STOPPING=1")
+
+    assert got[0][1] == "WATCHDOG_USEC=10000000"
+
+
 def service_config(folder, **more):
     record = {"model": str(MODEL), "source": "mqtts://broker/plant/#?password-file=/etc/edgelstm/password", **more}
     return make_config(record), folder / "pump.toml"
@@ -96,14 +106,17 @@ UNITS = {
 }
 
 
-@pytest.mark.parametrize("kind", UNITS)
+@pytest.mark.parametrize("kind", [*UNITS, "template"])
 @pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd is not installed (apt-get install systemd)"
 )
 def test_the_unit_is_valid_and_hardened(tmp_path, kind):
-    config, path = service_config(tmp_path, **UNITS[kind])
-    file = tmp_path / "edgelstm-pump.service"
-    file.write_text(unit(config, path, sys.executable, [1.0]))
+    if kind == "template":
+        file = tmp_path / "edgelstm@pump.service"
+        file.write_text(template(sys.executable))
+    else:
+        file = tmp_path / "edgelstm-pump.service"
+        file.write_text(unit(*service_config(tmp_path, **UNITS[kind]), sys.executable, [1.0]))
     verified = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60)
     security = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=20", file],
@@ -153,3 +166,19 @@ def test_service_writes_the_unit(tmp_path):
 
     assert done.returncode == 0
     assert "ExecStart=/opt/venv/bin/edgelstm run --config ${CREDENTIALS_DIRECTORY}/pump.toml" in done.stdout
+
+
+def test_the_template_runs_any_configuration_below_etc():
+    text = edgelstm("service", "--template", "--program", "/usr/bin/edgelstm").stdout
+
+    assert "ExecStart=/usr/bin/edgelstm run --config ${CREDENTIALS_DIRECTORY}/%i.toml" in text
+    assert "LoadCredential=%i.toml:/etc/edgelstm/%i.toml\nLoadCredential=secrets:/etc/edgelstm/secrets\n" in text
+    assert "StateDirectory=edgelstm-%i\n" in text
+    assert edgelstm("service").returncode == 2
+
+
+def test_a_secret_is_found_among_the_copies_of_a_folder_of_secrets(tmp_path, monkeypatch):
+    (tmp_path / "secrets_password").write_text("of the copy\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+
+    assert read_secret("/etc/edgelstm/secrets/password") == "of the copy"
