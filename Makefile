@@ -44,7 +44,7 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := arrow_files config doctests fleet grafana house layering live_sources modbus mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
+WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources house layering live_sources modbus mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
 
 # two files at a time: each on one core, with fixtures of its own
 test-full: .venv/.installed .venv-tflite/.installed

@@ -17,6 +17,8 @@ from .extras import load_extra
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEPALIVE = 30  # seconds
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30  # seconds between attempts to connect, doubling
+BLOCK = 1 << 16  # bytes a read
+LONGEST_PACKET = 2 << 20  # bytes of a packet that are kept; what is longer is told by that
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def connect(address: Address, options: BrokerOptions, prepare: Callable[[Any], N
         ConfigError: If paho-mqtt is missing, or a certificate or password file cannot be read.
     """
     mqtt = load()
-    client = mqtt.Client(
+    client = _bounded(mqtt.Client)(
         mqtt.CallbackAPIVersion.VERSION2,
         client_id=session or options.client_id,
         clean_session=not session,
@@ -89,6 +91,23 @@ def connect(address: Address, options: BrokerOptions, prepare: Callable[[Any], N
     client.connect_async(address.host, address.port or (8883 if address.scheme == "mqtts" else 1883), KEEPALIVE)
     client.loop_start()
     return client
+
+
+def _bounded(client: type) -> type:
+    """The client's class, which keeps no more of a packet than its beginning: a message may have 256 MB by the protocol.
+
+    paho collects a packet before anybody can refuse it. `_sock_recv` and `_in_packet` are its own; where a later version has others,
+    messages are read as before, and the test of this fails.
+    """
+
+    class BoundedClient(client):  # type: ignore[misc]
+        def _sock_recv(self, bufsize: int) -> bytes:
+            packet = self._in_packet["packet"]
+            if len(packet) > LONGEST_PACKET:
+                del packet[LONGEST_PACKET:]
+            return bytes(super()._sock_recv(min(bufsize, BLOCK)))
+
+    return BoundedClient
 
 
 def load() -> Any:

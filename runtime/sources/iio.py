@@ -117,5 +117,5 @@ def _setting(folder: Path, name: str, what: str, default: float) -> float:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""

@@ -7,6 +7,7 @@ import logging
 import math
 import queue
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from .value_rows import ValueRows
 
 log = logging.getLogger("edgelstm")
 WAITING = 10_000  # values held while the model is busy; newer ones are dropped and counted
+LONGEST_TEXT = 64  # characters of a value that is a text
 TOGETHER = 0.01  # seconds within which values are of one message
 PROBE = 1.0  # seconds between questions whether the server still is there
 OVERFLOW = 0x480  # bits of a status: the server's queue for this node was full
@@ -62,7 +64,7 @@ class _Change(NamedTuple):
     """A value as the server reported it."""
 
     channel: int
-    value: Any
+    value: float | str | None
     moment: float
 
 
@@ -90,7 +92,7 @@ class OpcSource(LiveSource):
         self._cells = CellReader(missing=columns.missing, origin=self.name)
         self._queue: queue.Queue[list[_Change] | EdgelstmError | None] = queue.Queue()
         self._batch: list[_Change] = []
-        self._waiting = 0
+        self._waiting, self._guard = 0, threading.Lock()
         self._attempts = Attempts(self.name)
         self.dropped = self.overflows = self.unusable = 0
         """Values for which there was no room here; overflows of the server's queues; values of bad quality or of no number."""
@@ -125,7 +127,8 @@ class OpcSource(LiveSource):
                 made.append(self._rows.flush())
                 self._rows.forget()
             else:
-                self._waiting -= len(changes)
+                with self._guard:
+                    self._waiting -= len(changes)
                 made += [self._rows.put(one.channel, self._number(one), one.moment) for one in changes]
         for row in (*made, self._rows.due()):
             if row is not None:
@@ -138,10 +141,9 @@ class OpcSource(LiveSource):
         if isinstance(value, (bool, int, float)):
             number = float(value)
             return number if math.isfinite(number) else math.nan
-        text = value[:64] if isinstance(value, str) else None
-        read = self._cells.read(text, name) if text is not None else None
+        read = self._cells.read(value, name)
         if read is None:
-            self._count(f"{name}: {str(value)[:40]!r} is not a number")
+            self._count(f"{name}: {value[:40]!r} is not a number")
             return math.nan
         return read
 
@@ -230,11 +232,12 @@ class OpcSource(LiveSource):
                 log.warning(
                     "%s: the server's queue was full, changes are lost; raise queue=%d", self.name, self.options.queue
                 )
-        content = value.Value.Value if value.Value is not None else None
+        content = _short(value.Value.Value if value.Value is not None else None)
         if bits >> 31:
             content = None
             self._count(f"{self.columns.names[channels[0]]}: of bad quality ({status.name})")
-        self._waiting += len(channels)
+        with self._guard:
+            self._waiting += len(channels)
         if not self._batch:
             asyncio.get_running_loop().call_later(TOGETHER, self._hand_over)
         self._batch += [_Change(channel, content, _moment(value)) for channel in channels]
@@ -253,6 +256,13 @@ class _Handler:
 
     def datachange_notification(self, node: Any, val: Any, data: Any) -> None:
         self._source.take(self._channels[node.nodeid], data.monitored_item.Value)
+
+
+def _short(content: Any) -> float | str | None:
+    """A value as it may wait: a node may hold a text or an array of many megabytes."""
+    if content is None or isinstance(content, (bool, int, float)):
+        return content
+    return content[:LONGEST_TEXT] if isinstance(content, str) else f"a value of the type {type(content).__name__}"
 
 
 def _moment(value: Any) -> float:

@@ -22,6 +22,8 @@ log = logging.getLogger("edgelstm")
 BATCH, MOST_ALIKE = 1000, 100_000  # rows asked for at once; and at most, where many share one key
 STARTS = ("new", "all")
 LONGEST_CELL = 64  # characters taken of a text
+# The server refuses the whole question where one number has no place in a float8
+NUMERIC = "CASE WHEN abs({0}) <= 1e308 THEN CASE WHEN abs({0}) < 1e-300 THEN 0 ELSE {0}::float8 END END"
 COLUMNS = """
 SELECT n.nspname, c.relname, a.attname, t.typcategory, format_type(a.atttypid, NULL)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -209,7 +211,7 @@ class _Query:
     def _cell(self, column: str, category: str, kind: str) -> Any:
         """A column as a number, a time in ISO 8601, or the beginning of a text."""
         form = {
-            "N": "{}::float8",
+            "N": NUMERIC if kind.startswith("numeric") else "{}::float8",
             "B": "{}::int::float8",
             "D": """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')""",
         }.get(category, f"left({{}}::text, {LONGEST_CELL})")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SeriesError
 from ..io.extras import load_extra
+from ..io.reconnect import Attempts
 from .column_mapping import Columns
 from .line_reader import BLOCK, WAIT, Splitter
 from .live import LiveSource
 from .sample import Sample
-
-log = logging.getLogger("edgelstm")
-RETRY = 2.0  # seconds between attempts to open a line that is gone
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,7 @@ class SerialSource(LiveSource):
         self.port, self.options = port, options
         self._library = load_extra("serial", "serial")
         self._line: Any = None
+        self._attempts, self._lost = Attempts(self.name), ""
 
     def __iter__(self) -> Iterator[Sample]:
         self._line = self._opened()
@@ -67,8 +65,10 @@ class SerialSource(LiveSource):
             try:
                 block = self._line.read(max(1, min(BLOCK, self._line.in_waiting)))
             except (self._library.SerialException, OSError) as error:
-                log.warning("%s: lost (%s); waiting for it to come back", self.name, error)
+                self._lost = f"lost ({error})"
                 return
+            if block:
+                self._attempts.works()
             lines = splitter.feed(block)
             if lines and fresh:
                 fresh = False
@@ -86,12 +86,12 @@ class SerialSource(LiveSource):
         return lines[1:]
 
     def _reopen(self) -> None:
-        while not self._stop.is_set():
-            self._line.close()
+        """Open the line again; one that opens and is lost at once is tried ever more slowly, too."""
+        self._line.close()
+        while not self._stop.wait(self._attempts.failed(self._lost)):
             try:
                 self._line = self._opened()
-            except SeriesError:
-                self._stop.wait(RETRY)
+            except SeriesError as error:
+                self._lost = str(error)
                 continue
-            log.warning("%s: back again", self.name)
             return

@@ -161,6 +161,8 @@ class SparkplugSource(LiveSource):
     ) -> Iterator[Row | None]:
         if not birth and not self._node.known:
             self.unborn += 1
+            if self.unborn == 1:
+                log.warning("%s: data before a birth is passed over; asking for one", self.name)
             self._ask()
             return
         for metric in metrics:
@@ -182,7 +184,7 @@ class SparkplugSource(LiveSource):
             return value if value is not None and math.isfinite(value) else math.nan
         number = self._cells.read(value, self.columns.names[channel])
         if number is None:
-            self.rows.bad += 1
+            self.rows.count(SeriesError(f"{self.columns.names[channel]}: {value[:40]!r} is not a number"))
             return math.nan
         return number
 

@@ -95,7 +95,7 @@ def test_births_aliases_and_times_make_samples_of_all_values_that_hold(broker, e
     assert reading.source.skipped == 0
 
 
-def test_data_before_a_birth_asks_for_one_and_is_not_guessed_at(broker, edge):
+def test_data_before_a_birth_asks_for_one_and_is_not_guessed_at(broker, edge, caplog):
     with Collector(opened(broker)) as reading:
         assert subscribed(reading.source)
         edge.values = {"Flow": 5.0, "Motor": 50.0}
@@ -105,6 +105,7 @@ def test_data_before_a_birth_asks_for_one_and_is_not_guessed_at(broker, edge):
     assert values(reading) == [[5.0, 50.0]]
     assert [one.name for one in edge.asked] == ["Node Control/Rebirth"]
     assert reading.source.unborn == 1
+    assert caplog.text.count("data before a birth is passed over") == 1
 
 
 def test_a_gap_in_the_sequence_forgets_the_values_and_asks_for_a_birth(broker):
