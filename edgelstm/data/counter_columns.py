@@ -13,6 +13,7 @@ from edgelstm.runtime.sources.counter_steps import Increments, Totals
 from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import Resampling
 
+from .counter_wraps import hints, observed
 from .regular_grid import median_step
 from .resample import on_one_grid
 from .table import BLOCK, Table
@@ -21,7 +22,9 @@ Doubles = npt.NDArray[np.float64]
 Push = Callable[[float | None, Sequence[float]], list[float]]
 
 
-def model_rows(table: Table, counters: Counters, grid: Resampling | None, resample: bool) -> tuple[Table, Counters]:
+def model_rows(
+    table: Table, counters: Counters, grid: Resampling | None, resample: bool, learn: bool = False
+) -> tuple[Table, Counters]:
     """A table's rows as a model takes them: counters as differences, channels with times of their own on one grid.
 
     Args:
@@ -29,26 +32,36 @@ def model_rows(table: Table, counters: Counters, grid: Resampling | None, resamp
         counters: The counters; without a period it becomes that of the rows.
         grid: Grid of the model, or of the file before; None to choose one where the rows need it.
         resample: Whether rows may be sorted and brought to a grid.
+        learn: Whether wraps are learned from the rows, and channels that look like counters are named.
 
     Returns:
-        The table, and the counters with their period.
+        The table, and the counters with their period and wraps.
 
     Raises:
         SeriesError: If a counter is no channel.
     """
+    if learn:
+        hinted = hints(_sorted(table) if resample else table, tuple(counters.wraps))
+        table = replace(table, notes=(*table.notes, *hinted))
     if not counters.wraps:
         return (on_one_grid(table, grid) if resample else table), counters
     if lacking := [name for name in counters.wraps if name not in table.channels]:
         raise SeriesError(f"The counter {lacking[0]} is no channel; channels are {', '.join(table.channels)}.")
     table = _sorted(table) if resample else table
+    counters, notes = observed(table, counters) if learn else (counters, ())
     totals = Totals(counters, table.channels)
     table = replace(table, values=_pushed(table, totals.push))
     table = on_one_grid(table, grid) if resample else table
     counters = replace(counters, period=counters.period or median_step(table.time))
     note = f"counters as growth from row to row: {', '.join(counters.wraps)}"
-    note += f"; {totals.wrapped} times they wrapped or began at 0 again" if totals.wrapped else ""
+    note += f"; wrapped {totals.wrapped} times" if totals.wrapped else ""
+    note += (
+        f"; fell {totals.fallen} times by an amount that is not known: a value is missing there"
+        if totals.fallen
+        else ""
+    )
     values = _pushed(table, Increments(counters, table.channels).push)
-    return replace(table, values=values, notes=(*table.notes, note)), counters
+    return replace(table, values=values, notes=(*table.notes, *notes, note)), counters
 
 
 def _sorted(table: Table) -> Table:

@@ -101,7 +101,7 @@ def read_series(
     counters = counters or Counters()
     for path in paths:
         table, grid = Table.read(Path(path), request), tables[0].resampling if tables else None
-        table, counters = model_rows(table, counters, grid, resample=repair)
+        table, counters = model_rows(table, counters, grid, resample=repair, learn=repair)
         tables.append(table)
     series = _series(tables, [Path(path).name for path in paths], repair)
     return replace(series, missing=tuple(missing), counters=counters)

@@ -1,7 +1,8 @@
 """Counters as differences: readings that only grow, such as energy meters, become their growth from row to row.
 
-Training and the device run the same code. Readings become a total that goes on where a counter wraps or starts at zero again; the total
-may be brought to a grid; then its growth over one interval of the model is the channel's value.
+Training and the device run the same code. Readings become a total that goes on where a counter wraps; the total may be brought to a grid;
+then its growth over one interval of the model is the channel's value. Where a reading falls and no known wrap explains it, nobody
+knows what was counted in between: the total falls, too, and that one growth is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from .resampler import BACKWARDS
 from .sample import Sample
 
 WRAPS = (2.0**16, 2.0**32)  # at which counters of no declared range wrap
-LIKELY = 4.0  # times the fastest growth so far, above which a wrap or a reset is not believed
+LIKELY = 4.0  # times the fastest growth so far, above which a wrap is not believed
+FAR = 1e6  # times the largest growth so far that a total falls by: no mean over samples of one interval hides that
 EARLY, LATE = 0.5, 1.5  # intervals; rows between them are one interval apart, as for the validator
 
 
@@ -36,7 +38,7 @@ class _Stage:
 
 
 class Totals(_Stage):
-    """Readings to totals that never fall.
+    """Readings to totals that fall only where it is not known how much was counted.
 
     Args:
         counters: The counters.
@@ -54,8 +56,13 @@ class Totals(_Stage):
 
     @property
     def wrapped(self) -> int:
-        """Wraps and resets so far."""
+        """Wraps so far."""
         return sum(meter.wrapped for _, meter in self._meters)
+
+    @property
+    def fallen(self) -> int:
+        """Falls so far that no known wrap explains."""
+        return sum(meter.fallen for _, meter in self._meters)
 
     def push(self, time: float | None, values: Sequence[float]) -> list[float]:
         """See `_Stage`."""
@@ -70,9 +77,11 @@ class _Meter:
 
     def __init__(self, wrap: float | None) -> None:
         self._wraps = WRAPS if wrap is None else (wrap,)
-        self.wrapped = 0
+        self.wrapped = self.fallen = 0
         self._reading, self._time, self._total = math.nan, math.nan, math.nan
-        self._fastest = 0.0  # growth a second, or a row where rows are counted
+        self._fastest = self._largest = (
+            0.0  # growth a second, or a row where rows are counted; and between two readings
+        )
         self._rows = self._late = 0
 
     def read(self, time: float | None, reading: float) -> float:
@@ -93,27 +102,26 @@ class _Meter:
         if first:
             self._total = reading
             return reading
-        if math.isnan(growth):
-            return math.nan
-        self._total += growth
+        self.fallen += math.isnan(growth)
+        self._total += -FAR * (self._largest or 1.0) if math.isnan(growth) else growth
         return self._total
 
     def _growth(self, reading: float, span: float) -> float:
-        """Growth since the last reading: beyond the wrap or from 0 where the reading fell and that is likely."""
+        """Growth since the last reading: beyond a wrap where the reading fell and that is likely, else NaN."""
         growth = reading - self._reading
         if growth >= 0:
-            self._fastest = max(self._fastest, growth / span)
+            self._fastest, self._largest = max(self._fastest, growth / span), max(self._largest, growth)
         if not growth < 0:
             return growth
         most = LIKELY * self._fastest * span
         beyond = [wrap - self._reading + reading for wrap in self._wraps if self._reading < wrap]
-        likely = [amount for amount in (*beyond, reading) if 0 <= amount <= most]
+        likely = [amount for amount in beyond if 0 <= amount <= most]
         self.wrapped += bool(likely)
         return likely[0] if likely else math.nan
 
 
 class Increments(_Stage):
-    """Totals to their growth over one interval; NaN for the first of them.
+    """Totals to their growth over one interval; NaN for the first of them, and where a total fell.
 
     Growth over several intervals, where rows are missing, is divided by their number.
 
@@ -146,7 +154,7 @@ class Increments(_Stage):
         if time is not None and self._period and math.isfinite(self._time[at]):
             span = (time - self._time[at]) / self._period
             span = 1.0 if EARLY < span <= LATE else span
-        growth = (total - self._total[at]) / span if span > 0 else math.nan
+        growth = (total - self._total[at]) / span if span > 0 and total >= self._total[at] else math.nan
         if 0 < span <= EARLY and math.isfinite(growth):
             return growth  # the validator drops such a row: the next one counts from the same total
         self._total[at], self._time[at], self._rows[at] = total, math.nan if time is None else time, 0

@@ -17,7 +17,8 @@ class Counters:
     """Channels that are counters."""
 
     wraps: Mapping[str, float | None] = field(default_factory=dict)
-    """The reading at which each channel begins at 0 again; None for 16 or 32 bits."""
+    """The reading at which each channel begins at 0 again, declared or seen in training; None where it is not known: 16 and 32 bits are
+    tried."""
     period: float | None = None
     """Seconds over which growth is given; None for the step from row to row."""
 

@@ -15,7 +15,9 @@ from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.iterable import IterableSource
 from edgelstm.runtime.sources.model_rows import ModelRows
 from edgelstm.runtime.sources.registry import on_grid
+from edgelstm.runtime.sources.resampling import Resampling
 
+from edgelstm.data.counter_wraps import Steps, wrap_of
 from edgelstm.data.series import read_for_model, read_series
 
 START = 1_700_000_040.0
@@ -54,19 +56,40 @@ def test_a_declared_range_is_wrapped_exactly():
     assert totals((true % 100_000).tolist(), wrap=100_000.0) == true.tolist()
 
 
-def test_after_a_reset_it_counts_from_zero():
-    assert totals([100.0, 110.0, 120.0, 4.0, 14.0]) == [100.0, 110.0, 120.0, 124.0, 134.0]
+def growth(readings, wrap=None):
+    stage = ModelRows(Columns(("n",), counters=Counters({"n": wrap}, 10.0)))
+    samples = [Sample([reading], 10.0 * row, row) for row, reading in enumerate(readings)]
+    return [row.values[0] for row in stage.samples(samples)]
 
 
-def test_a_reset_near_a_wrap_is_no_wrap():
-    assert totals([65_000.0, 65_010.0, 65_020.0, 4.0])[-1] == 65_024.0
+@pytest.mark.parametrize(
+    ("readings", "wrap"),
+    [
+        ([100.0, 110.0, 120.0, 4.0, 14.0, 24.0], None),  # a reset
+        ([65_000.0, 65_010.0, 65_020.0, 4.0, 14.0, 24.0], None),  # one near a wrap
+        ([29_979.0, 29_986.0, 29_996.0, 6.0, 16.0, 26.0], None),  # a wrap that nobody declared
+        ([5000.0, 5010.0, 5020.0, 3000.0, 3010.0, 3020.0], 100_000.0),  # another meter
+    ],
+)
+def test_a_fall_that_no_known_wrap_explains_is_one_missing_value_and_counting_goes_on(readings, wrap):
+    made = growth(readings, wrap)
+
+    assert np.flatnonzero(np.isnan(made)).tolist() == [0, 3]
+    assert made[4:] == pytest.approx([10.0, 10.0])
 
 
-def test_an_unlikely_fall_is_missing_and_counting_goes_on():
-    made = totals([5000.0, 5010.0, 5020.0, 3000.0, 3010.0])
+def test_no_mean_over_an_interval_hides_an_unknown_fall():
+    """A total falls so far that each interval that holds some of both counts is missing, and none is wrong."""
+    grid = Resampling(60.0, 60.0)
+    stage = ModelRows(Columns(("n",), resampling=grid, counters=Counters({"n": None}, 60.0)))
+    readings = np.r_[7.0 * np.arange(1000), 7.0 * np.arange(1000)]  # every second; it begins at 0 again at once
+    samples = [Sample([reading], START + row, row) for row, reading in enumerate(readings.tolist())]
+    made = np.array([row.values[0] for row in stage.samples(samples)])
 
-    assert math.isnan(made[3])
-    assert made[4] == 5030.0
+    whole = made[2:-1]  # without the intervals that the readings do not fill
+
+    assert 0 < np.isnan(whole).sum() <= 2
+    assert np.allclose(whole[np.isfinite(whole)], 420)
 
 
 def test_late_readings_change_nothing_and_a_clock_that_is_set_back_is_followed():
@@ -79,18 +102,16 @@ def test_late_readings_change_nothing_and_a_clock_that_is_set_back_is_followed()
     assert back[6:] == [25.0, 26.0]
 
 
-def test_no_growth_is_invented_or_lost_over_random_resets_and_wraps():
+def test_no_growth_is_invented_over_random_resets_and_wraps():
     chance = random.Random(1)
-    reading, grown, stage = 60_000.0, 0.0, Totals(Counters({"n": None}), ["n"])
-    first = last = stage.push(0.0, [reading])[0]
+    reading, readings, steps = 60_000.0, [60_000.0], [math.nan]
     for at in range(1, 3000):
         step = chance.uniform(5, 15)
-        grown += step
         reading = step if at % 1000 == 700 else (reading + step) % 65_536
-        last = stage.push(float(at), [reading])[0]
+        readings.append(reading)
+        steps.append(math.nan if at % 1000 == 700 else step)
 
-    assert last - first == pytest.approx(grown, rel=1e-9)
-    assert stage.wrapped >= 3
+    assert growth(readings) == pytest.approx(steps, rel=1e-4, nan_ok=True)
 
 
 def test_growth_over_missing_rows_is_shared_and_early_rows_do_not_take_it_away():
@@ -127,7 +148,7 @@ def test_training_and_device_read_the_same_growth(tmp_path):
     assert np.flatnonzero(~known).tolist() == [0, 300, 301]
     assert np.array_equal(device[known], series.values[known])
     assert np.allclose(series.values[1:300, 1], POWER[1:300] / 60)
-    assert any("wrapped or began" in note for note in series.repairs.notes)
+    assert any("wrapped" in note for note in series.repairs.notes)
 
 
 def test_rows_out_of_order_are_sorted_first(tmp_path):
@@ -181,13 +202,13 @@ def test_a_counter_that_is_no_channel_is_refused(tmp_path):
     assert "flow" in refused_here("train", path, "-o", tmp_path / "a.keras", "--counter", "flow:65536")
 
 
-def test_a_wrap_raises_no_alarm_and_a_fault_does(tmp_path):
+def test_a_wrap_that_nobody_declared_or_saw_raises_no_alarm_and_a_fault_does(tmp_path):
     noise = np.random.default_rng(1).normal(size=2400)
     power = 400 + 150 * np.sin(np.arange(2400) / 10) + 15 * noise
     energy = np.cumsum(power) / 60
     later = power[1600:].copy()
     train = write(tmp_path / "a.csv", energy[:1600], power=power[:1600])
-    here("train", train, "-o", tmp_path / "a.keras", "--kind", "linear", "--counter", "energy:13000", "--epochs", "2")
+    here("train", train, "-o", tmp_path / "a.keras", "--kind", "linear", "--counter", "energy")
     here("convert", tmp_path / "a.keras", "-o", tmp_path / "a.tflite", "--scheme", "float32")
 
     wrapped = write(tmp_path / "w.csv", energy[1600:] % 13_000, power=later)
@@ -199,3 +220,55 @@ def test_a_wrap_raises_no_alarm_and_a_fault_does(tmp_path):
     assert '"kind":"anomaly"' not in quiet.stdout.replace(" ", "")
     events = [json.loads(line) for line in alarmed.stdout.splitlines() if line.startswith("{")]
     assert any(event["kind"] == "anomaly" and "energy" in str(event.get("channels")) for event in events)
+
+
+@pytest.mark.parametrize("wrap", [4000.0, 30_000.0, 65_536.0, 100_000.0, 2.0**24])
+@pytest.mark.parametrize("wraps", [1, 4])
+def test_a_wrap_that_training_saw_is_learned(wrap, wraps):
+    steps = np.random.default_rng(2).uniform(0, wrap / 2000, round((wraps + 0.4) * 4000))
+    column = np.cumsum(steps) % wrap
+
+    assert len(Steps.of(column).falls) == wraps
+    assert wrap_of(Steps.of(column)) == wrap
+
+
+@pytest.mark.parametrize("resets", [(2500,), (1000, 2500), (300, 1000, 2900)])
+def test_resets_are_no_wrap(resets):
+    column = np.cumsum(np.random.default_rng(0).uniform(0, 7, 3000))
+    for row in resets:
+        column[row:] -= column[row - 1]
+
+    assert wrap_of(Steps.of(column)) is None
+
+
+def test_one_fall_that_a_round_number_explains_by_chance_is_no_wrap():
+    column = np.r_[np.arange(0.0, 87.0, 7), np.arange(0.0, 50.0, 7)]  # any range of 7 holds a round number below 100
+
+    assert wrap_of(Steps.of(column)) is None
+
+
+def test_a_learned_wrap_is_said_and_kept_for_the_device(tmp_path):
+    path = write(tmp_path / "a.csv", ENERGY % 4000)
+    series = read_series([path], counters=Counters({"energy": None}))
+    device = [sample.values[1] for sample in open_file(path, Columns.of(metadata(series)))]
+
+    assert series.sections["counters"]["wraps"] == {"energy": 4000.0}
+    assert any("energy begins at 0 again at 4000, as 1 fall shows" in note for note in series.repairs.notes)
+    assert np.allclose(device[1:], POWER[1:] / 60)
+
+
+@pytest.mark.parametrize(("energy", "option"), [(ENERGY, "--counter energy"), (ENERGY % 4000, "--counter energy:4000")])
+def test_a_channel_that_looks_like_a_counter_is_named_with_the_option(tmp_path, energy, option):
+    notes = read_series([write(tmp_path / "a.csv", energy)]).repairs.notes
+
+    assert [note for note in notes if note.startswith("Warning: energy only grows") and note.endswith(option)]
+    assert not [note for note in notes if "power" in note]
+
+
+def test_channels_that_rise_and_fall_are_not_called_counters(tmp_path):
+    sawtooth = np.arange(900.0) % 20  # a batch process
+    drifting = np.cumsum(np.random.default_rng(0).normal(0.1, 1, 900))
+    for name, channel in (("saw", sawtooth), ("drift", drifting), ("constant", np.full(900, 3.0))):
+        notes = read_series([write(tmp_path / f"{name}.csv", channel)]).repairs.notes
+
+        assert not any("only grows" in note for note in notes)
