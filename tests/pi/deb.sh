@@ -25,6 +25,9 @@ if [ ! -e "$root/.complete" ]; then
   packages=(python3 libstdc++6 dpkg dash coreutils sed grep findutils perl-base tar base-files diffutils libc-bin systemd procps)
   if [ "$arch" = armhf ]; then packages+=(python3-numpy); fi
   bash "$here/unpack.sh" "$arch" bookworm "$root" "${packages[@]}"
+  if [ "$arch" = armhf ]; then  # as the scripts of libblas3 and liblapack3 do, which did not run
+    ln -s blas/libblas.so.3 lapack/liblapack.so.3 "$root/usr/lib/arm-linux-gnueabihf"
+  fi
   touch "$root/.complete"
 fi
 mkdir -p "$root/opt/models"
@@ -57,7 +60,7 @@ if [ "$arch" = armhf ]; then
   sed -i 's/^Version: .*/&.1/' "$built/newer/DEBIAN/control"
   dpkg-deb --root-owner-group -Zgzip -z1 -b "$built/newer" "$root/tmp/edgelstm.deb" >/dev/null
   inside dpkg -i /tmp/edgelstm.deb
-  inside dpkg-query -W -f '${Version}\n' edgelstm | grep -F .1 || fail "not upgraded"
+  inside dpkg-query -W -f '${Version}\n' edgelstm | grep -F deb12.1 || fail "not upgraded"
 else
   inside dpkg -r edgelstm
   [ ! -e "$root/usr/lib/edgelstm" ] || fail "removed, but $(find "$root/usr/lib/edgelstm" -type f | head -n 1) is left"

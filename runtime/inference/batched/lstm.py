@@ -182,7 +182,7 @@ class IntegerLstm:
         entering, forgotten, leaving, candidate, scratch = (np.empty(shape) for _ in range(5))
         gates = ((entering, self._logistic), (forgotten, self._logistic), (leaving, self._logistic))
         parts = tuple(enumerate((*gates, (candidate, self._candidate))))
-        places = np.empty(shape, np.int64)
+        places = np.empty(shape, np.intp)  # 32 bits on 32-bit Arm, where `take` refuses longer ones; places have 18
         # a step adds 1 to the cell at most
         clip_cell = np.abs(cell).max(initial=0.0) + (len(out) + 1) * self._cell_step > SHORT_MOST
         for step, states in enumerate(out):
