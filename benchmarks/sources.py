@@ -151,6 +151,7 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     rig.close()
     watch.close()
     values = [int(value) for value, _ in watch.seen if value == value]
+    sent = [number for number in sent if number >= min(values)]  # before it was connected nothing could come
     lost = set(sent) - set(values)
     meanwhile = [n for n in sent if any(begin <= times.get(n, 0) <= end for begin, end in away)]
     return {

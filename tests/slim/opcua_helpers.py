@@ -27,8 +27,8 @@ PASSWORD = "geheim/1?"
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 
-def certificate(folder: Path, name: str) -> tuple[str, str]:
-    """A self-signed certificate of an application and its key, as PEM files."""
+def certificate(folder: Path, name: str, days: int = 1) -> tuple[str, str]:
+    """A self-signed certificate of an application and its key, as PEM files; it expires in some days, or did before today."""
     uri = f"urn:edgelstm:{name}"
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -36,8 +36,8 @@ def certificate(folder: Path, name: str) -> tuple[str, str]:
     names = [x509.UniformResourceIdentifier(uri), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=9))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.KeyUsage(True, True, True, True, False, True, False, False, False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([USE.CLIENT_AUTH, USE.SERVER_AUTH]), critical=False)
@@ -107,8 +107,12 @@ class Server:
         await self.server.set_application_uri("urn:edgelstm:server")
         await self.server.load_certificate(self.secured[0])
         await self.server.load_private_key(Path(self.secured[1]).read_bytes(), format="pem")
-        self.server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
-                                         ua.SecurityPolicyType.Basic256Sha256_Sign], SimpleRoleRuleset())  # fmt: skip
+        policies = [
+            ua.SecurityPolicyType[f"{policy}_{mode}"]
+            for policy in ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
+            for mode in ("SignAndEncrypt", "Sign")
+        ]
+        self.server.set_security_policy(policies, SimpleRoleRuleset())
         folder = Path(self.secured[0]).parent / "trusted"
         folder.mkdir(exist_ok=True)
         for path in self.trusted:

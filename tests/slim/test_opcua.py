@@ -39,7 +39,8 @@ def server(running):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("certificates")
-    return {name: certificate(folder, name) for name in ("server", "client", "stranger")}
+    made = {name: certificate(folder, name) for name in ("server", "client", "stranger")}
+    return made | {"expired": certificate(folder, "expired", days=-1)}
 
 
 def address(server, options="every=0", user=""):
@@ -143,28 +144,32 @@ def test_every_value_of_a_quick_series_comes_once_and_in_order(server):
 
 @pytest.fixture(scope="module")
 def secured(certificates):
-    made = Server(certificates["server"], [certificates["client"][0]]).start()
+    made = Server(certificates["server"], [certificates[name][0] for name in ("client", "expired")]).start()
     yield made
     made.stop()
 
 
-def security(certificates, own="client", theirs="server", mode="sign-and-encrypt"):
+def security(certificates, own="client", theirs="server", mode="sign-and-encrypt", policy="basic256sha256"):
     (cert, key), (server_cert, _) = certificates[own], certificates[theirs]
-    return f"every=0&policy=basic256sha256&mode={mode}&cert={cert}&key={key}&server-cert={server_cert}"
+    return f"every=0&policy={policy}&mode={mode}&cert={cert}&key={key}&server-cert={server_cert}"
 
 
-@pytest.mark.parametrize("mode", ["sign", "sign-and-encrypt"])
-def test_the_right_certificates_and_password_open_a_session(secured, certificates, mode, monkeypatch):
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [("basic256sha256", "sign"), ("basic256sha256", "sign-and-encrypt"), ("aes128sha256rsaoaep", "sign-and-encrypt"),
+     ("aes256sha256rsapss", "sign-and-encrypt"), ("aes256sha256rsapss", "sign")],
+)  # fmt: skip
+def test_the_right_certificates_and_password_open_a_session(secured, certificates, policy, mode, monkeypatch):
     monkeypatch.setenv("PUMP_PASSWORD", PASSWORD)
-    options = security(certificates, mode=mode) + "&password-env=PUMP_PASSWORD"
+    options = security(certificates, mode=mode, policy=policy) + "&password-env=PUMP_PASSWORD"
     with Collector(opened(secured, options, user="watch@")) as reading:
         assert wait_for(lambda: [1.0, 10.0] in values(reading))
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"own": "stranger"}, {"theirs": "stranger"}, None],
-    ids=["a-client-nobody-trusts", "another-server", "no-security"],
+    [{"own": "stranger"}, {"own": "expired"}, {"theirs": "stranger"}, None],
+    ids=["a-client-nobody-trusts", "an-expired-client", "another-server", "no-security"],
 )
 def test_a_wrong_certificate_or_none_gives_no_sample_and_is_said_once(secured, certificates, options, caplog):
     text = "every=0" if options is None else security(certificates, **options)
