@@ -120,11 +120,13 @@ class OpcuaRig:
     close = stop
 
     def send(self, count: int) -> None:
-        """Write the next numbers, a change a number."""
-        for _ in range(count if self.up else 0):
-            number, now = len(self.sent), time.perf_counter()
-            self.process.stdin.write(f"{number}\n")
-            self.process.stdin.flush()
+        """Write the next numbers, a change a number; one counts as sent once the server has it."""
+        first, count, now = len(self.sent), count if self.up else 0, time.perf_counter()
+        self.process.stdin.write("".join(f"{number}\n" for number in range(first, first + count)))
+        self.process.stdin.flush()
+        for number in range(first, first + count):
+            if not self.process.stdout.readline():
+                return
             self.sent[number] = now
 
 
@@ -143,6 +145,7 @@ def serve_opcua(port: int, number: int) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         server.set("Count", int(line))
+        print(flush=True)
 
 
 class PostgresRig:
