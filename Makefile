@@ -15,6 +15,8 @@ install = $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(1)/bin/p
 
 # run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
 PYTEST := -c ../pyproject.toml --rootdir .. -q
+# two files at a time: each on one core, with fixtures of its own, the longest ones first (tests/conftest.py)
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # $(call measured,NAME): pytest, in `make test` with branch coverage, of child processes too, into a file of its own; coverage traces
 # every line, so `make test-slim` alone goes without
 measured = $(if $(MEASURED),COVERAGE_FILE=$(CURDIR)/.coverage.$(1)) bin/pytest $(PYTEST) $(if $(MEASURED),--cov --cov-config=$(CURDIR)/pyproject.toml --cov-report=)
@@ -44,12 +46,11 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources house layering live_sources modbus mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
+WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources house layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
 
-# two files at a time: each on one core, with fixtures of its own
 test-full: .venv/.installed .venv-tflite/.installed
-	cd .venv && $(old_runtime) $(call measured,full) -n 2 --dist loadfile ../tests/full ../tests/data
-	cd .venv && $(call measured,extras) -n 2 --dist loadfile $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS)))
+	cd .venv && $(old_runtime) $(call measured,full) $(TWO) ../tests/full ../tests/data
+	cd .venv && $(call measured,extras) $(TWO) $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS)))
 
 # every architecture of the converter's zoo, trained: about ten minutes
 test-zoo: .venv/.installed .venv-tflite/.installed
@@ -62,11 +63,11 @@ test-compat: .venv-oldest/.installed
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
 	.venv-slim/bin/python tests/slim_environment.py
-	cd .venv-slim && $(call measured,slim) -n 2 --dist loadfile ../tests/slim
+	cd .venv-slim && $(call measured,slim) $(TWO) ../tests/slim
 
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py
-	cd .venv-slim-313 && bin/pytest $(PYTEST) -n 2 --dist loadfile ../tests/slim
+	cd .venv-slim-313 && bin/pytest $(PYTEST) $(TWO) ../tests/slim
 
 # what is not tested on every Python and platform is at least installable there
 test-resolve:
@@ -134,13 +135,13 @@ old_runtime = EDGELSTM_TFLITE_RUNTIME_PYTHON="$$(ls $(CURDIR)/.venv-tflite/bin/p
 .venv-slim/.installed: $(SOURCES)
 	$(call environment,.venv-slim,$(PYTHON))
 	rm -rf build
-	$(call install,.venv-slim,. pytest pytest-xdist pytest-cov hypothesis)
+	$(call install,.venv-slim,. pytest "pytest-xdist>=3.7" pytest-cov hypothesis)
 	touch $@
 
 .venv-slim-313/.installed: $(SOURCES)
 	$(call environment,.venv-slim-313,$(PYTHON313))
 	rm -rf build
-	$(call install,.venv-slim-313,. pytest pytest-xdist pytest-cov hypothesis)
+	$(call install,.venv-slim-313,. pytest "pytest-xdist>=3.7" pytest-cov hypothesis)
 	touch $@
 
 comma := ,

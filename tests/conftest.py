@@ -8,6 +8,29 @@ import pytest
 # notes of models that have passed their trial, for all tests of a run and for nobody else
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="edgelstm-state-")
 
+# files that take longest in one piece: they are begun first, so that no core waits for them at the end
+LONGEST = [
+    "test_notebooks",
+    "test_fleet_steps",
+    "test_docs",
+    "test_search",
+    "test_zoo",
+    "test_recurrent",
+    "test_real_series",
+    "test_report",
+    "test_update_docs",
+    "test_update_end_to_end",
+    "test_golden",
+    "test_state",
+    "test_drift",
+    "test_run",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; `--dist loadfile --no-loadscope-reorder` hands files out in this order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):

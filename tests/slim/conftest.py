@@ -60,6 +60,18 @@ def device(broker):
 
 
 @pytest.fixture
+def write_map(tmp_path):
+    """Write a map of Modbus registers, by default that of the pump."""
+    from modbus_helpers import MAP
+
+    def written(text=MAP, name="pump.csv"):
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    return written
+
+
+@pytest.fixture
 def quick(monkeypatch):
     """Attempts follow each other quickly."""
     monkeypatch.setattr(store_and_forward, "FIRST_WAIT", 0.01)

@@ -9,12 +9,21 @@ import threading
 import tty
 
 import pytest
+from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.sources import Columns, open_source
 
 pytest.importorskip("pymodbus", reason="the extra [modbus] is not installed")
 from mqtt_helpers import free_port
 from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+
+FLOW = Columns(("flow", "motor"))
+MAP = "channel,register,type,factor,offset\nflow,holding:0,float32,,\nmotor,holding:2,int16,0.1,-5\n"
+
+
+def opened(address, columns=FLOW):
+    return open_source(parse_address(address), columns)
 
 
 def words(form, *values):

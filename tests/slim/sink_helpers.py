@@ -27,7 +27,7 @@ def rows(held):
     return [item.record["row"] for item in held]
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=30.0):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)

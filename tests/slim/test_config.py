@@ -37,8 +37,8 @@ def test_several_models_run_in_one_process(tmp_path):
         f'source = "{DATA}"\nstate-dir = "{tmp_path}"\n[[stream]]\nmodel = "{MODEL}"\nname = "a"\n'
         f'[[stream]]\nmodel = "{MODELS / "cast.int8.tflite"}"\nname = "b"\n'
     )
-    done = edgelstm("run", "--config", tmp_path / "both.toml")
-    alone = edgelstm("run", MODEL, DATA)
+    done = edgelstm_here("run", "--config", tmp_path / "both.toml")
+    alone = edgelstm_here("run", MODEL, DATA)
     events = lines(done.stdout)
 
     assert {event.pop("model") for event in events} == {"a", "b"}
@@ -100,6 +100,31 @@ def test_a_dry_run_finds_files_that_are_not_there(tmp_path, monkeypatch, words, 
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("updates", "message"),
+    [
+        ('"https://plant"', "updates is a table"),
+        ('{ url = "u", root = "none.json", group = "all" }', "There is no root metadata none.json"),
+        ('{ url = "u", root = "root.json", group = "all" }', "No signed model is installed in"),
+        ('{ url = "u", root = "root.json", group = "a/b" }', "letters, digits, - and _; received 'a/b'"),
+        ('{ url = "u", root = "root.json", every = "0.5s" }', "every is at least 1s"),
+        ('{ url = "u", root = "root.json", trial = "soon" }', "a number with s, m, h or d"),
+    ],
+)
+def test_updates_that_cannot_be_are_refused_by_a_dry_run(tmp_path, monkeypatch, updates, message):
+    pytest.importorskip("tuf", reason="needs the update extra")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "root.json").write_text("{}")
+    (tmp_path / "pump.toml").write_text(
+        f'name = "pump"\nsource = "{DATA}"\nrequire-signed = true\nstate-dir = "{tmp_path}/state"\nupdates = {updates}\n'
+    )
+    done = edgelstm_here("run", "--config", "pump.toml", "--dry-run")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_no_secret_is_printed():

@@ -76,7 +76,7 @@ def test_an_empty_file_is_an_error_for_both_commands(models, tmp_path, command):
 
 
 def test_nothing_is_warned_of_on_a_good_file(models):
-    assert "Warning" not in edgelstm("run", models / "cast.int8.tflite", models / "stream.csv").stderr
+    assert "Warning" not in edgelstm_here("run", models / "cast.int8.tflite", models / "stream.csv").stderr
 
 
 def json_lines(stream, pieces):

@@ -20,6 +20,7 @@ from edgelstm.runtime.sources.mqtt_inbox import Message
 from edgelstm.runtime.sources.tail import FollowSource
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sink_helpers import wait_for
 
 FLOW = Columns(("flow", "motor"))
 NAN = pytest.approx(math.nan, nan_ok=True)
@@ -39,7 +40,7 @@ class Collector(threading.Thread):
 
     def until(self, count):
         """Wait for samples, then give their first values."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while len(self.samples) < count and time.monotonic() < end:
             time.sleep(0.01)
         return [sample.values[0] for sample in self.samples]
@@ -146,6 +147,36 @@ def test_a_pseudo_terminal_is_read_as_a_serial_line():
         assert found.samples[-1].arrival is not None
     os.close(master)
     os.close(slave)
+
+
+def test_a_serial_line_that_is_unplugged_is_read_again_when_it_is_back(tmp_path, monkeypatch, caplog):
+    pytest.importorskip("serial", reason="the extra [serial] is not installed")
+    monkeypatch.setattr("edgelstm.runtime.sources.serial.RETRY", 0.02)
+    port = tmp_path / "ttyUSB0"
+
+    def plug():
+        master, slave = pty.openpty()
+        tty.setraw(slave)
+        port.unlink(missing_ok=True)
+        port.symlink_to(os.ttyname(slave))
+        return master, slave
+
+    master, slave = plug()
+    with Collector(open_source(parse_address(f"serial:{port}?baud=9600"), FLOW)) as reading:
+        assert wait_for(lambda: reading.source._line)
+        os.write(master, b"flow,motor\n1,0\n2,0\n")
+        assert reading.until(2) == [1, 2]
+        port.unlink()
+        os.close(slave)
+        os.close(master)
+        assert wait_for(lambda: "waiting for it to come back" in caplog.text)
+        master, slave = plug()
+        assert wait_for(lambda: "back again" in caplog.text)
+        os.write(master, b"3,0\n4,0\n")
+
+        assert reading.until(4) == [1, 2, 3, 4]
+    os.close(slave)
+    os.close(master)
 
 
 def test_a_serial_port_that_is_not_there_is_an_error():

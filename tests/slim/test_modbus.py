@@ -8,17 +8,14 @@ import threading
 import time
 
 import pytest
-from edgelstm.runtime.errors import ConfigError, ShapeError
-from edgelstm.runtime.io.addresses import parse_address
-from edgelstm.runtime.sources import Columns, open_source
+from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.sources import Columns
 from sink_helpers import event, forwarder, open_sink, wait_for
 from test_live_sources import Collector
 
 pytest.importorskip("pymodbus", reason="the extra [modbus] is not installed")
-from modbus_helpers import Device, SerialPair, rtu_over_tcp, serial, tcp, words
+from modbus_helpers import Device, SerialPair, opened, rtu_over_tcp, serial, tcp, words
 
-FLOW = Columns(("flow", "motor"))
-MAP = "channel,register,type,factor,offset\nflow,holding:0,float32,,\nmotor,holding:2,int16,0.1,-5\n"
 NAN = pytest.approx(math.nan, nan_ok=True)
 
 
@@ -28,19 +25,6 @@ def device():
     made = Device(holding=((0, [*words("f", 1.5), *words("h", 250)]),)).start()
     yield made
     made.stop()
-
-
-@pytest.fixture
-def write_map(tmp_path):
-    def written(text=MAP, name="pump.csv"):
-        (tmp_path / name).write_text(text)
-        return tmp_path / name
-
-    return written
-
-
-def opened(address, columns=FLOW):
-    return open_source(parse_address(address), columns)
 
 
 def url(device, path, options="every=0.02"):
@@ -131,9 +115,8 @@ def test_a_request_over_registers_that_a_device_lacks_is_taken_apart_and_a_refus
 
     assert [sample.values for sample in reading.samples[:5]] == [[7.0, 8.0, NAN]] * 5
     assert reading.source.refusals >= 6
-    assert [one.message.partition(": ")[2] for one in caplog.records] == [
-        "unit 1 answers with exception 2 (illegal data address) for level: missing"
-    ]
+    refusals = [one.message.partition(": ")[2] for one in caplog.records if "answers with" in one.message]
+    assert refusals == ["unit 1 answers with exception 2 (illegal data address) for level: missing"]
 
 
 def test_a_device_that_is_restarted_under_load_gives_its_values_in_order(write_map):
@@ -196,42 +179,6 @@ def test_an_end_that_speaks_no_modbus_is_said_once_and_costs_no_more_than_the_ti
     assert reading.samples == []
     messages = [one.message for one in caplog.records if one.levelno >= logging.WARNING]
     assert len(messages) == len(set(messages)) <= 2
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "error", "message"),
-    [
-        (MAP, "every=0", ConfigError, "requires an interval"),
-        (MAP, "every=1&unit=2", ConfigError, "two units, 1 and 2"),
-        (MAP.replace("motor", "level"), "every=1", ShapeError, "has no motor"),
-        (MAP + "flow,holding:9\n", "every=1", ConfigError, "two registers for the channel flow"),
-        ("channel,register,unit\nflow,holding:0,bar\n", "every=1", ConfigError, "number of the device"),
-        ("channel,register,type\nflow,coil:0,int16\n", "every=1", ConfigError, "a coil has no type"),
-        ("channel,register\nflow,7\n", "every=1", ConfigError, "KIND:ADDRESS"),
-        ("channel,register\nflow,holding:65536\n", "every=1", ConfigError, "65535"),
-        ("channel,register,kind\nflow,holding:0,x\n", "every=1", ConfigError, "unknown key 'kind'"),
-        ("", "every=1", ConfigError, "holds no registers"),
-        (MAP, "every=1&colour=red", ConfigError, "unknown key 'colour'"),
-    ],
-)
-def test_maps_and_options_that_cannot_be_are_refused_before_anything_is_connected(
-    text, options, error, message, write_map
-):
-    with pytest.raises(error, match=message):
-        opened(f"modbus://127.0.0.1:1/1?map={write_map(text)}&{options}")
-
-
-def test_a_map_may_stand_in_the_configuration():
-    tables = [
-        {"channel": "flow", "register": "holding:0", "type": "float32"},
-        {"channel": "motor", "register": "coil:1"},
-    ]
-    source = opened({"url": "modbus://plc/3", "every": 1, "registers": tables})
-
-    assert [(one.unit, one.kind, one.first, one.length) for one in source.requests] == [
-        (3, "coil", 1, 1),
-        (3, "holding", 0, 2),
-    ]
 
 
 def test_a_coil_follows_the_alarm_and_is_written_again_after_the_controller_was_restarted(tmp_path, quick):

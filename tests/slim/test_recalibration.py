@@ -1,12 +1,11 @@
 """A new threshold on the device, and the way back."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_helpers import edgelstm_here
 from edgelstm.runtime import load_bundle
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConfigError, ModelError
@@ -74,12 +73,8 @@ def test_there_is_no_way_back_from_nowhere(model):
 
 
 def test_the_command_sets_and_rolls_back(model, models):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "edgelstm", "calibrate", *map(str, arguments)], capture_output=True, text=True
-        )
-
-    done, back, wrong = run(model, models / "stream.csv", "--force"), run(model, "--rollback"), run(model)
+    calls = (model, models / "stream.csv", "--force"), (model, "--rollback"), (model,)
+    done, back, wrong = (edgelstm_here("calibrate", *words) for words in calls)
 
     assert "threshold" in done.stdout
     assert "--rollback" in done.stdout
@@ -106,8 +101,7 @@ def test_labelled_rows_give_the_best_f1_through_the_command(model, models, tmp_p
     labelled = tmp_path / "labelled.csv"
     labelled.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)))
     flags = ("--threshold-rule", "fbeta", "--label-column", "anomaly", "--force")
-    command = [sys.executable, "-m", "edgelstm", "calibrate", str(model), str(labelled), *flags]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = edgelstm_here("calibrate", model, labelled, *flags)
     found = load_bundle(model).metadata.threshold
 
     assert done.returncode == 0, done.stderr
@@ -140,14 +134,12 @@ def test_rows_labelled_as_anomalous_are_left_out_by_a_rule_of_normal_operation(m
     labelled, calm = tmp_path / "labelled.csv", tmp_path / "calm.csv"
     labelled.write_text("".join(f"{line},{mark}\n" for line, mark in zip(lines, marks, strict=True)))
     calm.write_text("\n".join(lines[:146]) + "\n")
-    command = [sys.executable, "-m", "edgelstm", "calibrate"]
     other = Path(shutil.copy(model, tmp_path / "other.tflite"))
-    done = subprocess.run(
-        [*command, str(model), str(labelled), "--label-column", "fault", "--force"], capture_output=True, text=True
-    )
-    subprocess.run([*command, str(other), str(calm), "--force"], check=True, capture_output=True)
+    done = edgelstm_here("calibrate", model, labelled, "--label-column", "fault", "--force")
+    plain = edgelstm_here("calibrate", other, calm, "--force")
 
     assert done.returncode == 0, done.stderr
+    assert plain.returncode == 0, plain.stderr
     assert "scores of rows labelled as anomalous were left out" in done.stdout
     assert load_bundle(model).metadata.threshold == load_bundle(other).metadata.threshold
 

@@ -10,7 +10,7 @@ from edgelstm.runtime.sources import Columns, open_source
 from edgelstm.runtime.sources.sparkplug_payload import parse_payload
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mqtt_helpers import NEEDS_MOSQUITTO, Broker, Listener, mqtt, subscribed
+from mqtt_helpers import NEEDS_MOSQUITTO, Listener, mqtt, subscribed
 from sink_helpers import wait_for
 from sparkplug_helpers import Payload, double, encode
 from test_live_sources import Collector
@@ -19,13 +19,6 @@ pytestmark = NEEDS_MOSQUITTO
 PUMP = Columns(("Flow", "Motor"))
 NAN = pytest.approx(math.nan, nan_ok=True)
 NOW = 1_767_323_045.0
-
-
-@pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path / "broker").start()
-    yield made
-    made.stop()
 
 
 class Edge:

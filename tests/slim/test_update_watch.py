@@ -207,6 +207,26 @@ def test_a_model_with_another_scaler_warms_up():
     assert other.update(NORMAL[60, 1:], NORMAL[60, 0]).status == "warmup"
 
 
+def test_a_model_with_other_channels_does_not_take_over():
+    old, other = (Detector.load(MODELS / f"{name}.tflite") for name in ("auto.int8", "auto.int8"))
+    channels = tuple(replace(channel, name=f"new_{channel.name}") for channel in other.metadata.channels)
+    other.metadata = other.metadata.with_(channels=channels)
+
+    with pytest.raises(ModelError, match="It takes other channels: new_level_cm, new_flow_lpm"):
+        take_over(other, old)
+
+
+def test_a_state_that_does_not_fit_costs_a_warm_up_and_no_more():
+    old, new = (Detector.load(MODELS / "auto.int8.tflite") for _ in range(2))
+    for row in NORMAL[:60]:
+        old.update(row[1:], row[0])
+    old.stream.engine.to_state = dict
+
+    assert not take_over(new, old)
+    assert new.index == old.index
+    assert new.update(NORMAL[60, 1:], NORMAL[60, 0]).status == "warmup"
+
+
 def test_a_rollback_by_hand_is_followed_by_a_running_watch(plant):
     stream = Stream(plant)
     bring(plant)
