@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def edgelstm(*arguments):
     return done.stdout
 
 
+@cache
 def events(model, data):
     """Closed anomaly events of a run."""
     lines = map(json.loads, edgelstm("run", model, data).splitlines())

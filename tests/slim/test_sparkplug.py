@@ -135,6 +135,34 @@ def test_deaths_of_node_and_device_make_their_values_missing(broker, edge):
         assert wait_for(lambda: values(reading)[-1] == [NAN, NAN])
 
 
+def test_another_devices_messages_count_in_the_sequence_and_give_no_sample(broker, edge):
+    with Collector(opened(broker, "every=0&device=pump", Columns(("Flow",)))) as reading:
+        assert subscribed(reading.source)
+        edge.send("NBIRTH", moment=NOW)
+        edge.send("DBIRTH", "pump", moment=NOW, metrics=[double(1.0, "Flow")])
+        edge.send("DBIRTH", "fan", moment=NOW, metrics=[double(8.0, "Flow")])
+        edge.send("DDATA", "fan", moment=NOW, metrics=[double(9.0, "Flow")])
+        edge.send("DDATA", "pump", moment=NOW, metrics=[double(2.0, "Flow")])
+        assert wait_for(lambda: [2.0] in values(reading))
+
+    assert values(reading) == [[1.0], [2.0]]
+    assert reading.source.gaps == 0
+
+
+def test_text_is_read_as_a_number_with_its_unit_or_counted(broker, edge):
+    def text(value):
+        return [{"name": "Flow", "datatype": 12, "string_value": value}]
+
+    with Collector(opened(broker, columns=Columns(("Flow",)))) as reading:
+        assert subscribed(reading.source)
+        edge.send("NBIRTH", moment=NOW, metrics=text("7.5 bar"))
+        edge.send("NDATA", moment=NOW + 1, metrics=text("oops"))
+        assert wait_for(lambda: len(reading.samples) == 2)
+
+    assert values(reading) == [[7.5], [NAN]]
+    assert reading.source.skipped == 1
+
+
 def test_historical_values_are_old_rows_and_no_part_of_the_present(broker, edge):
     with Collector(opened(broker)) as rows, Collector(opened(broker, "every=0.05")) as present:
         assert subscribed(rows.source)
