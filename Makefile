@@ -46,11 +46,12 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources house layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sources sparkplug update_*
+WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug update_*
 
 test-full: .venv/.installed .venv-tflite/.installed
 	cd .venv && $(old_runtime) $(call measured,full) $(TWO) ../tests/full ../tests/data
-	cd .venv && $(call measured,extras) $(TWO) $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS)))
+	cd .venv && $(call measured,extras) $(TWO) $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS))) \
+	  ../tests/slim/test_house.py::test_every_public_name_can_be_imported
 
 # every architecture of the converter's zoo, trained: about ten minutes
 test-zoo: .venv/.installed .venv-tflite/.installed

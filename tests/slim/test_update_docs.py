@@ -1,14 +1,13 @@
 """The steps of docs/how-to/update-models.md, executed in their order: publication, update, lost and stolen keys."""
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_helpers import edgelstm_here
 
 pytest.importorskip("tuf", reason="needs the update extra")
 pytest.importorskip("cryptography", reason="needs the publish extra")
@@ -31,36 +30,38 @@ def steps():
                     yield title, line
 
 
-def execute(folder, line):
-    """Run a command of the page in a folder."""
+def execute(line):
+    """Run a command of the page in the working folder; those of ours in this process, which has started already."""
     words = shlex.split(line)
     if words[0] == "edgelstm":
-        words[:1] = [sys.executable, "-c", "from edgelstm.cli import main; main()"]
-    environment = {**os.environ, "EDGELSTM_KEY_PASSPHRASE": PASSPHRASE}
-    result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+        result = edgelstm_here(*words[1:])
+    else:
+        result = subprocess.run(words, capture_output=True, text=True)
     assert result.returncode == 0, (line, result.stderr)
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="the documentation is not part of this install")
-def test_the_steps_of_the_page_lead_a_device_through_lost_and_stolen_keys(tmp_path):
+def test_the_steps_of_the_page_lead_a_device_through_lost_and_stolen_keys(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGELSTM_KEY_PASSPHRASE", PASSPHRASE)
     (tmp_path / "pump.int8.tflite").write_bytes(model("first"))
     update = "edgelstm update --from repository --root root.json --group canary --to ./models"
     titles = []
 
     for title, line in steps():
         if titles and title != titles[-1] and titles[-1] != "Make the keys, once":
-            execute(tmp_path, update)  # a device follows each section
+            execute(update)  # a device follows each section
         titles.append(title)
         if title == "Return to the model before":
             (tmp_path / "pump.int8.tflite").write_bytes(model("second"))
-            execute(tmp_path, "edgelstm publish pump.int8.tflite --to ./repository --group canary --key release.key")
-            execute(tmp_path, update)
-        execute(tmp_path, update if line.startswith(ELSEWHERE_DEVICE) else line)
+            execute("edgelstm publish pump.int8.tflite --to ./repository --group canary --key release.key")
+            execute(update)
+        execute(update if line.startswith(ELSEWHERE_DEVICE) else line)
         if title == "Make the keys, once" and "keys root" in line:
             shutil.copy(tmp_path / "repository" / "root.json", tmp_path / "root.json")
     (tmp_path / "pump.int8.tflite").write_bytes(model("third"))
-    execute(tmp_path, "edgelstm publish pump.int8.tflite --to ./repository --group canary --key release-3.key")
-    execute(tmp_path, update)
+    execute("edgelstm publish pump.int8.tflite --to ./repository --group canary --key release-3.key")
+    execute(update)
 
     ledger = ModelStore(tmp_path / "models").ledger
     assert {"Change a release key, or replace a lost one", "After a theft of the release key"} <= set(titles)
