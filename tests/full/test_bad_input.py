@@ -45,7 +45,7 @@ def test_a_flipped_byte_is_found(way, tmp_path):
 def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
     (tmp_path / "no.keras").write_bytes(b"hello")
 
-    assert "not a Keras model file" in refused("convert", tmp_path / "no.keras")
+    assert "not a Keras model file" in refused_here("convert", tmp_path / "no.keras")
 
 
 def run_code(inputs):
@@ -70,12 +70,12 @@ def test_a_lambda_layer_is_not_run(way, tmp_path, monkeypatch):
 def test_too_little_data_is_said_before_training(tmp_path):
     (tmp_path / "short.csv").write_text("a,b\n" + "1,2\n3,4\n" * 10)
 
-    assert "at least 50 windows" in refused("train", tmp_path / "short.csv", "-o", tmp_path / "m.keras")
+    assert "at least 50 windows" in refused_here("train", tmp_path / "short.csv", "-o", tmp_path / "m.keras")
     assert not (tmp_path / "m.keras").exists()
 
 
 def test_a_missing_folder_is_said_at_once(way, tmp_path):
-    assert "folder" in refused("train", way / "normal.csv", "-o", tmp_path / "none/m.keras")
+    assert "folder" in refused_here("train", way / "normal.csv", "-o", tmp_path / "none/m.keras")
 
 
 def small_files(most=2048):

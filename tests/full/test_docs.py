@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import here
 
 from edgelstm import calibration_data
 from edgelstm.cli import COMMANDS
@@ -66,7 +67,7 @@ def test_the_lstm_page_runs():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example_and_a_place_in_the_readme(name):
-    text = subprocess.run([BIN / "edgelstm", name, "-h"], capture_output=True, text=True, check=True).stdout
+    text = here(name, "-h").stdout
 
     assert "Example" in text
     assert f"edgelstm {name}" in (ROOT / "README.md").read_text()

@@ -88,7 +88,7 @@ def test_a_kind_that_the_shapes_contradict_is_refused(kind, output):
 
 def test_a_foreign_forecaster_becomes_a_file_that_a_detector_takes(folder):
     """Without --kind it used to become a generic file, which `run` refuses."""
-    done = edgelstm("convert", folder / "forecaster.keras", "--int8", "--calibration", folder / "normal.csv")
+    done = here("convert", folder / "forecaster.keras", "--int8", "--calibration", folder / "normal.csv")
     file = folder / "forecaster.int8.tflite"
     detector = Detector.load(file)
     scores = [detector.update(row, float(time)).score for time, row in enumerate(rows(100))]
@@ -123,7 +123,7 @@ def test_the_user_s_own_scaler_is_taken(folder):
 
 
 def test_consecutive_windows_are_rows_and_give_a_forecaster_its_threshold(folder):
-    edgelstm(
+    here(
         "convert", folder / "forecaster.keras", "--calibration", folder / "consecutive.npy", "--scaler-from",
         folder / "minmax.json", "-o", folder / "w.tflite",
     )  # fmt: skip
@@ -156,7 +156,7 @@ def test_the_kind_that_is_named_holds_for_windows_too(folder):
 
 
 def test_a_model_that_is_no_detector_is_said_to_be_none(folder):
-    done = edgelstm("convert", folder / "classes.keras", "--calibration", folder / "normal.csv", "--json")
+    done = here("convert", folder / "classes.keras", "--calibration", folder / "normal.csv", "--json")
 
     assert json.loads(done.stdout)["kind"] == "generic"
     assert any("`edgelstm run` does not take this file" in note for note in json.loads(done.stdout)["notes"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import edgelstm
+from commands import here
 from edgelstm.converters import convert
 from edgelstm.runtime.errors import ConversionError, ModelError
 
@@ -62,7 +62,7 @@ def test_a_file_of_keras_2_converts(file, tmp_path):
     source = KERAS2 / file
     with np.load(source.with_suffix(".npz")) as arrays:
         np.save(tmp_path / "windows.npy", arrays["windows"])
-    done = edgelstm(
+    done = here(
         "convert", source, "--scheme", "dynamic", "--calibration", tmp_path / "windows.npy", "-o", tmp_path / "m.tflite"
     )
 
@@ -129,7 +129,7 @@ def test_a_layer_that_takes_text_is_named_with_the_way_around_it(tmp_path):
     model = keras.Sequential([keras.Input((1,), dtype="string"), vectorize, L.Embedding(20, 4), L.LSTM(4), L.Dense(2)])
     model.save(tmp_path / "t.keras")
     np.save(tmp_path / "t.npy", np.array([["hot"], ["valve"]] * 40))
-    done = edgelstm("convert", tmp_path / "t.keras", "--calibration", tmp_path / "t.npy", code=1)
+    done = here("convert", tmp_path / "t.keras", "--calibration", tmp_path / "t.npy", code=1)
 
     assert done.stderr.count("\n") == 1
     assert "Layer 'words' (TextVectorization) takes text" in done.stderr

@@ -79,7 +79,7 @@ def test_evaluate_prints_and_stores_every_metric_with_its_meaning(way, tmp_path)
 
 
 def test_an_evaluation_is_stored_beside_the_model_unless_told_otherwise(way):
-    edgelstm("evaluate", way / "pump.float32.tflite", way / "faults.csv")
+    here("evaluate", way / "pump.float32.tflite", way / "faults.csv")
 
     assert json.loads((way / "pump.float32.evaluation.json").read_text())["scheme"] == "float32"
 
@@ -113,7 +113,7 @@ def test_a_spike_far_outside_the_range_does_not_vanish_in_int8(way, tmp_path):
     cells[5] = "900.0"
     (tmp_path / "spike.csv").write_text("\n".join([*rows[:600], ",".join(cells), *rows[601:700]]) + "\n")
 
-    edgelstm("score", way / "pump.int8.tflite", tmp_path / "spike.csv", "-o", tmp_path / "s.csv")
+    here("score", way / "pump.int8.tflite", tmp_path / "spike.csv", "-o", tmp_path / "s.csv")
     table = [line.split(",") for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
 
     assert table[599][2] == "1" or table[599][1] == ""
@@ -139,7 +139,7 @@ def test_a_foreign_model_converts_with_a_calibration_file(way, tmp_path):
 
 
 def test_scores_are_finite(way, tmp_path):
-    edgelstm("score", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "s.csv")
+    here("score", way / "pump.int8.tflite", way / "faults.csv", "-o", tmp_path / "s.csv")
     cells = [line.split(",")[1] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
 
     assert np.isfinite([float(cell) for cell in cells if cell]).all()
@@ -150,7 +150,7 @@ def test_target_x86_gives_8_bit_weights_unrolled_on_loading(way, tmp_path):
     target = tmp_path / "gateway.tflite"
 
     said = json.loads(here("convert", way / "pump.keras", "--target", "x86", "-o", target, "--json").stdout)
-    scored = edgelstm("score", target, way / "faults.csv")
+    scored = here("score", target, way / "faults.csv")
 
     assert (said["scheme"], said["target"]) == ("dynamic", "x86")
     assert 0 < said["latency_us"] < 1e6
@@ -159,6 +159,6 @@ def test_target_x86_gives_8_bit_weights_unrolled_on_loading(way, tmp_path):
 
 
 def test_target_x86_and_int8_exclude_each_other(way):
-    done = edgelstm("convert", way / "pump.keras", "--target", "x86", "--int8", code=2)
+    done = here("convert", way / "pump.keras", "--target", "x86", "--int8", code=2)
 
     assert "leave int8 out" in done.stderr

@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from commands import PUMP, edgelstm, here
+from commands import PUMP, here
 from edgelstm.runtime.io.terminal import printable
 from edgelstm.runtime.model_file.detection_limits import LimitTable
 from rich.console import Console
@@ -55,7 +55,7 @@ def report(folder):
 @pytest.fixture(scope="module")
 def measured(folder):
     """Result of `edgelstm bench` for the report's int8 file."""
-    return json.loads(edgelstm("bench", folder / "report/pump.int8.tflite", "--seconds", 0.05, "--json").stdout)
+    return json.loads(here("bench", folder / "report/pump.int8.tflite", "--seconds", 0.05, "--json").stdout)
 
 
 def test_text_of_another_machines_file_does_not_steer_the_terminal(report):
@@ -167,7 +167,7 @@ def test_csv_and_terminal_hold_every_scheme(folder, report):
 
 
 def test_quality_is_that_of_the_evaluate_command(folder, report):
-    said = json.loads(edgelstm("evaluate", folder / "report/pump.int8.tflite", folder / "faults.csv", "--json").stdout)
+    said = json.loads(here("evaluate", folder / "report/pump.int8.tflite", folder / "faults.csv", "--json").stdout)
     int8 = next(scheme for scheme in report.schemes if scheme.scheme == "int8")
 
     for name in ("vus_pr", "event_recall", "false_alarms_per_day"):

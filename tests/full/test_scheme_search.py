@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import edgelstm, here
+from commands import here
 
 from edgelstm.deployment.scheme_search import Candidate, SearchResult, refusal
 
@@ -47,6 +47,6 @@ def test_a_search_says_in_one_sentence_why_nothing_fits():
 
 
 def test_a_search_chooses_the_scheme_itself(way):
-    done = edgelstm("convert", way / "pump.keras", "--max-drop", "0.01", "--int8", code=2)
+    done = here("convert", way / "pump.keras", "--max-drop", "0.01", "--int8", code=2)
 
     assert "--max-drop chooses the scheme" in done.stderr

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from commands import PUMP, edgelstm, here, refused
+from commands import PUMP, edgelstm, here, refused_here
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def stream(tmp_path_factory):
 
 
 def test_the_file_says_that_it_streams(stream):
-    said = json.loads(edgelstm("inspect", stream / "pump.stream.int8.tflite", "--json").stdout)
+    said = json.loads(here("inspect", stream / "pump.stream.int8.tflite", "--json").stdout)
 
     assert (said["metadata"]["stateful"], said["metadata"]["window"], said["metadata"]["horizon"]) == (True, 1, 1)
     assert said["metadata"]["streaming"]["window"] == 16
@@ -65,10 +65,10 @@ def test_after_a_gap_the_model_warms_up_again(stream):
 
 def test_bench_evaluate_and_calibrate_take_it(stream, tmp_path):
     model = stream / "pump.stream.int8.tflite"
-    measured = json.loads(edgelstm("bench", model, "--json").stdout)
-    found = json.loads(edgelstm("evaluate", model, stream / "faults.csv", "--json").stdout)
+    measured = json.loads(here("bench", model, "--json").stdout)
+    found = json.loads(here("evaluate", model, stream / "faults.csv", "--json").stdout)
     (tmp_path / "m.tflite").write_bytes(model.read_bytes())
-    done = json.loads(edgelstm("calibrate", tmp_path / "m.tflite", stream / "normal.csv", "--json").stdout)
+    done = json.loads(here("calibrate", tmp_path / "m.tflite", stream / "normal.csv", "--json").stdout)
 
     assert (measured[0] if isinstance(measured, list) else measured)["latency"]["p50"] > 0
     assert found["vus_pr"] > 0.3
@@ -76,8 +76,8 @@ def test_bench_evaluate_and_calibrate_take_it(stream, tmp_path):
 
 
 def test_the_same_file_converts_windowed_too(stream):
-    edgelstm("convert", stream / "pump.keras", "--scheme", "float32")
-    said = json.loads(edgelstm("inspect", stream / "pump.float32.tflite", "--json").stdout)
+    here("convert", stream / "pump.keras", "--scheme", "float32")
+    said = json.loads(here("inspect", stream / "pump.float32.tflite", "--json").stdout)
 
     assert (said["metadata"]["stateful"], said["metadata"]["window"]) == (False, 16)
 
@@ -87,8 +87,8 @@ def test_a_window_model_is_refused_by_its_layer(stream, tmp_path):
     here("train", stream / "normal.csv", "-o", tmp_path / "w.keras", "--kind", "forecaster", *options)
     here("train", stream / "normal.csv", "-o", tmp_path / "a.keras", "--kind", "autoencoder", *options)
 
-    assert "'patches' (Reshape)" in refused("convert", tmp_path / "w.keras", "--int8", "--streaming")
-    assert "stays windowed" in refused("convert", tmp_path / "a.keras", "--int8", "--streaming")
-    assert "without attention" in refused(
+    assert "'patches' (Reshape)" in refused_here("convert", tmp_path / "w.keras", "--int8", "--streaming")
+    assert "stays windowed" in refused_here("convert", tmp_path / "a.keras", "--int8", "--streaming")
+    assert "without attention" in refused_here(
         "train", stream / "normal.csv", "-o", tmp_path / "x.keras", "--streaming", "--kind", "forecaster", "--attention"
     )

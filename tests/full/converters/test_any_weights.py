@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import F, L, keras, waves
+from conftest import F, L, keras, outputs_of, waves
 from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.pipeline import convert_all
@@ -36,7 +36,7 @@ def job(name, weights, inputs):
     model.set_weights([weights * part for part in model.get_weights()])
     data = (inputs * waves(np.random.default_rng(2), (WINDOWS, STEPS, F))).astype(np.float32)
     windows, held = data[:-32], data[-32:]
-    expected = model.predict(held, verbose=0)
+    expected = outputs_of(model, held)
     return Job(lower(model), (windows,), (held,), (expected,), model.count_params())
 
 

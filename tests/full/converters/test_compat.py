@@ -30,7 +30,7 @@ def test_a_subset_of_the_zoo_converts_on_this_tensorflow(name):
     assert made["dynamic"].validation.error <= 0.02
 
 
-def test_a_saved_model_converts_in_a_child_process(tmp_path):
+def test_a_saved_model_converts_in_a_child_process(tmp_path, converting_in_a_child):
     animal = specimen("stacked")
     animal.model.save(tmp_path / "model.keras")
     made = convert(tmp_path / "model.keras", animal.windows, animal.held)["int8"]

@@ -1,7 +1,7 @@
 """Inputs that decide something keep their exact values in an int8 model."""
 
 import numpy as np
-from conftest import F, L, T, keras, stack
+from conftest import F, L, T, keras, outputs_of, stack
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
@@ -10,7 +10,7 @@ from edgelstm.converters.quantization.scheme import QuantizationScheme
 
 def agree(model, data):
     """Share of the output's deviation by which an int8 model differs from Keras, RMS."""
-    expected = model.predict(data, verbose=0)
+    expected = outputs_of(model, data)
     file = lower(model)
     ours = run(quantize(file, observe(file, (data,)), QuantizationScheme("full")).content, (data,))[0]
     return np.sqrt(np.mean((ours - expected) ** 2)) / expected.std()

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import F, L, T, functional, keras, stack, waves
+from conftest import F, L, T, functional, keras, outputs_of, stack, waves
 from edgelstm.converters.lowering import rnn_ops as loops
 from edgelstm.converters.lowering.keras_to_tflite import in_float32, lower
 from edgelstm.converters.quantization.calibrator import observe, run
@@ -97,7 +97,7 @@ def lowered(name):
     model = build()
     plain = waves(np.random.default_rng(8), (60, T, F))
     data = {PLAIN: plain, GAPS: gaps(), TOKEN: tokens(), "row": plain[:, :1]}[feed]
-    expected = [np.asarray(part) for part in keras.tree.flatten(model.predict(data, verbose=0))]
+    expected = keras.tree.flatten(outputs_of(model, data))
     return model, data, lower(model), expected
 
 
@@ -157,7 +157,7 @@ def test_a_monster_is_refused_with_its_number_of_ops(monkeypatch):
 def test_the_model_itself_stays_as_it_was():
     model, data, _, expected = lowered("states")
 
-    assert np.array_equal(model.predict(data, verbose=0)[0], expected[0])
+    assert np.array_equal(outputs_of(model, data)[0], expected[0])
 
 
 def transformer(channels):
@@ -178,7 +178,7 @@ def test_an_attention_block_over_one_channel_converts(channels):
     keras.utils.set_random_seed(1)
     model = transformer(channels)
     data = waves(np.random.default_rng(1), (40, T, channels))
-    exact = model.predict(data, verbose=0)
+    exact = outputs_of(model, data)
 
     assert np.abs(run(lower(model).content, (data,))[0] - exact).max() <= 1e-4 * exact.std()
 
@@ -195,7 +195,7 @@ def test_other_precisions_become_single(policy):
         ]
     )
     data = waves(np.random.default_rng(8), (20, T, F))
-    theirs = model.predict(data, verbose=0).astype(np.float32)
+    theirs = outputs_of(model, data).astype(np.float32)
     ours = run(lower(in_float32(model)).content, (data,))[0]
 
     assert relative_rms(ours, theirs) <= (1e-5 if policy == "float64" else 0.05)
@@ -208,4 +208,4 @@ def test_a_pooled_mean_keeps_its_scale():
     file = lower(model)
 
     ours = run(quantize(file, observe(file, (data,)), QuantizationScheme("full")).content, (data,))[0]
-    assert relative_rms(ours, model.predict(data, verbose=0)) <= 0.03
+    assert relative_rms(ours, outputs_of(model, data)) <= 0.03

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import F, L, T, functional, keras, stack, waves
+from conftest import F, L, T, functional, keras, outputs_of, stack, waves
 from edgelstm.converters import convert
 from edgelstm.converters.flatbuffer import INT16, Graph
 from edgelstm.converters.job import Job
@@ -30,7 +30,7 @@ def cell_scales(content):
 
 
 def quantized(model, data):
-    expected = model.predict(data, verbose=0)
+    expected = outputs_of(model, data)
     file = lower(model)
     result = quantize(file, observe(file, (data,)), QuantizationScheme("full"))
     return result.content, run(result.content, (data,))[0], expected
@@ -55,7 +55,7 @@ def test_where_the_integer_kernel_is_too_coarse_weights_alone_are_quantized():
     model = stack(L.LSTM(8), L.Dense(2))
     model.layers[0].set_weights([weight * 1e-2 for weight in model.layers[0].get_weights()])
     data = smooth()
-    expected = (model.predict(data, verbose=0),)
+    expected = (outputs_of(model, data),)
 
     validation = convert_all(Job(lower(model), (data,), (data,), expected, model.count_params()), ("int8",))[
         "int8"
@@ -74,7 +74,7 @@ def test_cells_beyond_ten_are_not_clipped():
     model.layers[0].set_weights([kernel, recurrent, np.array([9.0, 20.0, 9.0, -2.0], np.float32)])
     data = smooth(4)
 
-    expected = model.predict(data, verbose=0)
+    expected = outputs_of(model, data)
     file = lower(model)
     ours = run(file.content, (data,))[0]
     graph = file.graph
@@ -117,12 +117,12 @@ def test_an_open_time_axis_asks_for_the_lookback():
         lower(model)
 
     data = smooth(3)
-    expected = model.predict(data, verbose=0)
+    expected = outputs_of(model, data)
     closed = lower(model, lookback=T)
     assert np.allclose(run(closed.content, (data,))[0], expected, atol=1e-6)
 
 
-def test_a_conversion_runs_in_a_child_process_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_conversion_runs_in_a_child_process_and_leaves_nothing(tmp_path, monkeypatch, converting_in_a_child):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     model = stack(L.LSTM(4), L.Dense(1))
@@ -136,7 +136,7 @@ def test_a_conversion_runs_in_a_child_process_and_leaves_nothing(tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_crash_of_the_child_becomes_one_sentence(tmp_path, monkeypatch):
+def test_a_crash_of_the_child_becomes_one_sentence(tmp_path, converting_in_a_child):
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"PK not a model")
 
@@ -164,7 +164,7 @@ def test_inputs_by_name_are_fed_by_name():
     made = convert(model, tuple(data.values()), tuple(data.values()), ("float32",), apart=False)["float32"]
 
     ours = run(made.flatbuffer, tuple(data.values()))[0]
-    assert np.allclose(ours, model.predict(data, verbose=0), atol=1e-6)
+    assert np.allclose(ours, outputs_of(model, data), atol=1e-6)
 
 
 class Erf(L.Layer):

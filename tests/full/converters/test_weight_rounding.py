@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from conftest import L, keras, waves
+from conftest import L, keras, outputs_of, waves
 from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.pipeline import convert_all
@@ -27,7 +27,7 @@ def large(steps, channels, seed):
     model.set_weights([3 * part for part in model.get_weights()])
     data = waves(np.random.default_rng(seed), (240, steps, channels))
     windows, held = data[:200], data[200:]
-    return Job(lower(model), (windows,), (held,), (model.predict(held, verbose=0),), model.count_params())
+    return Job(lower(model), (windows,), (held,), (outputs_of(model, held),), model.count_params())
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -19,6 +19,7 @@ from edgelstm.tensorflow import load_tensorflow
 load_tensorflow()
 
 import keras  # noqa: E402
+from conftest import outputs_of  # noqa: E402
 from keras import layers as L  # noqa: E402, N812
 from keras import ops  # noqa: E402
 
@@ -245,8 +246,7 @@ def specimen(name: str) -> Animal:
     early = [part[:first] for part in given], [part[:first] for part in wanted]
     model.fit(*(side if len(side) > 1 else side[0] for side in early), 32, EPOCHS, verbose=0, callbacks=[stop])
     later = [part[second:][:150] for part in given]
-    outputs = model.predict(later if len(later) > 1 else later[0], verbose=0)
-    expected = tuple(np.asarray(part) for part in keras.tree.flatten(outputs))
+    expected = tuple(keras.tree.flatten(outputs_of(model, later if len(later) > 1 else later[0])))
     gains = [
         np.mean((ours - target[second:][:150]) ** 2)
         / np.mean((target[:first].mean(axis=0) - target[second:][:150]) ** 2)
