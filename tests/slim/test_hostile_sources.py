@@ -1,4 +1,4 @@
-"""What others may send to field buses and databases costs little memory, stops nothing, and is said once."""
+"""Messages that others may send to field buses and databases cost little memory, stop nothing, and are said once."""
 
 import math
 import os
