@@ -73,7 +73,7 @@ class _Converter:
 
     @cached_property
     def observations(self) -> Observations:
-        return observe(self.job.lowered, self.job.windows, self.job.starts)
+        return replace(observe(self.job.lowered, self.job.windows, self.job.starts), open_ends=self.job.like_inputs)
 
     def make(self, scheme: str) -> Candidate:
         """A scheme's candidate, made once."""

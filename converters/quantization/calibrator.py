@@ -31,6 +31,8 @@ class Observations:
     """Largest absolute cell state by the LSTM's output tensor."""
     ranges: dict[tuple[int, str], tuple[float, float]] = field(default_factory=dict)
     """Ranges chosen so far, by tensor index and method."""
+    open_ends: bool = False
+    """Inputs and outputs reach beyond what was seen, however ranges are chosen: see `QuantizedGraph.ends`."""
 
     def range(self, index: int, method: str) -> tuple[float, float]:
         """Lowest and highest value to represent; always holds 0.

@@ -31,6 +31,19 @@ def linear_skip_path(graph: Graph) -> frozenset[int]:
     return frozenset((before & from_ends) | (after & to_ends))
 
 
+def end_tensors(graph: Graph) -> frozenset[int]:
+    """Inputs, outputs, and the tensors that ops between an output and its layer only move.
+
+    Args:
+        graph: A float model.
+    """
+    ends = set(map(int, graph.sub.outputs))
+    for operator in reversed(graph.operators):
+        if graph.name_of(operator) in MOVED and int(operator.outputs[0]) in ends:
+            ends.add(int(operator.inputs[0]))
+    return frozenset(ends | set(map(int, graph.sub.inputs)))
+
+
 def _is_map(graph: Graph, operator: Any, before: set[int], after: set[int]) -> bool:
     return (
         graph.name_of(operator) == "FULLY_CONNECTED"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..flatbuffer import FLOAT32, INT8, Quantization
+from ..flatbuffer import FLOAT32, INT8, INT16, Quantization
 from ..private_api import schema
 from . import int16_rules
 from .quantized_graph import BIAS_LIMIT, UNIT, QuantizedGraph
@@ -92,14 +92,15 @@ def _lstm(t: QuantizedGraph, operator: Any) -> bool:
 
 
 def _copy_state(t: QuantizedGraph, operator: Any) -> bool:
-    """A copy to or from an integer state: the value outside is float."""
+    """A copy to or from an integer state: the value outside is float, or zeros, which are half as large in 16 bits."""
     source, target = int(operator.inputs[0]), int(operator.outputs[0])
-    if t.graph.name_of(operator) == "CAST":  # zeros
-        source = t.graph.add_tensor(
-            t.graph.tensors[target].shape, FLOAT32, np.zeros(t.graph.tensors[target].shape, np.float32)
-        )
+    zeros = t.graph.name_of(operator) == "CAST"
+    if zeros:
+        shape = t.graph.tensors[target].shape
+        source = t.graph.add_tensor(shape, INT16, np.zeros(shape, np.int16), UNIT)
     if target in t.states:
-        t.as_float(source)
+        if not zeros:
+            t.as_float(source)
         t.done.append(t.graph.operator("QUANTIZE", [source], [t.states[target]], 2))
     else:
         t.done.append(t.graph.operator("DEQUANTIZE", [t.states[source]], [target], 3))

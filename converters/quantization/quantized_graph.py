@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..flatbuffer import FLOAT32, INT8, INT16, INT32, INT64, Graph, Quantization
 from ..private_api import schema
 from .calibrator import Observations
-from .linear_path import REACH, linear_skip_path
+from .linear_path import REACH, end_tensors, linear_skip_path
 from .params import asymmetric, symmetric, to_integers, wide
 from .scheme import QuantizationScheme
 
@@ -31,6 +31,9 @@ class QuantizedGraph:
         self.loop_rows = _loop_rows(graph)
         self.kind = INT16 if scheme.wide else INT8
         self.skip_path = linear_skip_path(graph) if scheme.io == "auto" and not scheme.wide else frozenset()
+        # of a model whose outputs are compared with its raw inputs: an output that is clipped where the input is not looks
+        # like an anomaly, so no way to choose ranges may cut them
+        self.ends = end_tensors(graph) - self.skip_path if observations.open_ends else frozenset()
         self.narrowed: dict[int, tuple[int, Quantization]] = {}
         # a sum of 16-bit integers overflows, and the interpreter aborts, where its own range is this much below another's
         widest = max((np.abs(self.seen.range(index, "minmax")).max() for index in self.skip_path), default=0.0)
@@ -41,7 +44,7 @@ class QuantizedGraph:
         if index in self.skip_path:
             low, high = self.seen.range(index, "minmax")
             return wide(REACH * min(low, -self._least), REACH * max(high, self._least))
-        return self.fit(*self.seen.range(index, self.scheme.method))
+        return self.fit(*self.seen.range(index, "headroom" if index in self.ends else self.scheme.method))
 
     def fit(self, low: float, high: float) -> Quantization:
         """Parameters for a range in the scheme's width.

@@ -11,10 +11,11 @@ import numpy as np
 
 from ..flatbuffer import FLOAT32, INT8, INT16, Quantization, TFLiteFile
 from .calibrator import Observations
+from .equal_constants import merge_equal_constants
 from .op_rules import LSTM, MOVES, is_integer, rule_of
 from .params import hybrid_weights
 from .quantized_graph import QuantizedGraph
-from .reshapes import shorten_reshapes
+from .reshapes import shorten_reshapes, sink_reshapes
 from .scheme import QuantizationScheme
 
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
@@ -43,11 +44,13 @@ def quantize(lowered: TFLiteFile, observations: Observations, scheme: Quantizati
         _place(t, operator, number in t.scheme.lifted)
     _close_outputs(t)
     t.graph.sub.operators = t.done
+    sink_reshapes(t.graph)
     shorten_reshapes(t.graph)
     for body in t.graph.bodies() if t.scheme.narrow else ():
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
         for operator in body.operators:
             hybrid_weights(body, operator)
+    merge_equal_constants(t.graph)
     return t.graph.finished()
 
 
@@ -67,9 +70,8 @@ def _open_inputs(t: QuantizedGraph) -> None:
         if t.graph.tensors[index].type == FLOAT32 and not _decides(t, index):
             # data is never clipped harder than its own extremes
             on_skip_path = index in t.skip_path
-            integer = t.new_quantized(
-                index, t.parameters(index) if on_skip_path else t.fit(*t.seen.range(index, "minmax"))
-            )
+            extremes = t.seen.range(index, "headroom" if index in t.ends else "minmax")
+            integer = t.new_quantized(index, t.parameters(index) if on_skip_path else t.fit(*extremes))
             t.floats.discard(index)
             inputs.append(integer)
         else:
