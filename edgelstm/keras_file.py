@@ -53,8 +53,10 @@ class Representative:
         return "Representative({} rows, {} held back)".format(*sizes)
 
 
-def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representative: Representative | None) -> None:
-    """Write a Keras model with its metadata and, unless None, its representative data.
+def save_keras(
+    model: Any, path: Path | str, metadata: meta.Metadata | None, representative: Representative | None
+) -> None:
+    """Write a Keras model with, unless None, its metadata and its representative data: the same model, the same bytes.
 
     Args:
         model: Keras model.
@@ -73,7 +75,8 @@ def save_keras(model: Any, path: Path | str, metadata: meta.Metadata, representa
         model.save(plain)
         with zipfile.ZipFile(plain) as saved, zipfile.ZipFile(beside, "w") as archive:
             _copy_undated(saved, archive)
-            archive.writestr(zipfile.ZipInfo(METADATA), meta.to_json(metadata))
+            if metadata is not None:
+                archive.writestr(zipfile.ZipInfo(METADATA), meta.to_json(metadata))
             if representative is not None:
                 archive.writestr(zipfile.ZipInfo(DATA), _pack(representative))
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..reporting.files import write_report
-from ..reporting.pipeline import Request, build
+from ..reporting.pipeline import build
 from ..reporting.render_html import render
+from ..reporting.request import Request
 from ..reporting.schema import Report
 from .rows_file import write_rows
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Train, convert, evaluate and run on the embedded pump data.",
     "train": "Train a model on CSV files.",
     "convert": "Convert a Keras model to TFLite, int8 by default, and validate it.",
+    "shrink": "Make a smaller Keras model that behaves alike.",
     "evaluate": "Measure a model on labelled data.",
     "score": "Score a CSV file, one row per input row.",
     "run": "Watch a stream and print an event per alarm.",

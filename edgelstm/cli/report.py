@@ -37,6 +37,7 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a common name]")
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @foreign_options
+@click.option("--widths", type=click.Path(path_type=Path), metavar="FOLDER", help="Files of `edgelstm shrink --widths`: a picture of all widths and schemes.")  # fmt: skip
 @click.option("--streaming", is_flag=True, help="The form that takes one row a call, of causal forecasters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **options: Any) -> None:
@@ -80,6 +81,7 @@ def _built(
     from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)
+    options["widths"] = _files_of(options["widths"])
     check_readable(options["data"], options["calibration"], options["scaler_from"])
     if options["label_column"]:
         require_label_column(options["data"], options["label_column"])
@@ -89,10 +91,28 @@ def _built(
         tell("loading TensorFlow")
         load_tensorflow()
         from edgelstm.converters import SCHEMES
-        from edgelstm.reporting.pipeline import Request, build
+        from edgelstm.reporting.pipeline import build
+        from edgelstm.reporting.request import Request
 
         built = build(Request(model, **{**options, "schemes": options["schemes"] or SCHEMES}), tell)
         return merge(built.report, measured), dict(built.models)
+
+
+def _files_of(folder: Path | None) -> tuple[Path, ...]:
+    """The `.keras` files of a folder, the widest model first."""
+    from edgelstm.keras_file import read_extras
+    from edgelstm.runtime.errors import ConfigError
+
+    if folder is None:
+        return ()
+    files = tuple(sorted(folder.glob("*.keras"), key=lambda file: (-file.stat().st_size, file.name)))
+    if not files:
+        raise ConfigError(
+            f"There is no .keras file in {folder}. Make them with `edgelstm shrink MODEL.keras --widths {folder}`."
+        )
+    for file in files:
+        read_extras(file)
+    return files
 
 
 def _show(report: Any, page: Path, as_json: bool) -> None:

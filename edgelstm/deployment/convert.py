@@ -16,7 +16,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.threshold import Rule
 from edgelstm.runtime.scoring.threshold_rules import unlabelled_rule
 
-from ..forecasting.intervals import refit_intervals
+from ..forecasting.intervals import predict_with, refit_intervals
 from ..versions import tool_versions
 from .calibration_file import Wishes
 from .foreign_kind import DETECTORS
@@ -175,7 +175,8 @@ def finish(
     if metadata.stateful:
         metadata = described(metadata, conversion)
     if FORECAST in metadata.sections:
-        metadata = refit_intervals(metadata, TFLiteModel(conversion.flatbuffer, target=target), source.representative)
+        forecast = predict_with(TFLiteModel(conversion.flatbuffer, target=target))
+        metadata = refit_intervals(metadata, forecast, source.representative)
     elif metadata.kind in DETECTORS and source.representative is not None:
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
         normal = [*source.representative.segments, *source.representative.held]

@@ -202,7 +202,7 @@ def evaluate(
     metadata, content = model_parts(path)
     series = read_labelled(data, metadata, label_column, time_column)
     detector, _ = load_detector(path, series)
-    return _judge(path.name, metadata.scheme if content else "keras", detector, series, plot)
+    return judge_detector(path.name, metadata.scheme if content else "keras", detector, series, plot)
 
 
 def evaluate_foreign(
@@ -233,12 +233,26 @@ def evaluate_foreign(
     series = read_labelled(data, metadata, label_column, time_column)
     model = load_keras(path)
     check_detector(path.name, model, metadata)
-    return _judge(
+    return judge_detector(
         path.name, "keras", keras_detector(model, metadata, (series.values, series.time), normal), series, plot
     )
 
 
-def _judge(name: str, scheme: str, detector: Detector, series: Series, plot: Path | str | None = None) -> Evaluation:
+def judge_detector(
+    name: str, scheme: str, detector: Detector, series: Series, plot: Path | str | None = None
+) -> Evaluation:
+    """Measure a detector on labelled rows.
+
+    Args:
+        name: File name of its model.
+        scheme: keras or a quantization scheme.
+        detector: The detector.
+        series: Rows with labels, as `read_labelled` reads them.
+        plot: HTML file for the page of alarms; None for none.
+
+    Raises:
+        SeriesError: If no row has a score.
+    """
     assert series.labels is not None
     recorder = Recorder(detector) if plot else None
     result = replay(detector, series.values, series.time, recorder)

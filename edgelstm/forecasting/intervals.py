@@ -1,5 +1,6 @@
 """Prediction intervals from the residuals of rows that the weights never saw (split conformal prediction)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata
 
 LEVELS = (80, 95)  # percent
+Predict = Callable[[tuple[npt.NDArray[Any], ...]], npt.NDArray[Any]]
+"""A model's forecasts for examples, (N, ...) an input."""
 
 
 def fit_intervals(answers: npt.NDArray[Any], predicted: npt.NDArray[Any], targets: int) -> dict[str, Any]:
@@ -39,17 +42,21 @@ def _ends(residuals: npt.NDArray[Any], coverage: float) -> dict[str, Any]:
     return {"lower": np.round(lower.T, 5).tolist(), "upper": np.round(upper.T, 5).tolist()}
 
 
-def refit_intervals(metadata: Metadata, model: TFLiteModel, representative: Representative | None) -> Metadata:
-    """Fit the intervals to a converted model's own residuals; they stay as they are where no answers are stored.
+def refit_intervals(metadata: Metadata, predict: Predict, representative: Representative | None) -> Metadata:
+    """Fit the intervals to another model's own residuals; they stay as they are where no answers are stored.
 
     Args:
         metadata: The Keras model's.
-        model: The converted model.
+        predict: The other model, a converted or a smaller one.
         representative: Held-back examples with their answers.
     """
     if representative is None or not representative.answers:
         return metadata
     features = InputFeatures.of(metadata)
-    predicted = np.concatenate([model(*inputs)[0] for inputs in zip(*representative.held, strict=True)])
-    fitted = fit_intervals(representative.answers[0], predicted, features.targets)
+    fitted = fit_intervals(representative.answers[0], predict(representative.held), features.targets)
     return metadata.with_(sections={**metadata.sections, SECTION: replace(features, intervals=fitted).record()})
+
+
+def predict_with(model: TFLiteModel) -> Predict:
+    """A converted model as `refit_intervals` takes it."""
+    return lambda inputs: np.concatenate([model(*example)[0] for example in zip(*inputs, strict=True)])

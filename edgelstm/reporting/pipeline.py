@@ -3,23 +3,18 @@
 import datetime
 import hashlib
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgelstm.converters import SCHEMES
 from edgelstm.converters.validation.limits import INT8_LIMIT
-from edgelstm.deployment.calibration_file import Wishes
-from edgelstm.deployment.convert import Converted, convert_source
+from edgelstm.deployment.convert import Converted
 from edgelstm.deployment.foreign_kind import DETECTORS
-from edgelstm.deployment.representative_data import Source, read_source
-from edgelstm.deployment.streaming import streamed
+from edgelstm.deployment.representative_data import Source
 from edgelstm.evaluation.keras_detector import check_detector
-from edgelstm.inspection import inspect_model
 from edgelstm.keras_file import load_keras
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
-from edgelstm.runtime.errors import ConversionError
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.model_file.detection_limits import SECTION as DETECTION_LIMITS
 from edgelstm.runtime.model_file.detection_limits import limit_table
@@ -28,42 +23,16 @@ from edgelstm.versions import tool_versions
 from .data import Subject
 from .judge import Judged, judge, reference
 from .layer_errors import compare
+from .layers import layers_in_words
 from .plot_data import channel_name
 from .plot_schema import Figures
+from .request import EXACT, Request, Tell, convert_all
 from .schema import Model, Report, Scheme
+from .tables import headline
+from .widths import judge_widths
 
-Tell = Callable[[str], None]
 SECONDS = 1.0  # of timing a scheme
-EXACT = "float32"  # what other schemes are compared with, tensor by tensor
 UNCOMPARED = "it has no errors by layer: its operators are others than those of float32, as where an LSTM is unrolled"
-
-
-@dataclass(frozen=True)
-class Request:
-    """A model, the data to judge it on, and the schemes to compare."""
-
-    model: Path
-    """A `.keras` file."""
-    data: Path | None = None
-    """CSV to judge on; None for the model's own held-back rows."""
-    schemes: tuple[str, ...] = SCHEMES
-    """Schemes to convert to."""
-    label_column: str | None = None
-    """Its name; None looks for a common one."""
-    time_column: str | None = None
-    """Its name; None looks for one."""
-    calibration: Path | None = None
-    """Normal rows or windows for a foreign model."""
-    scaler: str | None = None
-    """Kind of scaler to fit on a calibration CSV."""
-    scaler_from: Path | None = None
-    """File with the scaler that a foreign model was trained with."""
-    kind: str | None = None
-    """Of a foreign model."""
-    lookback: int | None = None
-    """Rows for an open time axis."""
-    streaming: bool = False
-    """True if to convert to the form that takes one row a call; Keras stays windowed."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +57,13 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         SeriesError: If the data cannot be used.
     """
     tell("reading")
-    source = read_source(
-        request.model,
-        Wishes(request.calibration, request.scaler, request.scaler_from, request.kind, request.lookback),
-    )
+    source = request.source(request.model)
     keras = load_keras(request.model)
     if source.metadata.kind in DETECTORS and FORECAST not in source.metadata.sections:
         check_detector(request.model.name, keras, source.metadata)
     subject = Subject.read(source, request.data, request.label_column, request.time_column)
-    converted = streamed(source) if request.streaming else source
-    made, refused = _convert(converted, request, tell)
+    converted = request.convertible(source)
+    made, refused = convert_all(converted, request, tell)
     tell("Keras")
     judged = judge(subject, keras, made, tell)
     tell("errors by layer")
@@ -118,25 +84,9 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         remarks=(*subject.remarks, *judged.remarks),
         notes=tuple(f"{note[0].upper()}{note[1:]}." for note in source.notes),
     )
-    return Built(report, models)
-
-
-def _convert(source: Source, request: Request, tell: Tell) -> tuple[dict[str, Converted], dict[str, str]]:
-    """All schemes at once; one by one where one of them cannot be made."""
-    wanted = tuple(dict.fromkeys((EXACT, *request.schemes)))
-    step_of: Tell = lambda step: tell(f"converting, {step}")  # noqa: E731
-    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": step_of}
-    try:
-        return convert_source(source, wanted, **options), {}
-    except ConversionError:
-        made = convert_source(source, (EXACT,), **options)  # without it there is no other
-    refused = {}
-    for scheme in wanted[1:]:
-        try:
-            made |= convert_source(source, (scheme,), **options)
-        except ConversionError as error:
-            refused[scheme] = str(error)
-    return made, refused
+    metric = headline(report)
+    widths, files = judge_widths(request, metric.name, tell) if request.widths and metric else ((), {})
+    return Built(replace(report, widths=widths), {**models, **files})
 
 
 def _measure(
@@ -200,7 +150,6 @@ def _notes(converted: Converted) -> list[str]:
 
 def _model(source: Source, keras: Any) -> Model:
     metadata = source.metadata
-    layers = inspect_model(source.path)["layers"]
     return Model(
         name=source.path.name,
         source=hashlib.sha256(source.path.read_bytes()).hexdigest(),
@@ -210,11 +159,7 @@ def _model(source: Source, keras: Any) -> Model:
         horizon=metadata.horizon,
         channels=tuple(channel_name(metadata, index) for index in range(len(metadata.channels))),
         period=metadata.period,
-        layers=", ".join(
-            f"{layer['class']} {layer['units']}" if layer["units"] else layer["class"]
-            for layer in layers
-            if layer["class"] not in ("InputLayer", "Dropout")
-        ),
+        layers=layers_in_words(source.path),
         limits=limit_table(metadata.sections.get(DETECTION_LIMITS), metadata.period),
     )
 

@@ -9,75 +9,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from edgelstm.classification.evaluate import Quality
 
-from .metrics import HEADLINE, METRICS, Metric
 from .plot_schema import Example, Histogram, Scores, Span, TensorError
-from .schema import Report, Scheme
 from .svg import BLUE, COLOURS, FAINT, HALF, INK, ORANGE, PAPER, VERMILLION, WIDE, canvas, svg, swatch, time_axis
 
 DODGE = 0.22  # rows between the marks of two schemes
 SHOWN = 24  # layers in a plot, the worst ones
 ANNOTATED = 12  # classes up to which a confusion matrix has its numbers written in
-
-
-def headline(report: Report) -> Metric | None:
-    """The figure that accuracy is drawn with: the best one that this report has."""
-    known = [name for name in HEADLINE if report.keras.metrics.get(name) is not None]
-    return METRICS[known[0]] if known else None
-
-
-def pareto_front(sizes: Mapping[str, float], quality: Mapping[str, float]) -> list[str]:
-    """The schemes that no other beats in both size and quality, smallest first.
-
-    Args:
-        sizes: File size by scheme.
-        quality: Quality by scheme; higher is better.
-
-    >>> pareto_front({"a": 10, "b": 40, "c": 50}, {"a": 0.8, "b": 0.9, "c": 0.85})
-    ['a', 'b']
-    """
-    front: list[str] = []
-    for name in sorted(sizes, key=lambda item: (sizes[item], -quality[item])):
-        if not front or quality[name] > quality[front[-1]]:
-            front.append(name)
-    return front
-
-
-def accuracy_versus_size(report: Report, metric: Metric) -> str:
-    """Quality against file size, one mark a scheme, with the Pareto front and Keras as a line.
-
-    Args:
-        report: The report.
-        metric: Figure of the quality.
-    """
-    reference = report.keras.metrics[metric.name] or 0.0
-    made = [scheme for scheme in report.made_schemes if scheme.metrics.get(metric.name) is not None]
-    sizes = {scheme.scheme: (scheme.size or 0) / 1024 for scheme in made}
-    quality = {scheme.scheme: scheme.metrics[metric.name] or 0.0 for scheme in made}
-    with canvas(WIDE, 3.7) as figure:
-        axes = figure.axes[0]
-        axes.axhline(reference, color=COLOURS["keras"], linestyle=":", linewidth=1.2, label="Keras, float")
-        front = pareto_front(sizes, quality)
-        bars = {scheme.scheme: _interval_bar(scheme, metric, reference) for scheme in made}
-        axes.step([sizes[name] for name in front], [quality[name] for name in front], where="post",
-                  color=FAINT, linestyle="--", label="Pareto front", zorder=1)  # fmt: skip
-        for name, colour, mark in swatch(list(sizes)):
-            spread = bars[name]
-            # named in the legend: beside the marks, names of schemes of like size and quality would lie on one another
-            axes.errorbar(sizes[name], quality[name], spread, fmt=mark, color=colour, capsize=3, markersize=8,
-                          elinewidth=1.2, markeredgecolor=PAPER, label=f"{name}, {sizes[name]:.1f} KiB")  # fmt: skip
-        axes.set(xlabel="file size (KiB)", ylabel=metric.title)
-        axes.set_xlim(0, 1.06 * max(sizes.values()))
-        axes.margins(y=0.18)
-        figure.legend(loc="outside right upper", fontsize=8.5)
-        return svg(figure, "Accuracy versus size")
-
-
-def _interval_bar(scheme: Scheme, metric: Metric, reference: float) -> list[list[float]]:
-    """Lengths of the bar below and above a scheme's mark."""
-    drop, value = scheme.drops.get(metric.name), scheme.metrics[metric.name] or 0.0
-    if drop is None or drop.low is None or drop.high is None:
-        return [[0.0], [0.0]]
-    return [[max(0.0, value - reference - drop.low)], [max(0.0, reference + drop.high - value)]]
 
 
 def scores_over_time(scores: Scores) -> str:

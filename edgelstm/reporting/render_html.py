@@ -11,7 +11,8 @@ from markupsafe import Markup, escape
 from . import plots as draw
 from .judge import shown_scheme
 from .schema import Report
-from .tables import tables
+from .size_plots import accuracy_versus_size, widths_and_schemes
+from .tables import headline, tables
 from .verdict import remarks, verdicts
 
 PAGE = Path(__file__).with_name("page.html.j2")
@@ -66,13 +67,20 @@ def subtitle(report: Report) -> str:
 
 def plots(report: Report) -> Iterator[Plot]:
     """Those that the report has something for, in reading order."""
-    figures, metric = report.figures, draw.headline(report)
+    figures, metric = report.figures, headline(report)
     if metric is not None and report.made_schemes:
         yield Plot(
             "Accuracy versus size",
             f"{metric.title}: {metric.meaning}. Upper left is best. A bar is the 95 % interval of the difference from "
             "Keras; the dashed front joins the schemes that no other beats in both.",
-            draw.accuracy_versus_size(report, metric),
+            accuracy_versus_size(report, metric),
+        )
+    if metric is not None and report.widths:
+        yield Plot(
+            "Smaller models: accuracy versus size over widths and schemes",
+            f"{metric.title} of the whole model (filled marks) and of its narrower forms (open marks), each in every scheme. Each "
+            "mark is a file beside this report; the dashed front joins those that no other beats in both, with their weights.",
+            widths_and_schemes(report, metric),
         )
     if figures.scores is not None:
         yield Plot(

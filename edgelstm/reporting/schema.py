@@ -150,6 +150,24 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Width:
+    """One scheme of a narrower model, judged on the same rows."""
+
+    file: str
+    """Its file beside the report."""
+    scheme: str
+    """Quantization scheme."""
+    layers: str
+    """Its layers in words."""
+    parameters: int
+    """Weights."""
+    size: int
+    """File size, bytes, with metadata."""
+    quality: float
+    """The figure that accuracy is drawn with."""
+
+
+@dataclass(frozen=True)
 class Report:
     """Accuracy versus size of one model."""
 
@@ -168,6 +186,8 @@ class Report:
     figures: Figures
     benches: tuple[Measured, ...] = ()
     """Merged from other machines."""
+    widths: tuple[Width, ...] = ()
+    """Narrower models, each in every scheme."""
     warnings: tuple[str, ...] = ()
     """About the representative rows, one clause each."""
     remarks: tuple[str, ...] = ()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from edgelstm.runtime.diagnostics.benchmark import Benchmark
 
-from .metrics import METRICS, Metric, written
-from .schema import Drop, Report, Scheme
+from ..pareto import pareto_front
+from .metrics import HEADLINE, METRICS, Metric, written
+from .schema import Drop, Report, Scheme, Width
 
 WORSE, BETTER, NOISE = "worse", "better", "within noise"
 DIFFERENCES = (
@@ -16,6 +17,10 @@ DIFFERENCES = (
 LIMITS = (
     "measured in training by faults injected into held-back normal rows, at the model's own threshold, in sensor units. "
     "A dash: none of the sizes tried is found."
+)
+
+WIDTHS = (
+    "The whole model and its narrower forms in every scheme, the smallest first: each row is a file beside this report."
 )
 
 
@@ -117,6 +122,36 @@ def losses(report: Report) -> Table:
     return Table("What each scheme loses", heads, rows, DIFFERENCES)
 
 
+def widths(report: Report) -> Iterator[Table]:
+    """Yield the table of the files of all widths that no other one beats in both size and quality."""
+    metric = headline(report)
+    if not report.widths or metric is None:
+        return
+    made = [item for item in all_widths(report, metric) if item.file]
+    rows = tuple(
+        Row(item.file, "", "", tuple(map(Cell, (item.scheme, item.layers, f"{item.parameters:,}", f"{item.size / 1024:.1f}",
+                                               written(metric, item.quality)))))
+        for item in pareto_front(made, lambda item: item.size, lambda item: item.quality)
+    )  # fmt: skip
+    heads = ("scheme", "layers", "weights", "KiB", metric.title)
+    yield Table("Smaller models", heads, rows, f"{WIDTHS} Of {len(made)} files these {len(rows)} are on the front.")
+
+
+def all_widths(report: Report, metric: Metric) -> list[Width]:
+    """The whole model's schemes and those of the narrower ones.
+
+    Args:
+        report: The report.
+        metric: Figure of the quality.
+    """
+    whole = [
+        Width(scheme.file, scheme.scheme, report.model.layers, scheme.parameters or 0, scheme.size or 0, value)
+        for scheme in report.made_schemes
+        if (value := scheme.metrics.get(metric.name)) is not None
+    ]
+    return [*whole, *report.widths]
+
+
 def limits(report: Report) -> Iterator[Table]:
     """Yield the table of the smallest faults that the model finds, where they were measured."""
     known = report.model.limits
@@ -128,7 +163,13 @@ def limits(report: Report) -> Iterator[Table]:
 
 def tables(report: Report) -> tuple[Table, ...]:
     """All tables, in reading order."""
-    return (costs(report), losses(report), *limits(report))
+    return (costs(report), losses(report), *widths(report), *limits(report))
+
+
+def headline(report: Report) -> Metric | None:
+    """The figure that accuracy is drawn with: the best one that this report has."""
+    known = [name for name in HEADLINE if report.keras.metrics.get(name) is not None]
+    return METRICS[known[0]] if known else None
 
 
 def known_metrics(report: Report) -> list[Metric]:

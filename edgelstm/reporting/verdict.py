@@ -7,9 +7,8 @@ from edgelstm.runtime.diagnostics.benchmark import Benchmark
 from edgelstm.runtime.diagnostics.machine import Machine
 
 from .metrics import METRICS, Metric, written
-from .plots import headline
 from .schema import Drop, Report, Scheme, Verdict
-from .tables import difference
+from .tables import difference, headline
 
 ARM, X86 = ("aarch64", "arm64", "armv7l", "armv6l"), ("x86_64", "AMD64")
 UNSURE = 0.02  # a drop that no interval could be made for is one from here on

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgelstm.runtime.errors import ConfigError
 
+from ..pareto import pareto_front
 from .design import Design, design_of
 from .study import RESULT, ended_trials
 
@@ -50,11 +51,7 @@ def frontier(made: Sequence[Point]) -> list[Point]:
     Args:
         made: All points.
     """
-    best: list[Point] = []
-    for point in sorted(made, key=lambda point: (point.cost, -point.quality, point.number)):
-        if not best or point.quality > best[-1].quality:
-            best.append(point)
-    return best
+    return pareto_front(made, cost=lambda point: point.cost, quality=lambda point: point.quality)
 
 
 def chosen(study: Any, number: int | None = None) -> Point:

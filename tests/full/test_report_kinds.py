@@ -12,10 +12,11 @@ from edgelstm.deployment.representative_data import read_source
 from edgelstm.keras_file import load_keras
 from edgelstm.reporting.data import Subject
 from edgelstm.reporting.judge_outputs import figures
-from edgelstm.reporting.pipeline import Request, build
+from edgelstm.reporting.pipeline import build
 from edgelstm.reporting.render_html import render
 from edgelstm.reporting.render_text import to_csv, to_json, to_markdown
 from edgelstm.reporting.report_json import read_report
+from edgelstm.reporting.request import Request
 from edgelstm.reporting.verdict import verdicts
 
 PUMP = Path(__file__).parents[2] / "calibration_data"

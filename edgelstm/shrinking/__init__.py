@@ -1,0 +1,1 @@
+"""Smaller models of the same behaviour: units pruned by importance, and what is left distilled from the whole model."""
