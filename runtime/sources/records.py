@@ -13,11 +13,24 @@ from ..errors import SeriesError
 LONGEST = 1 << 16  # characters of a line of line protocol
 LARGEST_ARRAY = 64 << 20  # characters of a file that is one JSON array, which is read whole
 DEEPEST = 8  # levels of nesting that are listed
+KEYS = (
+    "name",
+    "key",
+    "id",
+    "n",
+    "sensor",
+    "channel",
+    "tag",
+    "field",
+    "metric",
+    "type",
+)  # that tell a list's items apart
 _LINE = re.compile(
     r"(?P<series>(?:\\.|[^\s,=\\])+(?:,(?:\\.|[^\s=\\])+=(?:\\.|[^\s\\])+)?)"
     r' (?P<fields>(?:\\.|[^\s=\\])+=(?:"(?:\\.|[^"\\])*"|\\.|[^\s"\\])+)(?: (?P<time>-?\d{1,20}))?\s*$'
 )
 _ITEM = re.compile(r'((?:\\.|[^=,\\])+)=("(?:\\.|[^"\\])*"|(?:\\.|[^,\\])*)(?:,|$)')
+_CHOICE = re.compile(r"\[([^=\]]+)=([^\]]*)\]\.?")  # of a list's item: [name=flow]
 _SWITCHES = {"t": 1.0, "T": 1.0, "true": 1.0, "True": 1.0, "TRUE": 1.0, "f": 0.0, "F": 0.0, "false": 0.0, "False": 0.0,
              "FALSE": 0.0}  # fmt: skip
 
@@ -127,27 +140,58 @@ def _field(text: str) -> Any:
 def lookup(record: Any, path: str) -> tuple[bool, Any]:
     """The value at a path of names and list positions joined by points, and whether there is one.
 
+    An item of a list is also named by what one of its values is: `sensors[name=flow].value`.
+
     Args:
         record: Of JSON.
         path: A name with points in it is found, too.
 
     >>> lookup({"ENERGY": {"Power": [1, 7]}, "a.b": 2}, "ENERGY.Power.1"), lookup({"a.b": 2}, "a.b")
     ((True, 7), (True, 2))
+    >>> lookup({"sensors": [{"name": "p", "value": 3}, {"name": "t", "value": 21}]}, "sensors[name=t].value")
+    (True, 21)
     """
     if isinstance(record, Mapping) and path in record:
         return True, record[path]
-    if isinstance(record, Sequence) and not isinstance(record, str) and path.isdigit():
-        at = int(path[:6])
-        return (True, record[at]) if at < len(record) else (False, None)
-    for mark in re.finditer(r"\.", path):
+    if isinstance(record, Sequence) and not isinstance(record, str):
+        if path.isdigit():
+            at = int(path[:6])
+            return (True, record[at]) if at < len(record) else (False, None)
+        if choice := _CHOICE.match(path):
+            return _chosen(record, choice[1], choice[2], path[choice.end() :])
+    for mark in re.finditer(r"[.[]", path):
         present, inner = lookup(record, path[: mark.start()])
         if present and isinstance(inner, (Mapping, list)):
-            return lookup(inner, path[mark.end() :])
+            return lookup(inner, path[mark.end() if mark[0] == "." else mark.start() :])
     return False, None
 
 
+def _chosen(items: Sequence[Any], key: str, value: str, rest: str) -> tuple[bool, Any]:
+    """The value at the rest of a path in the first item whose key has a value."""
+    for item in items:
+        if isinstance(item, Mapping) and key in item and _as_key(item[key]) == value:
+            return lookup(item, rest) if rest else (True, item)
+    return False, None
+
+
+def _as_key(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _telling_key(items: list[Any]) -> str | None:
+    """The key whose values tell all items of a list apart, and can stand in a path; None for none."""
+    if not items or not all(isinstance(item, Mapping) for item in items):
+        return None
+    for key in KEYS:
+        values = [_as_key(item.get(key, "")) for item in items]
+        plain = all(isinstance(item.get(key), (str, float, int)) for item in items)
+        if plain and len(set(values)) == len(values) and not any(mark in value for value in values for mark in "[],"):
+            return key
+    return None
+
+
 def flatten(record: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Path and value of each leaf of a record.
+    """Path and value of each leaf of a record; items of a list by what tells them apart, such as a name, else by position.
 
     Args:
         record: Of JSON.
@@ -156,9 +200,15 @@ def flatten(record: Any, before: str = "", depth: int = 0) -> Iterator[tuple[str
 
     >>> dict(flatten({"Time": "12:00", "BME280": {"Temperature": 19.3}}))
     {'Time': '12:00', 'BME280.Temperature': 19.3}
+    >>> dict(flatten({"data": [{"id": "t", "v": 21.0}]}))
+    {'data[id=t].id': 't', 'data[id=t].v': 21.0}
     """
     if depth >= DEEPEST or not isinstance(record, (Mapping, list)):
         yield before, record
+        return
+    if isinstance(record, list) and before and (key := _telling_key(record)):
+        for item in record:
+            yield from flatten(item, f"{before}[{key}={_as_key(item[key])}]", depth + 1)
         return
     items = record.items() if isinstance(record, Mapping) else enumerate(record)
     for name, value in items:
