@@ -24,6 +24,9 @@ from protocols import PROTOCOLS, Case
 Doubles = npt.NDArray[np.float64]
 CORPORA = ("asd", "smd")
 FIRST = 3  # channels that count
+HEAD = """## Causes
+
+Share of the labelled anomalies with a true cause among the first three channels of `contribution`; linear forecast (`python benchmarks/causes.py`). *Largest error* is each channel's error in its own of normal operation. *Chance* is what three channels drawn at random hit: many anomalies have many causes."""
 METHODS = ("at the highest score", "summed over the anomaly", "largest error at the highest score", "chance")
 
 
@@ -72,6 +75,11 @@ def main(data: Path, out: Path) -> None:
         table[benchmark] = {"anomalies": len(found), **dict(zip(METHODS, map(float, share), strict=True))}
         click.echo(f"{benchmark}: {table[benchmark]}")
     (out / "causes.json").write_text(json.dumps(table, indent=1) + "\n")
+    heads = ["corpus", "anomalies", *METHODS]
+    cells = [[name, row["anomalies"], *(f"{row[method]:.3f}" for method in METHODS)] for name, row in table.items()]
+    rows = [heads, ["---"] * len(heads), *cells]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    (out / "causes.md").write_text("\n".join([HEAD, "", *lines, ""]))
 
 
 if __name__ == "__main__":

@@ -171,6 +171,11 @@ def main() -> None:
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
     lines += feedback_section(HERE / "results")
+    for name in ("promise", "causes"):
+        if not (HERE / "results" / f"{name}.md").exists():
+            lines += [f"No finished run of `python benchmarks/{name}.py`.", ""]
+            continue
+        lines += [*(HERE / "results" / f"{name}.md").read_text().splitlines(), ""]
     for report in sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"])):
         lines += section(report)
     for name in sorted(TITLES.keys() - {report["benchmark"] for report in reports}):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .runtime.calibration import extrapolated
+from .runtime.calibration import promise_doubt
 from .runtime.model_file.detection_limits import SECTION
 from .runtime.model_file.metadata import Metadata
 
@@ -48,7 +48,7 @@ def _false_alarms(metadata: Metadata) -> Iterator[str]:
     if threshold.method == "alarms" and threshold.number:
         aim = rate(threshold.number) if metadata.period else f"about {threshold.number:g} false alarms in 1000 rows"
         yield f"The threshold aims at {aim}."
-        if doubt := extrapolated(metadata):
+        if doubt := promise_doubt(metadata):
             yield doubt
     elif threshold.method == "limits" and threshold.number:
         yield (

@@ -16,12 +16,15 @@ from .inference.engine import Engine, Predict
 from .model_file.metadata import Metadata
 from .scoring.registry import fit_scoring, score_class, scorer_of
 from .scoring.scorer import Scoring
-from .scoring.threshold import Rule, Setting
+from .scoring.threshold import Rule, Setting, few_rows
 from .scoring.threshold_rules import DAY, parse_rule, set_threshold
 
 Doubles = npt.NDArray[np.float64]
 Segments = Sequence[npt.NDArray[np.float32]]
 LEAST = 20  # scores below which a quantile says nothing
+DOUBTFUL = (
+    1.5  # times as large as on known rows are errors on new ones, above which nothing is promised: 5 rows a value read
+)
 MOST = 20_000  # rows replayed: a quantile of 99.9 % needs no more, and a slow kernel takes 1 ms a row
 
 
@@ -69,18 +72,22 @@ def rule_of(metadata: Metadata) -> Rule:
     return parse_rule(score_class((metadata.scoring or Scoring()).method).rule)
 
 
-def extrapolated(metadata: Metadata) -> str | None:
-    """Return a sentence where a threshold promises fewer false alarms than its rows can show, else None.
+def promise_doubt(metadata: Metadata) -> str | None:
+    """Return a sentence where a number of false alarms is promised on rows that cannot show it, else None.
 
     Args:
         metadata: With the threshold, and the seconds between rows; without time the promise is for 1000 rows.
     """
-    threshold = metadata.threshold
+    threshold, inputs = metadata.threshold, setting_of(metadata).inputs
     if threshold is None or threshold.method != "alarms" or not threshold.number:
         return None
+    if few_rows(threshold.samples, inputs) > DOUBTFUL:
+        return (
+            f"{threshold.samples} rows of normal operation are too few for a model that reads {inputs} values: errors on new "
+            f"rows will be larger, and no number of false alarms can be promised. Give at least {5 * inputs} rows."
+        )
     unit, rows = ("a day", DAY / metadata.period) if metadata.period else ("in 1000 rows", 1000.0)
-    alarms = threshold.number * threshold.samples / rows
-    if alarms >= 1:
+    if threshold.number * threshold.samples / rows >= 1:
         return None
     shown = f"{threshold.samples / rows:.2g} days" if metadata.period else f"{threshold.samples} rows"
     needed = f"{1 / threshold.number:.2g} days of rows" if metadata.period else f"{rows / threshold.number:.0f} rows"
@@ -93,7 +100,9 @@ def extrapolated(metadata: Metadata) -> str | None:
 def setting_of(metadata: Metadata) -> Setting:
     """Return what threshold rules need to know about a model."""
     rules = DebounceRules.of(metadata.sections.get("decision", {}))
-    return Setting(metadata.window * len(metadata.channels), metadata.period, rules.cooldown)
+    reads = metadata.scoring.reads if metadata.scoring else ()
+    inputs = max(reads, default=0) or metadata.window * len(metadata.channels)
+    return Setting(inputs, metadata.period, rules.cooldown, rules.minimum)
 
 
 def segment_errors(stream: ErrorStream, segment: npt.NDArray[np.float32]) -> Doubles:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.runtime.calibration import extrapolated, fit_detector, newest_rows
+from edgelstm.runtime.calibration import fit_detector, newest_rows, promise_doubt
 from edgelstm.runtime.errors import ModelError, TrainingError
 from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.detection_limits import SECTION
@@ -154,7 +154,7 @@ def train(
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
     metadata = fit_detector(metadata, batched_predict(weights.model, metadata, normal), normal, rule)
-    if promise := extrapolated(metadata):
+    if promise := promise_doubt(metadata):
         tell(promise)
     limits = detection_limits(weights.model, metadata, normal) if options.limits else None
     if limits:

@@ -47,11 +47,13 @@ class Setting:
     """Properties of a model that a rule may need beside the scores."""
 
     inputs: int = 0
-    """Values in a window, W times F: what the model could fit noise with."""
+    """Values that a forecast reads, or a window holds, W times F: what the model could fit noise with."""
     period: float | None = None
     """Seconds between rows."""
     apart: int = 10
     """Rows between two exceedances that count as one alarm."""
+    minimum: int = 1
+    """Exceedances that an alarm takes."""
     labels: npt.NDArray[np.bool_] | None = None
     """True if each score's row is anomalous."""
 

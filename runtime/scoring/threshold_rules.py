@@ -82,19 +82,20 @@ def alarms_threshold(scores: Doubles, alarms: float, setting: Setting) -> float:
     Args:
         scores: Of normal operation, in time order.
         alarms: The number.
-        setting: Gives the period, and the rows within which exceedances are one alarm.
+        setting: Gives the period, the rows within which exceedances are one alarm, and how many it takes.
     """
     chance = alarms * setting.period / DAY if setting.period else alarms / 1000
-    return peaks_over_threshold(scores, chance, setting.apart)
+    return peaks_over_threshold(scores, chance, setting.apart, setting.minimum)
 
 
-def peaks_over_threshold(scores: Doubles, chance: float, apart: int = 1) -> float:
+def peaks_over_threshold(scores: Doubles, chance: float, apart: int = 1, minimum: int = 1) -> float:
     """Return the score that is exceeded with a given chance a row, by a generalized Pareto tail.
 
     Args:
         scores: Of normal operation, in time order.
         chance: Exceedances a row, below the share of peaks for an extrapolation.
-        apart: Rows within which exceedances are one, of which the highest counts.
+        apart: Rows within which exceedances are one.
+        minimum: Exceedances that one takes: of those within `apart` rows the score that so many reach counts.
     """
     start = float(np.quantile(scores, PEAKS))
     above = np.flatnonzero(scores > start)
@@ -104,7 +105,10 @@ def peaks_over_threshold(scores: Doubles, chance: float, apart: int = 1) -> floa
     if not len(above):
         return start
     ends = np.flatnonzero(np.diff(above) > apart) + 1 if apart > 1 else np.arange(1, len(above))
-    peaks = np.asarray([scores[group].max() for group in np.split(above, ends)]) - start
+    groups = [np.sort(scores[group])[-minimum:] for group in np.split(above, ends) if len(group) >= minimum]
+    if not groups:
+        return start
+    peaks = np.asarray([group[0] for group in groups]) - start
     ratio = chance * len(scores) / len(peaks)
     if ratio >= 1:  # more often than there are peaks: no tail is needed
         return float(np.quantile(scores, max(0.0, 1 - min(1.0, chance * len(above) / len(peaks)))))

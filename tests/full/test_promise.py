@@ -37,7 +37,7 @@ def test_stationary_rows_raise_no_more_alarms_than_promised():
 
 
 def test_one_long_alarm_keeps_no_promise():
-    assert not Outcome("skab", "one", 200, 0.0, 1, 0.9, None).kept
+    assert not Outcome("skab", "one", 200, 0.0, 1, 0.9, False, None).kept
 
 
 def test_errors_are_read_again_bit_for_bit(tmp_path):

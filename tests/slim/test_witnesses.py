@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgelstm.runtime.calibration import extrapolated, fit_detector
+from edgelstm.runtime.calibration import fit_detector, promise_doubt
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.model_file.metadata import Channel, Metadata, from_json, to_json
 from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import check_scoring, fit_scoring, scorer_of, style_of
-from edgelstm.runtime.scoring.threshold import Threshold
+from edgelstm.runtime.scoring.threshold import Setting, Threshold
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from edgelstm.runtime.scoring.witnesses import DEVIATIONS
 
@@ -208,7 +208,31 @@ def test_a_file_without_judges_alarms_by_the_score_alone(scoring):
 @pytest.mark.parametrize(("rows", "said"), [(1000, True), (1_000_000, False)])
 def test_a_promise_that_the_rows_cannot_show_is_said(rows, said):
     threshold = Threshold(2.0, "alarms", rows, number=0.1)
-    sentence = extrapolated(Metadata("forecaster", 4, 1, (Channel("flow"),), 1.0, threshold=threshold))
+    sentence = promise_doubt(Metadata("forecaster", 4, 1, (Channel("flow"),), 1.0, threshold=threshold))
 
     assert bool(sentence) == said
     assert not said or "at least 10 days" in sentence
+
+
+def test_a_promise_on_rows_without_time_is_for_a_thousand_of_them():
+    threshold = Threshold(2.0, "alarms", 500, number=0.1)
+    sentence = promise_doubt(Metadata("forecaster", 4, 1, (Channel("flow"),), threshold=threshold))
+
+    assert sentence.startswith("500 rows of normal operation cannot show 0.1 false alarms in 1000 rows")
+
+
+def test_nothing_is_promised_on_fewer_rows_than_five_for_each_value_read():
+    threshold = Threshold(2.0, "alarms", 200, number=50.0)
+    few, many = (Metadata("forecaster", rows, 1, (Channel("flow"),), threshold=threshold) for rows in (60, 20))
+
+    assert "too few for a model that reads 60 values" in promise_doubt(few)
+    assert promise_doubt(many) is None
+
+
+def test_a_lone_high_score_is_no_alarm_that_a_promise_counts():
+    scores = RANDOM.uniform(0, 1, 3000)
+    scores[::100] = 5.0
+    lone, pairs = (set_threshold(parse_rule("alarms:1"), scores, Setting(minimum=minimum)).value for minimum in (1, 2))
+
+    assert lone >= 5
+    assert pairs < 2
