@@ -36,8 +36,9 @@ b run "$box" -- edgelstm --version
 [ "$(b run "$box" -- id -u)" = 8377 ] || fail "not its own user"
 b copy -q "$box" tests/slim/models/auto.int8.tflite tests/slim/models/stream.csv /opt/models/ >/dev/null
 # the image's own health check, beside the watch of a file that stays open
-check=$(b inspect --type image --format '{{json .Docker.Config.Healthcheck.Test}}' localhost/edgelstm)
-"$python" -c 'import json, shlex, sys; print(shlex.join(json.loads(sys.argv[1])[1:]))' "$check" > "$work/check"
+b inspect --type image localhost/edgelstm > "$work/image.json"
+"$python" -c 'import json, shlex, sys; print(shlex.join(json.load(sys.stdin)["Docker"]["config"]["Healthcheck"]["Test"][1:]))' \
+  < "$work/image.json" > "$work/check"
 b copy -q "$box" "$work/check" /opt/check >/dev/null
 b run "$box" -- sh -ec '
   edgelstm run /opt/models/auto.int8.tflite /opt/models/stream.csv --follow --listen 0.0.0.0:8377 >/dev/null & watch=$!

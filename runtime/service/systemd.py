@@ -7,9 +7,11 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from .config import Settings
-from .runner import Runner
+if TYPE_CHECKING:
+    from .config import Settings
+    from .runner import Runner
 
 PATIENCE = 10  # sample intervals without a sample after which something is wrong
 

@@ -177,6 +177,15 @@ def test_the_template_runs_any_configuration_below_etc():
     assert edgelstm("service").returncode == 2
 
 
+def test_the_template_is_written_where_numpy_is_not_installed():
+    """Packages are built there."""
+    code = "import sys; sys.modules['numpy'] = None; from edgelstm.cli import main; main()"
+    command = [sys.executable, "-c", code, "service", "--template", "--program", "/usr/bin/edgelstm"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == template("/usr/bin/edgelstm"), done.stderr
+
+
 def test_a_secret_is_found_among_the_copies_of_a_folder_of_secrets(tmp_path, monkeypatch):
     (tmp_path / "secrets_password").write_text("of the copy\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
