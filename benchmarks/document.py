@@ -171,7 +171,7 @@ def main() -> None:
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
     lines += feedback_section(HERE / "results")
-    for name in ("promise", "causes"):
+    for name in ("promise", "causes", "predicted_limits"):
         if not (HERE / "results" / f"{name}.md").exists():
             lines += [f"No finished run of `python benchmarks/{name}.py`.", ""]
             continue
