@@ -99,7 +99,7 @@ def test_a_model_without_rows_of_its_own_is_calibrated_by_a_file(folder, tmp_pat
 def test_the_report_compares_schemes(folder, tmp_path):
     here("report", folder / "week.keras", "--data", folder / "faults.csv", "--schemes", "int8", "-o", tmp_path)
     report = json.loads(next(tmp_path.glob("*.json")).read_text())
-    measured = [report["reference"], *report["schemes"]]
+    measured = [report["keras"], *report["schemes"]]
 
     assert [(scheme["scheme"], scheme["metrics"]["event_recall"]) for scheme in measured] == [("keras", 1), ("int8", 1)]
 
