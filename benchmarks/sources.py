@@ -27,6 +27,7 @@ from edgelstm.runtime.sources import Columns, open_source
 from source_rigs import RIGS, TREE
 
 MODEL = TREE / "tests" / "slim" / "models" / "cast.int8.tflite"
+FLIGHT = 1.0  # seconds before a stop within which a lost row counts as under way: it was in the server's queue
 HELD = 1.2  # seconds between two restarts at least: a connection that holds for less makes the source wait for longer
 
 
@@ -42,7 +43,7 @@ class Watch:
         """Begin to read."""
         columns = Columns(("Flow", "Motor"), getattr(self.rig, "taken", ()))
         self.source = open_source(parse_address(self.rig.address), columns)
-        self.thread = threading.Thread(target=self._read)
+        self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
     def _read(self) -> None:
@@ -69,7 +70,7 @@ class Load:
 
     def __init__(self, rig: object) -> None:
         self.rig, self.paused, self.ending = rig, threading.Event(), threading.Event()
-        self.thread = threading.Thread(target=self._send)
+        self.thread = threading.Thread(target=self._send, daemon=True)
         self.thread.start()
 
     def _send(self) -> None:
@@ -153,11 +154,12 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     values = [int(value) for value, _ in watch.seen if value == value]
     sent = [number for number in sent if number >= min(values)]  # before it was connected nothing could come
     lost = set(sent) - set(values)
-    meanwhile = [n for n in sent if any(begin <= times.get(n, 0) <= end for begin, end in away)]
+    meanwhile = {n for n in sent if any(begin <= times.get(n, 0) <= end for begin, end in away)}
+    flying = {n for n in lost - meanwhile if any(0 <= begin - times.get(n, 0) <= FLIGHT for begin, _ in away)}
     return {
         "source": name, "restarts": count, "sent": len(sent), "sent_while_away": len(meanwhile),
-        "received": len(values), "lost_while_away": len(lost & set(meanwhile)),
-        "lost_otherwise": len(lost - set(meanwhile)), "invented": len(set(values) - set(sent)),
+        "received": len(values), "lost_while_away": len(lost & meanwhile),
+        "lost_in_flight": len(flying), "lost_otherwise": len(lost - meanwhile - flying), "invented": len(set(values) - set(sent)),
         "repeated": sum((Counter(values) - Counter(sent)).values()),
         "out_of_order": sum(b < a for a, b in itertools.pairwise(values)), "skipped": watch.source.skipped,
     }  # fmt: skip
