@@ -16,6 +16,7 @@ LONGEST = [
     "test_search",
     "test_zoo",
     "test_recurrent",
+    "test_weight_rounding",
     "test_real_series",
     "test_report",
     "test_update_docs",
