@@ -46,7 +46,7 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug update_*
+WITH_EXTRAS := accessibility arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug update_*
 
 test-full: .venv/.installed .venv-tflite/.installed
 	cd .venv && $(old_runtime) $(call measured,full) $(TWO) ../tests/full ../tests/data

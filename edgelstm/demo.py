@@ -11,9 +11,10 @@ import numpy as np
 
 from edgelstm import calibration_data
 from edgelstm.runtime.alarms.events import Event
-from edgelstm.runtime.io.atomic_files import replacing, write_atomic
-from edgelstm.runtime.model_file.bundle import load_bundle
+from edgelstm.runtime.io.atomic_files import write_atomic
 
+from .alarm_page.recorder import Recorder
+from .alarm_page.write import write_alarm_page
 from .data.series import Series, read_labels, read_series
 from .deployment.convert import Converted, convert_file
 from .evaluation.evaluate import Evaluation, load_detector, measure
@@ -23,7 +24,7 @@ from .training.architectures import Architecture
 from .training.options import Options
 from .training.train import train
 
-NORMAL, FAULTY = "pump_normal.csv", "pump_faults.csv"
+NORMAL, FAULTY, PAGE = "pump_normal.csv", "pump_faults.csv", "alarms.html"
 # the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores
 OPTIONS = Options(
     Architecture("autoencoder"),
@@ -120,7 +121,8 @@ def run_demo(
         converted.bundle.save(folder / f"pump.{scheme}.tflite")
     tell("streaming the faulty series")
     series = read_series([folder / FAULTY], label_column="fault", repair=False)
-    keras, quantized = (_judge(folder / name, series) for name in ("pump.keras", "pump.int8.tflite"))
+    keras = _judge(folder / "pump.keras", series)
+    quantized = _judge(folder / "pump.int8.tflite", series, folder / PAGE)
     drifts = [event for event in quantized[0].events if event.kind == "drift"]
     alarms, missed, faults = compare([event for event in quantized[0].events if event.kind != "drift"], series)
     demo = Demo(
@@ -131,10 +133,14 @@ def run_demo(
     return demo
 
 
-def _judge(path: Path, series: Series) -> tuple[Replay, Evaluation]:
+def _judge(path: Path, series: Series, page: Path | None = None) -> tuple[Replay, Evaluation]:
+    """Replay and quality of a model, and the page of its alarms where it is wanted."""
     detector, metadata = load_detector(path, series)
-    result = replay(detector, series.values, series.time)
+    recorder = Recorder(detector) if page else None
+    result = replay(detector, series.values, series.time, recorder)
     assert series.labels is not None
+    if page is not None and recorder is not None:
+        write_alarm_page(page, recorder, path.name, FAULTY, read_labels(series.labels))
     scheme = "keras" if path.suffix == ".keras" else metadata.scheme
     return result, measure(path.name, scheme, result, read_labels(series.labels), series.period)
 
@@ -189,8 +195,6 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
 
 def _write(demo: Demo, keras: Replay, quantized: Replay, series: Series) -> None:
     """Scores, alarms, figures and the summary, beside the models."""
-    from .evaluation.plots import alarm_picture
-
     folder = demo.folder
     lines = ["time,keras,int8,anomaly"]
     for row, second in enumerate(series.time):
@@ -200,7 +204,3 @@ def _write(demo: Demo, keras: Replay, quantized: Replay, series: Series) -> None
     events = "".join(json.dumps(event.record()) + "\n" for event in quantized.events)
     write_atomic(folder / "events.jsonl", events.encode())
     write_atomic(folder / "demo.json", json.dumps(demo.record(), indent=1).encode() + b"\n")
-    threshold = load_bundle(folder / "pump.int8.tflite").metadata.threshold
-    assert threshold is not None
-    with replacing(folder / "alarms.png") as beside:
-        alarm_picture(beside, series, quantized, threshold.value)

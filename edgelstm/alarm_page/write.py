@@ -11,34 +11,49 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.alarms.events import Event
-from edgelstm.runtime.alarms.local_time import has_zone, is_date
+from edgelstm.runtime.alarms.local_time import is_date
 from edgelstm.runtime.io.atomic_files import write_atomic
 from edgelstm.runtime.page import page
 
 from ..data.regular_grid import runs
 from .recorder import Recorder
+from .words import PAGE_WORDS
 
 MOST_ROWS = 50_000  # rows in the page; with 8 channels it has some 5 MB then
 MOST_EVENTS = 2000
 Bools = npt.NDArray[np.bool_]
 
 
-def write_alarm_page(path: Path | str, recorder: Recorder, title: str, labels: Bools | None = None) -> None:
+def write_alarm_page(path: Path | str, recorder: Recorder, model: str, data: str, labels: Bools | None = None) -> None:
     """Write the page.
 
     Args:
         path: HTML file to write.
         recorder: The replay.
-        title: Heading, mostly the model's and the data's names.
+        model: Name of the model.
+        data: Name of the rows.
         labels: Whether each recorded row is labelled as anomalous, shape (T,); None without labels.
 
     Raises:
         OutputError: If it cannot be written.
     """
-    record = page_record(recorder, title, labels)
+    write_atomic(Path(path), alarm_page(recorder, model, data, labels))
+
+
+def alarm_page(recorder: Recorder, model: str, data: str, labels: Bools | None = None) -> bytes:
+    """Return the page's content.
+
+    Args:
+        recorder: The replay.
+        model: Name of the model.
+        data: Name of the rows.
+        labels: As in `write_alarm_page`.
+    """
+    words = PAGE_WORDS[recorder.narrator.words.code]
+    record = page_record(recorder, words["title"].format(model=model, data=data), labels)
     # "<" as \\u003c: no text of the data can end the script or begin an element
-    data = json.dumps(record, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    write_atomic(Path(path), page("alarms").replace("/* data */ null", data).encode("utf-8", "replace"))
+    content = json.dumps(record, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return page("alarms").replace("/* data */ null", content).encode("utf-8", "replace")
 
 
 def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[str, Any]:
@@ -63,11 +78,15 @@ def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[st
         for at, channel in enumerate(recorder.metadata.channels)
     ]
     dated = bool(len(times)) and is_date(float(times[0])) and bool(np.all(np.diff(times) > 0))
-    events = sorted(recorder.events.values(), key=lambda event: event.start or 0.0)
+    events, words, clock = recorder.ordered, recorder.narrator.words, recorder.clock
     spans = [] if labels is None else _spans(labels, times)
     return {
         "title": title,
-        "zone": "UTC" if recorder.label and not has_zone(recorder.label) else None,
+        "language": words.code,
+        "decimal": words.decimal,
+        "words": PAGE_WORDS[words.code],
+        "zone": "UTC" if clock.on_site else str(clock.zone) if clock.zone else None,
+        "onSite": clock.on_site,
         "dated": dated,
         "rows": len(times),
         "shown": len(rows),
@@ -112,7 +131,7 @@ def _spans(labels: Bools, times: npt.NDArray[np.float64]) -> list[list[float]]:
 def _event(event: Event, spans: list[list[float]], labelled: bool) -> dict[str, Any]:
     start, end = event.start, event.end if event.end is not None else event.start
     inside = start is not None and end is not None and any(a <= end and b >= start for a, b in spans)
-    verdict = "" if not labelled or event.kind != "anomaly" else "labelled" if inside else "no label there"
+    verdict = "" if not labelled or event.kind != "anomaly" else "labelled" if inside else "unlabelled"
     return {
         "kind": event.kind, "start": start, "end": end, "peak": event.peak, "text": event.text,
         "channels": list(event.channels), "verdict": verdict,

@@ -53,6 +53,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
     >>> Classifier(lookback=32).fit(frame, states).predict(frame)  # doctest: +SKIP
     """
 
+    classes_: Array
+
     def __init__(
         self,
         *,
@@ -113,7 +115,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
         else:
             trained = train_windows(self._labelled(X, y), self.options(), callbacks)
         self._take(trained)
-        self.classes_ = np.array(trained.metadata.sections[SECTION]["labels"])
+        if y is not None:
+            self.classes_ = _as_given(self.classes_, y)
         return self
 
     def _labelled(self, rows: Any, states: Any) -> Series:
@@ -198,6 +201,12 @@ def are_texts(rows: Any) -> bool:
         and bool(rows)
         and all(isinstance(row, str) for row in rows)
     )
+
+
+def _as_given(classes: Array, labels: Any) -> Array:
+    """Names of classes as values of the type that the labels have: a model's file holds texts alone."""
+    originals = {str(label): label for label in _labels(labels, len(labels))}
+    return np.array([originals.get(name, name) for name in classes.tolist()])
 
 
 def _labels(labels: Any, count: int) -> list[Any]:

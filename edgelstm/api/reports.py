@@ -22,12 +22,12 @@ from .rows_file import write_rows
 
 @dataclass(frozen=True)
 class ReportPage:
-    """A report: its data, its page, and the models that it speaks of."""
+    """A report: its data, its page, and the files that it speaks of."""
 
     report: Report
     """All figures."""
-    models: Mapping[str, bytes] = field(repr=False)
-    """Content of each `.tflite` file by name."""
+    files: Mapping[str, bytes] = field(repr=False)
+    """Content of each `.tflite` file, and of the page of alarms, by name."""
 
     def __repr__(self) -> str:
         schemes = ", ".join(scheme.scheme for scheme in self.report.schemes)
@@ -47,7 +47,7 @@ class ReportPage:
         Returns:
             The page's file.
         """
-        return write_report(Path(folder), self.report, self.models)
+        return write_report(Path(folder), self.report, self.files)
 
     def show(self) -> None:
         """Show the page: in a notebook below the cell, else in a browser."""
@@ -81,7 +81,8 @@ def report(
         label_column: Its name; None looks for a common one.
         time_column: Its name; None looks for one.
         tell: Called with the name of each step.
-        options: `calibration`, `scaler`, `scaler_from`, `kind`, `lookback` and `streaming`, for models from elsewhere.
+        options: `calibration`, `scaler`, `scaler_from`, `kind`, `lookback` and `streaming`, for models from elsewhere; `language` and `timezone`
+            of the alarms.
 
     Raises:
         ConversionError: If the model has no TFLite form at all.
@@ -91,7 +92,7 @@ def report(
     with _files(model, labelled) as (file, data):
         request = Request(file, data, label_column=label_column, time_column=time_column, **chosen, **options)
         built = build(request, tell)
-    return ReportPage(built.report, built.models)
+    return ReportPage(built.report, built.files)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from edgelstm.cli.lazy_group import examples
 def command(output: Path, seed: int, as_json: bool) -> None:
     """Train on a simulated pump, convert to int8, and stream faults through the result.
 
-    Takes a minute or two. The series are part of the package; the folder then holds every file of all steps.
+    Takes about a minute. The series are part of the package; the folder then holds every file of all steps.
     """
     import json
 
@@ -42,7 +42,8 @@ def _text(demo: Any) -> str:
     from edgelstm.cli.convert_output import summary
 
     folder = demo.folder
-    lines = ["Conversion", *(f"  {line}" for line in summary(demo.converted, folder / "pump.int8.tflite")), ""]
+    lines = [f"The alarms over time, each with its sensors: open {folder}/alarms.html in a browser", "", "Conversion"]
+    lines += [*(f"  {line}" for line in summary(demo.converted, folder / "pump.int8.tflite")), ""]
     lines += [f"Accuracy drop on {demo.int8.rows} rows with {demo.faults} faults   Keras    int8"]
     for name, title in (("vus_pr", "VUS-PR"), ("event_recall", "event recall"), ("far", "rows falsely flagged")):
         lines.append(f"  {title:42} {getattr(demo.keras, name):7.3f} {getattr(demo.int8, name):7.3f}")
@@ -61,7 +62,7 @@ def _text(demo: Any) -> str:
         f"{demo.drifts} drift event{'' if demo.drifts == 1 else 's'} in events.jsonl",
         "",
         f"Files in {folder}/ ({demo.seconds:.0f} s): pump_normal.csv  pump_faults.csv  pump.keras  pump.int8.tflite",
-        "  pump.float32.tflite  scores.csv  events.jsonl  alarms.png  demo.json",
+        "  pump.float32.tflite  scores.csv  events.jsonl  alarms.html  demo.json",
         "Next",
         f"  edgelstm run {folder}/pump.int8.tflite {folder}/pump_faults.csv     what a Raspberry Pi would do",
         f"  edgelstm inspect {folder}/pump.int8.tflite",

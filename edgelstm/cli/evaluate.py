@@ -10,9 +10,11 @@ import click
 
 from edgelstm.cli.foreign_options import foreign_options
 from edgelstm.cli.lazy_group import examples
+from edgelstm.cli.page_options import plot_option
 
 if TYPE_CHECKING:
     from edgelstm.evaluation.evaluate import Evaluation
+    from edgelstm.runtime.alarms.narrator import Narrator
 
 
 @click.command(
@@ -33,12 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="JSON file to store.  [default: MODEL.evaluation.json]"
 )
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Page of the alarms, sensors and scores to write.",
-)
+@plot_option
 @foreign_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -48,6 +45,8 @@ def command(
     time_column: str | None,
     output: Path | None,
     plot: Path | None,
+    language: str,
+    timezone: str,
     calibration: Path | None,
     as_json: bool,
     **foreign: Any,
@@ -60,6 +59,7 @@ def command(
     """
     from edgelstm.cli.input_files import check_readable
     from edgelstm.cli.progress import steps
+    from edgelstm.runtime.alarms.narrator import Narrator
     from edgelstm.runtime.io.atomic_files import check_writable
 
     unused = [name for name, value in foreign.items() if value is not None]
@@ -69,6 +69,7 @@ def command(
     check_readable(data, calibration, foreign["scaler_from"])
     if output or model.is_file():  # else the error is the missing model's
         check_writable(target)
+    narrator = Narrator.of(language, timezone)
     if plot:
         check_writable(plot)
     if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
@@ -79,9 +80,10 @@ def command(
         if calibration is None:
             from edgelstm.evaluation.evaluate import evaluate
 
-            evaluation = evaluate(model, data, label_column, time_column, plot)
+            evaluation = evaluate(model, data, label_column, time_column, plot, narrator)
         else:
-            evaluation = _foreign(model, data, label_column, time_column, plot, {"calibration": calibration, **foreign})
+            wishes = {"calibration": calibration, **foreign}
+            evaluation = _foreign(model, data, label_column, time_column, plot, narrator, wishes)
     _store_and_print(evaluation, data, target, as_json)
     if plot:
         click.echo(f"Alarms over time: {plot}", err=True)
@@ -103,6 +105,7 @@ def _foreign(
     label_column: str | None,
     time_column: str | None,
     plot: Path | None,
+    narrator: Narrator,
     foreign: dict[str, Any],
 ) -> Evaluation:
     """Evaluate a Keras model of another tool."""
@@ -131,9 +134,8 @@ def _foreign(
         raise ConfigError(
             f"A threshold is fitted on rows; {foreign['calibration'].name} holds windows. Give rows as .csv."
         )
-    return evaluate_foreign(
-        model, source.metadata, [*normal.segments, *normal.held], data, label_column, time_column, plot
-    )
+    rows = [*normal.segments, *normal.held]
+    return evaluate_foreign(model, source.metadata, rows, data, label_column, time_column, plot, narrator)
 
 
 def _store_and_print(evaluation: Evaluation, data: Path, target: Path, as_json: bool) -> None:

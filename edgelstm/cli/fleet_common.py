@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -56,17 +57,20 @@ def follow(title: str, total: int, engine: Engine, outcomes: Iterable[Progress])
     return states
 
 
-def finish(home: Any, states: Counter[str]) -> None:
+def finish(home: Any, states: Counter[str], as_json: bool = False) -> None:
     """Write the manifest; exit with code 1 if an asset failed.
 
     Args:
         home: The fleet's folder.
         states: Number of assets in each state.
+        as_json: Print the numbers and the manifest's place as JSON on standard output.
     """
     from edgelstm.fleet.manifest import JSON_FILE, PARQUET_FILE, write_manifest
 
     count = write_manifest(home)
     click.echo(f"{home.path(JSON_FILE)}, {PARQUET_FILE}: {count:,} assets", err=True)
+    if as_json:
+        click.echo(json.dumps({"assets": dict(states), "manifest": str(home.path(JSON_FILE)), "listed": count}))
     if states["failed"]:
         sys.exit(1)
 

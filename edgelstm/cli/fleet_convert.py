@@ -6,6 +6,7 @@ import click
 
 from .convert import SCHEMES
 from .fleet_common import engine_options, finish, follow
+from .json_option import json_option
 from .lazy_group import examples
 from .registered import RuleText
 from .streams import RULE_HELP
@@ -19,9 +20,10 @@ from .streams import RULE_HELP
 @click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: as in training]")
 @click.option("--allow-drop", is_flag=True, help="Write files even when their error is above the limits.")
 @engine_options
+@json_option("Print the number of assets in each state as JSON; the manifest holds the rest.")
 def command(
     folder: str, int8: bool, schemes: tuple[str, ...], target: str | None, threshold_rule: str | None, allow_drop: bool,
-    scheduler: str | None, workers: int | None,
+    scheduler: str | None, workers: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert the model of each asset in MODELS, as `edgelstm convert` does; what is done stays.
 
@@ -42,4 +44,4 @@ def command(
         states = follow("converting", len(assets), engine, run_stage(stage, assets, home, engine))
     finally:
         engine.close()
-    finish(home, states)
+    finish(home, states, as_json)

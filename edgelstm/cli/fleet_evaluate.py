@@ -6,6 +6,7 @@ import click
 
 from .convert import SCHEMES
 from .fleet_common import by_option, engine_options, finish, follow
+from .json_option import json_option
 from .lazy_group import examples
 
 
@@ -23,9 +24,10 @@ from .lazy_group import examples
 @click.option("--label-column", metavar="NAME", help="0, false, normal or empty is normal.  [default: a common name]")
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @engine_options
+@json_option("Print the number of assets in each state as JSON; the manifest holds the rest.")
 def command(
     folder: str, data: str, by: str, scheme: str | None, label_column: str | None, time_column: str | None,
-    scheduler: str | None, workers: int | None,
+    scheduler: str | None, workers: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure the model of each asset on its labelled rows, as `edgelstm evaluate` does.
 
@@ -54,4 +56,4 @@ def command(
         states = follow("evaluating", len(assets), engine, run_stage(stage, assets, home, engine))
     finally:
         engine.close()
-    finish(home, states)
+    finish(home, states, as_json)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from .json_option import json_option
 from .lazy_group import examples
 
 
@@ -14,7 +15,8 @@ from .lazy_group import examples
 @click.argument("folder", metavar="MODELS")
 @click.option("-o", "--output", default="report", show_default=True, type=click.Path(path_type=Path), help="Folder.")
 @click.option("--title", help="Title of the page.  [default: the name of MODELS]")
-def command(folder: str, output: Path, title: str | None) -> None:
+@json_option("Print the page's place and the number of assets as JSON.")
+def command(folder: str, output: Path, title: str | None, as_json: bool) -> None:
     """Show all assets of MODELS on one page: how quality, false alarms and sizes are spread, and who needs a look.
 
     Writes index.html, which asks for nothing from a network, and a page for each asset. What failed, and what is odd beside the
@@ -35,3 +37,5 @@ def command(folder: str, output: Path, title: str | None) -> None:
     for name, page in pages(rows, title or Path(home.path()).name):
         write_atomic(output / name, page.encode())
     click.echo(f"{output / INDEX}: {len(rows):,} assets", err=True)
+    if as_json:
+        click.echo(json.dumps({"page": str(output / INDEX), "assets": len(rows)}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .fleet_common import by_option, engine_options, finish, follow, without
+from .json_option import json_option
 from .lazy_group import examples
 from .train_common import names
 from .train_detector import command as detector
@@ -43,12 +44,14 @@ NOT_SHARED = ("data", "output", "as_json", "study", "counters", "units_of")
     help="Train one model over a sample of assets, and begin each asset's training with its weights.",
 )
 @engine_options
+@json_option("Print the number of assets in each state as JSON; the manifest holds the rest.")
 def command(
     data: str,
     by: str,
     output: str,
     scheduler: str | None,
     workers: int | None,
+    as_json: bool,
     warm_start: bool,
     columns: str | None,
     time_column: str | None,
@@ -91,7 +94,7 @@ def command(
         states = follow("training", len(assets), engine, run_stage(stage, assets, home, engine))
     finally:
         engine.close()
-    finish(home, states)
+    finish(home, states, as_json)
 
 
 def _train_common_model(stage: Training, assets: list[Asset], home: Place, engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """`edgelstm keys`: signing keys, and the list of keys that devices trust."""
 
+import json
 from pathlib import Path
 
 import click
@@ -23,7 +24,8 @@ def command() -> None:
 
 @command.command("new", epilog=examples("edgelstm keys new release.key"))
 @click.argument("file", type=FILE)
-def new(file: Path) -> None:
+@json_option("Print the places of both keys as JSON.")
+def new(file: Path, as_json: bool) -> None:
     """Make an Ed25519 key pair: FILE, encrypted with a passphrase, and FILE.pub.
 
     The passphrase is asked for, or taken from EDGELSTM_KEY_PASSPHRASE.
@@ -34,6 +36,8 @@ def new(file: Path) -> None:
     click.echo(
         f"{file}: the private key; keep it off the devices, and keep a copy.\n{public}: the public key.", err=True
     )
+    if as_json:
+        click.echo(json.dumps({"private": str(file), "public": str(public)}))
 
 
 @command.command(
@@ -49,8 +53,14 @@ def new(file: Path) -> None:
 @click.option("--release", "releases", type=FILE, multiple=True, required=True, help="Public release key (.pub).")
 @click.option("--signed-by", type=FILE, multiple=True, help="Private root key of before, when root keys change.")
 @click.option("--days", type=float, default=1095.0, show_default=True, help="Days until it expires.")
+@json_option("Print the place of root.json as JSON.")
 def root(
-    repository: Path, roots: tuple[Path, ...], releases: tuple[Path, ...], signed_by: tuple[Path, ...], days: float
+    repository: Path,
+    roots: tuple[Path, ...],
+    releases: tuple[Path, ...],
+    signed_by: tuple[Path, ...],
+    days: float,
+    as_json: bool,
 ) -> None:
     """Name the keys that devices trust: a new version of root.json.
 
@@ -69,6 +79,8 @@ def root(
         f"{written}: copy it to every device that has none. After a change of release keys: edgelstm keys renew",
         err=True,
     )
+    if as_json:
+        click.echo(json.dumps({"root": str(written)}))
 
 
 @command.command("renew", epilog=examples("edgelstm keys renew --to ./repository --key release.key"))

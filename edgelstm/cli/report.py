@@ -7,6 +7,7 @@ import click
 
 from edgelstm.cli.foreign_options import foreign_options
 from edgelstm.cli.lazy_group import examples
+from edgelstm.cli.page_options import words_options
 
 PAGE = "report.html"
 
@@ -38,12 +39,14 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")
 @foreign_options
 @click.option("--widths", type=click.Path(path_type=Path), metavar="FOLDER", help="Files of `edgelstm shrink --widths`: a picture of all widths and schemes.")  # fmt: skip
+@words_options
 @click.option("--streaming", is_flag=True, help="The form that takes one row a call, of causal forecasters.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Show accuracy versus size: convert to every scheme, and compare cost and loss with Keras.
 
-    Writes report.html (one page, no network), report.json, report.md, report.csv and the .tflite files into a folder.
+    Writes report.html (one page, no network), alarms.html (the alarms over time), report.json, report.md, report.csv and
+    the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
     """
     from edgelstm.reporting.files import write_report
@@ -78,10 +81,12 @@ def _built(
     from edgelstm.data.label_columns import require_label_column
     from edgelstm.keras_file import read_extras
     from edgelstm.reporting.merge import merge, read_bench
+    from edgelstm.runtime.alarms.narrator import Narrator
     from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)
     options["widths"] = _files_of(options["widths"])
+    Narrator.of(options["language"], options["timezone"])
     check_readable(options["data"], options["calibration"], options["scaler_from"])
     if options["label_column"]:
         require_label_column(options["data"], options["label_column"])
@@ -95,7 +100,7 @@ def _built(
         from edgelstm.reporting.request import Request
 
         built = build(Request(model, **{**options, "schemes": options["schemes"] or SCHEMES}), tell)
-        return merge(built.report, measured), dict(built.models)
+        return merge(built.report, measured), dict(built.files)
 
 
 def _files_of(folder: Path | None) -> tuple[Path, ...]:

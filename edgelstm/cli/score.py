@@ -7,6 +7,7 @@ import click
 
 from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
+from edgelstm.cli.page_options import plot_option
 from edgelstm.cli.streams import columns_options, quiet_pipe
 
 
@@ -14,12 +15,7 @@ from edgelstm.cli.streams import columns_options, quiet_pipe
 @click.argument("model", type=click.Path(path_type=Path, readable=False))
 @click.argument("data", type=click.Path(path_type=Path, readable=False, allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="CSV to write; standard output if left out.")
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE.html",
-    help="Page of the alarms, sensors and scores to write.",
-)
+@plot_option
 @columns_options
 @json_option("With -o: print the counts as JSON.")
 @quiet_pipe
@@ -28,6 +24,8 @@ def command(
     data: Path,
     output: Path | None,
     plot: Path | None,
+    language: str,
+    timezone: str,
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
@@ -42,8 +40,10 @@ def command(
     import signal
     import sys
 
+    from edgelstm.cli.alarm_list import Told
     from edgelstm.cli.streams import parse_columns
     from edgelstm.runtime import Detector
+    from edgelstm.runtime.alarms.narrator import Narrator
     from edgelstm.runtime.errors import SeriesError
     from edgelstm.runtime.io.atomic_files import check_writable, replacing
     from edgelstm.runtime.model_file.trial import load_tried_bundle
@@ -56,17 +56,19 @@ def command(
 
     if as_json and output is None:
         raise click.UsageError("--json prints counts where the scores stand now. Name a file for them with -o.")
+    narrator = Narrator.of(language, timezone)
     detector = Detector.from_bundle(load_tried_bundle(model))
     columns_of = parse_columns(detector.metadata, columns, time_column, missing)
     source = ahead_of(open_file(data, columns_of), data, detector)
 
-    sinks: list[Sink] = []
+    told = Told(narrator, detector.metadata.period)
+    sinks: list[Sink] = [told]
     if plot:
         from edgelstm.alarm_page.recorder import Recorder
         from edgelstm.alarm_page.write import write_alarm_page
 
         check_writable(plot)
-        sinks.append(recorder := Recorder(detector))
+        sinks.append(recorder := Recorder(detector, narrator))
 
     def score(stream: TextIO) -> Status:
         runner = Runner(detector, source, [ScoreTable(stream), *sinks])
@@ -76,7 +78,7 @@ def command(
         if runner.warning:
             click.echo(f"Warning: {runner.warning}", err=True)
         if plot:
-            write_alarm_page(plot, recorder, f"{model.name} on {data.name}")
+            write_alarm_page(plot, recorder, model.name, data.name)
             click.echo(f"Alarms over time: {plot}", err=True)
         return runner.status
 
@@ -88,6 +90,8 @@ def command(
         done = score(stream)
     if as_json:
         counts = {"rows": done.samples, "scored": done.scored, "anomalies": done.anomalies}
-        click.echo(json.dumps({"file": str(output), **counts}))
+        click.echo(json.dumps({"file": str(output), **counts, "events": [event.record() for event in told.events]}))
         return
     click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.anomalies} above the threshold.", err=True)
+    for line in told.lines():
+        click.echo(line, err=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ModelError, SeriesError
 from edgelstm.runtime.model_file.metadata import Metadata
@@ -16,6 +17,7 @@ from ..alarm_page.recorder import Recorder
 from ..alarm_page.write import write_alarm_page
 from ..data.label_columns import require_label_column
 from ..data.series import Series, read_for_model, read_labels
+from ..data.time_label import time_label
 from ..keras_file import load_keras, model_parts
 from .keras_detector import Segments, check_detector, keras_detector
 from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
@@ -184,6 +186,7 @@ def evaluate(
     label_column: str | None = None,
     time_column: str | None = None,
     plot: Path | str | None = None,
+    narrator: Narrator | None = None,
 ) -> Evaluation:
     """Measure a model file on a labelled CSV file.
 
@@ -193,6 +196,7 @@ def evaluate(
         label_column: 0, false, normal or empty is normal, anything else is an anomaly; None looks for a common name.
         time_column: Column with the time; None looks for one.
         plot: HTML file for the page of alarms; None for none.
+        narrator: Language and time zone of that page; None for English in the zone of this machine.
 
     Raises:
         ModelError: If the model cannot be used.
@@ -202,7 +206,10 @@ def evaluate(
     metadata, content = model_parts(path)
     series = read_labelled(data, metadata, label_column, time_column)
     detector, _ = load_detector(path, series)
-    return judge_detector(path.name, metadata.scheme if content else "keras", detector, series, plot)
+    recorder = Recorder(detector, narrator, time_label(data, metadata, time_column)) if plot else None
+    evaluation = judge_detector(path.name, metadata.scheme if content else "keras", detector, series, recorder)
+    _write(plot, recorder, path, data, series)
+    return evaluation
 
 
 def evaluate_foreign(
@@ -213,6 +220,7 @@ def evaluate_foreign(
     label_column: str | None = None,
     time_column: str | None = None,
     plot: Path | str | None = None,
+    narrator: Narrator | None = None,
 ) -> Evaluation:
     """Measure a Keras model of another tool on a labelled CSV file; its threshold is fitted on normal operation.
 
@@ -224,6 +232,7 @@ def evaluate_foreign(
         label_column: As in `evaluate`.
         time_column: As in `evaluate`.
         plot: As in `evaluate`.
+        narrator: As in `evaluate`.
 
     Raises:
         ModelError: If the model gives no anomaly score.
@@ -233,13 +242,21 @@ def evaluate_foreign(
     series = read_labelled(data, metadata, label_column, time_column)
     model = load_keras(path)
     check_detector(path.name, model, metadata)
-    return judge_detector(
-        path.name, "keras", keras_detector(model, metadata, (series.values, series.time), normal), series, plot
-    )
+    detector = keras_detector(model, metadata, (series.values, series.time), normal)
+    recorder = Recorder(detector, narrator, time_label(data, metadata, time_column)) if plot else None
+    evaluation = judge_detector(path.name, "keras", detector, series, recorder)
+    _write(plot, recorder, path, data, series)
+    return evaluation
+
+
+def _write(plot: Path | str | None, recorder: Recorder | None, model: Path, data: Path | str, series: Series) -> None:
+    """Write the page of alarms where it is wanted."""
+    if plot is not None and recorder is not None and series.labels is not None:
+        write_alarm_page(plot, recorder, model.name, Path(data).name, read_labels(series.labels))
 
 
 def judge_detector(
-    name: str, scheme: str, detector: Detector, series: Series, plot: Path | str | None = None
+    name: str, scheme: str, detector: Detector, series: Series, recorder: Recorder | None = None
 ) -> Evaluation:
     """Measure a detector on labelled rows.
 
@@ -248,20 +265,17 @@ def judge_detector(
         scheme: keras or a quantization scheme.
         detector: The detector.
         series: Rows with labels, as `read_labelled` reads them.
-        plot: HTML file for the page of alarms; None for none.
+        recorder: Receiver of all rows and events, for the page of alarms; None for none.
 
     Raises:
         SeriesError: If no row has a score.
     """
     assert series.labels is not None
-    recorder = Recorder(detector) if plot else None
     result = replay(detector, series.values, series.time, recorder)
     warning = unscored_rows(series, result.scores, detector.metadata.window + detector.metadata.horizon)
     if not np.isfinite(result.scores).any():
         raise SeriesError(f"An evaluation needs rows with a score: {warning}")
     labels = read_labels(series.labels)
-    if recorder is not None and plot is not None:
-        write_alarm_page(plot, recorder, f"Alarms of {name}", labels)
     warnings = [f"Only {warning}"] if warning else []
     if labels.all():
         values = ", ".join(sorted(set(series.labels.tolist()))[:5])

@@ -1,7 +1,6 @@
 """Pictures of a replay: sensors, scores, alarms and labels over time."""
 
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,18 +15,6 @@ from .replaying import Replay
 
 INK, BLUE, VERMILLION, ORANGE = "#1d2430", "#0072B2", "#D55E00", "#E69F00"  # Okabe and Ito's palette
 DATED = 1e8  # seconds from which a time counts from 1970
-
-
-def alarm_picture(path: Path, series: Series, result: Replay, threshold: float) -> None:
-    """Draw `alarm_figure` into a PNG file.
-
-    Args:
-        path: File to write.
-        series: With fault names as labels.
-        result: Scores and alarms of the detector.
-        threshold: Its alarm threshold.
-    """
-    alarm_figure(series, result, threshold).savefig(path, format="png", metadata={"Software": None})
 
 
 def alarm_figure(

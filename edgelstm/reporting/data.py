@@ -11,6 +11,7 @@ import numpy as np
 from edgelstm.classification.evaluate import read_examples
 from edgelstm.data.label_columns import advice, find_label_column
 from edgelstm.data.series import Series, read_for_model, read_labels
+from edgelstm.data.time_label import time_label
 from edgelstm.deployment.foreign_kind import DETECTORS
 from edgelstm.deployment.representative_data import Source
 from edgelstm.runtime.errors import SeriesError
@@ -41,6 +42,8 @@ class Subject:
     """Labelled examples for a classifier."""
     series: Series | None = None
     """Rows for a forecaster of targets, of which `windows` are examples."""
+    label: str = ""
+    """A time as the file writes it; empty where the rows have none."""
     remarks: tuple[str, ...] = ()
     """Sentences about the data that the user should know."""
 
@@ -84,7 +87,14 @@ class Subject:
         judge = Judge(part_of(series, part), metadata.window)
         likely = advice(data, metadata.names) if series.labels is None else ""
         remarks = (f"{data.name} was judged without labels, but {likely}",) if likely else ()
-        return cls(source, data.name + _cut(series, part), windows, judge, remarks=remarks)
+        return cls(
+            source,
+            data.name + _cut(series, part),
+            windows,
+            judge,
+            label=time_label(data, metadata, time_column),
+            remarks=remarks,
+        )
 
     @classmethod
     def _of_forecaster(cls, source: Source, data: Path | None, time_column: str | None) -> Subject:

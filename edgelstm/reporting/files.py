@@ -12,13 +12,13 @@ from .schema import Report
 FILES = ("report.html", "report.json", "report.md", "report.csv")
 
 
-def write_report(folder: Path, report: Report, models: Mapping[str, bytes]) -> Path:
+def write_report(folder: Path, report: Report, files: Mapping[str, bytes]) -> Path:
     """Write a report.
 
     Args:
         folder: Made when it is not there.
         report: Its figures.
-        models: Content of each `.tflite` file by name.
+        files: Content of each `.tflite` file, and of the page of alarms, by name.
 
     Returns:
         The page's file.
@@ -29,6 +29,6 @@ def write_report(folder: Path, report: Report, models: Mapping[str, bytes]) -> P
     folder.mkdir(parents=True, exist_ok=True)
     texts = (render(report), to_json(report), to_markdown(report), to_csv(report))
     forms = {name: text.encode() for name, text in zip(FILES, texts, strict=True)}
-    for name, content in {**models, **forms}.items():
+    for name, content in {**files, **forms}.items():
         write_atomic(folder / name, content)
     return folder / FILES[0]

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.alarm_page.recorder import Recorder
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.limits import relative_rms
 from edgelstm.deployment.convert import Converted
 from edgelstm.evaluation.keras_detector import keras_detector
 from edgelstm.evaluation.replaying import Replay, replay
 from edgelstm.evaluation.unscored_rows import unscored_rows
+from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.detector import Detector
 
 from . import plot_data as traces
@@ -40,9 +42,13 @@ class Judged:
     data: Data = field(default_factory=lambda: Data("", 0, False, 0, None))
     remarks: tuple[str, ...] = ()
     """About rows that were not judged, one sentence each."""
+    recorder: Recorder | None = None
+    """Replay of the shown scheme, for the page of alarms."""
 
 
-def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tell) -> Judged:
+def judge(
+    subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tell, narrator: Narrator | None = None
+) -> Judged:
     """Judge Keras and every conversion.
 
     Args:
@@ -50,6 +56,7 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
         keras: The Keras model.
         made: Conversions by scheme.
         tell: Called with the name of each step.
+        narrator: Language and time zone of the alarms; None for English in the zone of this machine.
     """
     names = (KERAS, *made)
     judged = Judged({name: {} for name in names}, {name: {} for name in made})
@@ -62,7 +69,7 @@ def judge(subject: Subject, keras: Any, made: Mapping[str, Converted], tell: Tel
     if subject.windows is not None:
         _explained(judged, subject.windows, predicts)
     if subject.judge is not None:
-        _detect(judged, subject, subject.judge, keras, made, predicts, tell)
+        _detect(judged, subject, subject.judge, keras, made, predicts, tell, narrator)
     elif subject.metadata.kind == "classifier":
         _classify(judged, subject, predicts, tell)
     elif subject.series is not None and subject.windows is not None:
@@ -106,14 +113,16 @@ def _explained(judged: Judged, windows: Windows, predicts: Predicts) -> None:
 
 def _detect(
     judged: Judged, subject: Subject, rows: Judge, keras: Any, made: Mapping[str, Converted],
-    predicts: Predicts, tell: Tell,
+    predicts: Predicts, tell: Tell, narrator: Narrator | None,
 ) -> None:  # fmt: skip
     count = len(rows.series.values)
     replays = {}
     for name in (KERAS, *made):
         tell(f"scoring {count:,} rows with {name}")
         detector = _keras_detector(subject, keras) if name == KERAS else Detector.from_bundle(made[name].bundle)
-        replays[name] = replay(detector, rows.series.values, rows.series.time)
+        recorder = Recorder(detector, narrator, subject.label) if name == shown_scheme(made) else None
+        judged.recorder = recorder or judged.recorder
+        replays[name] = replay(detector, rows.series.values, rows.series.time, recorder)
         if name != KERAS:
             judged.metrics[name]["clipped"] = detector.engine.clipped / rows.series.values.size
     for name, result in replays.items():

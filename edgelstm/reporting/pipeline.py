@@ -14,14 +14,16 @@ from edgelstm.deployment.foreign_kind import DETECTORS
 from edgelstm.deployment.representative_data import Source
 from edgelstm.evaluation.keras_detector import check_detector
 from edgelstm.keras_file import load_keras
+from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.diagnostics.benchmark import Benchmark, benchmark
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.model_file.detection_limits import SECTION as DETECTION_LIMITS
 from edgelstm.runtime.model_file.detection_limits import limit_table
 from edgelstm.versions import tool_versions
 
+from .alarm_part import alarms_of, page_of
 from .data import Subject
-from .judge import Judged, judge, reference
+from .judge import Judged, judge, reference, shown_scheme
 from .layer_errors import compare
 from .layers import layers_in_words
 from .plot_data import channel_name
@@ -40,8 +42,8 @@ class Built:
     """A report and the files it speaks of."""
 
     report: Report
-    models: Mapping[str, bytes] = field(repr=False)
-    """Content of each `.tflite` file by name."""
+    files: Mapping[str, bytes] = field(repr=False)
+    """Content of each `.tflite` file, and of the page of alarms, by name."""
 
 
 def build(request: Request, tell: Tell = lambda _: None) -> Built:
@@ -56,6 +58,7 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         ConversionError: If it has no TFLite form at all.
         SeriesError: If the data cannot be used.
     """
+    narrator = Narrator.of(request.language, request.timezone)
     tell("reading")
     source = request.source(request.model)
     keras = load_keras(request.model)
@@ -65,10 +68,15 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
     converted = request.convertible(source)
     made, refused = convert_all(converted, request, tell)
     tell("Keras")
-    judged = judge(subject, keras, made, tell)
+    judged = judge(subject, keras, made, tell, narrator)
     tell("errors by layer")
     figures = _tensors(judged.figures, made, converted)
-    benches, models = _measure(made, request, tell)
+    benches, files = _measure(made, request, tell)
+    alarms = None
+    if judged.recorder is not None:
+        scheme = shown_scheme(made)
+        alarms = alarms_of(judged.recorder, scheme)
+        files[alarms.page] = page_of(judged.recorder, subject, made[scheme].bundle.origin)
     compared = {EXACT, *figures.layers}
     schemes = tuple(_scheme(name, made, refused, judged, benches, keras, compared) for name in request.schemes)
     report = Report(
@@ -83,10 +91,11 @@ def build(request: Request, tell: Tell = lambda _: None) -> Built:
         warnings=next(iter(made.values())).check.warnings,
         remarks=(*subject.remarks, *judged.remarks),
         notes=tuple(f"{note[0].upper()}{note[1:]}." for note in source.notes),
+        alarms=alarms,
     )
     metric = headline(report)
-    widths, files = judge_widths(request, metric.name, tell) if request.widths and metric else ((), {})
-    return Built(replace(report, widths=widths), {**models, **files})
+    widths, more = judge_widths(request, metric.name, tell) if request.widths and metric else ((), {})
+    return Built(replace(report, widths=widths), {**files, **more})
 
 
 def _measure(

@@ -62,6 +62,10 @@ def to_markdown(report: Report) -> str:
                 f"  Measure it there: `{verdict.command}`, then merge: `edgelstm report -o FOLDER --bench {verdict.command.split(' > ')[-1]}`."
             )
     lines += ["", *(f"- {remark}" for remark in remarks(report))]
+    if report.alarms:
+        events = [*report.alarms.sentences, *filter(None, [report.alarms.more])]
+        lines += ["", f"## {report.alarms.heading}", "", report.alarms.summary, "", *(f"- {event}" for event in events)]
+        lines += ["", f"[{report.alarms.link}]({report.alarms.page})"]
     for table in tables(report):
         lines += ["", f"## {table.title}", "", *_markdown(table)]
         lines += ["", table.note] if table.note else []

@@ -43,6 +43,10 @@ class Request:
     """Rows for an open time axis."""
     streaming: bool = False
     """True if to convert to the form that takes one row a call; Keras stays windowed."""
+    language: str = "en"
+    """Language of the sentences about alarms."""
+    timezone: str = ""
+    """Their time zone; empty for the system's."""
     widths: tuple[Path, ...] = ()
     """Narrower `.keras` files of the same model, to be drawn beside it."""
 

@@ -119,6 +119,24 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Alarms:
+    """Alarms of one scheme on the judged rows, in words."""
+
+    heading: str
+    """Heading, in the language of the sentences."""
+    summary: str
+    """Scheme, and the local dates of the rows."""
+    sentences: tuple[str, ...]
+    """The first events, one sentence each."""
+    link: str
+    """Words of the link to the page of alarms."""
+    more: str = ""
+    """Number of further events in words; empty without any."""
+    page: str = "alarms.html"
+    """File name of the page of alarms, beside the report."""
+
+
+@dataclass(frozen=True)
 class Measured:
     """A bench result from another machine."""
 
@@ -194,6 +212,8 @@ class Report:
     """About the judged rows, one sentence each."""
     notes: tuple[str, ...] = ()
     """Remarks on the reading of a foreign model, one sentence each."""
+    alarms: Alarms | None = None
+    """Alarms on the judged rows; None for models without."""
     schema: int = SCHEMA
     """Version of this record."""
 

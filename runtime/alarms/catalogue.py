@@ -1,4 +1,4 @@
-"""Words of the sentences about events, by language: a language is added by one entry here."""
+"""Words of the sentences about events, by language: a language is one entry here, and one of `alarm_page/words.py`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ..errors import ConfigError
 class Catalogue:
     """Words and templates of one language."""
 
+    code: str
+    """Its code, as of HTML's `lang`."""
     name: str
     """Its name in itself."""
     day: str
@@ -43,6 +45,7 @@ class Catalogue:
 
 
 ENGLISH = Catalogue(
+    code="en",
     name="English",
     day="%-d %b",
     decimal=".",
@@ -71,6 +74,7 @@ ENGLISH = Catalogue(
     ended="over",
 )
 GERMAN = Catalogue(
+    code="de",
     name="Deutsch",
     day="%d.%m.",
     decimal=",",
@@ -98,7 +102,7 @@ GERMAN = Catalogue(
     all_channels="alle Kanäle",
     ended="vorbei",
 )
-CATALOGUES = {"en": ENGLISH, "de": GERMAN}
+CATALOGUES = {words.code: words for words in (ENGLISH, GERMAN)}
 
 
 def find_catalogue(language: str) -> Catalogue:

@@ -4,6 +4,12 @@ const zone = data.zone || undefined, first = x[0], last = x[x.length - 1];
 let from = first, to = last;
 const spans = [...data.labels.map(([a, b]) => [a, b, "--label"]), ...data.events.filter(one => one.kind === "anomaly").map(one => [one.start, one.end, "--fault"])];
 const at = id => document.getElementById(id);
+// A text of the page's language with its {places} filled.
+const say = (name, places = {}) => (data.words[name] || name.replace("_", " ")).replace(/\{(\w+)\}/g, (_, key) => places[key]);
+decimal = data.decimal;
+document.documentElement.lang = data.language;
+for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+for (const id of ["tools", "back", "on"]) at(id).setAttribute("aria-label", say(id));
 const sensors = data.channels.map(channel => {
   const y = new Float32Array(bytes(channel.values)), expected = new Float32Array(bytes(channel.expected));
   const box = at("sensors").appendChild(make("figure"));
@@ -11,21 +17,22 @@ const sensors = data.channels.map(channel => {
   box.append(make("h3", "", channel.name + (channel.unit ? ", " + channel.unit : "")));
   const canvas = box.appendChild(make("canvas"));
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", channel.name + " over time, with the range that the model expects");
+  canvas.setAttribute("aria-label", say("sensor", { name: channel.name }));
   return { canvas, y, low: expected.map(value => value - channel.within), high: expected.map(value => value + channel.within) };
 });
 at("title").textContent = data.title;
 document.title = data.title;
-at("facts").textContent = data.rows + " rows" + (data.shown < data.rows ? ", " + data.shown + " shown: of every few the one with the highest score" : "");
-at("list-title").textContent = data.events.length ? data.events.length + (data.hidden ? " of " + (data.events.length + data.hidden) : "") + " events" : "No events";
+at("facts").textContent = say(data.shown < data.rows ? "shown" : "rows", data);
+const count = data.events.length + data.hidden;
+at("list-title").textContent = say(!count ? "none" : data.hidden ? "some" : count === 1 ? "one" : "events", { count, shown: data.events.length });
 at("none").hidden = data.events.length > 0;
-at("score-title").textContent = "Score" + (data.threshold === null ? "" : ", threshold " + short(data.threshold)) + (data.labels.length ? "; labelled stretches and alarms are shaded" : "; alarms are shaded");
-at("score").setAttribute("aria-label", "Score over time; arrows move, plus and minus zoom");
-at("zone").textContent = data.dated ? zoneText(zone) : "";
+at("score-title").textContent = say("score") + (data.threshold === null ? "" : ", " + say("threshold", { threshold: short(data.threshold) })) + "; " + say(data.labels.length ? "labels" : "shaded");
+at("score").setAttribute("aria-label", say("keys"));
+at("zone").textContent = !data.dated ? "" : data.onSite ? say("written") : say("zone", { zone: zone || Intl.DateTimeFormat().resolvedOptions().timeZone });
 for (const one of data.events) {
   const button = make("button");
   button.append(make("div", one.kind === "anomaly" ? "bad" : "warn", one.text));
-  button.append(make("div", "soft", one.kind.replace("_", " ") + (one.verdict ? ", " + one.verdict : "") + (one.peak === null ? "" : ", peak " + short(one.peak))));
+  button.append(make("div", "soft", [say(one.kind), one.verdict && say(one.verdict), one.peak === null ? "" : say("peak", { peak: short(one.peak) })].filter(Boolean).join(", ")));
   button.onclick = () => {
     const wide = Math.max(2 * (one.end - one.start), (last - first) / 200);
     show(one.start - wide, one.end + wide);
@@ -42,7 +49,7 @@ function draw() {
     const shared = { x, from, to, dated: data.dated, zone, spans };
     chart(at("score"), { ...shared, y: scores, limit: data.threshold, root: true });
     sensors.forEach(one => chart(one.canvas, { ...shared, y: one.y, low: one.low, high: one.high }));
-    at("range").textContent = when(from, zone) + " to " + when(to, zone);
+    at("range").textContent = say("range", { begin: when(from, zone), end: when(to, zone) });
   });
 }
 function show(begin, end) {

@@ -4,8 +4,9 @@ const make = (tag, name, text) => {
   if (text !== undefined) node.textContent = text;
   return node;
 };
+let decimal = "."; // mark of the page's language
 const short = value => value === null || value === undefined || Number.isNaN(value) ? "–" :
-  Math.abs(value) >= 1000 ? (Math.abs(value) < 1e6 ? value.toFixed(0) : value.toExponential(2)) : String(Number(Number(value).toPrecision(3)));
+  (Math.abs(value) >= 1000 ? (Math.abs(value) < 1e6 ? value.toFixed(0) : value.toExponential(2)) : String(Number(Number(value).toPrecision(3)))).replace(".", decimal);
 // Times with a zone, or since 1970, are shown in the reader's zone; times without one as the source writes them.
 const isDate = time => typeof time === "number" && time >= 1e8 && time < 1e11;
 const zoneOf = label => /^[\d.eE+]*$|Z$|UTC$|GMT$|[+-]\d\d:?\d\d$/.test(label.trim()) ? undefined : "UTC";
@@ -73,7 +74,8 @@ function chart(canvas, view) {
     pen.strokeStyle = color("--line");
     pen.beginPath(); pen.moveTo(LEFT, level(value)); pen.lineTo(width, level(value)); pen.stroke();
     pen.fillStyle = color("--soft");
-    pen.fillText(short(value), 2, Math.min(floor, Math.max(9, level(value) + 4)));
+    // round numbers as they are: 1012.5 and 1013 are not the same
+    pen.fillText(view.root || Math.abs(value) >= 1e6 ? short(value) : String(value).replace(".", decimal), 2, Math.min(floor, Math.max(9, level(value) + 4)));
   }
   if (view.axis !== false) axis(pen, view, from, to, place, floor, height, width);
   pen.save();

@@ -87,12 +87,13 @@ def test_conversion_and_evaluation_are_those_of_one_by_one(fleet):
     here("evaluate", folder / "P1.int8.tflite", labelled / "P1.csv", "-o", folder / "P1.evaluation.json")
 
     made = here("fleet", "convert", folder / "models", "--int8", "--allow-drop", "--workers", "1")
-    judged = here("fleet", "evaluate", folder / "models", f"{labelled}/{{asset}}.csv", "--workers", "1")
+    judged = here("fleet", "evaluate", folder / "models", f"{labelled}/{{asset}}.csv", "--workers", "1", "--json")
     again = here("fleet", "convert", folder / "models", "--int8", "--allow-drop", "--workers", "1")
 
     assert "2 done" in made.stderr
     assert "2 done before" in again.stderr
     assert "1 of 2 models have no labelled rows" in judged.stderr
+    assert json.loads(judged.stdout)["assets"] == {"done": 1}
     for name in ("P1.int8.tflite", "P1.evaluation.json"):
         assert (folder / "models" / name).read_bytes() == (folder / name).read_bytes()
     row = manifest(folder)["P1"]

@@ -1,5 +1,7 @@
 """The notebooks run from top to bottom, are committed without outputs, and are shown in the documents."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,9 @@ def test_a_notebook_runs_in_a_kernel_of_its_own(path, tmp_path, monkeypatch):
 
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv(
+        "PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )  # as in an activated one
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

@@ -6,11 +6,11 @@ import http.server
 import io
 import json
 import shutil
-import subprocess
 import threading
 from dataclasses import replace
 
 import pytest
+from browser import NEEDS_AXE, NEEDS_CHROMIUM, browse, obstacles_everywhere
 from commands import PUMP, here
 from edgelstm.runtime.io.terminal import printable
 from edgelstm.runtime.model_file.detection_limits import LimitTable
@@ -23,8 +23,6 @@ from edgelstm.reporting.report_json import read_report
 from edgelstm.reporting.schema import Drop, Measured, Scheme
 from edgelstm.reporting.tables import tables
 from edgelstm.reporting.verdict import keeps_quality, remarks, verdicts
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +79,16 @@ def test_every_form_shows_what_the_model_would_catch(report):
     assert read_report(to_json(limited), "report.json").model.limits == limits
 
 
+def test_the_alarms_are_in_the_report_and_on_a_page_beside_it(folder, report):
+    page, text = render(report), to_markdown(report)
+
+    assert report.alarms.sentences
+    assert "0–2399" in report.alarms.summary
+    assert f'<a href="{report.alarms.page}">' in page
+    assert all(sentence in text for sentence in report.alarms.sentences)
+    assert "pump.int8.tflite" in (folder / "report" / report.alarms.page).read_text()
+
+
 # -- the page --------------------------------------------------------------------------------------------------------
 
 
@@ -102,16 +110,7 @@ def server(folder):
     served.server_close()
 
 
-def browse(address, user):
-    """Page as a browser shows it, and its messages; no name is resolved, so that it asks nobody else either."""
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    words += ["--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"]
-    words += [f"--user-data-dir={user}", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--dump-dom"]
-    done = subprocess.run([CHROMIUM, *words, address], capture_output=True, text=True, timeout=180)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+@NEEDS_CHROMIUM
 def test_a_browser_shows_the_page_without_a_complaint_or_a_further_request(server, report, tmp_path):
     """The page's own policy forbids every request: one that it tried would be a complaint."""
     address, asked = server
@@ -128,7 +127,7 @@ def test_a_browser_shows_the_page_without_a_complaint_or_a_further_request(serve
     assert page.count('scope="row"') == sum(len(table.rows) for table in tables(report))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+@NEEDS_CHROMIUM
 def test_a_request_would_be_noticed(server, folder, tmp_path):
     address, asked = server
     text = (folder / "report/report.html").read_text()
@@ -291,3 +290,9 @@ def test_bad_input_is_one_line_and_leaves_no_file(folder, tmp_path):
     assert "int7" in here("report", model, "--schemes", "int7", "-o", out, code=2).stderr
     assert "report.json" in here("report", "-o", out, "--bench", tmp_path / "no.keras", code=1).stderr
     assert not out.exists()
+
+
+@NEEDS_AXE
+@pytest.mark.parametrize("name", ["report.html", "alarms.html"])
+def test_nothing_keeps_people_out_of_the_pages(folder, tmp_path, name):
+    assert obstacles_everywhere(tmp_path, f"file://{folder}/report/{name}") == []

@@ -3,13 +3,16 @@
 import base64
 import json
 import re
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from browser import NEEDS_CHROMIUM, Browser
 from command_helpers import DATA, MODEL, edgelstm_here
-from page_helpers import CHROMIUM, Browser
+from edgelstm.runtime.alarms.catalogue import CATALOGUES
 from sink_helpers import wait_for
 
+from edgelstm.alarm_page.words import PAGE_WORDS
 from edgelstm.alarm_page.write import shown_rows
 
 
@@ -63,7 +66,7 @@ def test_of_many_rows_those_with_the_highest_scores_are_kept():
     assert (np.diff(rows) > 0).all()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+@NEEDS_CHROMIUM
 @pytest.mark.parametrize("width", [390, 1000])
 def test_an_alarm_in_the_list_leads_to_its_time(written, tmp_path, width):
     browser = Browser(tmp_path, f"file://{written}/alarms.html", width)
@@ -91,3 +94,76 @@ def test_a_page_that_cannot_be_written_is_found_before_the_work(tmp_path):
 
     assert done.returncode == 1
     assert not done.stdout
+
+
+def test_languages_of_the_page_are_those_of_the_sentences_and_say_the_same():
+    assert PAGE_WORDS.keys() == CATALOGUES.keys()
+    places = [
+        {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in words.items()} for words in PAGE_WORDS.values()
+    ]
+    assert all(one == places[0] for one in places)
+
+
+def dated(path, zone):
+    lines = [line.split(",") for line in DATA.read_text().splitlines()]
+    start = datetime(2026, 3, 18, 10, tzinfo=timezone.utc)
+    rows = [
+        f"{start + timedelta(seconds=at):%Y-%m-%d %H:%M:%S}{zone},{','.join(cells[1:])}"
+        for at, cells in enumerate(lines[1:])
+    ]
+    path.write_text("\n".join([",".join(lines[0]), *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "shown"),
+    [("Z", "18.03., 11:0", "Europe/Berlin"), ("", "18.03., 10:0", "UTC")],
+)  # fmt: skip
+def test_a_page_in_german_says_local_times(tmp_path, zone, time, shown):
+    data = dated(tmp_path / "rows.csv", zone)
+    words = ("--language", "de", "--timezone", "Europe/Berlin")
+    edgelstm_here("score", MODEL, data, "-o", tmp_path / "s.csv", "--plot", tmp_path / "a.html", *words)
+    record = data_of((tmp_path / "a.html").read_text())
+
+    assert record["events"][0]["text"].startswith(time)
+    assert "erwartet" in record["events"][0]["text"]
+    assert (record["zone"], record["words"]["all"], record["decimal"]) == (shown, "Alles zeigen", ",")
+    assert record["onSite"] == (not zone)
+
+
+@NEEDS_CHROMIUM
+def test_no_word_of_a_german_page_is_english(tmp_path):
+    data = dated(tmp_path / "daten.csv", "Z")
+    edgelstm_here("score", MODEL, data, "-o", tmp_path / "s.csv", "--plot", tmp_path / "a.html", "--language", "de")
+    browser = Browser(tmp_path / "profile", f"file://{tmp_path}/a.html", 390)
+    try:
+        assert browser.wait_for("document.getElementById('range').textContent")
+        text = browser.evaluate(
+            "document.body.innerText + [...document.querySelectorAll('[aria-label]')].map(one => one.ariaLabel)"
+        )
+        language = browser.evaluate("document.documentElement.lang")
+    finally:
+        browser.close()
+
+    assert language == "de"
+    assert not re.findall(
+        r"(?i)\b(?:the|of|score|threshold|zoom|events?|rows|anomaly|sensor fault|expected|undefined)\b", text
+    )
+
+
+def test_an_unknown_language_is_refused_before_the_work(tmp_path):
+    done = edgelstm_here("score", MODEL, DATA, "--plot", tmp_path / "a.html", "--language", "fr")
+
+    assert done.returncode == 1
+    assert "A language is one of en, de" in done.stderr
+    assert not done.stdout
+
+
+def test_score_lists_the_alarms_in_words_and_for_programs(tmp_path):
+    done = edgelstm_here("score", MODEL, DATA, "-o", tmp_path / "s.csv", "--json", "--language", "de")
+    words = edgelstm_here("score", MODEL, DATA, "-o", tmp_path / "s.csv").stderr.splitlines()
+
+    events = json.loads(done.stdout)["events"]
+    assert events[0]["text"].startswith("Messung ")
+    assert len(words) == 1 + len(events)
+    assert words[1].startswith("  sample ")

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from browser import NEEDS_CHROMIUM, Browser
 from edgelstm.runtime import Detector
 from edgelstm.runtime.alarms.answers import Answer, read_answers
 from edgelstm.runtime.alarms.events import Event
@@ -14,7 +15,7 @@ from edgelstm.runtime.service.answer_book import AnswerBook
 from edgelstm.runtime.service.event_log import recent_events
 from edgelstm.runtime.service.runner import Runner
 from edgelstm.runtime.sinks.jsonl import compact
-from page_helpers import CHROMIUM, Browser, Page
+from page_helpers import Page
 from sink_helpers import Listed, forwarder, wait_for
 
 ALARM = Event("a1", "anomaly", "closed", 10.0, 20.0, 3.0, ("flow",))
@@ -126,7 +127,7 @@ def test_an_answer_needs_the_token(tmp_path):
     assert (status, right) == (401, 400)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+@NEEDS_CHROMIUM
 def test_a_click_in_a_browser_answers(answered, tmp_path):
     browser = Browser(tmp_path / "profile", f"http://127.0.0.1:{answered.page.port}/", 1000)
     try:

@@ -16,7 +16,7 @@ def commands(command=group, path=("edgelstm",)):
 
 
 @pytest.mark.parametrize(
-    ("path", "command"), commands(), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
+    ("path", "command"), list(commands()), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
 )
 def test_every_command_shows_examples_on_lines_of_their_own(path, command):
     text = command.get_help(click.Context(command, info_name=path[-1], terminal_width=100))
@@ -34,3 +34,16 @@ def test_every_command_shows_examples_on_lines_of_their_own(path, command):
 def test_every_command_has_a_summary_of_one_line(name):
     assert COMMANDS[name].endswith(".")
     assert len(COMMANDS[name]) < 80
+
+
+PLAIN = {"run": "prints JSON lines as it is", "service": "prints a unit", "completion": "prints a script"}
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(commands()), ids=lambda part: " ".join(part) if isinstance(part, tuple) else ""
+)
+def test_every_command_that_prints_a_result_prints_it_as_json_for_programs(path, command):
+    options = {name for parameter in command.params for name in parameter.opts}
+    group = isinstance(command, click.Group) and not command.invoke_without_command
+
+    assert ("--json" in options) != (group or path[1:2][0] in PLAIN if len(path) > 1 else True)

@@ -8,15 +8,14 @@ import threading
 import time
 
 import pytest
+from browser import CHROMIUM, NEEDS_CHROMIUM, Browser
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io import http_server
 from edgelstm.runtime.io.token_gate import TokenGate
 from edgelstm.runtime.service.config import Settings
 from edgelstm.runtime.service.live_page import LivePage
-from page_helpers import CHROMIUM, Browser, Page
+from page_helpers import Page
 from sink_helpers import Listed, forwarder, wait_for
-
-NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
 
 
 @pytest.fixture
