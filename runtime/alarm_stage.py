@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .alarms.debounce import TAUGHT, Debounce, DebounceRules
-from .alarms.events import Event
+from .alarms.debounce import Debounce, DebounceRules
+from .alarms.events import TAUGHT, Event
 from .alarms.evidence import Evidence
 from .drift.monitor import DriftMonitor
 from .error_stream import ErrorStream

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .alarms.answers import Answer
-from .alarms.debounce import TAUGHT, Debounce
-from .alarms.events import Event
+from .alarms.debounce import Debounce
+from .alarms.events import TAUGHT, Event
 from .alarms.shape import AlarmShape, harmless_of
 from .calibration import rule_of, setting_of
 from .detector import Detector

@@ -17,8 +17,6 @@ from .tracker import EventTracker, Excursion, Level
 if TYPE_CHECKING:
     from .shape import AlarmShape
 
-TAUGHT = "feedback"
-"""Name of the metadata's section with what answers to alarms have taught."""
 KEY = ""  # an anomaly has no reason, and there is one at a time
 
 

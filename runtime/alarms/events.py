@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from .readings import Reading
 
 EVENT_SCHEMA = 1
+TAUGHT = "feedback"
+"""Name of the metadata's section with what answers to events have taught."""
 LEAST_SHARE = 0.1  # a channel with less than a tenth of an event's excess did not cause it
 
 

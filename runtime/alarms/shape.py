@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import ModelError
-from .debounce import TAUGHT
+from .events import TAUGHT
 
 OVERLAP = 0.85  # of the evidence has to lie on the same channels
 ROOM = 1.25  # times as high and as long as a harmless alarm may a stretch be that looks like it
