@@ -46,8 +46,9 @@ class WitnessScorer(Scorer):
 
     >>> scoring = WitnessScorer.fit(np.random.default_rng(0).normal(size=(1000, 2)), WITNESSES)
     >>> scorer = WitnessScorer(scoring)
-    >>> normal = max(scorer.update([0.5, -0.5])[0] for _ in range(50))
-    >>> biased = [scorer.update([1.5, 0.0])[0] for _ in range(50)]
+    >>> noise = np.random.default_rng(1).normal(size=(50, 2))
+    >>> normal = max(scorer.update(row)[0] for row in noise.tolist())
+    >>> biased = [scorer.update(row)[0] for row in (noise + 3.0).tolist()]
     >>> normal < 1 < biased[-1]
     True
     """
