@@ -95,6 +95,7 @@ static int offer(Context *context, Delegate *self) {
 
 void *tflite_plugin_create_delegate(char **keys, char **values, size_t count, void (*report)(const char *)) {
   Delegate *delegate = calloc(1, sizeof(Delegate));
+  left = -1; /* of the library, as the option is of the newest delegate */
   for (size_t i = 0; i < count; i++) {
     if (!strcmp(keys[i], "mode")) strncpy(mode, values[i], sizeof(mode) - 1);
     else if (!strcmp(keys[i], "calls")) left = atol(values[i]);
