@@ -208,7 +208,7 @@ def test_a_calendar_needs_times(tmp_path):
         run("train", "forecaster", data, "-o", tmp_path / "m.keras", "--target", "load", "--calendar")
 
 
-@pytest.mark.parametrize("option", ["--calendar", "--target"])
+@pytest.mark.parametrize("option", ["--covariates", "--target"])
 def test_a_forecasters_options_are_wrong_usage_for_a_detector(option, tmp_path):
     result = CliRunner().invoke(group, ["train", "x.csv", "-o", str(tmp_path / "m.keras"), option])
 
