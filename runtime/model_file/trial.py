@@ -36,7 +36,7 @@ class Trial:
     Args:
         content: Bytes of the file.
         origin: Name of what is tried, for errors.
-        seconds: Time limit.
+        seconds: Time limit; None for the usual one.
         worker: Module that tries it.
         arguments: Further arguments of the worker.
         remedy: Advice where it does not pass.
@@ -49,7 +49,7 @@ class Trial:
         self,
         content: bytes,
         origin: str,
-        seconds: float = SECONDS,
+        seconds: float | None = None,
         worker: str = WORKER,
         arguments: tuple[str, ...] = (),
         remedy: str = REMEDY,
@@ -57,13 +57,13 @@ class Trial:
         import subprocess  # here, as nearly every start finds a note and tries nothing
         import tempfile
 
-        self.origin, self.seconds, self.remedy = origin, seconds, remedy
-        self._deadline = monotonic() + seconds
+        self.origin, self.seconds, self.remedy = origin, SECONDS if seconds is None else seconds, remedy
+        self._deadline = monotonic() + self.seconds
         with tempfile.TemporaryFile() as file:  # not a pipe: the child may read late, and nobody waits for it
             file.write(content)
             file.seek(0)
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                [sys.executable, "-m", worker, str(int(seconds) + 1), *arguments],
+                [sys.executable, "-m", worker, str(int(self.seconds) + 1), *arguments],
                 stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip

@@ -27,7 +27,7 @@ CYCLE = 24  # rows
 # limits of time of a real Pi do not fit an emulated one
 PATIENCE = (
     "import edgelstm.runtime.updates.update as u, edgelstm.runtime.updates.acceptance as a, edgelstm.runtime.model_file.trial as t; "
-    "u.FETCH_SECONDS = a.SECONDS = 600.0; t.Trial.__init__.__defaults__ = (600.0,); a.SLOWEST_SHARE = 1e3; "
+    "u.FETCH_SECONDS = a.SECONDS = 600.0; t.SECONDS = 600.0; a.SLOWEST_SHARE = 1e3; "
     "from edgelstm.cli import main; main()"
 )
 
