@@ -10,6 +10,7 @@ pi=$PWD/.pi here=$PWD/tests/pi models=$PWD/tests/slim/models
 root=$pi/deb-$arch built=$pi/deb-built-$arch
 build() { "$python" .github/packaging/build_deb.py --arch "$arch" --suite bookworm --quick --wheel "$wheel" -o "$1"; }
 inside() { bash "$here/inside.sh" "$root" "$@"; }
+host() { (cd "$pi" && "$python" "$@"); }  # from another folder: here the sources would shadow the installed package
 fail() { echo "deb $arch: $*" >&2; exit 1; }
 
 rm -rf "$built"
@@ -41,12 +42,12 @@ version=$(inside edgelstm --version)
 [ "$version" = "edgelstm $("$python" -c 'import edgelstm; print(edgelstm.__version__)')" ] || fail "$version"
 
 inside sh -ec 'edgelstm score /opt/models/auto.int8.tflite /opt/models/stream.csv -o /tmp/scores.csv'
-"$python" -m edgelstm score "$models/auto.int8.tflite" "$models/stream.csv" -o "$built/scores.csv"
+host -m edgelstm score "$models/auto.int8.tflite" "$models/stream.csv" -o "$built/scores.csv"
 cmp "$root/tmp/scores.csv" "$built/scores.csv" || fail "scores differ from the host's"
 
 inside systemd-analyze verify edgelstm@main.service 2> "$built/verify" || fail "$(cat "$built/verify")"
 if grep edgelstm "$built/verify"; then fail "systemd finds fault with the unit"; fi
-"$python" -m edgelstm service --template --program /usr/bin/edgelstm | cmp - "$root/usr/lib/systemd/system/edgelstm@.service" || fail "the unit is not the product's"
+host -m edgelstm service --template --program /usr/bin/edgelstm | cmp - "$root/usr/lib/systemd/system/edgelstm@.service" || fail "the unit is not the product's"
 [ "$(stat -c %a "$root/etc/edgelstm/secrets")" = 700 ] || fail "others can list the secrets"
 
 # a configuration of the user's own, and the state of a service
