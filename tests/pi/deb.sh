@@ -39,7 +39,7 @@ inside dpkg --purge edgelstm >/dev/null 2>&1 || true  # what an interrupted test
 rm -rf "$root/etc/edgelstm"
 inside dpkg -i /tmp/edgelstm.deb
 version=$(inside edgelstm --version)
-[ "$version" = "edgelstm $("$python" -c 'import edgelstm; print(edgelstm.__version__)')" ] || fail "$version"
+[ "$version" = "edgelstm $(host -c 'import edgelstm; print(edgelstm.__version__)')" ] || fail "$version"
 
 inside sh -ec 'edgelstm score /opt/models/auto.int8.tflite /opt/models/stream.csv -o /tmp/scores.csv'
 host -m edgelstm score "$models/auto.int8.tflite" "$models/stream.csv" -o "$built/scores.csv"
