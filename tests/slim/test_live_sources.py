@@ -151,7 +151,7 @@ def test_a_pseudo_terminal_is_read_as_a_serial_line():
 
 def test_a_serial_line_that_is_unplugged_is_read_again_when_it_is_back(tmp_path, monkeypatch, caplog):
     pytest.importorskip("serial", reason="the extra [serial] is not installed")
-    monkeypatch.setattr("edgelstm.runtime.sources.serial.RETRY", 0.02)
+    monkeypatch.setattr("edgelstm.runtime.io.reconnect.FIRST_WAIT", 0.02)
     port = tmp_path / "ttyUSB0"
 
     def plug():
@@ -166,15 +166,17 @@ def test_a_serial_line_that_is_unplugged_is_read_again_when_it_is_back(tmp_path,
         assert wait_for(lambda: reading.source._line)
         os.write(master, b"flow,motor\n1,0\n2,0\n")
         assert reading.until(2) == [1, 2]
+        lost = reading.source._line
         port.unlink()
         os.close(slave)
         os.close(master)
-        assert wait_for(lambda: "waiting for it to come back" in caplog.text)
+        assert wait_for(lambda: "lost (" in caplog.text)
         master, slave = plug()
-        assert wait_for(lambda: "back again" in caplog.text)
+        assert wait_for(lambda: reading.source._line is not lost)
         os.write(master, b"3,0\n4,0\n")
 
         assert reading.until(4) == [1, 2, 3, 4]
+        assert "works again" in caplog.text
     os.close(slave)
     os.close(master)
 
