@@ -10,6 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..errors import ConfigError
+from .addresses import read_secret
+
 log = logging.getLogger("edgelstm")
 SHORTEST = 16  # characters of a token
 FREE = 5  # wrong tokens of one client that cost it no wait
@@ -21,6 +24,18 @@ CLIENTS = 1000  # clients remembered
 class _Client:
     wrong: int = 0
     until: float = 0.0
+
+
+def read_token(path: str) -> str:
+    """Read a token from the first line of a file; empty without a file.
+
+    Raises:
+        ConfigError: If it cannot be read, or is too short.
+    """
+    token = read_secret(path)
+    if path and len(token) < SHORTEST:
+        raise ConfigError(f"The token in {path} is shorter than {SHORTEST} characters.")
+    return token
 
 
 class TokenGate:

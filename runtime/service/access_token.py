@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 
-from ..errors import ConfigError, OutputError
+from ..errors import OutputError
 from ..io.addresses import read_secret
 from ..io.atomic_files import write_atomic
 from ..io.state_folder import state_folder
-from ..io.token_gate import SHORTEST
+from ..io.token_gate import read_token
 from .config import Settings
 
 log = logging.getLogger("edgelstm")
@@ -23,10 +23,7 @@ def page_token(settings: Settings) -> str:
         OutputError: If it cannot be written.
     """
     if settings.token_file:
-        token = read_secret(settings.token_file)
-        if len(token) < SHORTEST:
-            raise ConfigError(f"The token in {settings.token_file} is shorter than {SHORTEST} characters.")
-        return token
+        return read_token(settings.token_file)
     path = state_folder(settings.state_dir) / "token"
     if not path.exists():
         try:

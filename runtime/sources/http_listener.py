@@ -14,10 +14,10 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, SeriesError
-from ..io.addresses import Address, read_secret
+from ..io.addresses import Address
 from ..io.http_server import HttpServer, Request, Response, is_loopback
 from ..io.timestamps import stamp
-from ..io.token_gate import SHORTEST, TokenGate
+from ..io.token_gate import TokenGate, read_token
 from .column_mapping import Columns, Row
 from .live import LiveSource
 from .points import MomentRows, PointOptions, PointReader, wanted_tags
@@ -67,11 +67,9 @@ class HttpListener(LiveSource):
         super().__init__(columns, address.name)
         if not address.host or address.target:
             raise ConfigError(f"{address.name!r} is no place to listen at. Write listen://HOST:PORT")
-        token = read_secret(options.token_file)
+        token = read_token(options.token_file)
         if not token and not is_loopback(address.host):
             raise ConfigError(f"{self.name} can be reached by other machines. Add token-file=FILE with a secret.")
-        if token and len(token) < SHORTEST:
-            raise ConfigError(f"The token in {options.token_file} is shorter than {SHORTEST} characters.")
         self._host, self.port = address.host, PORT if address.port is None else address.port
         self._gate = TokenGate(token, name=self.name)
         self._points = PointReader(columns, self.rows, wanted_tags(options.tags))

@@ -186,10 +186,14 @@ def test_what_cannot_be_is_refused_before_anything_listens(address, words):
         open_source(parse_address(address), Columns(("flow",)))
 
 
-def test_a_short_token_and_a_port_in_use_are_refused(listening, tmp_path):
-    (tmp_path / "token").write_text("short\n")
+@pytest.mark.parametrize("token", ["short", ""])
+def test_a_token_that_is_short_or_lacking_in_its_file_is_refused(tmp_path, token):
+    (tmp_path / "token").write_text(f"{token}\n")
     with pytest.raises(ConfigError, match="shorter than 16"):
         open_source(parse_address(f"listen://127.0.0.1?token-file={tmp_path}/token"), Columns(("flow",)))
+
+
+def test_a_port_in_use_is_refused(listening):
     with pytest.raises(ConfigError, match="in use"):
         list(open_source(parse_address(f"listen://127.0.0.1:{listening.port}"), Columns(("flow",))))
 
