@@ -16,7 +16,7 @@ from .inference.engine import Engine, PlainEngine, Predict, TFLiteEngine
 from .inference.interpreter import TFLiteModel
 from .input.policies import warmup
 from .model_file.bundle import Bundle
-from .model_file.metadata import Metadata
+from .model_file.metadata import Metadata, scaled_ranges
 
 if TYPE_CHECKING:
     from .inference.accelerator import Accelerator
@@ -212,23 +212,12 @@ def open_stream(metadata: Metadata, predict: Predict | Engine) -> ErrorStream:
         metadata: The model's metadata, with a scoring.
         predict: A function from a scaled window (W, F) to the output without a batch axis, or an `Engine`.
     """
-    ranges = _training_ranges(metadata)
+    ranges = scaled_ranges(metadata, unknown=(-math.inf, math.inf))
     engine = PlainEngine(predict, metadata.window, metadata.width) if callable(predict) else predict
     if metadata.kind == "forecaster":
         witnesses = metadata.scoring.witnesses if metadata.scoring else 1
         return ForecastErrors(engine, ranges, warmup(metadata) if metadata.stateful else 0, witnesses)
     return ReconstructionErrors(engine, ranges, metadata.scoring.rows if metadata.scoring else 1)
-
-
-def _training_ranges(metadata: Metadata) -> list[tuple[float, float]]:
-    ranges = []
-    for index, channel in enumerate(metadata.channels):
-        if metadata.scaler is None or channel.train_low is None or channel.train_high is None:
-            ranges.append((-math.inf, math.inf))
-        else:
-            offset, scale = metadata.scaler.offset[index], metadata.scaler.scale[index]
-            ranges.append(((channel.train_low - offset) / scale, (channel.train_high - offset) / scale))
-    return ranges
 
 
 def mean_error(target: Floats, output: Floats, rows: int) -> Doubles:

@@ -111,6 +111,8 @@ class _Reader:
         self.keys = [] if self.columns or not self.time.positions else [KeyColumn(name) for name in wanted]
         self._positions = [names.index(name) for name in wanted]
         self._label = names.index(label) if label else None
+        labels = () if self._label is None else (self._label,)
+        self.table.read_only({*self._positions, *self.time.positions, *labels})
         self.times: list[Doubles] = []
         self.labels: list[str] = []
         self.rows = 0

@@ -14,7 +14,7 @@ from .assets import Asset
 from .converting import model_copy
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import digest_of, text_files
+from .reading import digest_of, local_files
 from .stage import Made
 
 
@@ -56,7 +56,7 @@ class Judging:
         model, known = model_copy(
             home, f"{asset.stem}{'' if scheme == 'keras' else f'.{scheme}'}.{_ending(scheme)}", folder
         )
-        (data,) = text_files(asset, folder)
+        (data,) = local_files(asset, folder)
         return (model, data), hashlib.sha256(f"{known} {digest_of([data])}".encode()).hexdigest()
 
     def make(self, asset: Asset, gathered: tuple[Path, Path], folder: Path) -> Made:

@@ -10,7 +10,6 @@ from pathlib import Path
 from ..data.lost_rows import lost_rows
 from ..data.series import Series, read_series, without_labelled
 from .assets import Asset
-from .parquet_files import is_parquet, parquet_text
 from .places import fetch
 
 BLOCK = 1 << 20  # bytes
@@ -33,7 +32,7 @@ class Reading:
         """Read rows of normal operation.
 
         Args:
-            files: An asset's files as text.
+            files: An asset's files.
 
         Raises:
             SeriesError: As `read_series`.
@@ -44,13 +43,12 @@ class Reading:
         return without_labelled(series)
 
 
-def text_files(asset: Asset, folder: Path, columns: Sequence[str] = ()) -> list[Path]:
-    """Local text files of an asset: its own, or copies.
+def local_files(asset: Asset, folder: Path) -> list[Path]:
+    """Local files of an asset: its own, or copies.
 
     Args:
         asset: The asset.
         folder: Folder for copies.
-        columns: Channels that are wanted; empty for all.
 
     Raises:
         SeriesError: If a file cannot be read.
@@ -59,12 +57,7 @@ def text_files(asset: Asset, folder: Path, columns: Sequence[str] = ()) -> list[
     for number, url in enumerate(asset.files):
         beside = folder / str(number)
         beside.mkdir()
-        if is_parquet(url):
-            target = beside / f"{Path(url).stem}.csv"
-            parquet_text(url, target, columns)
-            paths.append(target)
-        else:
-            paths.append(fetch(url, beside))
+        paths.append(fetch(url, beside))
     return paths
 
 

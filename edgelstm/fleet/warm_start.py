@@ -22,7 +22,7 @@ from ..training.options import Options
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import Reading, digest_of, text_files
+from .reading import Reading, digest_of, local_files
 from .stage import Made
 
 Floats = npt.NDArray[np.float32]
@@ -89,7 +89,7 @@ class CommonModel:
             home: The fleet's folder.
             folder: Folder for copies.
         """
-        files = text_files(asset, folder, self.reading.columns)
+        files = local_files(asset, folder)
         return files, digest_of(files)
 
     def make(self, asset: Asset, gathered: list[Path], folder: Path) -> Made:

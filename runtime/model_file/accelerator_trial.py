@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ConfigError, EdgelstmError
 from ..inference.accelerator import Accelerator
 from .bundle import Bundle
+from .metadata import scaled_ranges
 from .trial import Trial
 
 log = logging.getLogger("edgelstm")
@@ -58,16 +59,15 @@ def comparison_of(bundle: Bundle, accelerator: Accelerator) -> Comparison:
         bundle: A model that scores.
         accelerator: The delegate.
     """
-    metadata, low, high = bundle.metadata, [], []
-    scaler, scoring = metadata.scaler, metadata.scoring
-    for channel, offset, scale in zip(
-        metadata.channels, scaler.offset if scaler else (), scaler.scale if scaler else (), strict=True
-    ):
-        ends = (channel.train_low, channel.train_high)
-        low.append(0.0 if ends[0] is None else (ends[0] - offset) / scale)
-        high.append(1.0 if ends[1] is None else (ends[1] - offset) / scale)
-    deviations = scoring.scale if scoring else ()
-    return Comparison(accelerator, tuple(low), tuple(high), _tolerances(deviations, len(metadata.channels)))
+    metadata = bundle.metadata
+    ranges = scaled_ranges(metadata, unknown=(0.0, 1.0))
+    deviations = metadata.scoring.scale if metadata.scoring else ()
+    return Comparison(
+        accelerator,
+        tuple(low for low, _ in ranges),
+        tuple(high for _, high in ranges),
+        _tolerances(deviations, len(metadata.channels)),
+    )
 
 
 def _tolerances(deviations: Sequence[float], channels: int) -> tuple[float, ...]:

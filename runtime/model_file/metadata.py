@@ -261,10 +261,10 @@ def _check_alarms(metadata: Metadata) -> None:
     if any(isinstance(count, (int, float)) and count > LONGEST_ALARM for count in counts):
         raise ValueError(f"alarm rules of more than {LONGEST_ALARM:,} samples")
     if metadata.scoring and metadata.scoring.scale and metadata.threshold and metadata.scaler:
-        check_reach(metadata.scoring, metadata.threshold.value, training_ranges(metadata))
+        check_reach(metadata.scoring, metadata.threshold.value, training_widths(metadata))
 
 
-def training_ranges(metadata: Metadata) -> dict[str, float]:
+def training_widths(metadata: Metadata) -> dict[str, float]:
     """Return the width of each channel's training range, scaled units: a constant channel's level, 1 where it is unknown."""
     widths = {}
     for channel, scale in zip(metadata.channels, metadata.scaler.scale if metadata.scaler else (), strict=True):
@@ -274,3 +274,21 @@ def training_ranges(metadata: Metadata) -> dict[str, float]:
             width = channel.train_high - channel.train_low
             widths[channel.name] = (width or max(abs(channel.train_high), 1.0)) / scale
     return widths
+
+
+def scaled_ranges(metadata: Metadata, unknown: tuple[float, float]) -> list[tuple[float, float]]:
+    """Lowest and highest value of each channel in the training rows, scaled units.
+
+    Args:
+        metadata: A model's description.
+        unknown: Range of a channel whose training range or scaling is not known.
+    """
+    if metadata.scaler is None:
+        return [unknown] * len(metadata.channels)
+    offsets, scales = metadata.scaler.offset, metadata.scaler.scale
+    return [
+        unknown
+        if channel.train_low is None or channel.train_high is None
+        else ((channel.train_low - offset) / scale, (channel.train_high - offset) / scale)
+        for channel, offset, scale in zip(metadata.channels, offsets, scales, strict=True)
+    ]

@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..input.policies import Policies, parse_limit
 from ..model_file.alarm_reach import FAR_BY_HAND, check_reach
 from ..model_file.bundle import Bundle
-from ..model_file.metadata import training_ranges
+from ..model_file.metadata import training_widths
 from .config import StreamConfig
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def tuned(bundle: Bundle, config: StreamConfig) -> Detector:
         metadata = metadata.with_(threshold=replace(metadata.threshold, value=config.threshold, method="given"))
         try:
             if metadata.scoring is not None and metadata.scaler is not None:
-                check_reach(metadata.scoring, config.threshold, training_ranges(metadata), FAR_BY_HAND)
+                check_reach(metadata.scoring, config.threshold, training_widths(metadata), FAR_BY_HAND)
         except ValueError as error:
             raise ConfigError(f"--threshold is a score that rows may reach; received {error}.") from error
     rules = {name: getattr(config, name) for name in ("off", "minimum", "cooldown")}

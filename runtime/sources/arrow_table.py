@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class ArrowTable(CsvTable):
         self.origin, self.skip = origin, 0
         self._head, self._lines = [], iter(())
         self._arrow = load_extra("parquet", "pyarrow")
+        self._read_only: Collection[int] | None = None
         self._blocks = self._read(str(path))
         self._first = next(self._blocks, None)
         if self._first is None:
@@ -42,6 +43,10 @@ class ArrowTable(CsvTable):
         names, rows = self._first
         self.names = column_names(names, len(names))
         self.dialect = Dialect("", ".", "", self.names, self.names, True, 0, False, tuple(rows[:MOST_LINES]))
+
+    def read_only(self, positions: Collection[int]) -> None:
+        """As `CsvTable.read_only`; columns that nobody reads are not turned into text, from the second block on."""
+        self._read_only = positions
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Cells of each row with its number from 1, as `CsvTable.rows`; to be taken once."""
@@ -52,36 +57,13 @@ class ArrowTable(CsvTable):
                 yield count, list(cells)
 
     def _read(self, path: str) -> Iterator[tuple[list[str], list[tuple[str, ...]]]]:
-        """Names and cells of each block of rows.
-
-        Raises:
-            SeriesError: If the file is damaged.
-        """
-        try:
-            for batch in self._batches(path):
-                for at in range(0, batch.num_rows, BLOCK):
-                    block = self._arrow.Table.from_batches([batch.slice(at, BLOCK)])
-                    while any(self._arrow.types.is_struct(column.type) for column in block.schema):
-                        block = block.flatten()
-                    cells = [self._cells(column) for column in block.columns]
-                    yield block.column_names, list(zip(*cells, strict=True))
-        except (self._arrow.ArrowException, OSError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise SeriesError(f"{self.origin} cannot be read ({reason}). Write the file anew.") from error
-
-    def _batches(self, path: str) -> Iterator[Any]:
-        magic = file_magic(path)
-        if magic == PARQUET:
-            with load_extra("parquet", "pyarrow.parquet").ParquetFile(path) as file:
-                yield from file.iter_batches(BLOCK)
-            return
-        ipc = load_extra("parquet", "pyarrow.ipc")
-        with self._arrow.memory_map(path) as source:
-            if magic == STREAM:
-                yield from ipc.open_stream(source)
-                return
-            reader = ipc.open_file(source)
-            yield from map(reader.get_batch, range(reader.num_record_batches))
+        """Names and cells of each block of rows."""
+        for block in read_blocks(path, self.origin):
+            cells = [
+                self._cells(column) if self._read_only is None or at in self._read_only else [""] * len(column)
+                for at, column in enumerate(block.columns)
+            ]
+            yield block.column_names, list(zip(*cells, strict=True))
 
     def _cells(self, column: Any) -> list[str]:
         """A column as text that every reader of cells understands."""
@@ -111,3 +93,43 @@ class ArrowTable(CsvTable):
 
     def __repr__(self) -> str:
         return f"ArrowTable({self.origin}: {short(self.names)})"
+
+
+def read_blocks(path: str, origin: str, rows: int = BLOCK) -> Iterator[Any]:
+    """Rows of a Parquet or Arrow file as Arrow tables, members of structures as columns of their own.
+
+    Args:
+        path: Of the file.
+        origin: Its name, for errors.
+        rows: Most rows of a table.
+
+    Raises:
+        ConfigError: If the extra `parquet` is missing.
+        SeriesError: If the file is damaged.
+    """
+    arrow = load_extra("parquet", "pyarrow")
+    try:
+        for batch in _batches(path, arrow, rows):
+            for at in range(0, batch.num_rows, rows):
+                block = arrow.Table.from_batches([batch.slice(at, rows)])
+                while any(arrow.types.is_struct(column.type) for column in block.schema):
+                    block = block.flatten()
+                yield block
+    except (arrow.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SeriesError(f"{origin} cannot be read ({reason}). Write the file anew.") from error
+
+
+def _batches(path: str, arrow: Any, rows: int) -> Iterator[Any]:
+    magic = file_magic(path)
+    if magic == PARQUET:
+        with load_extra("parquet", "pyarrow.parquet").ParquetFile(path) as file:
+            yield from file.iter_batches(rows)
+        return
+    ipc = load_extra("parquet", "pyarrow.ipc")
+    with arrow.memory_map(path) as source:
+        if magic == STREAM:
+            yield from ipc.open_stream(source)
+            return
+        reader = ipc.open_file(source)
+        yield from map(reader.get_batch, range(reader.num_record_batches))

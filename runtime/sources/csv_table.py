@@ -95,6 +95,12 @@ class CsvTable:
             order.see(later)
         return order.month_first
 
+    def read_only(self, positions: Collection[int]) -> None:
+        """Name the columns that are read, so that making cells of the others can be saved: they may come empty.
+
+        Cells of a text file are there in any case.
+        """
+
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Cells of each row, as many as there are names, with the number of its last line; to be taken once.
 

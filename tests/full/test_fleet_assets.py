@@ -14,7 +14,7 @@ from edgelstm.runtime.errors import SeriesError
 from edgelstm.data.series import read_series
 from edgelstm.fleet.assets import Asset, list_assets
 from edgelstm.fleet.places import Place
-from edgelstm.fleet.reading import digest_of, text_files
+from edgelstm.fleet.reading import digest_of, local_files
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def interleaved(count, rows):
 
 def rows_of(asset, folder):
     folder.mkdir()
-    return read_series(text_files(asset, folder)).values
+    return read_series(local_files(asset, folder)).values
 
 
 def test_a_folder_has_an_asset_a_file(tmp_path, home):
@@ -116,8 +116,8 @@ def test_parquet_is_read_by_column_with_times_and_exact_numbers(tmp_path):
     asset = Asset("a", (str(tmp_path / "a.parquet"),))
     (tmp_path / "copies").mkdir()
 
-    files = text_files(asset, tmp_path / "copies", ["flow"])
-    series = read_series(files)
+    files = local_files(asset, tmp_path / "copies")
+    series = read_series(files, ["flow"])
 
     assert series.channels == ("flow",)
     assert (series.values[:, 0] == values).all()

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,16 @@ def test_a_tenth_of_a_deviation_is_allowed(bundle):
 
     assert comparison.tolerance == pytest.approx(0.1 * np.asarray(bundle.metadata.scoring.scale))
     assert comparison.from_json(comparison.to_json()) == comparison
+
+
+def test_a_model_without_known_ranges_is_compared_on_0_to_1(bundle):
+    """Models from elsewhere may have no scaler, and channels whose values of training nobody noted."""
+    channels = len(bundle.metadata.channels)
+    unknown = tuple(replace(channel, train_low=None) for channel in bundle.metadata.channels)
+    for change in ({"scaler": None}, {"channels": unknown}):
+        comparison = comparison_of(replace(bundle, metadata=bundle.metadata.with_(**change)), Accelerator("x.so"))
+
+        assert (comparison.low, comparison.high) == ((0.0,) * channels, (1.0,) * channels)
 
 
 def test_no_library_is_an_error():
