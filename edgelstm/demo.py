@@ -15,7 +15,8 @@ from edgelstm.runtime.io.atomic_files import write_atomic
 
 from .alarm_page.recorder import Recorder
 from .alarm_page.write import write_alarm_page
-from .data.series import Series, read_labels, read_series
+from .data.label_cells import read_labels
+from .data.series import Series, read_series
 from .deployment.convert import Converted, convert_file
 from .evaluation.evaluate import Evaluation, load_detector, measure
 from .evaluation.metrics import ranges

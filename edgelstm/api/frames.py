@@ -13,11 +13,10 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES
 from edgelstm.runtime.model_file.metadata import Metadata
-from edgelstm.runtime.sources.counters import Counters
-from edgelstm.runtime.sources.resampling import Resampling
+from edgelstm.runtime.sources.signals import Signals
 from edgelstm.runtime.sources.time_columns import time_name
 
-from ..data.series import Series, read_series, series_of
+from ..data.series import Series, read_for_model, read_series, series_of
 from ..data.table import Table
 from .columns import NUMBER, TIME, Column, columns_of, library_of, pandas_seconds
 
@@ -34,10 +33,8 @@ class Wanted:
     """Column with the times; None takes a pandas index of dates, or looks for a column."""
     label_column: str | None = None
     """Column that says which rows are not normal; never a channel."""
-    counters: Counters | None = None
-    """Channels of the model that are counters; None for none."""
-    grid: Resampling | None = None
-    """Grid of the model that rows are read for; None to choose one where rows are irregular."""
+    model: Metadata | None = None
+    """Model that rows are read for, with its grid, counters and signals; None to choose a grid where rows are irregular."""
 
 
 def read_frame(data: Any, wanted: Wanted, repair: bool = True) -> Series:
@@ -54,9 +51,11 @@ def read_frame(data: Any, wanted: Wanted, repair: bool = True) -> Series:
     if isinstance(data, Series):
         return data
     if isinstance(data, str | Path):
+        if wanted.model is not None:
+            return read_for_model(wanted.model, data, wanted.time_column, wanted.label_column, repair)
         names = list(wanted.columns) if wanted.columns else None
         return read_series([data], names, wanted.time_column, wanted.label_column, repair)
-    series = series_of(table_of(data, wanted), repair, wanted.grid, wanted.counters)
+    series = series_of(table_of(data, wanted), repair, wanted.model)
     return replace(series, units={**series.units, **units_of(data)})
 
 
@@ -140,8 +139,7 @@ def wanted_by(metadata: Metadata, time_column: str | None = None, label_column: 
         time_column: Column with the times; None looks for one.
         label_column: Column that says which rows are not normal.
     """
-    counters = Counters.of(metadata.sections)
-    return Wanted(metadata.names, time_column, label_column, counters, Resampling.of(metadata.sections))
+    return Wanted(Signals.of(metadata.sections).paths(metadata.names), time_column, label_column, metadata)
 
 
 def units_of(data: Any) -> dict[str, str]:

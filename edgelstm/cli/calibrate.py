@@ -42,6 +42,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
 ) -> None:
     """Set MODEL's alarm threshold from RECENT rows of normal operation, or from labelled ones; needs no TensorFlow.
 
@@ -58,6 +59,7 @@ def command(
     from edgelstm.runtime.recalibration import recalibrate, recalibrate_by_answers, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
     from edgelstm.runtime.sources import open_file
+    from edgelstm.runtime.sources.signals import Signals
 
     if rollback == (recent is not None):
         raise click.UsageError("Name either RECENT.csv or --rollback.")
@@ -68,11 +70,11 @@ def command(
     if recent is None:
         done = roll_back(model)
     else:
-        chosen = parse_columns(load_tried_bundle(model).metadata, columns, time_column, missing)
+        chosen = parse_columns(load_tried_bundle(model).metadata, columns, time_column, missing, channels)
         labels = None
         answers = read_answers(feedback) if feedback else ()
         if label_column:
-            marks = open_file(recent, replace(chosen, channels=(label_column,), taken=()))
+            marks = open_file(recent, replace(chosen, channels=(label_column,), taken=(), signals=Signals()))
             labels = (mark.values[0] > 0 for mark in marks)
         done = (
             recalibrate_by_answers(model, open_file(recent, chosen), answers)

@@ -37,6 +37,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
 ) -> None:
     """Forecast the rows that follow RECENT (a CSV file, or - for standard input).
 
@@ -51,7 +52,7 @@ def command(
     from edgelstm.runtime.sources.line_reader import read_lines
 
     forecaster = _load(model)
-    wanted = parse_columns(forecaster.metadata, columns, time_column, missing)
+    wanted = parse_columns(forecaster.metadata, columns, time_column, missing, channels)
     lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
     rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
     forecast = forecaster.forecast(rows.values, rows.times, level=level)

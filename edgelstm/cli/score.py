@@ -29,6 +29,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
     as_json: bool,
 ) -> None:
     """Score DATA with MODEL, one row per input row, in the input's order.
@@ -58,7 +59,7 @@ def command(
         raise click.UsageError("--json prints counts where the scores stand now. Name a file for them with -o.")
     narrator = Narrator.of(language, timezone)
     detector = Detector.from_bundle(load_tried_bundle(model))
-    columns_of = parse_columns(detector.metadata, columns, time_column, missing)
+    columns_of = parse_columns(detector.metadata, columns, time_column, missing, channels)
     source = ahead_of(open_file(data, columns_of), data, detector)
 
     told = Told(narrator, detector.metadata.period)

@@ -19,7 +19,7 @@ RULE_HELP = "How the alarm threshold is set, as in alarms:0.1 (a day)."
 
 
 def columns_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Add --columns, --time-column and --missing."""
+    """Add --columns, --channels, --time-column and --missing."""
     time = click.option("--time-column", metavar="NAME", help="The source's time column; found by itself otherwise.")
     names = click.option(
         "--columns", metavar="A,B", help="The source's columns in the model's order, if they are called differently."
@@ -27,7 +27,16 @@ def columns_options(function: Callable[P, None]) -> Callable[P, None]:
     words = click.option(
         "--missing", multiple=True, metavar="WORD", help="Read WORD as a missing value; may be given several times."
     )
-    return names(time(words(function)))
+    return names(channels_option(time(words(function))))
+
+
+def channels_option(function: Callable[P, None]) -> Callable[P, None]:
+    """Add --channels, the table of the channels' signals."""
+    return click.option(
+        "--channels",
+        metavar="FILE",
+        help="TOML file whose table [channels] says where values lie: path, unit, factor …",
+    )(function)
 
 
 def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
@@ -56,7 +65,11 @@ def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def parse_columns(
-    metadata: Metadata, columns: str | None, time_column: str | None, missing: tuple[str, ...] = ()
+    metadata: Metadata,
+    columns: str | None,
+    time_column: str | None,
+    missing: tuple[str, ...] = (),
+    channels: str | None = None,
 ) -> Columns:
     """The options as a `Columns`.
 
@@ -65,11 +78,12 @@ def parse_columns(
         columns: Text of --columns.
         time_column: Text of --time-column.
         missing: Words of --missing.
+        channels: File of --channels.
     """
     from edgelstm.runtime.sources import Columns
 
     taken = tuple(name for part in (columns or "").split(",") if (name := part.strip()))
-    return Columns.of(metadata, taken, time_column or None, missing)
+    return Columns.of(metadata, taken, time_column or None, missing, channels or "")
 
 
 def quiet_pipe(function: Callable[P, None]) -> Callable[P, None]:

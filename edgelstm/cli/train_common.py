@@ -163,6 +163,13 @@ def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is not a count or a comma-separated list of counts") from error
 
 
+def signals_of(file: str | None) -> Any:
+    """The channels' signals in the file of --channels; none without it."""
+    from edgelstm.runtime.sources.signals import Signals
+
+    return Signals.read(file or "")
+
+
 def pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     """Convert options of the form NAME=VALUE.
 

@@ -11,7 +11,7 @@ from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 
 from .lazy_group import examples
 from .registered import RuleText, ScoreName
-from .streams import RULE_HELP
+from .streams import RULE_HELP, channels_option
 from .train_common import (
     calendar_options,
     check_paths,
@@ -25,6 +25,7 @@ from .train_common import (
     print_rows,
     row_options,
     rows_or_auto,
+    signals_of,
     warn_of_lost_rows,
 )
 
@@ -83,6 +84,7 @@ class DetectorKind(click.Choice[str]):
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
 @row_options
 @counter_option
+@channels_option
 @calendar_options("Hour and weekday are inputs, for forecasters: finds what is a fault on Sundays alone.")
 @click.option(
     "--lookback",
@@ -134,6 +136,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
     units_of: dict[str, str],
     counters: Counters,
     label_column: str | None,
@@ -161,7 +164,15 @@ def command(
     if study is not None:
         settings = _designed(settings, study)
     series = without_labelled(
-        read_series(data, names(columns) or None, time_column, label_column, missing=missing, counters=counters)
+        read_series(
+            data,
+            names(columns) or None,
+            time_column,
+            label_column,
+            missing=missing,
+            counters=counters,
+            signals=signals_of(channels),
+        )
     )
     print_rows(series)
     with epochs(settings.epochs) as callbacks:

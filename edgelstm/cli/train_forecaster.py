@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .lazy_group import examples
+from .streams import channels_option
 from .train_common import (
     calendar_options,
     check_paths,
@@ -20,6 +21,7 @@ from .train_common import (
     print_rows,
     row_options,
     rows_or_auto,
+    signals_of,
     training_options,
     warn_of_lost_rows,
 )
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--columns", metavar="A,B", help="Further columns whose past is an input.")
 @row_options
 @counter_option
+@channels_option
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @calendar_options("Hour, weekday and season of the rows to come are inputs.")
 @click.option(
@@ -71,6 +74,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
     counters: Counters,
     units: int | None,
     dropout: float | None,
@@ -95,7 +99,9 @@ def command(
         **options,
     )  # fmt: skip
     settings = forecaster.options()
-    series = read_series(data, forecaster.wanted(), time_column, missing=missing, counters=counters)
+    series = read_series(
+        data, forecaster.wanted(), time_column, missing=missing, counters=counters, signals=signals_of(channels)
+    )
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         forecaster.fit(series, callbacks=callbacks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .lazy_group import examples
+from .streams import channels_option
 from .train_common import (
     check_paths,
     chosen,
@@ -18,6 +19,7 @@ from .train_common import (
     print_result,
     print_rows,
     row_options,
+    signals_of,
     training_options,
     warn_of_lost_rows,
 )
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @row_options
 @counter_option
+@channels_option
 @click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
 @training_options(
@@ -51,6 +54,7 @@ def command(
     columns: str | None,
     time_column: str | None,
     missing: tuple[str, ...],
+    channels: str | None,
     counters: Counters,
     no_embed: bool,
     as_json: bool,
@@ -70,7 +74,9 @@ def command(
     classifier = Classifier(
         label_column=label_column, columns=columns_taken, time_column=time_column, random_state=seed, **chosen(options)
     )
-    series = read_series(data, columns_taken, time_column, label_column, missing=missing, counters=counters)
+    series = read_series(
+        data, columns_taken, time_column, label_column, missing=missing, counters=counters, signals=signals_of(channels)
+    )
     print_rows(series)
     with epochs(classifier.options().epochs) as callbacks:
         classifier.fit(series, callbacks=callbacks)

@@ -53,11 +53,12 @@ class NumberColumn:
         """The numbers so far, NaN for text, shape (T,); None for a column of text."""
         return None if self._hopeless or self._text == self._rows else np.concatenate(self._blocks)
 
-    def of_channels(self, codes: npt.NDArray[np.int64]) -> Doubles:
+    def of_channels(self, codes: npt.NDArray[np.int64], names: Sequence[str]) -> Doubles:
         """The numbers of a long table's values, shape (T,), where each channel may have a unit of its own.
 
         Args:
             codes: Channel of each row, shape (T,).
+            names: Name of each channel.
 
         Raises:
             SeriesError: If there is text among the numbers of a channel; a channel of text alone is NaN.
@@ -67,7 +68,7 @@ class NumberColumn:
         texts: list[tuple[int, int, str]] = []
         for row, line, cell in self._texts:
             reader = readers.setdefault(int(codes[row]), self.cells.another())
-            value = reader.read(cell, self.name)
+            value = reader.read(cell, names[codes[row]])
             if value is None:
                 texts.append((row, line, cell))
             else:

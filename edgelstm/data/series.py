@@ -16,11 +16,15 @@ from edgelstm.runtime.sources.column_mapping import MISSING_SECTION, missing_wor
 from edgelstm.runtime.sources.counters import SECTION as COUNTERS
 from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import SECTION, Resampling
+from edgelstm.runtime.sources.signals import SECTION as SIGNALS
+from edgelstm.runtime.sources.signals import Signals
 
 from .counter_columns import model_rows
+from .label_cells import read_labels
 from .refused_loss import refuse_loss
 from .regular_grid import FILL, LONG, complete_stretches, fill_short, insert_missing, median_step, order_rows, runs
 from .repairs import Repairs, listed
+from .signal_columns import in_units, read_channels
 from .table import Request, Table
 
 Doubles = npt.NDArray[np.float64]
@@ -52,6 +56,8 @@ class Series:
     """Physical units of channels, by name, as cells or the user say them."""
     counters: Counters = field(default_factory=Counters)
     """Channels that are the growth of a counter."""
+    signals: Signals = field(default_factory=Signals)
+    """Places and forms of the channels in the files, for those that have one written down."""
 
     def unit_of(self, channel: str) -> str:
         """Physical unit of a channel: as its cells have it, or its name in brackets; empty when unknown."""
@@ -62,6 +68,7 @@ class Series:
         """Sections of a model's metadata that say how the device must read its rows."""
         sections: dict[str, Any] = {} if self.resampling is None else {SECTION: self.resampling.record()}
         sections |= {COUNTERS: self.counters.record()} if self.counters.wraps else {}
+        sections |= {SIGNALS: self.signals.record()} if self.signals else {}
         return sections | ({MISSING_SECTION: list(self.missing)} if self.missing else {})
 
     def __repr__(self) -> str:
@@ -81,6 +88,7 @@ def read_series(
     repair: bool = True,
     missing: Sequence[str] = (),
     counters: Counters | None = None,
+    signals: Signals | None = None,
 ) -> Series:
     """Read CSV files with any separator, with or without header and time column, plain or gzipped.
 
@@ -92,19 +100,21 @@ def read_series(
         repair: Sort, drop doubled rows, fill short gaps and cut at long ones; off gives the rows as they are.
         missing: Further words for a missing value.
         counters: Channels that are counters: their growth from row to row is taken.
+        signals: Where channels lie and how they become numbers; without `columns` they are the channels.
 
     Raises:
         SeriesError: If a file cannot be read, lacks a column, or has text among numbers; or files do not fit together.
     """
-    request = Request(columns, time_column, label_column, missing)
+    request = Request(None, time_column, label_column, missing)
     tables: list[Table] = []
-    counters = counters or Counters()
+    counters, signals = counters or Counters(), signals or Signals()
     for path in paths:
-        table, grid = Table.read(Path(path), request), tables[0].resampling if tables else None
+        table = read_channels(Path(path), request, columns, signals)
+        grid = tables[0].resampling if tables else None
         table, counters = model_rows(table, counters, grid, resample=repair, learn=repair)
-        tables.append(table)
+        tables.append(in_units(table, signals, counters.wraps))
     series = _series(tables, [Path(path).name for path in paths], repair)
-    return replace(series, missing=tuple(missing), counters=counters)
+    return replace(series, missing=tuple(missing), counters=counters, signals=signals.only(series.channels))
 
 
 def read_for_model(
@@ -128,25 +138,32 @@ def read_for_model(
     Raises:
         SeriesError: As in `read_series`.
     """
-    grid, words = Resampling.of(metadata.sections), (*missing_words(metadata.sections), *missing)
-    table = Table.read(Path(path), Request(metadata.names, time_column, label_column, words, grid))
-    table, _ = model_rows(table, Counters.of(metadata.sections), grid, resample=grid is not None)
-    return _series([table], [Path(path).name], repair)
+    sections = metadata.sections
+    words = (*missing_words(sections), *missing)
+    request = Request(None, time_column, label_column, words, Resampling.of(sections))
+    table = read_channels(Path(path), request, metadata.names, Signals.of(sections))
+    return _series([_for_model(table, metadata, repair=False)], [Path(path).name], repair)
 
 
-def series_of(
-    table: Table, repair: bool = True, grid: Resampling | None = None, counters: Counters | None = None
-) -> Series:
+def series_of(table: Table, repair: bool = True, model: Metadata | None = None) -> Series:
     """A series from a table in memory.
 
     Args:
-        table: Columns as they stand.
+        table: Columns as they stand; those of a model by its signals' paths, in its order.
         repair: As in `read_series`.
-        grid: That of the model that the rows are for; None to choose one where they are repaired.
-        counters: Those of the model; None for none.
+        model: The model that the rows are for; None to choose a grid where they are repaired.
     """
-    table, _ = model_rows(table, counters or Counters(), grid, resample=repair or grid is not None)
-    return _series([table], ["table"], repair)
+    if model is None:
+        return _series([model_rows(table, Counters(), None, resample=repair)[0]], ["table"], repair)
+    table = replace(table, channels=model.names) if Signals.of(model.sections) else table
+    return _series([_for_model(table, model, repair)], ["table"], repair)
+
+
+def _for_model(table: Table, model: Metadata, repair: bool) -> Table:
+    """A table's rows as a model takes them: on its grid, counters as growth, in its units."""
+    grid, counters = Resampling.of(model.sections), Counters.of(model.sections)
+    table, _ = model_rows(table, counters, grid, resample=repair or grid is not None)
+    return in_units(table, Signals.of(model.sections), counters.wraps)
 
 
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
@@ -276,24 +293,3 @@ def without_labelled(series: Series) -> Series:
     repairs = replace(series.repairs, labelled=int((inside & anomalous).sum()))
     starts = [start for start, _ in series.segments]
     return replace(series, segments=runs(inside & ~anomalous, starts), repairs=repairs)
-
-
-NORMAL_LABELS = {"", "false", "normal", "none", "nan", "no", "ok"}  # and zero
-
-
-def read_labels(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
-    """Label cells as booleans: zero, false, normal, none and empty are normal, all else is anomalous.
-
-    >>> read_labels(np.array(["0.000", "1", "leak", "nan", "False"])).tolist()
-    [False, True, True, False, False]
-    """
-    cells = [cell.strip().casefold() for cell in labels.tolist()]
-    normal = {cell for cell in set(cells) if cell in NORMAL_LABELS or _is_zero(cell)}
-    return np.asarray([cell not in normal for cell in cells], bool)
-
-
-def _is_zero(cell: str) -> bool:
-    try:
-        return float(cell) == 0
-    except ValueError:
-        return False

@@ -16,6 +16,7 @@ from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
 from edgelstm.runtime.sources.csv_cells import clauses
 from edgelstm.runtime.sources.record_table import open_path
 from edgelstm.runtime.sources.resampling import Resampling
+from edgelstm.runtime.sources.signals import Signal
 
 from .long_table import KeyColumn, LongForm, find_long
 from .number_columns import NumberColumn, counts_rows
@@ -39,6 +40,8 @@ class Request:
     """Further words for a missing value."""
     resampling: Resampling | None = None
     """Grid of the model that the file is read for, with the columns of its long tables."""
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    """What is known of the columns, by name: unit, and words for on and off."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _Reader:
 
     def __init__(self, path: Path, request: Request) -> None:
         self.name, self.request = path.name, request
-        self.table = open_path(path)
+        self.table = open_path(path, request.columns or ())
         label = request.label_column
         self._check(list(filter(None, (request.time_column, label))))
         names = self.table.names
@@ -106,7 +109,8 @@ class _Reader:
         taken = (label, *(names[at] for at in self.time.positions))
         wanted = self.columns or [name for name in names if name not in taken]
         self.numbers = [
-            NumberColumn(name, self.name, self.table.cells(request.missing), bool(self.columns)) for name in wanted
+            NumberColumn(name, self.name, self.table.cells(request.missing, request.signals), bool(self.columns))
+            for name in wanted
         ]
         self.keys = [] if self.columns or not self.time.positions else [KeyColumn(name) for name in wanted]
         self._positions = [names.index(name) for name in wanted]
@@ -202,7 +206,7 @@ class _Reader:
     def _pivoted(self, form: LongForm, time: Doubles | None, labels: npt.NDArray[np.str_] | None) -> Table:
         """A long table with a column a channel."""
         columns = {column.name: column for column in self.numbers}
-        channels, values = form.pivot({name: columns[name].of_channels(form.codes) for name in form.values})
+        channels, values = form.pivot({name: columns[name].of_channels(form.codes, form.names) for name in form.values})
         wanted = self.request.columns or channels
         if lacking := [name for name in wanted if name not in channels]:
             raise SeriesError(

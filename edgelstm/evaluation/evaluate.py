@@ -15,8 +15,9 @@ from edgelstm.runtime.model_file.trial import load_tried_bundle
 
 from ..alarm_page.recorder import Recorder
 from ..alarm_page.write import write_alarm_page
+from ..data.label_cells import read_labels
 from ..data.label_columns import require_label_column
-from ..data.series import Series, read_for_model, read_labels
+from ..data.series import Series, read_for_model
 from ..data.time_label import time_label
 from ..keras_file import load_keras, model_parts
 from .keras_detector import Segments, check_detector, keras_detector

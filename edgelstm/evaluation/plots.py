@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from edgelstm.runtime.model_file.metadata import Metadata
 
-from ..data.series import Series, read_labels
+from ..data.label_cells import read_labels
+from ..data.series import Series
 from .metrics import ranges
 from .replaying import Replay
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from edgelstm.classification.evaluate import read_examples
+from edgelstm.data.label_cells import read_labels
 from edgelstm.data.label_columns import advice, find_label_column
-from edgelstm.data.series import Series, read_for_model, read_labels
+from edgelstm.data.series import Series, read_for_model
 from edgelstm.data.time_label import time_label
 from edgelstm.deployment.foreign_kind import DETECTORS
 from edgelstm.deployment.representative_data import Source

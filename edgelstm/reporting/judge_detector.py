@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from edgelstm.data.series import Series, read_labels
+from edgelstm.data.label_cells import read_labels
+from edgelstm.data.series import Series
 from edgelstm.evaluation.evaluate import DAY, measure
 from edgelstm.evaluation.metrics import match, ranges, vus_pr
 from edgelstm.evaluation.replaying import Replay

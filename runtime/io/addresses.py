@@ -182,7 +182,8 @@ def _convert(value: Any, kind: str, where: str) -> Any:
         return tuple(value)
     if isinstance(value, fitting):
         return (value,) if base.startswith("tuple") else value
-    raise ConfigError(f"{where} must be text{' or a list of it' * several}; received {value!r}.")
+    wanted = f"a {base}" if base in ("int", "float") else f"text{' or a list of it' * several}"
+    raise ConfigError(f"{where} must be {wanted}; received {value!r}.")
 
 
 def _finite(value: Any) -> float:

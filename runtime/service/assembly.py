@@ -114,7 +114,9 @@ class _Plan:
             raise ConfigError("--event-log requires --state: name the file that keeps the state, too.")
         self.detector = tuned(self.model.bundle, config)
         metadata = self.detector.metadata
-        columns = Columns.of(metadata, config.source_columns, config.time_column or None, config.missing)
+        columns = Columns.of(
+            metadata, config.source_columns, config.time_column or None, config.missing, config.channels
+        )
         self.source = self._source(columns, metadata.period)
         self.deliveries: list[tuple[Address, bool, Callable[[], Delivery]]] = []
         for sink, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,13 +9,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..io.addresses import build_options, refuse_unknown_keys
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-LARGEST = 1 << 20  # bytes of a configuration file
+from ..io.toml_file import read_toml
 
 
 @dataclass(frozen=True)
@@ -31,6 +24,8 @@ class StreamConfig:
     """Name in topics, metrics and records; empty for the file's name up to the first dot."""
     columns: str | tuple[str, ...] = ""
     """The source's columns in the model's order, where they are called differently."""
+    channels: str | Mapping[str, Any] = ""
+    """Place and form of each channel in the source: a table of paths, units, words, factors and offsets, or the name of a TOML file with a table `channels`."""
     time_column: str = ""
     """The source's time column; empty to look for one."""
     missing: tuple[str, ...] = ()
@@ -135,7 +130,7 @@ def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Con
     Raises:
         ConfigError: If the file cannot be read, or has an unknown key or a value of the wrong type.
     """
-    return make_config({**_read(Path(path)), **(flags or {})}, str(path))
+    return make_config({**read_toml(path), **(flags or {})}, str(path))
 
 
 def make_config(record: Mapping[str, Any], where: str = "The command line") -> Config:
@@ -195,18 +190,3 @@ def _numbered(streams: tuple[StreamConfig, ...]) -> tuple[StreamConfig, ...]:
 
 def _keys(kind: type) -> list[str]:
     return [item.name.replace("_", "-") for item in fields(kind)]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(LARGEST + 1)
-        if len(text) > LARGEST:
-            raise ConfigError(f"{path} is too large for a configuration file.")
-        return tomllib.loads(text.decode("utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration {path}. Check the name.") from error
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import ModelError, ShapeError
 from .counters import Counters
 from .resampling import Resampling
+from .signals import Signal, Signals
 
 if TYPE_CHECKING:
     from ..model_file.metadata import Metadata
@@ -46,10 +47,17 @@ class Columns:
     """Grid that the model was trained on; None for rows as they come."""
     counters: Counters = field(default_factory=Counters)
     """Channels that are the growth of a counter."""
+    signals: Signals = field(default_factory=Signals)
+    """Places and forms of the channels in the source, for those that have one written down."""
 
     @classmethod
     def of(
-        cls, metadata: Metadata, taken: tuple[str, ...] = (), time: str | None = None, missing: tuple[str, ...] = ()
+        cls,
+        metadata: Metadata,
+        taken: tuple[str, ...] = (),
+        time: str | None = None,
+        missing: tuple[str, ...] = (),
+        channels: str | Mapping[str, Any] = "",
     ) -> Columns:
         """Columns for a model's channels, with the grid, counters and words for missing values that it was trained with.
 
@@ -58,13 +66,18 @@ class Columns:
             taken: The source's names for the channels; empty when they are called the same.
             time: The source's time column; None to look for one.
             missing: Further words for a missing value.
+            channels: Table of the channels' signals, or the name of a file that holds it; what it leaves out is as in training.
 
         Raises:
             ModelError: If the model's sections on these are damaged.
+            ConfigError: If the table is, or names another channel.
         """
-        words = (*missing_words(metadata.sections), *missing)
-        sections = metadata.sections
-        return cls(metadata.names, taken, time, words, Resampling.of(sections), Counters.of(sections))
+        sections, names = metadata.sections, metadata.names
+        words = (*missing_words(sections), *missing)
+        signals = Signals.of(sections)
+        signals = Signals.read(channels, signals, names) if channels else signals
+        taken = taken or (signals.paths(names) if signals else ())
+        return cls(names, taken, time, words, Resampling.of(sections), Counters.of(sections), signals)
 
     def __post_init__(self) -> None:
         if self.taken and len(self.taken) != len(self.channels):
@@ -85,6 +98,11 @@ class Columns:
         """The source's name of each channel."""
         return self.taken or self.channels
 
+    @property
+    def by_path(self) -> Mapping[str, Signal]:
+        """Signals by the source's names."""
+        return self.signals.by_path(self.channels, self.names)
+
     def lacking(self, present: Sequence[str], origin: str) -> ShapeError:
         """The error for a source that lacks some of the names.
 
@@ -99,14 +117,14 @@ class Columns:
         )
 
 
-def reading(metadata: Metadata) -> tuple[Resampling | None, Counters, tuple[str, ...]]:
+def reading(metadata: Metadata) -> tuple[Resampling | None, Counters, tuple[str, ...], Signals]:
     """Parts of a model's metadata by which its source reads rows; a source that is open keeps them.
 
     Raises:
         ModelError: If they are damaged.
     """
     sections = metadata.sections
-    return Resampling.of(sections), Counters.of(sections), missing_words(sections)
+    return Resampling.of(sections), Counters.of(sections), missing_words(sections), Signals.of(sections)
 
 
 def missing_words(sections: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from ..errors import SeriesError
+from .signals import Signal
 
 log = logging.getLogger("edgelstm")
 MISSING = frozenset({"", "-", "?", "na", "n/a", "#n/a", "<na>", "#na", "nan", "-nan", "null", "none", "nil", "missing"})
@@ -116,6 +117,7 @@ class CellReader:
         thousands: What groups thousands; empty where nothing does.
         missing: Further words for a missing value.
         origin: Name of the source, for messages; empty for none.
+        signals: What is known of columns, by name: their unit, and their words for on and off.
 
     >>> cells = CellReader(missing=["defekt"])
     >>> [cells.read(text, "flow") for text in ("1.5", "2 l/min", "defekt", "3 bar")]
@@ -125,19 +127,26 @@ class CellReader:
     """
 
     def __init__(
-        self, decimal_comma: bool = False, thousands: str = "", missing: Iterable[str] = (), origin: str = ""
+        self,
+        decimal_comma: bool = False,
+        thousands: str = "",
+        missing: Iterable[str] = (),
+        origin: str = "",
+        signals: Mapping[str, Signal] | None = None,
     ) -> None:
+        self.signals = signals or {}
         self.decimal_comma, self.thousands, self.origin = decimal_comma, thousands, origin
         self.missing = frozenset(word.strip().casefold() for word in missing)
-        self.units: dict[str, str] = {}
+        self.units = {column: signal.unit for column, signal in self.signals.items() if signal.unit}
         """Unit of each column that has one."""
         self.understood: Counter[str] = Counter()
         """Number of cells understood by each rule, by the rule in words."""
         self._words: dict[str, str] = {}
+        self._switches = {column: signal.words for column, signal in self.signals.items() if signal.on or signal.off}
 
     def another(self) -> CellReader:
         """A reader of the same form that has read nothing yet and says nothing."""
-        return CellReader(self.decimal_comma, self.thousands, self.missing)
+        return CellReader(self.decimal_comma, self.thousands, self.missing, signals=self.signals)
 
     def read(self, text: str, column: str) -> float | None:
         """A cell's number, NaN when it is missing, None when it is text.
@@ -148,6 +157,8 @@ class CellReader:
         """
         text = text.strip()
         word = text.casefold()
+        if self._switches and (switch := self._switches.get(column, {}).get(word)) is not None:
+            return switch
         if word in self.missing or word in MISSING_WORDS:
             self._count(word, f"says {text!r}, which counts as missing")
             return math.nan

@@ -123,7 +123,7 @@ def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[
 def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
     """As `parse_file`, from a table of cells."""
     origin = table.origin
-    cells = table.cells(columns.missing)
+    cells = table.cells(columns.missing, columns.by_path)
     try:
         reader = file_rows(table, columns, cells)
     except ShapeError as error:

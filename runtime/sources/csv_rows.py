@@ -50,7 +50,7 @@ def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Par
 
         return RecordRows(columns, origin, parse_line_protocol if line_protocol else parse_json).parse, False
     separator = _separator(first, columns)
-    reader = CellReader(separator != ",", missing=columns.missing, origin=origin)
+    reader = CellReader(separator != ",", missing=columns.missing, origin=origin, signals=columns.by_path)
     cells = [cell.strip() for cell in split(first, separator)]
     header = _is_header(cells, columns)
     names = column_names(cells, len(cells)) if header else _positions(cells, columns, origin)

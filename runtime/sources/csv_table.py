@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SeriesError
 from ..io.timestamps import SLASHED, DateOrder
 from .column_mapping import short
 from .csv_cells import CellReader
 from .csv_dialect import BLANK, COMMENT, MOST_LINES, Dialect, sniff
+from .signals import Signal
 from .time_columns import TimeReader, find_time
 
 MOST_HEAD = 1 << 16  # characters of the first lines that the dialect is guessed from
@@ -56,15 +57,15 @@ class CsvTable:
         """Take the first row, of numbers, as the header that it is."""
         self.names, self.skip = tuple(names), self.skip + 1
 
-    def cells(self, missing: Iterable[str] = (), log: bool = False) -> CellReader:
+    def cells(self, missing: Iterable[str] = (), signals: Mapping[str, Signal] | None = None) -> CellReader:
         """A reader of this table's numbers.
 
         Args:
             missing: Further words for a missing value.
-            log: Whether it says what it understood.
+            signals: What is known of columns, by name.
         """
         dialect = self.dialect
-        return CellReader(dialect.thousands != ",", dialect.thousands, missing, self.origin if log else "")
+        return CellReader(dialect.thousands != ",", dialect.thousands, missing, signals=signals)
 
     def time(self, wanted: str | None = None, taken: Collection[str] = ()) -> TimeReader:
         """A reader of this table's times.

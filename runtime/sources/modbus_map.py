@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..io.addresses import build_options
 from ..io.modbus import BITS, WORDS
+from .signals import to_units
 
 LARGEST = 1 << 20  # bytes of a map
 TYPES = {
@@ -116,7 +117,7 @@ class Register:
             number = float(word >> int(bit[1]) & 1 if bit else word)
         if not math.isfinite(number) or number == self.missing:
             return math.nan
-        return number * self.factor + self.offset
+        return to_units(number, self.factor, self.offset)
 
 
 NAMES = [item.name.replace("_", "-") for item in fields(Register)]

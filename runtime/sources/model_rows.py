@@ -1,4 +1,4 @@
-"""Samples as they come to rows as the model was trained on: counters as differences, channels on one grid."""
+"""Samples as they come to rows as the model was trained on: counters as differences, channels on one grid and in their units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ModelRows:
     """The steps from a source's samples to the model's rows, on one stream.
 
     Args:
-        columns: Columns that feed the model, with its counters and its grid.
+        columns: Columns that feed the model, with its counters, its grid and its signals.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -23,6 +23,7 @@ class ModelRows:
         self._resampler = None if grid is None else Resampler(grid, len(columns.channels))
         self._totals = Totals(counters, columns.channels) if counters.wraps else None
         self._increments = Increments(counters, columns.channels) if counters.wraps else None
+        self._scaling = columns.signals.scaling(columns.channels, counters.wraps)
 
     @property
     def gathers(self) -> bool:
@@ -40,7 +41,9 @@ class ModelRows:
             samples = map(self._totals.sample, samples)
         if self._resampler is not None:
             samples = self._resampler.samples(samples)
-        return iter(samples if self._increments is None else map(self._increments.sample, samples))
+        if self._increments is not None:
+            samples = map(self._increments.sample, samples)
+        return iter(samples if self._scaling is None else map(self._scaling.sample, samples))
 
 
 class ModelRowsSource:

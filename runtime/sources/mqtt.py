@@ -56,7 +56,7 @@ class MqttSource(LiveSource):
         super().__init__(columns, address.name)
         self.columns = columns
         self._inbox = Inbox(address, options)
-        self._cells = CellReader(missing=columns.missing, origin=self.name)
+        self._cells = CellReader(missing=columns.missing, origin=self.name, signals=columns.by_path)
         self._topics = ChannelTopics(columns.names, address)
         self._wildcard = any(letter in address.target for letter in "+#")
         self._listen = max(LISTEN, 3 * (period or 0.0))

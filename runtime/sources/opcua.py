@@ -89,7 +89,7 @@ class OpcSource(LiveSource):
         super().__init__(columns, address.name)
         self.address, self.options, self.columns = address, options, columns
         self._rows = ValueRows(columns, (period or 0.0) if options.every is None else options.every)
-        self._cells = CellReader(missing=columns.missing, origin=self.name)
+        self._cells = CellReader(missing=columns.missing, origin=self.name, signals=columns.by_path)
         self._queue: queue.Queue[list[_Change] | EdgelstmError | None] = queue.Queue()
         self._batch: list[_Change] = []
         self._waiting, self._guard = 0, threading.Lock()

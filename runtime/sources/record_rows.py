@@ -31,7 +31,7 @@ class RecordRows:
 
     def __init__(self, columns: Columns, origin: str, read: Callable[[Any], Any] = parse_json) -> None:
         self.columns, self.origin, self._read = columns, origin, read
-        self._cells = CellReader(missing=columns.missing, origin=origin)
+        self._cells = CellReader(missing=columns.missing, origin=origin, signals=columns.by_path)
         self._time: str | None = None
         self._same = 0
         self._before: Any = None

@@ -128,13 +128,13 @@ def open_file(path: Path | str, columns: Columns) -> Source:
 
 
 def on_grid(source: Source, columns: Columns) -> Source:
-    """The source's samples as the model was trained on: on its grid, with its counters as differences, or as they come.
+    """The source's samples as the model was trained on: on its grid, with counters as differences, in its units, or as they come.
 
     Args:
         source: To read from.
-        columns: Columns that feed the model, with its grid and counters.
+        columns: Columns that feed the model, with its grid, counters and signals.
     """
-    if columns.resampling is None and not columns.counters.wraps:
+    if columns.resampling is None and not columns.counters.wraps and not columns.signals:
         return source
     from .model_rows import ModelRowsSource
 

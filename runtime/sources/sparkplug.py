@@ -79,7 +79,7 @@ class SparkplugSource(LiveSource):
         self._inbox = Inbox(replace(address, target=f"{NAMESPACE}/{options.group}/+/{options.node}/#"), options)
         self._command = f"{NAMESPACE}/{options.group}/NCMD/{options.node}"
         self._rows = ValueRows(columns, (period or 0.0) if options.every is None else options.every)
-        self._cells = CellReader(missing=columns.missing, origin=self.name)
+        self._cells = CellReader(missing=columns.missing, origin=self.name, signals=columns.by_path)
         self._node = EdgeNode(columns.names)
         self.historical = self.unborn = self.gaps = self.asked = 0
         """Historical values left out; messages before a birth; gaps in the sequence; requests for a birth."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 
+from edgelstm.data.label_cells import read_labels
 from edgelstm.data.regular_grid import FILL
-from edgelstm.data.series import read_labels, read_series
+from edgelstm.data.series import read_series
 
 
 def write(folder, text, name="a.csv"):

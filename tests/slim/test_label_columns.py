@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from edgelstm.runtime.errors import SeriesError
 
+from edgelstm.data.label_cells import read_labels
 from edgelstm.data.label_columns import advice, find_label_column, likely_label_columns, require_label_column
-from edgelstm.data.series import read_labels
 
 
 def table(path, **columns):
