@@ -41,7 +41,7 @@ class Request:
     resampling: Resampling | None = None
     """Grid of the model that the file is read for, with the columns of its long tables."""
     signals: Mapping[str, Signal] = field(default_factory=dict)
-    """What is known of the columns, by name: unit, and words for on and off."""
+    """Unit, and words for on and off, of columns by their names."""
 
 
 @dataclass(frozen=True)
