@@ -1,5 +1,5 @@
 # Everything runs in virtual environments of its own; uv makes them faster where it is present.
-#   make demo   make test   make lint   make docs   make test-slim   make test-pi   make lock   make clean
+#   make demo   make test   make test-slow   make lint   make docs   make test-slim   make test-pi   make lock   make clean
 
 PYTHON ?= python3
 LOCKED := $(shell $(PYTHON) -c "import platform, sys; print((*sys.version_info[:2], sys.platform, platform.machine()) == (3, 11, 'linux', 'x86_64'))")
@@ -17,19 +17,28 @@ install = $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(1)/bin/p
 PYTEST := -c ../pyproject.toml --rootdir .. -q
 # two files at a time: each on one core, with fixtures of its own, the longest ones first (tests/conftest.py)
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
-# $(call measured,NAME): pytest, in `make test` with branch coverage, of child processes too, into a file of its own; coverage traces
-# every line, so `make test-slim` alone goes without
+# two lanes: what is checked before each commit, and what is long by nature (the marker `slow`)
+QUICK := -m "not slow and not soak and not zoo"
+SLOW := -m "slow and not soak and not zoo"
+# $(call measured,NAME): pytest, with MEASURED=yes with branch coverage, of child processes too, into a file of its own; coverage
+# traces every line, so a lane alone goes without
 measured = $(if $(MEASURED),COVERAGE_FILE=$(CURDIR)/.coverage.$(1)) bin/pytest $(PYTEST) $(if $(MEASURED),--cov --cov-config=$(CURDIR)/pyproject.toml --cov-report=)
 
-.PHONY: demo test docs lock coverage test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi test-container deb lint clean
+.PHONY: demo test test-slow test-all docs lock coverage clean-coverage test-full test-slim test-slim-313 test-soak test-zoo test-compat test-resolve test-pi test-container deb lint clean
 
 demo: .venv/.installed
 	.venv/bin/edgelstm demo
 
-test: MEASURED := yes
-test: clean-coverage test-slim test-full coverage
+test: test-slim test-full
 
-# branch coverage of the package, of both environments and of the child processes: the floors are what was reached.
+# both lanes with their coverage
+test-all:
+	$(MAKE) clean-coverage
+	$(MAKE) test MEASURED=yes
+	$(MAKE) test-slow MEASURED=yes
+	$(MAKE) coverage
+
+# branch coverage of the package over both lanes, of both environments and of the child processes: the floors are what was reached.
 # No pipe behind a report: its exit code is the check.
 coverage:
 	cd .venv && bin/python -c 'import edgelstm, pathlib; print("[run]\nbranch = true\n[paths]\nedgelstm =\n   ", pathlib.Path(edgelstm.__file__).parent, "\n    */site-packages/edgelstm\n[report]\nexclude_also = if TYPE_CHECKING:")' > $(CURDIR)/.coverage-paths
@@ -48,10 +57,18 @@ docs: .venv/.installed
 # slim files with tests that the base install skips: it has no extras
 WITH_EXTRAS := accessibility arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug update_*
 
+EXTRA_TESTS := $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS))) \
+  ../tests/slim/test_house.py::test_every_public_name_can_be_imported
+
 test-full: .venv/.installed .venv-tflite/.installed
-	cd .venv && $(old_runtime) $(call measured,full) $(TWO) ../tests/full ../tests/data
-	cd .venv && $(call measured,extras) $(TWO) $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS))) \
-	  ../tests/slim/test_house.py::test_every_public_name_can_be_imported
+	cd .venv && $(old_runtime) $(call measured,full) $(TWO) $(QUICK) ../tests/full ../tests/data
+	cd .venv && $(call measured,extras) $(TWO) $(QUICK) $(EXTRA_TESTS)
+
+# what `make test` leaves out: tests with the marker `slow`, in both environments
+test-slow: .venv-slim/.installed .venv/.installed .venv-tflite/.installed
+	cd .venv-slim && $(call measured,slow-slim) $(TWO) $(SLOW) ../tests/slim
+	cd .venv && $(old_runtime) $(call measured,slow-full) $(TWO) $(SLOW) ../tests/full ../tests/data
+	cd .venv && $(call measured,slow-extras) $(TWO) $(SLOW) $(EXTRA_TESTS)
 
 # every architecture of the converter's zoo, trained: about ten minutes
 test-zoo: .venv/.installed .venv-tflite/.installed
@@ -64,7 +81,7 @@ test-compat: .venv-oldest/.installed
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
 	.venv-slim/bin/python tests/slim_environment.py
-	cd .venv-slim && $(call measured,slim) $(TWO) ../tests/slim
+	cd .venv-slim && $(call measured,slim) $(TWO) $(QUICK) ../tests/slim
 
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py

@@ -38,7 +38,12 @@ class Quantization:
 
 
 class Graph:
-    """A subgraph of a model, with short names for what a quantizer does to it: the main one, or the body of a loop."""
+    """A subgraph of a model, with short names for what a quantizer does to it: the main one, or the body of a loop.
+
+    Args:
+        model: Decoded model, a `ModelT` of the schema.
+        number: Of the subgraph; 0 is the main one.
+    """
 
     def __init__(self, model: Any, number: int = 0) -> None:
         self.model = model

@@ -20,6 +20,11 @@ class QuantizedGraph:
     """A graph while it is quantized: each float tensor gets a quantized tensor when a rule asks for it.
 
     Rules append their operators to `done`, in execution order.
+
+    Args:
+        graph: The float graph.
+        observations: Values of its tensors on representative windows.
+        scheme: Widths of weights, activations and ends.
     """
 
     def __init__(self, graph: Graph, observations: Observations, scheme: QuantizationScheme) -> None:

@@ -75,7 +75,13 @@ def read_claim(home: Place, name: str) -> Holder | None:
 
 
 class Claim:
-    """A claim that is held."""
+    """A claim that is held.
+
+    Args:
+        home: The fleet's folder.
+        name: Name of what is claimed.
+        holder: The process that holds it.
+    """
 
     def __init__(self, home: Place, name: str, holder: Holder) -> None:
         self._home, self._file, self._holder = home, f"{FOLDER}/{name}", holder

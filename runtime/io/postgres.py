@@ -23,7 +23,12 @@ SESSION = "-c DateStyle=ISO -c TimeZone=UTC -c extra_float_digits=3"
 
 
 class DatabaseError(EdgelstmError):
-    """A request failed; `lost` says that the connection is gone, too."""
+    """A failed request.
+
+    Args:
+        text: The server's words.
+        lost: Whether the connection is gone, too.
+    """
 
     def __init__(self, text: str, *, lost: bool) -> None:
         super().__init__(text)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TextIO
 
 from ..alarms.narrator import Narrator
 from ..errors import ConfigError, EdgelstmError, SeriesError
+from ..io.access import Access
 from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
 from ..io.state_folder import spool_folder, state_folder
 from ..read_ahead import ahead_of
-from ..sinks import Access, Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery, sink_kind
+from ..sinks import Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery, sink_kind
 from ..sources import Columns, Source, open_source
 from ..sources.registry import on_grid
 from .answer_book import AnswerBook, answers_path

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 from ..alarms.events import Event, Result
-from ..io.access import Access
 from ..sources.sample import Sample
 from .delivery import Delivery, DeliveryError, NoOptions, Stream
 from .jsonl import EventLines, ScoreLines
@@ -14,7 +13,6 @@ from .registry import SINKS, SinkKind, plan_delivery, sink_kind
 
 __all__ = [
     "SINKS",
-    "Access",
     "Delivery",
     "DeliveryError",
     "EventLines",

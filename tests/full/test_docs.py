@@ -39,6 +39,7 @@ def folders(tmp_path_factory):
     return {"readme": readme, "tutorial": tutorial}
 
 
+@pytest.mark.slow(reason="whole commands as a user types them, each starting TensorFlow")
 @pytest.mark.parametrize(
     ("document", "command"),
     [("readme", command) for command in readme_commands()] + [("tutorial", command) for command in tutorial_commands()],

@@ -12,10 +12,11 @@ pytest.importorskip("distributed", reason="needs the scale extra")
 pytest.importorskip("fsspec", reason="needs the scale extra")
 pytest.importorskip("pyarrow", reason="needs the scale extra")
 
-
 import pyarrow.parquet
 
 from edgelstm.deployment.convert import convert_file
+
+pytestmark = pytest.mark.slow(reason="fleets in processes of their own, one of them killed")
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ NOTEBOOKS = sorted(Path(__file__).parents[2].glob("examples/*.ipynb"))
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Jupyter's own dependencies
 
 
+@pytest.mark.slow(reason="a kernel and whole trainings each")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_in_a_kernel_of_its_own(path, tmp_path, monkeypatch):
     from nbclient import NotebookClient

@@ -104,7 +104,7 @@ def server(folder):
     served = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder / "report"))
     )
-    threading.Thread(target=served.serve_forever, daemon=True).start()
+    threading.Thread(target=served.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{served.server_port}", asked
     served.shutdown()
     served.server_close()

@@ -146,6 +146,7 @@ def searched(tmp_path_factory):
     return folder, data, done
 
 
+@pytest.mark.slow(reason="whole searches, one of them killed")
 def test_a_killed_search_loses_no_trial_and_its_frontier_is_files(searched):
     folder, _, done = searched
     study = open_study(str(folder / "search.log"))
@@ -159,6 +160,7 @@ def test_a_killed_search_loses_no_trial_and_its_frontier_is_files(searched):
     assert (folder / "search.frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow(reason="whole searches, one of them killed")
 def test_train_takes_the_result_of_a_search(searched):
     folder, data, _ = searched
     study = open_study(str(folder / "search.log"))

@@ -40,6 +40,16 @@ def stream():
 
 
 @pytest.fixture
+def page():
+    """A live page of a watch that has scored the stream."""
+    from page_helpers import Page
+
+    made = Page()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def broker(tmp_path):
     """A mosquitto of the test's own."""
     from mqtt_helpers import Broker  # here: the base install has no MQTT

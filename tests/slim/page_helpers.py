@@ -47,3 +47,11 @@ class Page:
         self.gate.set()
         self.thread.join()
         self.page.close()
+
+
+def carry_limits(page):
+    """Give a page's model detection limits."""
+    found = {"channel": "flow", "offset": 0.7, "drift": None, "stuck": 12}
+    section = {"rows": 60, "share": 0.9, "channels": [found]}
+    metadata = page.runner.detector.metadata
+    page.runner.detector.metadata = metadata.with_(sections={**metadata.sections, "detection_limits": section})

@@ -1,10 +1,11 @@
 """Pages for everybody: axe-core finds nothing on them, on a phone and a desk, light and dark, and none scrolls sideways."""
 
+import pytest
 from browser import NEEDS_AXE, obstacles_everywhere
 from command_helpers import DATA, MODEL, edgelstm_here
 from page_helpers import Page
 
-pytestmark = NEEDS_AXE
+pytestmark = [NEEDS_AXE, pytest.mark.slow(reason="a browser is started")]
 
 
 def test_the_live_page_with_its_answers(tmp_path):

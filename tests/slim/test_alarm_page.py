@@ -66,6 +66,7 @@ def test_of_many_rows_those_with_the_highest_scores_are_kept():
     assert (np.diff(rows) > 0).all()
 
 
+@pytest.mark.slow(reason="a browser is started")
 @NEEDS_CHROMIUM
 @pytest.mark.parametrize("width", [390, 1000])
 def test_an_alarm_in_the_list_leads_to_its_time(written, tmp_path, width):
@@ -131,6 +132,7 @@ def test_a_page_in_german_says_local_times(tmp_path, zone, time, shown):
     assert record["onSite"] == (not zone)
 
 
+@pytest.mark.slow(reason="a browser is started")
 @NEEDS_CHROMIUM
 def test_no_word_of_a_german_page_is_english(tmp_path):
     data = dated(tmp_path / "daten.csv", "Z")

@@ -127,6 +127,7 @@ def test_an_answer_needs_the_token(tmp_path):
     assert (status, right) == (401, 400)
 
 
+@pytest.mark.slow(reason="a browser is started")
 @NEEDS_CHROMIUM
 def test_a_click_in_a_browser_answers(answered, tmp_path):
     browser = Browser(tmp_path / "profile", f"http://127.0.0.1:{answered.page.port}/", 1000)

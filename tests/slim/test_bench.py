@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from edgelstm.runtime.diagnostics.benchmark import benchmark
 from edgelstm.runtime.model_file.bundle import load_bundle
 
+pytestmark = pytest.mark.slow(reason="models are measured in processes of their own")
 MODEL = Path(__file__).parent / "models" / "cast.int8.tflite"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow(reason="streams of days")
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "endurance.py"
 
 

@@ -45,7 +45,7 @@ class Supervisor(BaseHTTPRequestHandler):
 @pytest.fixture
 def supervisor(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Supervisor)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     monkeypatch.setattr(home_assistant, "SUPERVISOR", f"http://127.0.0.1:{server.server_port}/services/mqtt")
     yield
     server.shutdown()

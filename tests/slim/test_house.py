@@ -71,23 +71,34 @@ def docstrings(tree: ast.Module) -> Iterable[str]:
                     yield text.strip()
 
 
-def public_functions(tree: ast.Module) -> list[ast.FunctionDef]:
+def public_functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Functions of a module and methods of its classes without a leading underscore."""
     bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]
     return [
         node
         for body in bodies
         for node in body
-        if isinstance(node, ast.FunctionDef) and node.name[0] != "_" and not is_command(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name[0] != "_" and not is_command(node)
     ]
 
 
-def is_command(function: ast.FunctionDef) -> bool:
+def constructors(tree: ast.Module) -> list[tuple[ast.ClassDef, ast.FunctionDef]]:
+    """Public classes of a module that have an `__init__`; its parameters are explained by the class."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+    return [
+        (node, method)
+        for node in classes
+        for method in node.body
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__"
+    ]
+
+
+def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Tell a click command, whose parameters are explained by its options."""
     return any("click" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
-def parameters(function: ast.FunctionDef) -> list[str]:
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """Names of a function's parameters but `self` and `cls`."""
     arguments = function.args
     names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
@@ -112,6 +123,8 @@ def test_public_functions_with_two_parameters_explain_them():
     def lacking(tree):
         functions = [function for function in public_functions(tree) if len(parameters(function)) >= 2]
         texts = [(function.name, ast.get_docstring(function) or "") for function in functions]
+        makers = [owner for owner, method in constructors(tree) if len(parameters(method)) >= 2]
+        texts += [(owner.name, ast.get_docstring(owner) or "") for owner in makers]
         # what begins with a reference is explained where that leads
         return [name for name, text in texts if "Args:" not in text and not text.startswith(("See `", "As `"))]
 
@@ -134,6 +147,30 @@ def test_every_public_name_can_be_imported(package):
 
     assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), name))
     assert all(getattr(module, name) is not None for name in module.__all__)
+
+
+OFFERING = [path for path in OURS if path.name == "__init__.py" and "__all__" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", OFFERING, ids=lambda path: path.parent.relative_to(TREE).as_posix())
+def test_all_names_what_a_package_offers(path):
+    """Names from its own modules and its own definitions; names from elsewhere are only used."""
+    tree = tree_of(path)
+    own = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and offers(node)]
+    offered = {alias.asname or alias.name for node in own for alias in node.names}
+    offered |= {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    values = {node.targets[0].id: node.value for node in assigned if isinstance(node.targets[0], ast.Name)}
+    names = set(ast.literal_eval(values["__all__"]))
+
+    assert {name for name in offered if name[0] != "_"} == {name for name in names if name[0] != "_"}
+    if "_HOMES" in values:
+        assert set(ast.literal_eval(values["_HOMES"])) == names - {"__version__"}
+
+
+def offers(node: ast.ImportFrom) -> bool:
+    """Tell an import of a package's own modules."""
+    return node.level == 1 or (node.module or "").startswith(("edgelstm.api.", "edgelstm.runtime.errors"))
 
 
 def git(*words: str) -> str:

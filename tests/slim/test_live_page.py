@@ -3,33 +3,17 @@
 import json
 import re
 import socket
-import subprocess
 import threading
 import time
 
 import pytest
-from browser import CHROMIUM, NEEDS_CHROMIUM, Browser
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io import http_server
 from edgelstm.runtime.io.token_gate import TokenGate
 from edgelstm.runtime.service.config import Settings
 from edgelstm.runtime.service.live_page import LivePage
-from page_helpers import Page
+from page_helpers import Page, carry_limits
 from sink_helpers import Listed, forwarder, wait_for
-
-
-@pytest.fixture
-def page():
-    made = Page()
-    yield made
-    made.close()
-
-
-def carry_limits(page):
-    found = {"channel": "flow", "offset": 0.7, "drift": None, "stuck": 12}
-    section = {"rows": 60, "share": 0.9, "channels": [found]}
-    metadata = page.runner.detector.metadata
-    page.runner.detector.metadata = metadata.with_(sections={**metadata.sections, "detection_limits": section})
 
 
 def test_metrics_are_in_prometheus_text_format(page):
@@ -232,68 +216,3 @@ def test_any_request_gets_one_answer(page, request_text, status):
 
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert len(body) == (0 if request_text.startswith(b"HEAD") else int(re.search(rb"Length: (\d+)", head)[1]))
-
-
-@NEEDS_CHROMIUM
-def test_the_page_shows_the_stream_in_a_real_browser(page, tmp_path):
-    carry_limits(page)
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    words += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--timeout=20000", "--dump-dom"]
-    done = subprocess.run(
-        [CHROMIUM, *words, f"http://127.0.0.1:{page.page.port}/"], capture_output=True, text=True, timeout=60
-    )
-
-    assert '<span id="link" role="status" class="good">live</span>' in done.stdout
-    assert "<dt>samples</dt><dd>600</dd>" in done.stdout
-    assert re.search(
-        r"<li><div[^>]*>sample [0-9–]+: (level|flow)_[a-z]+ [-0-9.]+, expected [-0-9.]+ ± [0-9.]+", done.stdout
-    )
-    assert done.stdout.count('<button aria-pressed="false">Real fault</button>') >= 1
-    assert re.search(r'<canvas role="img" aria-label="level_cm: [-0-9.]+, expected', done.stdout)
-    assert "<h3>What it would catch: smallest fault found in 90% of cases within 60 s</h3>" in done.stdout
-    assert '<td data-head="offset"><span>0.7</span></td>' in done.stdout
-    assert re.search(r'aria-label="Scores; newest [0-9.]+, threshold [0-9.]+"', done.stdout)
-
-
-@NEEDS_CHROMIUM
-@pytest.mark.parametrize("width", [390, 1000])
-def test_no_width_needs_sideways_scrolling(tmp_path, width):
-    page = Page(start=1.7e9)
-    browser = Browser(tmp_path, f"http://127.0.0.1:{page.page.port}/", width)
-    try:
-        assert wait_for(lambda: browser.evaluate("document.querySelectorAll('ol.events li').length"))
-        inner, scroll = browser.evaluate("[innerWidth, document.documentElement.scrollWidth]")
-        cut = browser.evaluate(
-            "[...document.querySelectorAll('ol.events div, button, dd, h2, h3')]"
-            ".filter(one => one.getBoundingClientRect().right > innerWidth || one.scrollWidth > one.clientWidth + 1"
-            " && getComputedStyle(one).display !== 'inline').length"
-        )
-    finally:
-        browser.close()
-        page.close()
-
-    assert inner == width
-    assert scroll <= width
-    assert cut == 0
-
-
-@NEEDS_CHROMIUM
-def test_times_are_in_the_readers_zone_unless_the_source_has_none(tmp_path):
-    page = Page(start=1.7e9)
-    browser = Browser(tmp_path, f"http://127.0.0.1:{page.page.port}/", 1000)
-    try:
-        assert wait_for(lambda: browser.evaluate("document.querySelector('.zone')?.textContent"))
-        zone = browser.evaluate("document.querySelector('.zone').textContent")
-        start = browser.evaluate("document.querySelector('ol.events li > .soft').textContent")
-        absolute, naive = browser.evaluate(
-            "['2023-11-14T22:13:20Z', '14.11.2023 22:13'].map(label => when(1.7e9, zoneOf(label)))"
-        )
-        axis = browser.evaluate("ticks(1.7e9, 1.7e9 + 7200, undefined, 5)")
-    finally:
-        browser.close()
-        page.close()
-
-    assert zone.startswith("2023-11-15 to 2023-11-15 00:13:19, times in Europe/Berlin")
-    assert re.search("from 2023-11-15 00:[01][0-9]:[0-9]{2}", start)
-    assert (absolute, naive) == ("2023-11-14 23:13:20", "2023-11-14 22:13:20")
-    assert [text for _, text in axis] == ["23:30", "00:00", "00:30", "01:00"]

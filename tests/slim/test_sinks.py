@@ -9,9 +9,10 @@ from typing import ClassVar
 import pytest
 from click.testing import CliRunner
 from edgelstm.runtime.errors import ConfigError, OutputError
+from edgelstm.runtime.io.access import Access
 from edgelstm.runtime.service.config import make_config
 from edgelstm.runtime.service.systemd_unit import unit
-from edgelstm.runtime.sinks import SINKS, Access, NoOptions, SinkKind
+from edgelstm.runtime.sinks import SINKS, NoOptions, SinkKind
 from edgelstm.runtime.sinks.jsonl import compact
 from edgelstm.runtime.sources import Sample
 from sink_helpers import RESULT, Listed, event, forwarder, open_sink, record, score_records, wait_for

@@ -61,6 +61,7 @@ def test_a_log_after_any_stop_is_that_of_an_uninterrupted_run(model, stream, tmp
     assert len((whole / "events.jsonl").read_text().splitlines()) >= 6
 
 
+@pytest.mark.slow(reason="runs are killed and started many times")
 def test_kills_at_random_instants_leave_the_log_of_an_uninterrupted_run(model, stream, tmp_path):
     """SIGKILL is what a power cut is to a process."""
     long = np.concatenate([stream + np.array([len(stream) * turn, 0, 0]) for turn in range(6)])
@@ -199,6 +200,7 @@ def test_a_rotated_file_is_read_whole_and_known_again(model, stream, tmp_path, c
     assert not caplog.text
 
 
+@pytest.mark.slow(reason="runs are killed and started many times")
 def test_a_followed_file_goes_on_after_a_kill_where_the_state_was(model, stream, tmp_path):
     data, log = tmp_path / "grows.csv", tmp_path / "torn.jsonl"
     kept = ["--state", str(tmp_path / "torn.state"), "--event-log", str(log), "--snapshot-every", "0"]

@@ -11,6 +11,7 @@ from model_files import repack
 from update_forms import HASTE, Plant, model
 from update_process import Supervised
 
+pytestmark = pytest.mark.slow(reason="a process is started again until it works")
 BAD = "bad" + "0" * 61
 # an interpreter that crashes on some rows only, after every trial is passed: the real ones that are known crash at once
 CRASHING = f"""

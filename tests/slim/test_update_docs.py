@@ -15,6 +15,8 @@ pytest.importorskip("cryptography", reason="needs the publish extra")
 from edgelstm.runtime.updates.store import ModelStore
 from update_forms import PASSPHRASE, model
 
+pytestmark = pytest.mark.slow(reason="whole commands as a user types them")
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "update-models.md"
 ELSEWHERE = ("pip ", "edgelstm run ", "edgelstm fleet ", "edgelstm promote ")  # with a broker: test_fleet.py
 ELSEWHERE_DEVICE = "edgelstm update --from https://models.example/"

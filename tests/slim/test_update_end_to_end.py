@@ -18,7 +18,7 @@ from sink_helpers import wait_for
 from update_forms import Plant, model, serving
 from update_process import Watch
 
-pytestmark = NEEDS_MOSQUITTO
+pytestmark = [NEEDS_MOSQUITTO, pytest.mark.slow(reason="watches in processes of their own, updated and killed")]
 
 
 @pytest.fixture

@@ -49,7 +49,12 @@ class Entry(NamedTuple):
 
 
 class Record:
-    """A decoded table; not a dataclass, as these take milliseconds to make and are made at every start."""
+    """A decoded table; not a dataclass, as these take milliseconds to make and are made at every start.
+
+    Args:
+        at: Position of the table in the file, bytes.
+        values: Value of each field.
+    """
 
     entries: ClassVar[dict[str, Entry]]
     """Fields by name."""

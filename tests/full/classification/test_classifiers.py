@@ -11,8 +11,6 @@ from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.cli import group
 from edgelstm.deployment.convert import convert_file
 
-pytestmark = pytest.mark.full
-
 OBJECTS = ("lamp", "light", "ceiling light", "lamps", "lights", "bulb", "lantern", "spotlight")
 
 

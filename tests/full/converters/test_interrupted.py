@@ -18,6 +18,7 @@ convert(sys.argv[1], windows, windows, tell=lambda step: print(step, flush=True)
 """
 
 
+@pytest.mark.slow(reason="commands with TensorFlow are started and killed")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_conversion_leaves_nothing(how, tmp_path):
     stack(L.LSTM(4), L.Dense(1)).save(tmp_path / "model.keras")

@@ -16,6 +16,7 @@ from edgelstm.runtime.model_file.scaler import Scaler
 from old_runtime import run_on_tflite_runtime
 from zoo import FEW, LOOPED, ZOO, F, T, specimen
 
+pytestmark = pytest.mark.slow(reason="whole trainings")
 FUSED = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 FLOATING = {"DEQUANTIZE", "SOFTMAX"}  # ops that compute in float, whose last bits may differ and tip a rounding
 SCHEMES = ("float32", "float16", "dynamic", "int8")

@@ -19,8 +19,6 @@ from edgelstm.forecasting.intervals import fit_intervals
 from edgelstm.forecasting.keras_forecaster import keras_forecaster
 from edgelstm.keras_file import load_keras, read_extras
 
-pytestmark = pytest.mark.full
-
 DAYS, HOLD, HORIZON = 150, 30, 12
 
 
