@@ -111,8 +111,7 @@ class Detector:
         adapt: float | None = None,
     ) -> Detector:
         """As `load`, from the content of a file."""
-        engine = open_engine(bundle, threads)
-        return cls(bundle.metadata, engine, debounce=debounce, policies=policies, adapt=adapt)
+        return cls(bundle.metadata, open_engine(bundle, threads), debounce=debounce, policies=policies, adapt=adapt)
 
     @property
     def threshold(self) -> float | None:
@@ -124,12 +123,17 @@ class Detector:
         """The model with its window."""
         return self.stream.engine
 
+    @property
+    def expected(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Expectations of the newest sample, and distances in which normal values lie, sensor units, shape (F,) each."""
+        return self.expectation.read(self.stream.judged_by), self.expectation.within
+
     def expect(self, samples: npt.ArrayLike, times: Sequence[float | None] | npt.NDArray[np.float64]) -> None:
         """Prepare for samples that are known beforehand: an integer model runs them in batches; results are the same.
 
         Args:
             samples: Shape (T, F), sensor units.
-            times: Their times, shape (T,), seconds.
+            times: Shape (T,), seconds.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.asarray(samples, np.float64).reshape(-1, len(self._offset))

@@ -1,36 +1,43 @@
-"""`edgelstm forecast`: the rows to come, on the device."""
+"""`edgelstm forecast`: the rows to come, on the device, once or with each row that comes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgelstm.cli.lazy_group import examples
-from edgelstm.cli.streams import columns_options, quiet_pipe
+from edgelstm.cli.stream_command import StreamCommand
+from edgelstm.cli.streams import columns_options, keeping_options, quiet_pipe, serving_options
 
-if TYPE_CHECKING:
-    from edgelstm.runtime.forecasting.forecaster import Forecast
+LIVE = "--live, --follow, or an address as the source"
 
 
 @click.command(
     "forecast",
+    cls=StreamCommand,
     epilog=examples(
         "edgelstm forecast load.int8.tflite recent.csv --json",
         "edgelstm forecast load.int8.tflite recent.csv --plot tomorrow.png",
+        "edgelstm forecast load.int8.tflite mqtt://broker/meter --to mqtt://broker/edgelstm/load --state load.state",
     ),
 )
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
-@click.argument("recent", type=click.Path(path_type=Path, allow_dash=True), metavar="RECENT.csv")
+@click.argument("source", metavar="SOURCE")
 @click.option("--level", type=click.IntRange(1, 99), help="Percent that the interval holds: 80 or 95.  [default: 80]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Picture to write, .png or .svg (needs matplotlib).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @columns_options
+@click.option("--live", is_flag=True, help="Forecast anew with each row, one JSON line a forecast and event.")
+@click.option("--follow", is_flag=True, default=None, help="Live, from a file as it grows, through rotation (tail -F).")
+@click.option("--to", multiple=True, metavar="SINK", help="Live: send forecasts and events there, too.")
+@keeping_options
+@serving_options
 @quiet_pipe
 def command(
     model: Path,
-    recent: Path,
+    source: str,
     level: int | None,
     plot: Path | None,
     as_json: bool,
@@ -38,21 +45,52 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     channels: str | None,
+    live: bool,
+    **flags: Any,
 ) -> None:
-    """Forecast the rows that follow RECENT (a CSV file, or - for standard input).
+    """Forecast the rows that follow SOURCE: once from a CSV file (- for standard input), or live.
 
-    RECENT holds at least as many rows as the model looks back. Where the model has covariates, the rows to forecast
+    A file holds at least as many rows as the model looks back. Where the model has covariates, the rows to forecast
     follow with these columns filled and the targets empty. Prints a table: time, and forecast with interval a target.
+
+    Live (--live, --follow, or SOURCE is an address of the forms below) each row makes a new forecast, and is held
+    against those before: an event tells when they have become unreliable, another one when that is over.
     """
+    from edgelstm.runtime.io.addresses import parse_address
+
+    live_flags = {name: value for name, value in flags.items() if value not in (None, ())}
+    if live or flags["follow"] or parse_address(source).scheme:
+        if plot or as_json:
+            raise click.UsageError("--plot and --json are for one forecast; live ones are JSON lines.")
+        from edgelstm.cli.stream_work import work
+
+        mapping = {"columns": columns, "time_column": time_column, "missing": missing, "channels": channels}
+        work(None, {"model": str(model), "source": source, **mapping, "level": level, **live_flags}, dry_run=False)
+        return
+    if live_flags:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in live_flags)
+        raise click.UsageError(f"{names}: for live forecasts. Ask for them with {LIVE}.")
+    _once(model, Path(source), level, plot, as_json, (columns, time_column, missing, channels))
+
+
+def _once(
+    model: Path,
+    recent: Path,
+    level: int | None,
+    plot: Path | None,
+    as_json: bool,
+    mapping: tuple[str | None, str | None, tuple[str, ...], str | None],
+) -> None:
     import json
     import sys
 
     from edgelstm.cli.streams import parse_columns
+    from edgelstm.runtime.forecasting.record import record
     from edgelstm.runtime.forecasting.time_grid import read_recent
     from edgelstm.runtime.sources.line_reader import read_lines
 
     forecaster = _load(model)
-    wanted = parse_columns(forecaster.metadata, columns, time_column, missing, channels)
+    wanted = parse_columns(forecaster.metadata, *mapping)
     lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
     rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
     forecast = forecaster.forecast(rows.values, rows.times, level=level)
@@ -79,33 +117,15 @@ def _load(model: Path) -> Any:
     return keras_forecaster(model)
 
 
-def record(forecast: Forecast, dated: bool) -> dict[str, Any]:
-    """Return a forecast as plain JSON types.
-
-    Args:
-        forecast: The forecast.
-        dated: Whether times are dates, not numbers.
-    """
-    ends = forecast.lower is not None and forecast.upper is not None
-    names: dict[str, Any] = {"forecast": forecast.values}
-    names |= {"lower": forecast.lower, "upper": forecast.upper} if ends else {}
-    return {
-        "times": [stamp(time, dated) for time in forecast.times],
-        "interval_percent": forecast.level if ends else None,
-        "targets": {
-            target: {name: [round(float(value), 6) for value in part[:, place]] for name, part in names.items()}
-            for place, target in enumerate(forecast.targets)
-        },
-    }
-
-
-def table(forecast: Forecast, dated: bool) -> list[str]:
+def table(forecast: Any, dated: bool) -> list[str]:
     """Format a forecast as tab-separated lines, a header first.
 
     Args:
         forecast: The forecast.
         dated: Whether times are dates, not numbers.
     """
+    from edgelstm.runtime.forecasting.record import stamp
+
     with_ends = forecast.lower is not None and forecast.upper is not None
     heads = ["time"]
     for target in forecast.targets:
@@ -118,18 +138,3 @@ def table(forecast: Forecast, dated: bool) -> list[str]:
             cells += [f"{float(part[row, place]):.6g}" for part in parts if part is not None]
         lines.append("\t".join(cells))
     return lines
-
-
-def stamp(time: float, dated: bool) -> str:
-    """Format a time as the rows have it: a date, or a number.
-
-    Args:
-        time: Seconds since 1970, or a row number.
-        dated: Whether it is a date.
-    """
-    from datetime import datetime, timezone
-
-    if not dated:
-        return f"{time:g}" if abs(time) < 1e6 else f"{time:.0f}"
-    moment = datetime.fromtimestamp(time, timezone.utc)
-    return moment.strftime("%Y-%m-%d %H:%M:%S" if not moment.microsecond else "%Y-%m-%d %H:%M:%S.%f")

@@ -39,6 +39,37 @@ def channels_option(function: Callable[P, None]) -> Callable[P, None]:
     )(function)
 
 
+def keeping_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Add the stream's name, and the files that outlive the process."""
+    options = [
+        click.option("--name", help="What to call this model in topics, metrics and records."),
+        click.option("--state-dir", metavar="DIR", help="Folder for records that wait for a sink."),
+        click.option("--state", metavar="FILE", help="Keep the model's state there; a restart goes on from it."),
+        click.option(
+            "--event-log", metavar="FILE", help="With --state: events there, none lost or doubled by a crash."
+        ),
+        click.option("--snapshot-every", type=float, metavar="SECONDS", help="How often the state is kept (300)."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def serving_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Add the settings of the process: room for what waits, live page, language."""
+    options = [
+        click.option("--spool-limit", type=int, metavar="BYTES", help="How much may wait for each sink (16 MiB)."),
+        click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there."),
+        click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback."),
+        click.option("--trusted-proxy", metavar="IP", help="A reverse proxy that asks who comes: it needs no token."),
+        click.option("--language", metavar="CODE", help="Language of the sentences about events: en or de (en)."),
+        click.option("--timezone", metavar="ZONE", help="Their time zone, as in Europe/Berlin (the system's)."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def tuning_options(function: Callable[P, None]) -> Callable[P, None]:
     """Add the settings of an installation, which override those of the model file."""
     options = [

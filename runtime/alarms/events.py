@@ -23,7 +23,8 @@ class Event:
     id: str
     """Unique within a model and a stream; the same stream gives the same ids."""
     kind: str
-    """anomaly, sensor_fault, drift, overflow, or model: the last good model is at work, the configured file is not usable."""
+    """anomaly, sensor_fault, drift, overflow, forecast (no longer reliable), or model: the last good model is at work, the
+    configured file is not usable."""
     state: str
     """open or closed."""
     start: float | None
@@ -79,6 +80,8 @@ class Result(NamedTuple):
     """ok, warmup, or the reason why the sample was not scored."""
     events: tuple[Event, ...] = ()
     """The events that this sample opened or closed, mostly none; the anomaly first."""
+    forecast: Mapping[str, Any] | None = None
+    """Forecast of the rows to come as plain JSON types, empty while there is none; None from a detector."""
 
     @property
     def contribution(self) -> tuple[float, ...] | None:

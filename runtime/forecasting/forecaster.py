@@ -42,6 +42,8 @@ class Forecast:
     """Upper end."""
     level: int
     """Percent of the values that the interval is meant to hold."""
+    unit: Doubles
+    """Sensor units per unit of the model's answer, shape (C,)."""
 
 
 class Forecaster:
@@ -63,6 +65,7 @@ class Forecaster:
             raise ModelError("The model's metadata hold no scaling. Convert it again.")
         self._scaler = metadata.scaler
         self._predict = predict
+        self._ends: dict[int, tuple[Doubles, Doubles]] = {}
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Forecaster:
@@ -92,6 +95,22 @@ class Forecaster:
     def levels(self) -> tuple[int, ...]:
         """Coverages, in percent, that the model carries intervals for."""
         return tuple(sorted(map(int, self.features.intervals or {})))
+
+    def chosen(self, level: int | None) -> int:
+        """Return the coverage of the interval that is asked for, in percent; 0 where the model carries none.
+
+        Args:
+            level: Percent; None for the lowest that the model carries.
+
+        Raises:
+            ModelError: If the model carries no such interval.
+        """
+        levels = self.levels()
+        chosen = level if level is not None else (levels[0] if levels else 0)
+        if chosen and chosen not in levels:
+            listed = ", ".join(map(str, levels)) or "none"
+            raise ModelError(f"The model carries intervals of {listed} percent; received {level}. Choose one of them.")
+        return chosen
 
     def forecast(
         self, values: npt.ArrayLike, times: npt.ArrayLike, origin: int | None = None, level: int | None = None
@@ -156,18 +175,31 @@ class Forecaster:
         return rows, moments
 
     def _finish(self, answer: Doubles, inputs: Examples, times: Doubles, level: int | None) -> Forecast:
-        def in_units(relative: Doubles) -> Doubles:
-            scaled = (relative * inputs.unit[0] + inputs.level[0]).T
-            return np.asarray(scaled * scale + offset)
-
         offset, scale = (part[: self.features.targets] for part in self._scaler.arrays())
-        levels = self.levels()
-        chosen = level if level is not None else (levels[0] if levels else 0)
-        if chosen and chosen not in levels:
-            listed = ", ".join(map(str, levels)) or "none"
-            raise ModelError(f"The model carries intervals of {listed} percent; received {level}. Choose one of them.")
-        ends: list[Doubles | None] = [None, None]
-        if levels:
-            residuals = (self.features.intervals or {})[str(chosen)]
-            ends = [in_units(answer + np.asarray(residuals[end], np.float64).T) for end in ("lower", "upper")]
-        return Forecast(times, self.targets, in_units(answer), ends[0], ends[1], chosen)
+        values = (answer * inputs.unit[0] + inputs.level[0]).T * scale + offset
+        unit = inputs.unit[0, :, 0] * scale
+        chosen = self.chosen(level)
+        lower, upper = self.interval(values, unit, chosen) if chosen else (None, None)
+        return Forecast(times, self.targets, values, lower, upper, chosen, unit)
+
+    def interval(self, values: Doubles, unit: Doubles, level: int) -> tuple[Doubles, Doubles]:
+        """Return both ends of an interval around a forecast, each (H, C), sensor units.
+
+        Args:
+            values: Forecast, shape (H, C), sensor units.
+            unit: Sensor units per unit of the model's answer, shape (C,).
+            level: Percent that it is meant to hold; one of `levels`.
+        """
+        lower, upper = (values + residuals * unit for residuals in self.ends(level))
+        return lower, upper
+
+    def ends(self, level: int) -> tuple[Doubles, Doubles]:
+        """Return the lowest and the highest residual of an interval, each (H, C), in units of the model's answer.
+
+        Args:
+            level: Percent that it is meant to hold; one of `levels`.
+        """
+        if level not in self._ends:
+            residuals = (self.features.intervals or {})[str(level)]
+            self._ends[level] = (np.asarray(residuals["lower"], np.float64), np.asarray(residuals["upper"], np.float64))
+        return self._ends[level]

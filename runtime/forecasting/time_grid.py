@@ -73,11 +73,6 @@ def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Do
         times: Seconds, shape (T,).
         period: Seconds between rows of the grid.
 
-    Args:
-        values: Shape (T, F).
-        times: Seconds, shape (T,).
-        period: Seconds between rows of the grid.
-
     Raises:
         SeriesError: If the rows span many more steps than there are rows.
 

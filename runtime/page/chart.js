@@ -46,7 +46,7 @@ const LEFT = 46, RIGHT = 4, FOOT = 16;
 
 /* One line over places, with a band of usual values, a limit, marked points and shaded spans.
    view: x (rising), y (null or NaN where there is none), low and high (band), limit, marked, spans [[from, to, color]],
-   from and to (part of x that is shown), dated and zone (axis), root (square-root scale from 0), axis (false hides the places). */
+   from and to (part of x that is shown), dated and zone (axis), root (square-root scale from 0), axis (false hides the places), future (number of points that were measured; the others are forecast). */
 function chart(canvas, view) {
   const scale = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
   const foot = view.axis === false ? 4 : FOOT, floor = height - foot;
@@ -87,6 +87,12 @@ function chart(canvas, view) {
     pen.setLineDash([]);
   }
   line(pen, view, first, last, place, level, width);
+  if (view.future) { // a mark between what was measured and what is forecast
+    const now = place(x[Math.max(0, view.future - 1)]);
+    pen.strokeStyle = color("--limit"); pen.setLineDash([2, 3]);
+    pen.beginPath(); pen.moveTo(now, 0); pen.lineTo(now, floor); pen.stroke();
+    pen.setLineDash([]);
+  }
   pen.fillStyle = color("--bad");
   if (view.marked) for (let i = first; i < last; i++) if (view.marked[i]) pen.fillRect(place(x[i]) - 1, level(y[i]) - 1, 3, 3);
   pen.restore();

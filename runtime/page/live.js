@@ -13,7 +13,7 @@ function card(name) {
   parts.canvas.setAttribute("role", "img");
   parts.zone = box.appendChild(make("p", "zone soft"));
   parts.counts = box.appendChild(make("dl"));
-  for (const [key, title] of [["events", "Newest events"], ["sensorCharts", "Sensors, with the range that the model expects"],
+  for (const [key, title] of [["forecasts", "Forecast, with its interval"], ["events", "Newest events"], ["sensorCharts", "Sensors, with the range that the model expects"],
       ["contribution", "Channels' shares of the newest score"], ["sinks", "Sinks"], ["limits", "What it would catch"]]) {
     parts[key + "Title"] = box.appendChild(make("h3", "", title));
     parts[key] = box.appendChild(make("div"));
@@ -58,8 +58,41 @@ function drawScores(parts, stream) {
   parts.canvas.setAttribute("aria-label", "Scores; newest " + short(y[y.length - 1]) + ", threshold " + short(stream.threshold));
 }
 
+// Newest rows of each target and what is forecast to follow them.
+function drawForecasts(parts, stream) {
+  const told = stream.forecast && stream.forecast.targets ? stream.forecast : null;
+  parts.forecastsTitle.hidden = !told;
+  parts.canvas.hidden = stream.forecast !== null;
+  if (!told) return;
+  const { dated, x, zone } = placesOf(parts), place = new Map(parts.scores.map((row, i) => [row[0], x[i]]));
+  const rows = parts.sensors.filter(row => place.has(row[0])), names = Object.keys(told.targets);
+  while (parts.forecasts.children.length < names.length) {
+    const box = parts.forecasts.appendChild(make("figure"));
+    box.style.margin = "0";
+    box.append(make("h3"), make("p", "soft"), make("canvas", "tall"));
+    box.lastChild.setAttribute("role", "img");
+  }
+  names.forEach((name, i) => {
+    const [head, line, canvas] = parts.forecasts.children[i].children, one = told.targets[name], steps = one.forecast;
+    const channel = stream.channels.indexOf(name), unit = stream.units[channel] ? " " + stream.units[channel] : "";
+    const past = rows.slice(-3 * Math.max(24, steps.length)), last = past.length && place.get(past[past.length - 1][0]);
+    const ahead = steps.map((value, step) => dated ? told.first + step * told.step : last + step + 1);
+    const nothing = past.map(() => null), quality = told.quality.targets[name];
+    head.textContent = name + ": " + short(past.length ? past[past.length - 1][1][channel] : null) + unit + ", next " + short(steps[0]) + unit +
+      (one.lower ? " (" + short(one.lower[0]) + " to " + short(one.upper[0]) + ")" : "");
+    const shares = Object.entries(quality.coverage).map(([level, share]) => Math.round(100 * share) + " % of values in the " + level + " % interval");
+    line.textContent = quality.mae === null ? "no forecast could be compared with what came yet" :
+      ["lately off by " + short(quality.mae) + unit + ", repeating the patch before by " + short(quality.naive_mae) + unit, ...shares].join("; ");
+    line.className = told.quality.reliable ? "soft" : "bad";
+    canvas.setAttribute("aria-label", head.textContent + "; " + line.textContent);
+    chart(canvas, { x: [...past.map(row => place.get(row[0])), ...ahead], y: [...past.map(row => row[1][channel]), ...steps], dated, zone,
+      low: [...nothing, ...(one.lower || steps.map(() => null))], high: [...nothing, ...(one.upper || steps.map(() => null))], future: past.length });
+  });
+}
+
 function drawSensors(parts, stream) {
   parts.sensorChartsTitle.hidden = !parts.sensors.length;
+  parts.sensorChartsTitle.textContent = stream.forecast ? "Sensors" : "Sensors, with the range that the model expects";
   const { dated, x, zone } = placesOf(parts), place = new Map(parts.scores.map((row, i) => [row[0], x[i]]));
   const alarmed = new Set(stream.alarms.flatMap(alarm => alarm.channels));
   const order = stream.channels.map((name, i) => i).sort((a, b) => alarmed.has(stream.channels[b]) - alarmed.has(stream.channels[a]) || a - b);
@@ -132,13 +165,13 @@ function show(stream) {
   parts.timeZone = newestRow ? zoneOf(newestRow[1] || "") : undefined;
   const dates = newestRow && isDate(newestRow[4]);
   parts.zone.textContent = dates ? when(parts.scores[0][4], parts.timeZone).slice(0, 10) + " to " + when(newestRow[4], parts.timeZone) + ", " + zoneText(parts.timeZone) : "";
-  const alarm = ["anomaly", "sensor_fault", "drift", "overflow"].find(kind => stream.alarms.some(one => one.kind === kind));
+  const alarm = ["anomaly", "sensor_fault", "drift", "forecast", "overflow"].find(kind => stream.alarms.some(one => one.kind === kind));
   const words = { running: stream.samples ? "normal" : "waiting for samples" };
-  parts.badge.textContent = stream.error || (alarm ? alarm.replace("_", " ") : words[stream.state] || stream.state);
+  parts.badge.textContent = stream.error || (alarm ? alarm === "forecast" ? "forecast unreliable" : alarm.replace("_", " ") : words[stream.state] || stream.state);
   parts.badge.className = "badge " + (alarm === "anomaly" || stream.state === "failed" ? "bad" : alarm ? "warn" : stream.samples ? "good" : "soft");
   const score = newestRow ? newestRow[2] : null;
-  const facts = { "score": short(score), "threshold": short(stream.threshold), "samples": stream.samples,
-    "scored": stream.scored, "above threshold": stream.anomalies,
+  const facts = { ...(stream.forecast ? { "samples": stream.samples, "forecasts": stream.scored } :
+    { "score": short(score), "threshold": short(stream.threshold), "samples": stream.samples, "scored": stream.scored, "above threshold": stream.anomalies }),
     "last sample": stream.age === null ? "–" : stream.age < 1 ? "now" : Math.round(stream.age) + " s ago" };
   if (stream.statuses.warmup) facts["warm-up"] = stream.statuses.warmup;
   for (const [why, count] of Object.entries(stream.troubles)) facts["input: " + why] = count;
@@ -161,7 +194,8 @@ function show(stream) {
   const limits = stream.limits || { title: "", heads: [], rows: [] };
   parts.limitsTitle.textContent = "What it would catch: " + limits.title;
   table(parts.limits, parts.limitsTitle, limits.heads, limits.rows);
-  drawScores(parts, stream);
+  drawForecasts(parts, stream);
+  if (!stream.forecast) drawScores(parts, stream);
   drawSensors(parts, stream);
 }
 

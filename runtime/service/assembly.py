@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..alarms.narrator import Narrator
+from ..detector import Detector
 from ..errors import ConfigError, EdgelstmError, SeriesError
 from ..io.access import Access
 from ..io.addresses import Address, parse_address, read_secret
@@ -24,7 +25,7 @@ from .config import Config, Settings, StreamConfig
 from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .model_watch import Watch
-from .overrides import tuned
+from .overrides import at_work, tuned
 from .runner import Runner
 from .status import EVENTS
 
@@ -113,7 +114,7 @@ class _Plan:
     def _open(self, config: StreamConfig) -> None:
         if config.event_log and not config.state:
             raise ConfigError("--event-log requires --state: name the file that keeps the state, too.")
-        self.detector = tuned(self.model.bundle, config)
+        self.detector = at_work(self.model.bundle, config)
         metadata = self.detector.metadata
         columns = Columns.of(
             metadata, config.source_columns, config.time_column or None, config.missing, config.channels
@@ -122,7 +123,17 @@ class _Plan:
         self.deliveries: list[tuple[Address, bool, Callable[[], Delivery]]] = []
         for sink, scores in [(one, False) for one in config.to] + [(one, True) for one in config.scores_to]:
             address = parse_address(sink)
-            self.deliveries.append((address, scores, plan_delivery(address, config.label, scores)))
+            opened = plan_delivery(address, config.label, scores, *self._forecast())
+            self.deliveries.append((address, scores, opened))
+
+    def _forecast(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return names and units of what is forecast; nothing for a detector."""
+        if isinstance(self.detector, Detector):
+            return (), ()
+        from ..forecasting.features import InputFeatures
+
+        channels = self.detector.metadata.channels[: InputFeatures.of(self.detector.metadata).targets]
+        return tuple(one.name for one in channels), tuple(one.unit for one in channels)
 
     def _source(self, columns: Columns, period: float | None) -> Source:
         config = self.config
@@ -161,11 +172,12 @@ class _Plan:
             sinks.extend(self._remote_sinks(settings))
         one = self.config
         checkpoint = self._checkpoint() if one.state else None
-        load = partial(tuned, config=one)
         watch: Watch = (
-            self.signed.watch(load, len(names))
+            self.signed.watch(partial(tuned, config=one), len(names))
             if self.signed is not None
-            else ModelWatch(one.model, load, folder=self.folder, good=self.good, model=self.model)
+            else ModelWatch(
+                one.model, partial(at_work, config=one), folder=self.folder, good=self.good, model=self.model
+            )
         )
         book = AnswerBook(answers_path(self.folder, one.label))
         runner = Runner(
@@ -184,7 +196,8 @@ class _Plan:
         one, names = self.config, self.detector.metadata.names
         for address, scores, open_it in self.deliveries:
             spool = Spool(spool_folder(self.folder, one.label, address), settings.spool_limit)
-            yield Forwarder(open_it(), spool, one.label, names, scores)
+            # of a forecaster, its forecasts are what a sink is for
+            yield Forwarder(open_it(), spool, one.label, names, scores or not isinstance(self.detector, Detector))
 
     def _checkpoint(self) -> Checkpoint:
         from .checkpoint import Checkpoint
@@ -201,6 +214,10 @@ class _Plan:
 
     def _output(self, settings: Settings, out: TextIO, model: str) -> Sink:
         names = self.detector.metadata.names
+        if not settings.telegraf and not isinstance(self.detector, Detector):
+            from ..sinks.forecast_lines import ForecastLines
+
+            return ForecastLines(out, model)
         if settings.telegraf:
             from ..sinks.point_lines import PointLines
 
@@ -210,5 +227,6 @@ class _Plan:
     def _samples(self) -> Source:
         """The source; a file that does not grow is read ahead."""
         address = parse_address(self.config.source)
-        plain = not address.scheme and not self.config.follow
-        return ahead_of(self.source, address.target, self.detector) if plain else self.source
+        if address.scheme or self.config.follow or not isinstance(self.detector, Detector):
+            return self.source
+        return ahead_of(self.source, address.target, self.detector)

@@ -22,9 +22,9 @@ from time import monotonic
 from typing import Any
 
 from ..alarms.events import Event
-from ..detector import Detector
 from ..errors import ModelError, OutputError
 from ..io.atomic_files import write_atomic
+from ..model_at_work import ModelAtWork
 from ..sources.sample import Sample
 from .event_log import EventLog, Position, lock_beside
 
@@ -48,7 +48,7 @@ class Checkpoint:
     """
 
     def __init__(
-        self, detector: Detector, path: Path | str, events: Path | str | None = None, interval: float = INTERVAL
+        self, detector: ModelAtWork, path: Path | str, events: Path | str | None = None, interval: float = INTERVAL
     ) -> None:
         self.detector, self.path, self.interval = detector, Path(path), interval
         self.rows = 0
@@ -162,7 +162,7 @@ class Checkpoint:
         if self._rotated or monotonic() >= self._due or (fresh and self._place is not None):
             self.save_or_warn()
 
-    def replace(self, detector: Detector) -> None:
+    def replace(self, detector: ModelAtWork) -> None:
         """Go on with another model, from a snapshot that is taken now: a kill must not mix it with the old one's state."""
         self.detector = detector
         self.save_or_warn()

@@ -62,6 +62,8 @@ class StreamConfig:
     """Samples of one value before a channel is stuck."""
     recover: int | None = None
     """Good samples before a fault is over."""
+    level: int | None = None
+    """Percent that the interval of a forecast is meant to hold; None for the lowest that the model carries."""
 
     delegate: str | Mapping[str, Any] = ""
     """Library of an accelerator, LIBRARY?option=value, or a table with `library` and its options; empty for the CPU."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..alarms.events import Event, Result
 from ..detector import Detector
 from ..errors import ModelError
+from ..model_at_work import ModelAtWork
 from ..model_file.bundle import Bundle, parse_bundle, read_model_file
 from ..model_file.trial import Trial, note_passed, trial_note
 from ..sources import Sample
@@ -40,7 +41,7 @@ class ModelWatch:
     def __init__(
         self,
         path: Path | str,
-        load: Callable[[Bundle], Detector] = Detector.from_bundle,
+        load: Callable[[Bundle], ModelAtWork] = Detector.from_bundle,
         *,
         every: float | None = None,
         folder: Path | None = None,
@@ -59,7 +60,7 @@ class ModelWatch:
         self._model = model if self.good is not None else None
         self._good_at = monotonic() + GOOD_AFTER
 
-    def replaced(self, old: Detector) -> Detector | None:
+    def replaced(self, old: ModelAtWork) -> ModelAtWork | None:
         """Return the new detector, None while there is none; a file that fails is told of once.
 
         Args:
@@ -123,7 +124,7 @@ class ModelWatch:
         except Exception as error:
             self._refuse(error)
 
-    def _take_over(self, candidate: _Candidate, old: Detector) -> Detector:
+    def _take_over(self, candidate: _Candidate, old: ModelAtWork) -> ModelAtWork:
         model = candidate.result()
         if self.good is not None:
             self.good.starting(model.digest)
@@ -131,6 +132,8 @@ class ModelWatch:
             new = self.load(model.bundle)
             if new.metadata.names != old.metadata.names:
                 raise ModelError(f"It takes other channels: {', '.join(new.metadata.names)}.")
+            if type(new) is not type(old):
+                raise ModelError("One of the two is a detector, the other a forecaster. Start again to take it over.")
             if reading(new.metadata) != reading(old.metadata):
                 raise ModelError("It was trained on rows of another grid. Start again to take it over.")
             new.probe()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..alarms.events import Event, Result
-from ..detector import Detector
+from ..model_at_work import ModelAtWork
 from ..sources import Sample
 
 
 class Watch(Protocol):
     """Watcher of the model at work; called from the loop, between two samples."""
 
-    def replaced(self, old: Detector) -> Detector | None:
+    def replaced(self, old: ModelAtWork) -> ModelAtWork | None:
         """Return the detector that takes over now, None for none."""
 
     def observe(self, sample: Sample, result: Result, seconds: float) -> None:

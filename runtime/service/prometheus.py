@@ -28,6 +28,7 @@ def exposition(runners: Sequence[Runner]) -> str:
 def _families(runners: Sequence[Runner]) -> Iterator[_Family]:
     yield _Family("edgelstm_info", "gauge", "Version of edgelstm", [({"version": __version__}, 1.0)])
     yield from _stream_families(runners)
+    yield from _forecast_families(runners)
     yield from _sink_families(runners)
     yield from _model_families(runners)
 
@@ -60,6 +61,32 @@ def _stream_families(runners: Sequence[Runner]) -> Iterator[_Family]:
         for why, count in runner.troubles.items()
     ]
     yield _Family("edgelstm_input_troubles_total", "counter", "Troubles with the input, by policy", troubles)
+
+
+def _forecast_families(runners: Sequence[Runner]) -> Iterator[_Family]:
+    """Watched quality of forecasts, of forecasters."""
+    known = [(runner.name, runner.status.forecast["quality"]) for runner in runners if runner.status.forecast]
+    each = [
+        ({"stream": name, "target": target}, averages)
+        for name, quality in known
+        for target, averages in quality["targets"].items()
+        if averages["mae"] is not None
+    ]
+    yield _Family(
+        "edgelstm_forecast_reliable", "gauge", "0 while forecasts are unreliable",
+        [({"stream": name}, float(quality["reliable"])) for name, quality in known],
+    )  # fmt: skip
+    for key, text in (("mae", "Mean absolute error of forecasts"), ("naive_mae", "That of repeating the patch before")):
+        values = [(labels, float(averages[key])) for labels, averages in each]
+        yield _Family(f"edgelstm_forecast_{key}", "gauge", f"{text}, decaying average", values)
+    shares = [
+        ({**labels, "interval": level}, float(share))
+        for labels, averages in each
+        for level, share in averages["coverage"].items()
+    ]
+    yield _Family(
+        "edgelstm_forecast_coverage", "gauge", "Share of values inside the interval, decaying average", shares
+    )
 
 
 def _sink_families(runners: Sequence[Runner]) -> Iterator[_Family]:

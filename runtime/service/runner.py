@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..alarms.events import Event
 from ..alarms.narrator import Narrator
-from ..detector import Detector
 from ..errors import ConfigError, SeriesError
 from ..input.unscored_warning import coverage_warning
+from ..model_at_work import ModelAtWork
 from ..sinks import RemoteSink, Sink
 from ..sources import Sample, Source
 from .answer_book import AnswerBook
@@ -45,7 +45,7 @@ class Runner:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: ModelAtWork,
         source: Source,
         sinks: Sequence[Sink],
         name: str = "model",
@@ -82,7 +82,8 @@ class Runner:
     def warning(self) -> str:
         """Sentence with the likely reason where most rows were not scored; empty otherwise."""
         status = self.status
-        return coverage_warning(self.detector.metadata, status.scored, status.statuses, self.source.skipped)
+        verb = "scored" if status.forecast is None else "forecast from"
+        return coverage_warning(self.detector.metadata, status.scored, status.statuses, self.source.skipped, verb)
 
     @property
     def model(self) -> dict[str, Any]:
@@ -218,9 +219,7 @@ class Runner:
         for sink in self.sinks:
             sink.result(sample, result)
         if self.status.sensors is not None:
-            expectation = self.detector.expectation
-            expected = expectation.read(self.detector.stream.judged_by)
-            self.status.sensor_values(sample.values, expected, expectation.within)
+            self.status.sensor_values(sample.values, *self.detector.expected)
         if self.watch is not None:
             self.watch.observe(sample, result, seconds)
         for event in result.events:

@@ -36,6 +36,8 @@ class Status:
         self.opened: Counter[str] = Counter()
         self.last: Result | None = None
         self.last_at: float | None = None
+        self.forecast: Mapping[str, Any] | None = None
+        """Newest forecast, empty before the first; None from a detector."""
         self._open: dict[str, Event] = {}
         self._scores: deque[tuple[int, str, float | None, bool, float | None]] = deque(maxlen=SHOWN)
         self._events: OrderedDict[str, Event] = OrderedDict()  # newest last, each as it is now
@@ -54,7 +56,9 @@ class Status:
         """
         with self._guard:
             self.samples += 1
-            self.scored += result.score is not None
+            self.scored += result.score is not None or bool(result.forecast)
+            if result.forecast or self.forecast is None:
+                self.forecast = result.forecast
             self.anomalies += result.anomaly
             self.statuses[result.status] += 1
             self.last, self.last_at = result, time.monotonic()
@@ -146,6 +150,7 @@ class Status:
                 "scores": [row for row in self._scores if row[0] > since],
                 "events": [event.record() for event in reversed(self._events.values())],
                 "answers": {key: self.answers[key] for key in self._events if key in self.answers},
+                "forecast": self.forecast,
                 "units": list(self.units),
                 "within": _short(self.within),
                 "sensors": [

@@ -10,7 +10,7 @@ from ..errors import ConfigError
 from ..io.reconnect import Attempts
 from .delivery import LONGEST_WAIT, DeliveryError
 
-KINDS = ("anomaly", "sensor_fault", "drift", "overflow", "model")
+KINDS = ("anomaly", "sensor_fault", "drift", "forecast", "overflow", "model")
 
 
 class Switch(Protocol):

@@ -22,6 +22,10 @@ class Stream(NamedTuple):
     """Its name."""
     scores: bool
     """True to send every sample's score, not events alone."""
+    targets: tuple[str, ...] = ()
+    """Channels that it forecasts; none for a detector."""
+    units: tuple[str, ...] = ()
+    """Their physical units, empty text where unknown."""
 
 
 class Delivery(Protocol):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from ..errors import ConfigError
 from ..io.addresses import Address, read_secret
 from .delivery import Stream
-from .point_lines import point
+from .point_lines import points
 from .posted import PostedDelivery, base_url
 
 PORTS = {"influx": 8086, "influxs": 443}
@@ -57,4 +57,4 @@ class InfluxDelivery(PostedDelivery):
 
     def encode(self, records: Sequence[dict[str, Any]]) -> bytes:
         """See `PostedDelivery`."""
-        return "\n".join(map(point, records)).encode()
+        return "\n".join(line for record in records for line in points(record)).encode()

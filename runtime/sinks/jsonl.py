@@ -51,6 +51,29 @@ def score_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict
     }
 
 
+def sample_record(sample: Sample, result: Result, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return the record of a sample for a sink: its score or, from a forecaster, its forecast; None without one.
+
+    Args:
+        sample: The sample.
+        result: The model's result for it.
+        names: Channel names, F of them.
+    """
+    if result.forecast is None:
+        return {"type": "score", **score_record(sample, result, names)}
+    return {"type": "forecast", **forecast_record(sample, result.forecast)} if result.forecast else None
+
+
+def forecast_record(sample: Sample, forecast: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a forecast with the row that it was made at.
+
+    Args:
+        sample: The newest row.
+        forecast: Of the rows after it.
+    """
+    return {"row": sample.row, "time": sample.label or None, **forecast}
+
+
 class EventLines:
     """Writer of one JSON line an event.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,9 +13,10 @@ from ..errors import EdgelstmError
 from ..io.addresses import Address
 from ..io.mqtt import BrokerOptions, connect, disconnect, reason
 from ..model_file.bounded_json import load_json
-from ..version import __version__
 from .delivery import DeliveryError, Stream
+from .discovery import discovery
 from .jsonl import compact
+from .topics import Topics
 
 IN_FLIGHT = 20  # messages sent before the first must be acknowledged; what paho and most brokers take
 log = logging.getLogger("edgelstm")
@@ -30,38 +30,6 @@ class MqttSinkOptions(BrokerOptions):
 
     discovery: str = ""
     """Prefix of Home Assistant's discovery topics, mostly homeassistant; empty for none."""
-
-
-@dataclass(frozen=True)
-class Topics:
-    """MQTT topic names."""
-
-    base: str
-    """Common beginning of all."""
-
-    @property
-    def status(self) -> str:
-        """Retained: online or offline."""
-        return f"{self.base}/status"
-
-    @property
-    def model(self) -> str:
-        """Retained: name, version, group, hash, trial and last error of the model at work, where updates are configured."""
-        return f"{self.base}/model"
-
-    @property
-    def anomaly(self) -> str:
-        """Retained: ON while an anomaly event is open, else OFF."""
-        return f"{self.base}/anomaly"
-
-    @property
-    def answer(self) -> str:
-        """Answers to alarms, read: `{"event": ID, "answer": "real"}`, or false or normal."""
-        return f"{self.base}/answer"
-
-    def of(self, record: dict[str, Any]) -> str:
-        """Return the topic of an event or a score."""
-        return f"{self.base}/{record['type']}"
 
 
 class MqttDelivery:
@@ -90,6 +58,7 @@ class MqttDelivery:
         self._changed = threading.Condition()
         self._refusal = ""
         self._facts: dict[str, Any] = {}
+        self._reliable: bool | None = None
         self._up = self._ending = False
         self._answer: Callable[[str, str, str], None] | None = None
         self._client = connect(address, options, self._prepare)
@@ -151,11 +120,16 @@ class MqttDelivery:
                 raise DeliveryError(self._refusal or "not connected")
 
     def _publish(self, record: dict[str, Any]) -> None:
+        qos = max(1, self.options.qos)
+        kept = record["type"] == "forecast"  # it stays for who comes later: it is about moments to come
         if record["type"] == "event" and record.get("kind") == "anomaly":
             state = "ON" if record["state"] == "open" else "OFF"
-            self._client.publish(self.topics.anomaly, state, qos=max(1, self.options.qos), retain=True)
+            self._client.publish(self.topics.anomaly, state, qos=qos, retain=True)
+        if kept and self._reliable != record["quality"]["reliable"]:
+            self._reliable = bool(record["quality"]["reliable"])
+            self._client.publish(self.topics.unreliable, "OFF" if self._reliable else "ON", qos=qos, retain=True)
         # paho keeps and sends it later even where it says that there is no connection now
-        message = self._client.publish(self.topics.of(record), compact(record), qos=max(1, self.options.qos))
+        message = self._client.publish(self.topics.of(record), compact(record), qos=qos, retain=kept)
         self._sent.append(message.mid)
 
     def _acknowledgements(self) -> int:
@@ -201,49 +175,3 @@ class MqttDelivery:
             with self._changed:
                 self._changed.wait_for(lambda: farewell.mid in self._answered or not self._up, ANSWER)
         disconnect(self._client)
-
-
-def discovery(prefix: str, topics: Topics, stream: Stream) -> tuple[str, dict[str, Any]]:
-    """Return topic and payload of Home Assistant's device discovery.
-
-    Schema: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload (2024.11 and later).
-
-    Args:
-        prefix: Beginning of Home Assistant's discovery topics.
-        topics: Topics that the sink publishes to.
-        stream: The stream whose records are published.
-    """
-    identity = "edgelstm_" + re.sub(r"[^a-zA-Z0-9_-]", "_", topics.base)
-    components: dict[str, Any] = {
-        "anomaly": {
-            "platform": "binary_sensor",
-            "name": "Anomaly",
-            "unique_id": f"{identity}_anomaly",
-            "device_class": "problem",
-            "state_topic": topics.anomaly,
-            "json_attributes_topic": f"{topics.base}/event",
-        }
-    }
-    if stream.scores:
-        components["score"] = {
-            "platform": "sensor",
-            "name": "Anomaly score",
-            "unique_id": f"{identity}_score",
-            "state_class": "measurement",
-            "state_topic": f"{topics.base}/score",
-            "value_template": "{{ value_json.score }}",
-            "suggested_display_precision": 2,
-        }
-    payload = {
-        "device": {
-            "identifiers": [identity],
-            "name": stream.model,
-            "manufacturer": "edgelstm",
-            "sw_version": __version__,
-        },
-        "origin": {"name": "edgelstm", "sw_version": __version__},
-        "components": components,
-        "availability_topic": topics.status,
-        "qos": 1,
-    }
-    return f"{prefix}/device/{identity}/config", payload

@@ -28,6 +28,9 @@ GAUGES = {
     "edgelstm.anomaly": "1 for a sample above the threshold",
     "edgelstm.contribution": "Share of a channel in the score",
     "edgelstm.events.open": "Events open now, by kind",
+    "edgelstm.forecast": "Forecast of the next row",
+    "edgelstm.forecast.lower": "Lower end of its interval",
+    "edgelstm.forecast.upper": "Upper end of its interval",
 }
 """Metrics by name, with what they are."""
 Point = tuple[str, float, float, Mapping[str, str]]
@@ -138,6 +141,8 @@ def points(record: Mapping[str, Any], events: OpenEvents) -> list[Point]:
         moment = moment_of(record.get("end" if record.get("state") == "closed" else "start"))
         kind = {**common, "edgelstm.event.kind": str(record.get("kind"))}
         return [("edgelstm.events.open", events.take(record), moment, kind)]
+    if record["type"] == "forecast":
+        return _next_row(record, common)
     if record.get("score") is None:
         return []
     moment = moment_of(record.get("time"))
@@ -147,6 +152,21 @@ def points(record: Mapping[str, Any], events: OpenEvents) -> list[Point]:
     shares = record.get("contribution") or {}
     values += [("edgelstm.contribution", share, {**common, "edgelstm.channel": name}) for name, share in shares.items()]
     return [(name, value, moment, more) for name, value, more in values if _is_number(value)]
+
+
+def _next_row(record: Mapping[str, Any], common: Mapping[str, str]) -> list[Point]:
+    """Points of a forecast's first step, at the moment of the row that it was made at: gauges have no future."""
+    moment = moment_of(record["first"] - record["step"])
+    names = {
+        part: "edgelstm.forecast" + (f".{part}" if part != "forecast" else "")
+        for part in ("forecast", "lower", "upper")
+    }
+    return [
+        (names[part], values[0], moment, {**common, "edgelstm.channel": target})
+        for target, parts in record["targets"].items()
+        for part, values in parts.items()
+        if _is_number(values[0])
+    ]
 
 
 def _is_number(value: Any) -> bool:

@@ -12,7 +12,7 @@ from ..alarms.events import Event, Result
 from ..io.timestamps import parse_time
 from ..sources.resampler import DATES
 from ..sources.sample import Sample
-from .jsonl import score_record
+from .jsonl import sample_record
 
 MEASUREMENTS = {"event": "edgelstm_event", "score": "edgelstm_score"}
 TAGS = {"event": ("model", "kind", "id"), "score": ("model",)}  # with the time they make a point unique
@@ -39,19 +39,42 @@ class PointLines:
             sample: The sample.
             result: The detector's result for it.
         """
-        self._write({"type": "score", "model": self.model, **score_record(sample, result, self.names)})
+        record = sample_record(sample, result, self.names)
+        if record is not None:
+            self._write({"model": self.model, **record})
 
     def event(self, event: Event) -> None:
         """Write the event's point at once."""
         self._write({"type": "event", "model": self.model, **event.record()})
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        self.stream.write(f"{point(record)}000\n")
+        self.stream.writelines(f"{line}000\n" for line in points(record))
         self.stream.flush()
 
     def close(self) -> None:
         """Write out what is still held."""
         self.stream.flush()
+
+
+def points(record: Mapping[str, Any]) -> list[str]:
+    """A record as lines of line protocol: one, or of a forecast one for each moment and target.
+
+    A later forecast of the same moment replaces an earlier one in the database.
+
+    >>> step = {"forecast": [5.0], "lower": [4.0], "upper": [6.0]}
+    >>> points({"type": "forecast", "model": "load", "first": 1.7e9, "step": 3600.0, "targets": {"demand": step}})
+    ['edgelstm_forecast,model=load,target=demand forecast=5.0,lower=4.0,upper=6.0 1700000000000000']
+    """
+    if record["type"] != "forecast":
+        return [point(record)]
+    first = moment_of(record["first"])
+    lines = []
+    for target, parts in record["targets"].items():
+        head = f"edgelstm_forecast,model={_key(str(record['model']))},target={_key(target)}"
+        for step, values in enumerate(zip(*parts.values(), strict=True)):
+            fields = ",".join(filter(None, map(_field, parts, values)))
+            lines += [f"{head} {fields} {round((first + step * record['step']) * 1e6)}"] if fields else []
+    return lines
 
 
 def point(record: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Sink that fills two tables of PostgreSQL or TimescaleDB (`pip install edgelstm[postgres]`)."""
+"""Sink that fills tables of PostgreSQL or TimescaleDB (`pip install edgelstm[postgres]`)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ CREATE TABLE {table} (
     threshold double precision, anomaly boolean, status text, contribution jsonb, PRIMARY KEY (model, time, seq)
 )
 """
+FORECAST_TABLE = """
+CREATE TABLE {table} (
+    time timestamptz NOT NULL, model text NOT NULL, target text NOT NULL, seq bigint NOT NULL, forecast double precision,
+    lower double precision, upper double precision, interval_percent integer, reliable boolean,
+    PRIMARY KEY (model, target, time)
+)
+"""
 EVENT = """
 INSERT INTO {table} AS kept VALUES (%(model)s, %(id)s, %(kind)s, %(state)s, to_timestamp(%(start_date)s),
     to_timestamp(%(end_date)s), %(start)s, %(end)s, %(peak)s, %(channels)s, %(reason)s, %(text)s)
@@ -42,6 +49,13 @@ SCORE = """
 INSERT INTO {table} VALUES (to_timestamp(%(date)s), %(model)s, %(seq)s, %(row)s, %(time)s, %(score)s, %(threshold)s,
     %(anomaly)s, %(status)s, %(contribution)s) ON CONFLICT DO NOTHING
 """
+FORECAST = """
+INSERT INTO {table} AS kept VALUES (to_timestamp(%(date)s), %(model)s, %(target)s, %(seq)s, %(forecast)s, %(lower)s, %(upper)s,
+    %(interval_percent)s, %(reliable)s)
+ON CONFLICT (model, target, time) DO UPDATE SET seq = excluded.seq, forecast = excluded.forecast, lower = excluded.lower,
+    upper = excluded.upper, interval_percent = excluded.interval_percent, reliable = excluded.reliable
+    WHERE kept.seq <= excluded.seq
+"""
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,40}$")
 
 
@@ -52,7 +66,7 @@ class PostgresSinkOptions(PostgresOptions):
     schema: str = "public"
     """Schema of the tables."""
     prefix: str = "edgelstm_"
-    """Beginning of their names: PREFIXevent and PREFIXscore."""
+    """Beginning of their names: PREFIXevent, PREFIXscore and, of a forecaster, PREFIXforecast."""
 
     def __post_init__(self) -> None:
         """Check the names, too.
@@ -71,7 +85,7 @@ class PostgresDelivery:
     Args:
         address: Server and database.
         options: Login, schema and names of the tables, which are made where they are missing.
-        stream: Unused.
+        stream: Says whether there are forecasts.
 
     Raises:
         ConfigError: If psycopg is missing, or the address names no database.
@@ -84,17 +98,18 @@ class PostgresDelivery:
         self._database, self.options, self.name = Database(address, options), options, address.name
         self._sql = load_extra("postgres", "psycopg.sql")
         self._ready = False
+        self._tables = {"event": (EVENT_TABLE, EVENT, _event), "score": (SCORE_TABLE, SCORE, _score)}
+        if stream.targets:
+            self._tables["forecast"] = (FORECAST_TABLE, FORECAST, _forecast)
 
     def deliver(self, records: Sequence[dict[str, Any]]) -> int:
         """See `Delivery`."""
-        events = [_event(record) for record in records if record["type"] == "event"]
-        scores = [_score(record) for record in records if record["type"] != "event"]
         try:
             with self._database.cursor() as cursor:
-                if not self._ready:
-                    self._make(cursor, "event", EVENT_TABLE)
-                    self._make(cursor, "score", SCORE_TABLE)
-                for rows, name, statement in ((events, "event", EVENT), (scores, "score", SCORE)):
+                for name, (table, statement, rows_of) in self._tables.items():
+                    if not self._ready:
+                        self._make(cursor, name, table)
+                    rows = [row for record in records if record["type"] == name for row in rows_of(record)]
                     if rows:
                         cursor.executemany(self._statement(statement, name), rows)
         except DatabaseError as error:
@@ -138,14 +153,14 @@ class PostgresDelivery:
         self._database.close()
 
 
-def _event(record: dict[str, Any]) -> dict[str, Any]:
+def _event(record: dict[str, Any]) -> list[dict[str, Any]]:
     names = ("model", "id", "kind", "state", "start", "end", "peak", "channels", "reason", "text")
     row = {name: _clean(record.get(name)) for name in names}
     dates = {f"{name}_date": row[name] if _is_date(row[name]) else None for name in ("start", "end")}
-    return {**row, **dates}
+    return [{**row, **dates}]
 
 
-def _score(record: dict[str, Any]) -> dict[str, Any]:
+def _score(record: dict[str, Any]) -> list[dict[str, Any]]:
     """A score as a row; one without a date stands at its number of seconds, or of its row, after 1970."""
     names = ("model", "seq", "row", "time", "score", "threshold", "anomaly", "status")
     row = {name: _clean(record.get(name)) for name in names}
@@ -154,7 +169,18 @@ def _score(record: dict[str, Any]) -> dict[str, Any]:
         date = parse_time(str(record["time"])) if record.get("time") else date
     contribution = record.get("contribution")
     text = None if contribution is None else json.dumps(_clean(contribution))
-    return {**row, "date": date if abs(date) < 2e11 else 0.0, "contribution": text}
+    return [{**row, "date": date if abs(date) < 2e11 else 0.0, "contribution": text}]
+
+
+def _forecast(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A forecast as one row a moment and target; the newest forecast of a moment is kept."""
+    common = {name: _clean(record[name]) for name in ("model", "seq", "interval_percent")}
+    return [
+        {"lower": None, "upper": None, **common, "target": _clean(target), "reliable": record["quality"]["reliable"]}
+        | {"date": record["first"] + step * record["step"], **dict(zip(parts, values, strict=True))}
+        for target, parts in record["targets"].items()
+        for step, values in enumerate(zip(*parts.values(), strict=True))
+    ]
 
 
 def _is_date(value: Any) -> bool:

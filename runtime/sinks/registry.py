@@ -92,13 +92,17 @@ def sink_kind(address: Address) -> SinkKind:
     raise ConfigError(f"The sink {address.name} is of an unknown kind. Its address has one of the forms {forms}")
 
 
-def plan_delivery(address: Address, model: str, scores: bool) -> Callable[[], Delivery]:
+def plan_delivery(
+    address: Address, model: str, scores: bool, targets: tuple[str, ...] = (), units: tuple[str, ...] = ()
+) -> Callable[[], Delivery]:
     """Check a sink's address and options without opening it.
 
     Args:
         address: Its address.
         model: The model's name.
         scores: Whether samples are sent too.
+        targets: Channels that it forecasts; none for a detector.
+        units: Their physical units.
 
     Returns:
         A function that opens it.
@@ -108,4 +112,4 @@ def plan_delivery(address: Address, model: str, scores: bool) -> Callable[[], De
     """
     delivery = sink_kind(address).load()
     options = build_options(delivery.Options, address.options, f"The sink {address.name}")
-    return lambda: delivery(address, options, Stream(model, scores))
+    return lambda: delivery(address, options, Stream(model, scores, targets, units))

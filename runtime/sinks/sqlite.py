@@ -22,6 +22,10 @@ CREATE TABLE IF NOT EXISTS score (
     model TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT, score REAL, threshold REAL, anomaly INTEGER, status TEXT,
     PRIMARY KEY (model, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forecast (
+    model TEXT NOT NULL, seq INTEGER NOT NULL, target TEXT NOT NULL, time TEXT, first REAL, step REAL,
+    interval_percent INTEGER, forecast TEXT, lower TEXT, upper TEXT, reliable INTEGER, PRIMARY KEY (model, seq, target)
+) WITHOUT ROWID;
 """
 LATER_COLUMNS = ("text", "readings")
 """Columns of the events that databases of earlier versions lack."""
@@ -31,13 +35,16 @@ EVENT = 'INSERT INTO event (model, id, kind, state, start, "end", peak, channels
  reason = :reason, text = :text, readings = :readings WHERE state = \'open\''
 SCORE = "INSERT OR REPLACE INTO score VALUES (:model, :seq, :time, :score, :threshold, :anomaly, :status)"
 
+FORECAST = "INSERT OR REPLACE INTO forecast VALUES (:model, :seq, :target, :time, :first, :step, :interval_percent,\
+ :forecast, :lower, :upper, :reliable)"
+
 
 @dataclass(frozen=True)
 class SqliteOptions:
     """Limits of the database."""
 
     keep: int = 1_000_000
-    """Newest scores kept a model; 0 keeps all. Events are always kept."""
+    """Newest scores or forecasts kept a model; 0 keeps all. Events are always kept."""
 
 
 class SqliteDelivery:
@@ -75,6 +82,8 @@ class SqliteDelivery:
                 for record in records:
                     if record["type"] == "event":
                         self._base.execute(EVENT, _as_row(record))
+                    elif record["type"] == "forecast":
+                        self._base.executemany(FORECAST, forecast_rows(record))
                     else:
                         self._base.execute(SCORE, record)
                 self._forget_old(records[-1])
@@ -98,7 +107,8 @@ class SqliteDelivery:
     def _forget_old(self, newest: dict[str, Any]) -> None:
         if self.options.keep:
             oldest = newest["seq"] - self.options.keep
-            self._base.execute("DELETE FROM score WHERE model = ? AND seq <= ?", (newest["model"], oldest))
+            for table in ("score", "forecast"):
+                self._base.execute(f"DELETE FROM {table} WHERE model = ? AND seq <= ?", (newest["model"], oldest))
 
     def announce(self, facts: dict[str, Any]) -> None:
         """Do nothing: events about models come as records."""
@@ -109,6 +119,16 @@ class SqliteDelivery:
     def close(self) -> None:
         """Close the database."""
         self._base.close()
+
+
+def forecast_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a forecast as one row a target, its values as JSON arrays."""
+    reliable = record["quality"]["reliable"]
+    return [
+        {**record, "target": target, "reliable": reliable}
+        | {part: json.dumps(values.get(part)) for part in ("forecast", "lower", "upper")}
+        for target, values in record["targets"].items()
+    ]
 
 
 def _unusable(address: Address, error: Exception) -> OutputError:

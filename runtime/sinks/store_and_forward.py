@@ -11,7 +11,7 @@ from typing import Any
 from ..alarms.events import Event, Result
 from ..sources.sample import Sample
 from .delivery import LONGEST_WAIT, Delivery, TakesAnswers
-from .jsonl import score_record
+from .jsonl import sample_record
 from .spool import Held, Spool
 
 log = logging.getLogger("edgelstm")
@@ -52,14 +52,15 @@ class Forwarder:
         return self.spool.backlog
 
     def result(self, sample: Sample, result: Result) -> None:
-        """Queue the sample's score, where asked for.
+        """Queue the sample's score or forecast, where asked for.
 
         Args:
             sample: The sample.
-            result: The detector's result for it.
+            result: The model's result for it.
         """
-        if self.scores:
-            self._put({"type": "score", "model": self.model, **score_record(sample, result, self.names)})
+        record = sample_record(sample, result, self.names) if self.scores else None
+        if record is not None:
+            self._put({"type": record.pop("type"), "model": self.model, **record})
 
     def event(self, event: Event) -> None:
         """Queue the event."""

@@ -14,6 +14,7 @@ from typing import Any
 from ..alarms.events import Event, Result
 from ..detector import Detector
 from ..errors import DamagedModelError, EdgelstmError, ModelError
+from ..model_at_work import ModelAtWork
 from ..model_file.bundle import Bundle, load_bundle, parse_bundle
 from ..sources.sample import Sample
 from .carry_over import take_over
@@ -75,12 +76,13 @@ class UpdateWatch:
         self._resume_trial = self._ledger.trial_since is not None and release == self._ledger.current
         self._tell()
 
-    def replaced(self, old: Detector) -> Detector | None:
+    def replaced(self, old: ModelAtWork) -> Detector | None:
         """Return the detector that takes over now, None for none.
 
         Args:
             old: The detector at work.
         """
+        assert isinstance(old, Detector), "updates are for detectors alone"
         now = monotonic()
         if now < self._look_at:
             return None
