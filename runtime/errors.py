@@ -36,8 +36,8 @@ class ConversionError(EdgelstmError):
     """A Keras model cannot be converted, or the result is not accurate enough."""
 
 
-class TrainingError(EdgelstmError):
-    """A model cannot be trained (too little data, wrong options)."""
+class TrainingError(EdgelstmError, ValueError):
+    """A model cannot be trained (too little data, wrong options); a ValueError, as scikit-learn's estimators raise it."""
 
 
 class ConfigError(EdgelstmError):

@@ -13,8 +13,6 @@ from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.sources.sample import Sample
 
-from .words import PAGE_WORDS
-
 Floats = npt.NDArray[np.float32]
 
 
@@ -83,7 +81,7 @@ class Recorder:
             return f"{times[0]:.10g}–{times[-1]:.10g}" if len(times) else ""
         clock = self.clock
         begin, end = (clock.moment(float(time)) for time in (times[0], times[-1]))
-        written = PAGE_WORDS[self.narrator.words.code]["written"]
+        written = self.narrator.words.page["written"]
         zone = written if clock.on_site else (begin if begin.tzinfo else begin.astimezone()).tzname()
         return f"{begin:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} ({zone})"
 

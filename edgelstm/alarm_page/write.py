@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import numpy.typing as npt
 from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.alarms.local_time import is_date
 from edgelstm.runtime.io.atomic_files import write_atomic
-from edgelstm.runtime.page import page
+from edgelstm.runtime.page import page_with
 
 from ..data.regular_grid import runs
 from .recorder import Recorder
-from .words import PAGE_WORDS
 
 MOST_ROWS = 50_000  # rows in the page; with 8 channels it has some 5 MB then
 MOST_EVENTS = 2000
@@ -49,11 +47,8 @@ def alarm_page(recorder: Recorder, model: str, data: str, labels: Bools | None =
         data: Name of the rows.
         labels: As in `write_alarm_page`.
     """
-    words = PAGE_WORDS[recorder.narrator.words.code]
-    record = page_record(recorder, words["title"].format(model=model, data=data), labels)
-    # "<" as \\u003c: no text of the data can end the script or begin an element
-    content = json.dumps(record, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    return page("alarms").replace("/* data */ null", content).encode("utf-8", "replace")
+    title = recorder.narrator.words.page["title"].format(model=model, data=data)
+    return page_with("alarms", page_record(recorder, title, labels))
 
 
 def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[str, Any]:
@@ -82,9 +77,7 @@ def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[st
     spans = [] if labels is None else _spans(labels, times)
     return {
         "title": title,
-        "language": words.code,
-        "decimal": words.decimal,
-        "words": PAGE_WORDS[words.code],
+        **words.of_pages(),
         "zone": "UTC" if clock.on_site else str(clock.zone) if clock.zone else None,
         "onSite": clock.on_site,
         "dated": dated,

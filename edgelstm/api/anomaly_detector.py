@@ -232,8 +232,3 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         known = set(cls().get_params())
         named = {**shape, **options, **decision, **renamed, "columns": list(metadata.names)}
         return cls(**{name: value for name, value in named.items() if name in known})
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

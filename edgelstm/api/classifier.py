@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_or_1d
 
 from edgelstm.runtime.classification.classifier import SECTION, WORDS
 from edgelstm.runtime.classification.tokenizer import Vocabulary, encode_all
-from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.errors import SeriesError, TrainingError
 from edgelstm.runtime.inference.windows import sliding_windows
 from edgelstm.runtime.model_file.metadata import Metadata
 
@@ -110,7 +111,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
             SeriesError: If the rows cannot be read, or have no states.
         """
         if are_texts(X):
-            data = Texts(tuple(X), tuple(map(str, _labels(y, len(X)))))
+            data = Texts(tuple(X), tuple(_labels(y, len(X))))
             trained = train_texts(data, self.options(texts=True), callbacks)
         else:
             trained = train_windows(self._labelled(X, y), self.options(), callbacks)
@@ -120,15 +121,17 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
         return self
 
     def _labelled(self, rows: Any, states: Any) -> Series:
+        if self.label_column is None and not isinstance(rows, Series):
+            _required(states)
         wanted = Wanted(self.columns, self.time_column, self.label_column if states is None else None)
         series = read_frame(self._checked(rows, fitted=False), wanted, repair=states is None)
         if states is not None:  # rows and states stay side by side: gaps cut, nothing is inserted
-            series = replace(series, labels=np.asarray(_labels(states, len(series.values))).astype(str))
+            series = replace(series, labels=np.asarray(_labels(states, len(series.values))))
             series = replace(series, segments=runs(np.asarray(np.isfinite(series.values).all(axis=1))))
         return self._with_units(series)
 
     def predict(self, X: Any) -> Any:
-        """State at each row, or class of each text; None for a row whose window is not full or holds a gap.
+        """State at each row, or class of each text; None, or NaN among numbers, where a row's window is not full or has a gap.
 
         Args:
             X: As of `fit`.
@@ -139,6 +142,9 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
         best[known] = self.classes_[np.argmax(shares[known], axis=1)]
         if known.all():
             best = best.astype(self.classes_.dtype)
+        elif self.classes_.dtype.kind in "iuf":
+            best[~known] = np.nan
+            best = best.astype(np.float64)
         return best if are_texts(X) else column_like(X, best, "state")
 
     def predict_proba(self, X: Any) -> Any:
@@ -205,16 +211,25 @@ def are_texts(rows: Any) -> bool:
 
 def _as_given(classes: Array, labels: Any) -> Array:
     """Names of classes as values of the type that the labels have: a model's file holds texts alone."""
-    originals = {str(label): label for label in _labels(labels, len(labels))}
+    originals = {str(label): label for label in np.asarray(labels).ravel().tolist()}
     return np.array([originals.get(name, name) for name in classes.tolist()])
 
 
-def _labels(labels: Any, count: int) -> list[Any]:
+def _required(labels: Any) -> Any:
     if labels is None:
-        raise SeriesError(
-            "A classifier learns from states. Give one a row as y, or name their column with label_column."
+        raise TrainingError(
+            "A classifier requires y to be passed, but the target y is None. Give one state a row as y, or name their "
+            "column with label_column."
         )
-    states: list[Any] = labels.to_list() if hasattr(labels, "to_list") else np.asarray(labels).tolist()
+    return labels
+
+
+def _labels(labels: Any, count: int) -> list[str]:
+    """Labels as texts, one a row, after scikit-learn's checks; a missing one among texts is empty, and so `normal`."""
+    states = column_or_1d(_required(labels), warn=True)
     if len(states) != count:
-        raise SeriesError(f"There is one state a row; received {len(states)} for {count} rows.")
-    return states
+        raise TrainingError(f"There is one state a row; received {len(states)} for {count} rows.")
+    if states.dtype.kind == "f":
+        assert_all_finite(states, input_name="y")
+        check_classification_targets(states)
+    return ["" if state is None or state != state else str(state) for state in states.tolist()]

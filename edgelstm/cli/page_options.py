@@ -25,4 +25,4 @@ def plot_option(function: F) -> F:
 def words_options(function: F) -> F:
     """Add --language and --timezone of the sentences about alarms."""
     zone = click.option("--timezone", metavar="ZONE", default="", help="Time zone of the alarms, as in Europe/Berlin.  [default: the system's]")  # fmt: skip
-    return click.option("--language", metavar="CODE", default="en", show_default=True, help="Language of the alarms: en or de.")(zone(function))  # fmt: skip
+    return click.option("--language", metavar="CODE", default="en", show_default=True, help="Language of the alarms, such as de.")(zone(function))  # fmt: skip

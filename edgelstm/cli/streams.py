@@ -62,7 +62,11 @@ def serving_options(function: Callable[P, None]) -> Callable[P, None]:
         click.option("--listen", metavar="HOST:PORT", help="Serve a live page, /metrics and /healthz there."),
         click.option("--token-file", metavar="FILE", help="The page's token; needed unless HOST is loopback."),
         click.option("--trusted-proxy", metavar="IP", help="A reverse proxy that asks who comes: it needs no token."),
-        click.option("--language", metavar="CODE", help="Language of the sentences about events: en or de (en)."),
+        click.option(
+            "--language",
+            metavar="CODE",
+            help="Language of the sentences about events and of the live page, such as de (en).",
+        ),
         click.option("--timezone", metavar="ZONE", help="Their time zone, as in Europe/Berlin (the system's)."),
     ]
     for option in reversed(options):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from edgelstm.alarm_page.recorder import Recorder
-from edgelstm.alarm_page.words import PAGE_WORDS
 from edgelstm.alarm_page.write import alarm_page
 
 from .data import Subject
@@ -19,7 +18,7 @@ def alarms_of(recorder: Recorder, scheme: str) -> Alarms:
         recorder: Replay of the shown scheme.
         scheme: Its name.
     """
-    words, events = PAGE_WORDS[recorder.narrator.words.code], recorder.ordered
+    words, events = recorder.narrator.words.page, recorder.ordered
     more = len(events) - SAID
     return Alarms(
         words["heading"],

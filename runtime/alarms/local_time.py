@@ -6,7 +6,9 @@ the zone of the device; the last as they came, for nobody knows their zone.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
@@ -16,9 +18,9 @@ FIRST, LAST = 1e8, 1e11  # seconds since 1970 (1973 to the year 5138); other num
 _ZONED = re.compile(r"^[\d.eE+]*$|Z$|UTC$|GMT$|[+-]\d\d:?\d\d$")
 
 
-def is_date(time: float | None) -> bool:
+def is_date(moment: float | None) -> bool:
     """Tell whether a time is a moment in seconds since 1970, and not a count."""
-    return time is not None and FIRST <= time < LAST
+    return moment is not None and FIRST <= moment < LAST
 
 
 def has_zone(label: str) -> bool:
@@ -48,6 +50,20 @@ def find_zone(name: str) -> tzinfo | None:
         ) from error
 
 
+def zone_name(name: str) -> str:
+    """Return the IANA name of a time zone, empty where the machine has one without a name.
+
+    Args:
+        name: Name as of `find_zone`, empty for the device's own.
+
+    >>> zone_name("Europe/Berlin")
+    'Europe/Berlin'
+    """
+    _, _, linked = os.path.realpath("/etc/localtime").partition("/zoneinfo/")
+    name = name or os.environ.get("TZ", "").lstrip(":") or linked
+    return name or ("UTC" if time.tzname == ("UTC", "UTC") else "")
+
+
 @dataclass(frozen=True)
 class Clock:
     """Writer of a stream's times."""
@@ -59,9 +75,9 @@ class Clock:
     seconds: bool = True
     """True to write seconds, too."""
 
-    def moment(self, time: float) -> datetime:
+    def moment(self, seconds: float) -> datetime:
         """Return a moment as a date with the zone that it is shown in."""
-        return datetime.fromtimestamp(time, timezone.utc if self.on_site else self.zone)
+        return datetime.fromtimestamp(seconds, timezone.utc if self.on_site else self.zone)
 
     def span(self, start: float, end: float | None, date_format: str) -> str:
         """Write a stretch of time; the day once where it is the same.

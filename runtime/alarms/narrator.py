@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
-from .catalogue import ENGLISH, Catalogue, find_catalogue
+from ..languages.catalogue import ENGLISH, Catalogue, find_catalogue
 from .events import Event
 from .local_time import Clock, find_zone, has_zone
 from .sentences import sentence
@@ -27,7 +27,7 @@ class Narrator:
         """Return the narrator of a configuration.
 
         Args:
-            language: Code of the language, as in `CATALOGUES`.
+            language: Code of the language, as of `languages()`.
             zone: Name of the time zone; empty for the system's.
 
         Raises:

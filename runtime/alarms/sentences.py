@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .catalogue import Catalogue
+from ..languages.catalogue import Catalogue
 from .channel_names import plain_name
 from .events import Event
 from .local_time import Clock, is_date
@@ -22,7 +22,7 @@ def sentence(event: Event, words: Catalogue, clock: Clock) -> str:
         words: Words of the language.
         clock: Writer of its times.
 
-    >>> from .catalogue import ENGLISH
+    >>> from edgelstm.runtime.languages.catalogue import ENGLISH
     >>> oil = Reading("oil temperature", "°C", 71.0, 58.0, 3.0, 8.7)
     >>> event = Event("1", "anomaly", "closed", 528, 540, 2.0, ("oil temperature",), readings=(oil,))
     >>> sentence(event, ENGLISH, Clock())

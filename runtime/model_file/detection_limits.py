@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..languages.catalogue import ENGLISH, Catalogue
+
 SECTION = "detection_limits"
 """Name of the section in the metadata."""
 NONE = "-"
@@ -33,13 +35,14 @@ class LimitTable:
         return [f"detection limits: {self.title}", *cells]
 
 
-def limit_table(section: Any, period: float | None) -> LimitTable | None:
+def limit_table(section: Any, period: float | None, words: Catalogue = ENGLISH) -> LimitTable | None:
     """Return the table of detection limits.
 
     Args:
         section: The metadata's section `detection_limits`: `rows` within which a fault is found, the `share` of places, and
             `channels`, each with `channel`, `offset` and `drift` in sensor units and `stuck` in rows, None where none is found.
         period: Seconds between rows; None without time.
+        words: Words of the language.
 
     Returns:
         The table; None where there is no such section, or it is damaged: nothing but this table needs it.
@@ -52,24 +55,29 @@ def limit_table(section: Any, period: float | None) -> LimitTable | None:
         return None
     try:
         rows, share = float(section["rows"]), float(section["share"])
-        title = f"smallest fault found in {share:.0%} of cases within {_span(rows, period)}"
+        title = words.page["limits"].format(share=f"{100 * share:.0f}", within=_span(rows, period, words))
         limits = tuple(
             (
                 str(limit["channel"]),
-                _amount(limit["offset"]),
-                _amount(limit["drift"]),
-                NONE if limit["stuck"] is None else _span(float(limit["stuck"]), period),
+                _amount(limit["offset"], words),
+                _amount(limit["drift"], words),
+                NONE if limit["stuck"] is None else _span(float(limit["stuck"]), period, words),
             )
             for limit in section["channels"]
         )
     except (KeyError, TypeError, ValueError):
         return None
-    return LimitTable(title, ("channel", "offset", "drift", "stuck for"), limits) if limits else None
+    heads = tuple(words.page[name] for name in ("channel", "offset", "drift_by", "stuck_for"))
+    return LimitTable(title, heads, limits) if limits else None
 
 
-def _amount(value: Any) -> str:
-    return NONE if value is None or not math.isfinite(float(value)) else f"{float(value):g}"
+def _amount(value: Any, words: Catalogue) -> str:
+    return NONE if value is None or not math.isfinite(float(value)) else _number(float(value), words)
 
 
-def _span(rows: float, period: float | None) -> str:
-    return f"{rows * period:g} s" if period else f"{rows:g} rows"
+def _span(rows: float, period: float | None, words: Catalogue) -> str:
+    return f"{_number(rows * period, words)} s" if period else words.page["rows_span"].format(count=f"{rows:g}")
+
+
+def _number(value: float, words: Catalogue) -> str:
+    return f"{value:g}".replace(".", words.decimal)

@@ -4,11 +4,7 @@ const zone = data.zone || undefined, first = x[0], last = x[x.length - 1];
 let from = first, to = last;
 const spans = [...data.labels.map(([a, b]) => [a, b, "--label"]), ...data.events.filter(one => one.kind === "anomaly").map(one => [one.start, one.end, "--fault"])];
 const at = id => document.getElementById(id);
-// A text of the page's language with its {places} filled.
-const say = (name, places = {}) => (data.words[name] || name.replace("_", " ")).replace(/\{(\w+)\}/g, (_, key) => places[key]);
-decimal = data.decimal;
-document.documentElement.lang = data.language;
-for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+speak(data);
 for (const id of ["tools", "back", "on"]) at(id).setAttribute("aria-label", say(id));
 const sensors = data.channels.map(channel => {
   const y = new Float32Array(bytes(channel.values)), expected = new Float32Array(bytes(channel.expected));

@@ -4,12 +4,17 @@ const make = (tag, name, text) => {
   if (text !== undefined) node.textContent = text;
   return node;
 };
-let decimal = "."; // mark of the page's language
+let words = {}, decimal = "."; // texts by place, and the decimal mark, of the page's language
+// A text of the page's language with its {places} filled.
+const say = (name, places = {}) => (words[name] || name.replace("_", " ")).replace(/\{(\w+)\}/g, (_, key) => places[key]);
+const speak = data => {
+  ({ words, decimal } = data);
+  document.documentElement.lang = data.language;
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+};
 const short = value => value === null || value === undefined || Number.isNaN(value) ? "–" :
   (Math.abs(value) >= 1000 ? (Math.abs(value) < 1e6 ? value.toFixed(0) : value.toExponential(2)) : String(Number(Number(value).toPrecision(3)))).replace(".", decimal);
-// Times with a zone, or since 1970, are shown in the reader's zone; times without one as the source writes them.
 const isDate = time => typeof time === "number" && time >= 1e8 && time < 1e11;
-const zoneOf = label => /^[\d.eE+]*$|Z$|UTC$|GMT$|[+-]\d\d:?\d\d$/.test(label.trim()) ? undefined : "UTC";
 const formats = new Map();
 const format = (time, zone, shape) => {
   const key = zone + JSON.stringify(shape);
@@ -21,7 +26,6 @@ const when = (time, zone) => {
   if (time === null || time === undefined) return "–";
   return isDate(time) ? format(time, zone, { ...day, ...clock, second: "2-digit" }) : String(Math.round(time * 1000) / 1000);
 };
-const zoneText = zone => zone ? "times as the source writes them" : "times in " + Intl.DateTimeFormat().resolvedOptions().timeZone;
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000];
 // Moments on the full minute, hour or day of a zone, at most some.
 function ticks(begin, end, zone, most) {

@@ -1,8 +1,16 @@
 const cards = new Map();
 let token = decodeURIComponent(location.hash.replace(/^#token=/, "")) || sessionStorage.getItem("token") || "";
 if (location.hash) history.replaceState(null, "", location.pathname);
+// Times with a zone, or since 1970, are shown in the zone of the device; times without one as the source writes them.
+const isMoment = label => /^[\d.eE+]*$|Z$|UTC$|GMT$|[+-]\d\d:?\d\d$/.test(label.trim());
+const readersZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const knows = zone => { try { return Boolean(format(0, zone, clock)); } catch { return false; } };
+const deviceZone = data.zone && knows(data.zone) ? data.zone : readersZone;
+const zoneOf = label => isMoment(label) ? deviceZone : "UTC";
+const zoneText = label => isMoment(label) ? say("zone", { zone: deviceZone }) : say("written");
+speak(data);
 const FEW = 6; // sensors that are shown at once
-const ANSWERS = [["real", "Real fault"], ["false", "False alarm"], ["normal", "New normal"]];
+const ANSWERS = ["real", "false", "normal"];
 
 function card(name) {
   const box = make("section");
@@ -13,16 +21,15 @@ function card(name) {
   parts.canvas.setAttribute("role", "img");
   parts.zone = box.appendChild(make("p", "zone soft"));
   parts.counts = box.appendChild(make("dl"));
-  for (const [key, title] of [["forecasts", "Forecast, with its interval"], ["events", "Newest events"], ["sensorCharts", "Sensors, with the range that the model expects"],
-      ["contribution", "Channels' shares of the newest score"], ["sinks", "Sinks"], ["limits", "What it would catch"]]) {
-    parts[key + "Title"] = box.appendChild(make("h3", "", title));
+  for (const [key, title] of [["forecasts", "forecasts"], ["events", "newest_events"], ["sensorCharts", "sensors"], ["contribution", "shares"], ["sinks", "sinks"], ["limits", ""]]) {
+    parts[key + "Title"] = box.appendChild(make("h3", "", title && say(title)));
     parts[key] = box.appendChild(make("div"));
   }
   parts.list = parts.events.appendChild(make("ol", "events"));
   parts.answered = parts.events.appendChild(make("p", "soft"));
   parts.answered.setAttribute("role", "status");
-  parts.more = make("button", "", "Show all sensors");
-  parts.more.onclick = () => { parts.all = !parts.all; parts.more.textContent = parts.all ? "Show fewer sensors" : "Show all sensors"; if (parts.stream) drawSensors(parts, parts.stream); };
+  parts.more = make("button", "", say("more_sensors"));
+  parts.more.onclick = () => { parts.all = !parts.all; parts.more.textContent = say(parts.all ? "fewer_sensors" : "more_sensors"); if (parts.stream) drawSensors(parts, parts.stream); };
   document.getElementById("main").append(box);
   cards.set(name, parts);
   return parts;
@@ -55,7 +62,7 @@ function placesOf(parts) {
 function drawScores(parts, stream) {
   const { dated, x, zone } = placesOf(parts), y = parts.scores.map(row => row[2]);
   if (x.length) chart(parts.canvas, { x, y, limit: stream.threshold, marked: parts.scores.map(row => row[3]), root: true, dated, zone });
-  parts.canvas.setAttribute("aria-label", "Scores; newest " + short(y[y.length - 1]) + ", threshold " + short(stream.threshold));
+  parts.canvas.setAttribute("aria-label", say("scores", { newest: short(y[y.length - 1]), threshold: short(stream.threshold) }));
 }
 
 // Newest rows of each target and what is forecast to follow them.
@@ -78,11 +85,11 @@ function drawForecasts(parts, stream) {
     const past = rows.slice(-3 * Math.max(24, steps.length)), last = past.length && place.get(past[past.length - 1][0]);
     const ahead = steps.map((value, step) => dated ? told.first + step * told.step : last + step + 1);
     const nothing = past.map(() => null), quality = told.quality.targets[name];
-    head.textContent = name + ": " + short(past.length ? past[past.length - 1][1][channel] : null) + unit + ", next " + short(steps[0]) + unit +
-      (one.lower ? " (" + short(one.lower[0]) + " to " + short(one.upper[0]) + ")" : "");
-    const shares = Object.entries(quality.coverage).map(([level, share]) => Math.round(100 * share) + " % of values in the " + level + " % interval");
-    line.textContent = quality.mae === null ? "no forecast could be compared with what came yet" :
-      ["lately off by " + short(quality.mae) + unit + ", repeating the patch before by " + short(quality.naive_mae) + unit, ...shares].join("; ");
+    const now = name + ": " + short(past.length ? past[past.length - 1][1][channel] : null) + unit, next = short(steps[0]) + unit;
+    head.textContent = one.lower ? say("next_within", { now, next, lower: short(one.lower[0]), upper: short(one.upper[0]) }) : say("next", { now, next });
+    const shares = Object.entries(quality.coverage).map(([level, share]) => say("covered", { level, share: Math.round(100 * share) }));
+    line.textContent = quality.mae === null ? say("not_compared") :
+      [say("lately_off", { error: short(quality.mae) + unit, naive: short(quality.naive_mae) + unit }), ...shares].join("; ");
     line.className = told.quality.reliable ? "soft" : "bad";
     canvas.setAttribute("aria-label", head.textContent + "; " + line.textContent);
     chart(canvas, { x: [...past.map(row => place.get(row[0])), ...ahead], y: [...past.map(row => row[1][channel]), ...steps], dated, zone,
@@ -92,7 +99,7 @@ function drawForecasts(parts, stream) {
 
 function drawSensors(parts, stream) {
   parts.sensorChartsTitle.hidden = !parts.sensors.length;
-  parts.sensorChartsTitle.textContent = stream.forecast ? "Sensors" : "Sensors, with the range that the model expects";
+  parts.sensorChartsTitle.textContent = say(stream.forecast ? "sensors_alone" : "sensors");
   const { dated, x, zone } = placesOf(parts), place = new Map(parts.scores.map((row, i) => [row[0], x[i]]));
   const alarmed = new Set(stream.alarms.flatMap(alarm => alarm.channels));
   const order = stream.channels.map((name, i) => i).sort((a, b) => alarmed.has(stream.channels[b]) - alarmed.has(stream.channels[a]) || a - b);
@@ -111,7 +118,8 @@ function drawSensors(parts, stream) {
     const one = parts.charts[i], name = stream.channels[channel], unit = stream.units[channel] || "", within = stream.within[channel];
     const y = rows.map(row => row[1][channel]), expected = rows.map(row => row[2].length ? row[2][channel] : null);
     const newest = y[y.length - 1], usual = expected[expected.length - 1];
-    one.name.textContent = name + ": " + short(newest) + (unit ? " " + unit : "") + (known(usual) ? ", expected " + short(usual) + " ± " + short(within) : "");
+    const reading = name + ": " + short(newest) + (unit ? " " + unit : "");
+    one.name.textContent = known(usual) ? say("with_expected", { reading, expected: short(usual), within: short(within) }) : reading;
     one.name.className = alarmed.has(name) ? "bad" : "";
     one.canvas.setAttribute("aria-label", one.name.textContent);
     if (rows.length) chart(one.canvas, { x: rows.map(row => place.get(row[0])), y, dated, zone,
@@ -123,10 +131,10 @@ async function answer(parts, event, word) {
   const headers = { "Content-Type": "application/json", ...(token ? { Authorization: "Bearer " + token } : {}) };
   try {
     const done = await fetch("api/answer", { method: "POST", headers, body: JSON.stringify({ stream: parts.name, event, answer: word }) });
-    if (!done.ok) throw new Error(await done.text());
-    parts.answered.textContent = "Stored. `edgelstm calibrate --feedback` uses it.";
+    if (!done.ok) throw new Error(done.status === 401 ? say("token_needed") : await done.text());
+    parts.answered.textContent = say("stored");
   } catch (error) {
-    parts.answered.textContent = "Not stored: " + error.message;
+    parts.answered.textContent = say("not_stored", { reason: error.message === "Failed to fetch" ? say("offline") : error.message });
   }
   parts.said = "";
 }
@@ -139,12 +147,13 @@ function showEvents(parts, stream) {
   parts.list.replaceChildren(...stream.events.slice(0, 12).map(one => {
     const line = make("li");
     line.append(make("div", one.state === "open" && one.kind === "anomaly" ? "bad" : "", one.text || one.kind));
-    line.append(make("div", "soft", one.kind.replace("_", " ") + (one.reason ? " (" + one.reason + ")" : "") + ", " + one.state +
-      (known(one.peak) ? ", peak " + short(one.peak) : "") + ", from " + when(one.start, parts.timeZone) + (one.end === null ? "" : " to " + when(one.end, parts.timeZone))));
+    const begin = when(one.start, parts.timeZone), reason = one.reason && " (" + (words["reason_" + one.reason] || one.reason) + ")";
+    line.append(make("div", "soft", [say(one.kind) + reason, say(one.state), known(one.peak) && say("peak", { peak: short(one.peak) }),
+      one.end === null ? say("from", { begin }) : say("from_to", { begin, end: when(one.end, parts.timeZone) })].filter(Boolean).join(", ")));
     if (one.kind === "anomaly") {
       const box = line.appendChild(make("div", "answers"));
-      for (const [word, text] of ANSWERS) {
-        const button = box.appendChild(make("button", "", text));
+      for (const word of ANSWERS) {
+        const button = box.appendChild(make("button", "", say(word)));
         button.setAttribute("aria-pressed", String(stream.answers[one.id] === word));
         button.onclick = () => answer(parts, one.id, word);
       }
@@ -162,22 +171,24 @@ function show(stream) {
   parts.scores = parts.scores.slice(-600);
   parts.sensors = parts.sensors.slice(-600);
   const newestRow = parts.scores[parts.scores.length - 1];
-  parts.timeZone = newestRow ? zoneOf(newestRow[1] || "") : undefined;
+  const label = (newestRow && newestRow[1]) || "";
+  parts.timeZone = zoneOf(label);
   const dates = newestRow && isDate(newestRow[4]);
-  parts.zone.textContent = dates ? when(parts.scores[0][4], parts.timeZone).slice(0, 10) + " to " + when(newestRow[4], parts.timeZone) + ", " + zoneText(parts.timeZone) : "";
+  parts.zone.textContent = dates ? say("range", { begin: when(parts.scores[0][4], parts.timeZone).slice(0, 10), end: when(newestRow[4], parts.timeZone) }) + ", " + zoneText(label) : "";
   const alarm = ["anomaly", "sensor_fault", "drift", "forecast", "overflow"].find(kind => stream.alarms.some(one => one.kind === kind));
-  const words = { running: stream.samples ? "normal" : "waiting for samples" };
-  parts.badge.textContent = stream.error || (alarm ? alarm === "forecast" ? "forecast unreliable" : alarm.replace("_", " ") : words[stream.state] || stream.state);
+  const state = stream.state !== "running" ? stream.state : stream.samples ? "quiet_now" : "waiting_for";
+  parts.badge.textContent = stream.error || say(alarm === "forecast" ? "unreliable" : alarm || state);
   parts.badge.className = "badge " + (alarm === "anomaly" || stream.state === "failed" ? "bad" : alarm ? "warn" : stream.samples ? "good" : "soft");
   const score = newestRow ? newestRow[2] : null;
-  const facts = { ...(stream.forecast ? { "samples": stream.samples, "forecasts": stream.scored } :
-    { "score": short(score), "threshold": short(stream.threshold), "samples": stream.samples, "scored": stream.scored, "above threshold": stream.anomalies }),
-    "last sample": stream.age === null ? "–" : stream.age < 1 ? "now" : Math.round(stream.age) + " s ago" };
-  if (stream.statuses.warmup) facts["warm-up"] = stream.statuses.warmup;
-  for (const [why, count] of Object.entries(stream.troubles)) facts["input: " + why] = count;
-  parts.counts.replaceChildren(...Object.entries(facts).map(([key, value]) => {
+  const age = stream.age === null ? "–" : stream.age < 1 ? say("now") : say("ago", { seconds: Math.round(stream.age) });
+  const counted = stream.forecast ? [["samples", stream.samples], ["forecast_count", stream.scored]] :
+    [["score_now", short(score)], ["threshold_now", short(stream.threshold)], ["samples", stream.samples], ["scored", stream.scored], ["above", stream.anomalies]];
+  const facts = [...counted, ["last_sample", age]].map(([name, value]) => [say(name), value]);
+  if (stream.statuses.warmup) facts.push([say("warmup"), stream.statuses.warmup]);
+  for (const [why, count] of Object.entries(stream.troubles)) facts.push([say("input", { trouble: words["trouble_" + why] || why }), count]);
+  parts.counts.replaceChildren(...facts.map(([name, value]) => {
     const pair = make("div");
-    pair.append(make("dt", "", key), make("dd", "", value));
+    pair.append(make("dt", "", name), make("dd", "", value));
     return pair;
   }));
   const order = (stream.contribution || []).map((part, i) => [part, i]).sort((a, b) => b[0] - a[0]).slice(0, 12);
@@ -189,10 +200,10 @@ function show(stream) {
     return line;
   }));
   showEvents(parts, stream);
-  table(parts.sinks, parts.sinksTitle, ["sink", "delivered", "waiting", "dropped", "failure"],
-    stream.sinks.map(sink => [sink.name, sink.delivered, sink.waiting + " B", sink.dropped, sink.failure || "none"]));
+  table(parts.sinks, parts.sinksTitle, ["sink", "delivered", "waiting", "dropped", "failure"].map(name => say(name)),
+    stream.sinks.map(sink => [sink.name, sink.delivered, sink.waiting + " B", sink.dropped, sink.failure || say("no_failure")]));
   const limits = stream.limits || { title: "", heads: [], rows: [] };
-  parts.limitsTitle.textContent = "What it would catch: " + limits.title;
+  parts.limitsTitle.textContent = say("catches", { limits: limits.title });
   table(parts.limits, parts.limitsTitle, limits.heads, limits.rows);
   drawForecasts(parts, stream);
   if (!stream.forecast) drawScores(parts, stream);
@@ -210,12 +221,12 @@ async function poll() {
     document.getElementById("ask").hidden = !refused;
     if (answer.status === 401) token = "";
     if (answer.status === 429) pause = 1000 * Number(answer.headers.get("Retry-After") || 60);
-    if (!answer.ok) throw new Error(answer.status === 401 ? "token needed" : answer.status === 429 ? "too many wrong tokens, wait" : "error " + answer.status);
+    if (!answer.ok) throw new Error(say({ 401: "token_needed", 429: "wrong_tokens" }[answer.status] || "failed_request", { code: answer.status }));
     (await answer.json()).streams.forEach(show);
-    link.textContent = "live";
+    link.textContent = say("live");
     link.className = "good";
   } catch (error) {
-    link.textContent = error.message === "Failed to fetch" ? "no connection" : error.message;
+    link.textContent = error.message === "Failed to fetch" ? say("offline") : error.message;
     link.className = "bad";
   }
   setTimeout(poll, pause);

@@ -15,12 +15,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ..alarms.local_time import zone_name
 from ..errors import ConfigError, OutputError
 from ..io.http_server import HttpServer, Request, Response, is_loopback
 from ..io.token_gate import TokenGate
+from ..languages.catalogue import Catalogue, find_catalogue
 from ..model_file.bounded_json import load_json
 from ..model_file.detection_limits import SECTION, limit_table
-from ..page import page
+from ..page import page_with
 from .access_token import page_token
 from .config import Settings
 from .prometheus import exposition
@@ -36,10 +38,10 @@ class LivePage:
 
     Args:
         runners: The streams to show.
-        settings: Address, token file and trusted proxy.
+        settings: Address, token file, trusted proxy, language and time zone.
 
     Raises:
-        ConfigError: If the address cannot be listened on, or the proxy's is none.
+        ConfigError: If the address cannot be listened on, the proxy's is none, or the language is not known.
         OutputError: If a token is needed and cannot be written.
     """
 
@@ -49,7 +51,8 @@ class LivePage:
         self.token = "" if self.local and not settings.token_file else page_token(settings)
         for runner in runners:
             runner.status.show_sensors()
-        site = _Site(runners, TokenGate(self.token), self.local, _proxy(settings.trusted_proxy))
+        words, zone = find_catalogue(settings.language), zone_name(settings.timezone)
+        site = _Site(runners, TokenGate(self.token), self.local, _proxy(settings.trusted_proxy), words, zone)
         try:
             self._server = HttpServer(host, port, site.answer)
         except OSError as error:
@@ -65,9 +68,11 @@ class LivePage:
 class _Site:
     """Answers to requests."""
 
-    def __init__(self, runners: Sequence[Runner], gate: TokenGate, local: bool, proxy: str) -> None:
-        self.runners, self.gate, self.local, self.proxy = runners, gate, local, proxy
-        self.html = page("live").encode()
+    def __init__(
+        self, runners: Sequence[Runner], gate: TokenGate, local: bool, proxy: str, words: Catalogue, zone: str
+    ) -> None:
+        self.runners, self.gate, self.local, self.proxy, self.words = runners, gate, local, proxy, words
+        self.html = page_with("live", {**words.of_pages(), "zone": zone})
         inline = [_hash(self.html, tag) for tag in (b"style", b"script")]
         framing = "'self'" if proxy else "'none'"
         self.policy = (
@@ -166,7 +171,7 @@ class _Site:
             {
                 **runner.status.page(numbers.get(runner.name, 0)),
                 "model": runner.model,
-                "limits": _limits(runner),
+                "limits": _limits(runner, self.words),
                 "sinks": _sinks(runner),
                 "troubles": runner.troubles,
             }
@@ -206,10 +211,10 @@ def _sinks(runner: Runner) -> list[dict[str, Any]]:
     ]
 
 
-def _limits(runner: Runner) -> dict[str, Any] | None:
+def _limits(runner: Runner, words: Catalogue) -> dict[str, Any] | None:
     """Return the table of the smallest faults that the stream's model finds."""
     metadata = runner.detector.metadata
-    table = limit_table(metadata.sections.get(SECTION), metadata.period)
+    table = limit_table(metadata.sections.get(SECTION), metadata.period, words)
     return asdict(table) if table else None
 
 

@@ -6,6 +6,7 @@ import urllib.request
 
 from command_helpers import DATA, MODEL
 from edgelstm.runtime import Detector
+from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.service.config import Settings
 from edgelstm.runtime.service.live_page import LivePage
 from edgelstm.runtime.service.runner import Runner
@@ -19,8 +20,12 @@ class Page:
     def __init__(self, settings=None, rows=600, start=0.0, sinks=()):
         values = [[float(cell) for cell in line.split(",")] for line in DATA.read_text().splitlines()[1:]]
         self.gate, self.rows, self.start = threading.Event(), rows, start
-        self.runner = Runner(Detector.load(MODEL), IterableSource(self._pairs(values)), sinks, "pump")
-        self.page = LivePage([self.runner], settings or Settings(listen="127.0.0.1:0"))
+        settings = settings or Settings(listen="127.0.0.1:0")
+        narrator = Narrator.of(settings.language, settings.timezone)
+        self.runner = Runner(
+            Detector.load(MODEL), IterableSource(self._pairs(values)), sinks, "pump", narrator=narrator
+        )
+        self.page = LivePage([self.runner], settings)
         self.thread = threading.Thread(target=self.runner.run, daemon=True)
         self.thread.start()
         wait_for(lambda: self.runner.status.samples == rows)

@@ -3,13 +3,16 @@
 import pytest
 from browser import NEEDS_AXE, obstacles_everywhere
 from command_helpers import DATA, MODEL, edgelstm_here
+from edgelstm.runtime.languages.catalogue import languages
+from edgelstm.runtime.service.config import Settings
 from page_helpers import Page
 
 pytestmark = [NEEDS_AXE, pytest.mark.slow(reason="a browser is started")]
 
 
-def test_the_live_page_with_its_answers(tmp_path):
-    page = Page()
+@pytest.mark.parametrize("language", languages())
+def test_the_live_page_with_its_answers(tmp_path, language):
+    page = Page(Settings(listen="127.0.0.1:0", language=language))
     try:
         address = f"http://127.0.0.1:{page.page.port}/"
         ready = "document.querySelector('.answers button') && document.querySelectorAll('canvas').length > 1"

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from browser import NEEDS_CHROMIUM, Browser
 from command_helpers import DATA, MODEL, edgelstm_here
-from edgelstm.runtime.alarms.catalogue import CATALOGUES
 from sink_helpers import wait_for
 
-from edgelstm.alarm_page.words import PAGE_WORDS
 from edgelstm.alarm_page.write import shown_rows
 
 
@@ -97,14 +95,6 @@ def test_a_page_that_cannot_be_written_is_found_before_the_work(tmp_path):
     assert not done.stdout
 
 
-def test_languages_of_the_page_are_those_of_the_sentences_and_say_the_same():
-    assert PAGE_WORDS.keys() == CATALOGUES.keys()
-    places = [
-        {name: sorted(re.findall(r"{(\w+)}", text)) for name, text in words.items()} for words in PAGE_WORDS.values()
-    ]
-    assert all(one == places[0] for one in places)
-
-
 def dated(path, zone):
     lines = [line.split(",") for line in DATA.read_text().splitlines()]
     start = datetime(2026, 3, 18, 10, tzinfo=timezone.utc)
@@ -157,7 +147,7 @@ def test_an_unknown_language_is_refused_before_the_work(tmp_path):
     done = edgelstm_here("score", MODEL, DATA, "--plot", tmp_path / "a.html", "--language", "fr")
 
     assert done.returncode == 1
-    assert "A language is one of en, de" in done.stderr
+    assert "A language is one of de, en" in done.stderr
     assert not done.stdout
 
 

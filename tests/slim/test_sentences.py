@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 import pytest
 from command_helpers import edgelstm_here
 from edgelstm.runtime import Detector
-from edgelstm.runtime.alarms.catalogue import CATALOGUES, ENGLISH, GERMAN
 from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.alarms.local_time import Clock, find_zone
 from edgelstm.runtime.alarms.narrator import Narrator
 from edgelstm.runtime.alarms.readings import Reading
 from edgelstm.runtime.alarms.sentences import sentence
+from edgelstm.runtime.languages.catalogue import ENGLISH, find_catalogue, languages
 
 START = datetime(2026, 3, 18, 10, 0, tzinfo=timezone.utc).timestamp()
 OIL = Reading("oil temperature", "°C", 71.0, 58.0, 3.0, 8.7)
@@ -30,7 +30,7 @@ def test_an_alarm_names_time_sensor_value_expectation_and_direction():
 
 
 def test_german_has_a_decimal_comma_and_its_own_dates():
-    assert sentence(ALARM, GERMAN, UTC) == (
+    assert sentence(ALARM, find_catalogue("de"), UTC) == (
         "18.03., 10:00–10:14: oil temperature 71 °C, erwartet 58 ± 3; pressure um 0,4 bar zu niedrig"
     )
 
@@ -74,7 +74,7 @@ def test_over_midnight_both_days_are_named():
     assert UTC.span(START, START + 86_400, "%d.%m.") == "18.03., 10:00 – 19.03., 10:00"
 
 
-@pytest.mark.parametrize("words", CATALOGUES.values(), ids=CATALOGUES)
+@pytest.mark.parametrize("words", [find_catalogue(one) for one in languages()], ids=languages())
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [

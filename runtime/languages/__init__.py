@@ -1,0 +1,1 @@
+"""Languages of people: one JSON file each, read by `catalogue`."""
