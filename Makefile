@@ -13,8 +13,9 @@ environment = $(if $(UV),$(UV) venv -q --seed --allow-existing --python $(2) $(1
 # $(call install,FOLDER,WHAT): compiled, as pip does it, or every start of TensorFlow would compile it anew (13 s instead of 5)
 install = $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(1)/bin/python $(2),$(1)/bin/python -m pip install -q $(2))
 
-# run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package
-PYTEST := -c ../pyproject.toml --rootdir .. -q
+# run from inside an environment: here `python -m edgelstm` would find the sources instead of the installed package;
+# tests of more than 20 s are listed at the end
+PYTEST := -c ../pyproject.toml --rootdir .. -q --durations=10 --durations-min=20
 # two files at a time: each on one core, with fixtures of its own, the longest ones first (tests/conftest.py)
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # two lanes: what is checked before each commit, and what is long by nature (the marker `slow`)

@@ -82,16 +82,16 @@ class Browser:
         """Wait until an expression on the page is true."""
         return _wait(lambda: self.evaluate(f"Boolean({expression})"), seconds)
 
-    def show(self, width, height, scheme):
+    def show(self, width, height, scheme, scale=2):
         """Take another size of the screen, and another colour scheme."""
-        screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": width < 600}
+        screen = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **screen)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self._call("Emulation.setEmulatedMedia", features=features)
 
-    def picture(self, path):
-        """Store what is seen."""
-        path.write_bytes(b64decode(self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+    def picture(self, path, whole=True):
+        """Store the whole page, or what is seen of it."""
+        path.write_bytes(b64decode(self._call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))
 
     def obstacles(self):
         """Run axe-core on the page; give its findings as `rule: element`, and sideways scrolling as one more."""

@@ -222,13 +222,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         return metadata.scoring is not None and FORECAST not in metadata.sections
 
     @classmethod
-    def with_options(cls, metadata: Metadata) -> AnomalyDetector:
-        """An unfitted detector with the parameters that a model was trained with."""
-        options = dict(metadata.sections.get("training", {}).get("options", {}))
+    def _parameters(cls, options: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
         shape, decision = options.pop("architecture", {}), options.pop("decision", {})
-        renamed = {"random_state": options.pop("seed", 0), "score_rule": options.pop("score", None)}
-        renamed["lookback"] = options.pop("lookback", None) or AUTO
+        renamed = {"score_rule": options.pop("score", None), "lookback": options.pop("lookback", None) or AUTO}
         renamed["keep_all"] = not options.pop("leave_out", True)
-        known = set(cls().get_params())
-        named = {**shape, **options, **decision, **renamed, "columns": list(metadata.names)}
-        return cls(**{name: value for name, value in named.items() if name in known})
+        return {**shape, **options, **decision, **renamed, "columns": list(metadata.names)}

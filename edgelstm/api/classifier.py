@@ -187,12 +187,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # scikit-le
         return SECTION in metadata.sections
 
     @classmethod
-    def with_options(cls, metadata: Metadata) -> Classifier:
-        """An unfitted classifier with the parameters that a model was trained with."""
-        options = dict(metadata.sections.get("training", {}).get("options", {}))
-        named = {**options, **options.pop("network", {}), "random_state": options.pop("seed", 0)}
-        known = set(cls().get_params())
-        return cls(**{name: value for name, value in named.items() if name in known})
+    def _parameters(cls, options: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
+        return {**options, **options.get("network", {})}
 
     def _take(self, trained: Any) -> None:
         super()._take(trained)

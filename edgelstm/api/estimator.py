@@ -86,7 +86,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
     @classmethod
     def with_options(cls: type[E], metadata: Metadata) -> E:
-        """An estimator with the parameters that a model was trained with."""
+        """An unfitted estimator with the parameters that a model was trained with."""
+        options = dict(metadata.sections.get("training", {}).get("options", {}))
+        values = {"random_state": options.pop("seed", 0), **cls._parameters(options, metadata)}
+        known = set(cls().get_params())
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+    @classmethod
+    def _parameters(cls, options: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
+        """Parameters by name, from the options that a model was trained with; names that are none are passed over."""
         raise NotImplementedError
 
     def convert(self, scheme: str = "int8", *, calibration: Any = None, **options: Any) -> Converted:

@@ -189,14 +189,9 @@ class Forecaster(Estimator):
         return SECTION in metadata.sections
 
     @classmethod
-    def with_options(cls, metadata: Metadata) -> Forecaster:
-        """An unfitted forecaster with the parameters that a model was trained with."""
-        options = dict(metadata.sections.get("training", {}).get("options", {}))
-        network = options.pop("network", {})
+    def _parameters(cls, options: dict[str, Any], metadata: Metadata) -> dict[str, Any]:
         targets, known = options.pop("targets", 1), options.pop("known", 0)
         names = list(metadata.names)
-        chosen = {**options, **network, "random_state": options.pop("seed", 0), "target": names[:targets]}
-        chosen |= {"covariates": names[targets : targets + known], "columns": names[targets + known :]}
-        chosen["lookback"] = options.get("lookback") or AUTO
-        known_names = set(cls().get_params())
-        return cls(**{name: value for name, value in chosen.items() if name in known_names})
+        columns = {"target": names[:targets], "covariates": names[targets : targets + known]}
+        columns["columns"] = names[targets + known :]
+        return {**options, **options.get("network", {}), **columns, "lookback": options.get("lookback") or AUTO}

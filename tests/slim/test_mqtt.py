@@ -130,6 +130,7 @@ def restarts(broker, tmp_path, count, each, pause):
     return sent, arrived, repeated
 
 
+@pytest.mark.slow(reason="twenty restarts of a broker")
 def test_every_event_arrives_in_order_though_the_broker_restarts_twenty_times(broker, tmp_path, monkeypatch):
     monkeypatch.setattr("edgelstm.runtime.io.mqtt.FIRST_WAIT", 0.05)
     sent, arrived, repeated = restarts(broker, tmp_path, 20, 5, 0.02)

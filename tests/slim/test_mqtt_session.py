@@ -77,6 +77,7 @@ def test_a_persistent_session_loses_nothing_while_the_broker_restarts(broker, de
     assert len(values) - len(set(values)) <= 4 * 20  # QoS 1: a device repeats what it does not know as received
 
 
+@pytest.mark.slow(reason="a watch is killed and started again")
 def test_a_killed_watch_with_a_persistent_session_scores_what_it_had_not(broker, device, tmp_path):
     """End to end by the command: what was not scored before SIGKILL is scored after the next start."""
     address = url(broker, "plant/tank", "?session=persistent")
