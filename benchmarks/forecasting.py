@@ -25,10 +25,12 @@ from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.scaler import fit_scaler
 from forecast_baselines import absolute, linear, repeat, ridge, sarima, smoothing, truth
+from forecast_coverage import as_on_a_device
 from forecast_data import CASES, Case
 
 from edgelstm.forecasting.data import pairs
 from edgelstm.forecasting.evaluate import coverage
+from edgelstm.forecasting.intervals import hours_of
 from edgelstm.tensorflow import load_tensorflow
 
 Doubles = npt.NDArray[np.float64]
@@ -121,7 +123,13 @@ def judged(
     missed = ((answer - given.answers) * given.unit).reshape(-1, case.targets, case.horizon)
     predicted = truth(values, origins, case.horizon) + missed
     residuals = (given.answers - answer).reshape(missed.shape)
-    return errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, features)}
+    hours = hours_of(given.clock[:: case.targets], case.horizon, case.series.period)
+    record = errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, features, hours)}
+    if every_row:
+        units = given.unit.reshape(len(origins), case.targets)
+        times = case.series.time[origins[0] : case.ends[2]]
+        record["intervals"] = as_on_a_device(residuals, units, features, case.series.period, times)
+    return record
 
 
 def measure(case: Case, given: argparse.Namespace, kept: dict[str, Any]) -> dict[str, Any]:

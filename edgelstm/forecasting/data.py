@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.data.series import Series
+from edgelstm.runtime.alarms.local_time import is_date
+from edgelstm.runtime.forecasting.calendar import DAY
 from edgelstm.runtime.forecasting.features import InputFeatures, examples
+from edgelstm.runtime.io.time_zones import local_seconds
 from edgelstm.runtime.model_file.scaler import Scaler
 
 Array = npt.NDArray[Any]
@@ -29,6 +32,8 @@ class Pairs:
     """Shape (N * C, H)."""
     unit: Floats
     """Scaled units per unit of the answers, shape (N * C, 1)."""
+    clock: Floats
+    """Seconds since midnight of the first step, on the calendar's clock, shape (N * C,); NaN where rows have no dates."""
 
     @property
     def inputs(self) -> list[Floats]:
@@ -40,7 +45,9 @@ class Pairs:
 
     def take(self, chosen: Any) -> Pairs:
         """Some of them."""
-        return Pairs(self.history[chosen], self.context[chosen], self.answers[chosen], self.unit[chosen])
+        return Pairs(
+            self.history[chosen], self.context[chosen], self.answers[chosen], self.unit[chosen], self.clock[chosen]
+        )
 
 
 def origins(series: Series, window: int, horizon: int) -> Rows:
@@ -56,13 +63,13 @@ def origins(series: Series, window: int, horizon: int) -> Rows:
 
 
 def thin(rows: Rows, most: int) -> Rows:
-    """Select at most so many rows, evenly spread.
+    """Select at most so many rows, evenly spread; their distances differ by one, so that all hours of the day come by.
 
     Args:
         rows: Row numbers.
         most: Number of rows at most.
     """
-    return rows[:: -(-len(rows) // most)] if len(rows) > most else rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)] if len(rows) > most else rows
 
 
 def pairs(series: Series, scaler: Scaler, features: InputFeatures, window: int, horizon: int, rows: Rows) -> Pairs:
@@ -83,5 +90,13 @@ def pairs(series: Series, scaler: Scaler, features: InputFeatures, window: int, 
     count = len(rows) * features.targets
     return Pairs(
         inputs.history.reshape(count, *inputs.history.shape[2:]), inputs.context.reshape(count, -1),
-        answers.reshape(count, -1), inputs.unit.reshape(count, -1),
+        answers.reshape(count, -1), inputs.unit.reshape(count, -1), np.repeat(_clock(series, features, rows), features.targets),
     )  # fmt: skip
+
+
+def _clock(series: Series, features: InputFeatures, rows: Rows) -> Floats:
+    """Seconds since midnight of some rows, NaN where they have no dates."""
+    times = series.time[rows]
+    if series.period is None or not all(map(is_date, times)):
+        return np.full(len(rows), np.nan, np.float32)
+    return (local_seconds(times, features.zone) % DAY).astype(np.float32)

@@ -14,6 +14,7 @@ from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from .data import Pairs, origins, pairs, thin
+from .intervals import hours_of
 
 Array = npt.NDArray[Any]
 MOST = 2_000  # origins; a longer file is strided
@@ -85,28 +86,34 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
     steps = rows[:, None] + np.arange(metadata.horizon)
     back = features.patch * (np.arange(metadata.horizon) // features.patch + 1)
     naive = np.moveaxis(series.values[steps - back] - series.values[steps], -1, 1)
+    hours = hours_of(asked.clock[:: features.targets], metadata.horizon, metadata.period)
     targets = {
         name: TargetQuality(
             float(np.abs(missed[:, place] * units[:, place]).mean()),
             float(np.sqrt(((missed[:, place] * units[:, place]) ** 2).mean())),
             float(np.abs(naive[:, place]).mean()),
-            coverage(-missed, features, place),
+            coverage(-missed, features, hours, place),
         )
         for place, name in enumerate(metadata.names[: features.targets])
     }
     return ForecastQuality(path.name, metadata.scheme if content else "keras", len(rows), metadata.horizon, targets)
 
 
-def coverage(residuals: Array, features: InputFeatures, place: int | None = None) -> dict[str, float]:
+def coverage(
+    residuals: Array, features: InputFeatures, hours: Array | None, place: int | None = None
+) -> dict[str, float]:
     """Share of residuals inside each interval.
 
     Args:
         residuals: Measured values minus predicted ones, in the model's unit, shape (N, C, H).
         features: With the intervals.
+        hours: Hour of the day of each origin's steps, shape (N, H); None where rows have no dates.
         place: Of one target; None takes all together.
     """
     chosen = slice(None) if place is None else slice(place, place + 1)
     shares = {}
+    if features.hours is not None and hours is not None:
+        residuals = residuals / np.moveaxis(np.asarray(features.hours)[hours], -1, 1)
     for level, ends in (features.intervals or {}).items():
         lower, upper = (np.asarray(ends[name]).T[chosen] for name in ("lower", "upper"))
         shares[level] = float(((residuals[:, chosen] >= lower) & (residuals[:, chosen] <= upper)).mean())

@@ -9,28 +9,71 @@ import numpy.typing as npt
 
 from edgelstm.keras_file import Representative
 from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
+from edgelstm.runtime.forecasting.intervals import HOURS
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata
 
 LEVELS = (80, 95)  # percent
+LONGEST_PERIOD = 7200.0  # seconds between rows: with fewer than 12 rows a day hours say little
+ENOUGH = 30  # residuals of an hour from which it has a size of its own
+LEAST = 0.05  # of the mean size: an hour without any error yet is not one that will have none
+TURNS = 4  # of fitting the parts of step and hour
 Predict = Callable[[tuple[npt.NDArray[Any], ...]], npt.NDArray[Any]]
 """A model's forecasts for examples, (N, ...) an input."""
 
 
-def fit_intervals(answers: npt.NDArray[Any], predicted: npt.NDArray[Any], targets: int) -> dict[str, Any]:
+def fit_intervals(residuals: npt.NDArray[Any], targets: int, hours: npt.NDArray[Any] | None = None) -> dict[str, Any]:
     """Lower and upper residual of each step and target, with conformal prediction's correction for few examples.
 
     Args:
-        answers: Measured values, in the model's unit, shape (N * C, H).
-        predicted: Predicted values, same shape.
+        residuals: Measured values minus predicted ones, in the model's unit, shape (N * C, H).
         targets: C.
+        hours: Hour of the day of each, same shape; None where rows have no dates.
 
     Returns:
-        By coverage in percent: `lower` and `upper`, lists of shape (H, C).
+        `intervals`, by coverage in percent: `lower` and `upper`, lists of shape (H, C); and `hours`, the usual residual at each
+        hour of the day that these are multiples of, a list of shape (24, C), or None.
     """
-    residuals = np.asarray(answers, np.float64) - predicted
-    by_target = residuals.reshape(-1, targets, residuals.shape[1])
-    return {str(level): _ends(by_target, level / 100) for level in LEVELS}
+    by_target = np.asarray(residuals, np.float64).reshape(-1, targets, residuals.shape[1])
+    scale = None
+    if hours is not None:
+        places = hours.reshape(by_target.shape)[:, 0]
+        scale = np.stack([_usual_by_hour(np.abs(by_target[:, target]), places) for target in range(targets)], axis=1)
+        by_target = by_target / np.moveaxis(scale[places], -1, 1)
+    return {
+        "intervals": {str(level): _ends(by_target, level / 100) for level in LEVELS},
+        "hours": None if scale is None else np.round(scale, 4).tolist(),
+    }
+
+
+def _usual_by_hour(sizes: npt.NDArray[Any], hours: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Usual size of residuals at each hour beside that of their steps, mean 1, shape (24,).
+
+    Sizes (N, H) are taken as a product of a part of the step and one of the hour, each fitted in turn on the other's.
+    """
+    seen, usual = np.bincount(hours.ravel(), minlength=HOURS), np.ones(HOURS)
+    for _ in range(TURNS):
+        by_step = np.maximum((sizes / usual[hours]).mean(axis=0), 1e-12)
+        totals = np.bincount(hours.ravel(), (sizes / by_step).ravel(), minlength=HOURS)
+        usual = np.where(seen >= ENOUGH, totals / np.maximum(seen, 1), 1.0)
+        usual = np.maximum(usual / usual.mean(), LEAST)
+    return np.asarray(usual / usual.mean())
+
+
+def hours_of(clock: npt.NDArray[Any], horizon: int, period: float | None) -> npt.NDArray[Any] | None:
+    """Hour of the day of each step, shape (N, H); None where rows have no dates, or come less than once in two hours.
+
+    Args:
+        clock: Seconds since midnight of each first step, shape (N,); NaN without dates.
+        horizon: Steps, H.
+        period: Seconds between them.
+
+    >>> hours_of(np.array([81_000.0]), 3, 3600.0).tolist()
+    [[22, 23, 0]]
+    """
+    if period is None or period > LONGEST_PERIOD or not np.isfinite(clock).all():
+        return None
+    return np.asarray(((clock[:, None] + period * np.arange(horizon)) // 3600).astype(np.int64) % HOURS)
 
 
 def _ends(residuals: npt.NDArray[Any], coverage: float) -> dict[str, Any]:
@@ -52,9 +95,10 @@ def refit_intervals(metadata: Metadata, predict: Predict, representative: Repres
     """
     if representative is None or not representative.answers:
         return metadata
-    features = InputFeatures.of(metadata)
-    fitted = fit_intervals(representative.answers[0], predict(representative.held), features.targets)
-    return metadata.with_(sections={**metadata.sections, SECTION: replace(features, intervals=fitted).record()})
+    features, (answers, *clock) = InputFeatures.of(metadata), representative.answers
+    hours = hours_of(clock[0][:, 0], answers.shape[1], metadata.period) if clock else None  # files of earlier versions
+    fitted = fit_intervals(answers - predict(representative.held), features.targets, hours)
+    return metadata.with_(sections={**metadata.sections, SECTION: replace(features, **fitted).record()})
 
 
 def predict_with(model: TFLiteModel) -> Predict:

@@ -35,7 +35,7 @@ def representative(learn: Pairs, judge: Pairs, targets: int) -> Representative:
     chosen, held = spread(learn, EMBEDDED), spread(judge, HELD)
     furthest = learn.take(np.argsort(np.abs(learn.history).max(axis=(1, 2)))[-EXTREME:])
     inputs = tuple(np.concatenate(both) for both in zip(chosen.inputs, furthest.inputs, strict=True))
-    return Representative(inputs, (held.history, held.context), (held.answers,))
+    return Representative(inputs, (held.history, held.context), (held.answers, held.clock[:, None]))
 
 
 def examples_of(metadata: Metadata, series: Series, name: str) -> Representative:

@@ -21,7 +21,7 @@ from edgelstm.versions import tool_versions
 
 from .architecture import Network, build, solve_linear
 from .data import Pairs, Rows, origins, pairs, thin
-from .intervals import fit_intervals
+from .intervals import fit_intervals, hours_of
 from .representative_data import representative
 
 VALIDATION = 0.15  # newest share of the rows: chooses the epoch, the normalization and the intervals
@@ -116,7 +116,8 @@ def train_forecaster(
     learn = pairs(series, scaler, features, window, options.horizon, early)
     judge = pairs(series, scaler, features, window, options.horizon, thin(late, JUDGED // options.targets))
     model, course = _fit(options, learn, judge, callbacks)
-    fitted = fit_intervals(judge.answers, predict(model, judge), options.targets)
+    residuals = judge.answers - predict(model, judge)
+    fitted = fit_intervals(residuals, options.targets, hours_of(judge.clock, options.horizon, series.period))
     metadata = Metadata(
         kind="forecaster",
         window=window,
@@ -126,7 +127,7 @@ def train_forecaster(
         scaler=scaler,
         tools=tool_versions(),
         sections={
-            SECTION: replace(features, intervals=fitted).record(),
+            SECTION: replace(features, **fitted).record(),
             "training": _record(options, window, course, series),
             **series.sections,
         },

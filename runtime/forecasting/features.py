@@ -50,6 +50,8 @@ class InputFeatures:
     """Level and unit of a window: `last` (its last value, 1), `window` (its mean and deviation) or `none` (0, 1)."""
     intervals: Mapping[str, Any] | None = None
     """Residuals by coverage in percent: `lower` and `upper` of shape (H, C), in the model's unit; see `Intervals`."""
+    hours: Any = None
+    """Usual residual at each hour of the day, which `intervals` are multiples of: mean 1, shape (24, C); None for 1."""
 
     @classmethod
     def of(cls, metadata: Metadata) -> InputFeatures:
@@ -88,6 +90,10 @@ def _check(features: InputFeatures, metadata: Metadata) -> None:
         raise ValueError(f"{features.targets} targets and {features.known} known channels of {len(metadata.channels)}")
     if features.normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize {features.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+    if features.hours is not None:
+        scale = np.asarray(features.hours, np.float64)
+        if scale.shape != (24, features.targets) or not (np.isfinite(scale) & (scale > 0)).all():
+            raise ValueError(f"usual residuals by hour, shape {scale.shape}")
     for level, ends in (features.intervals or {}).items():
         for end in (ends["lower"], ends["upper"]):
             shape = np.asarray(end, np.float64).shape

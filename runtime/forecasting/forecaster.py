@@ -14,6 +14,7 @@ from ..inference.interpreter import TFLiteModel
 from ..model_file.bundle import Bundle, load_bundle
 from ..model_file.metadata import Metadata
 from .features import Examples, InputFeatures, examples
+from .intervals import Intervals
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -65,7 +66,8 @@ class Forecaster:
             raise ModelError("The model's metadata hold no scaling. Convert it again.")
         self._scaler = metadata.scaler
         self._predict = predict
-        self._ends: dict[int, tuple[Doubles, Doubles]] = {}
+        self.intervals = Intervals(self.features, metadata.horizon, metadata.period)
+        """The model's intervals."""
 
     @classmethod
     def from_bundle(cls, bundle: Bundle) -> Forecaster:
@@ -94,7 +96,7 @@ class Forecaster:
 
     def levels(self) -> tuple[int, ...]:
         """Coverages, in percent, that the model carries intervals for."""
-        return tuple(sorted(map(int, self.features.intervals or {})))
+        return self.intervals.levels
 
     def chosen(self, level: int | None) -> int:
         """Return the coverage of the interval that is asked for, in percent; 0 where the model carries none.
@@ -113,7 +115,12 @@ class Forecaster:
         return chosen
 
     def forecast(
-        self, values: npt.ArrayLike, times: npt.ArrayLike, origin: int | None = None, level: int | None = None
+        self,
+        values: npt.ArrayLike,
+        times: npt.ArrayLike,
+        origin: int | None = None,
+        level: int | None = None,
+        factors: Doubles | None = None,
     ) -> Forecast:
         """Forecast the H rows from an origin on.
 
@@ -122,6 +129,7 @@ class Forecaster:
             times: Shape (T,).
             origin: First row to forecast; None is the one after the last row that holds every target.
             level: Percent that the interval is meant to hold; None is the lowest that the model carries.
+            factors: Widths of the intervals, see `Intervals`; None are the model's own.
 
         Raises:
             ShapeError: If there are other channels, or too few rows.
@@ -136,7 +144,7 @@ class Forecaster:
         inputs = examples(self.features, window, horizon, scaled, moments, np.array([start]))
         pairs = zip(inputs.history[0], inputs.context[0], strict=True)
         answer = np.stack([np.asarray(self._predict(*pair), np.float64) for pair in pairs])
-        return self._finish(answer, inputs, moments[start : start + horizon], level)
+        return self._finish(answer, inputs, moments[start : start + horizon], level, factors)
 
     def _origin(self, rows: Doubles) -> int:
         if rows.ndim != 2 or rows.shape[1] != len(self.metadata.channels):
@@ -174,32 +182,16 @@ class Forecaster:
             moments = np.concatenate([moments, moments[-1] + step * np.arange(1, lacking + 1)])
         return rows, moments
 
-    def _finish(self, answer: Doubles, inputs: Examples, times: Doubles, level: int | None) -> Forecast:
+    def _finish(
+        self, answer: Doubles, inputs: Examples, times: Doubles, level: int | None, factors: Doubles | None
+    ) -> Forecast:
         offset, scale = (part[: self.features.targets] for part in self._scaler.arrays())
         values = (answer * inputs.unit[0] + inputs.level[0]).T * scale + offset
         unit = inputs.unit[0, :, 0] * scale
         chosen = self.chosen(level)
-        lower, upper = self.interval(values, unit, chosen) if chosen else (None, None)
+        if not chosen:
+            return Forecast(times, self.targets, values, None, None, 0, unit)
+        made = self.intervals
+        ends = made.ends(np.arange(len(times)), made.hours(times), made.fresh() if factors is None else factors)
+        lower, upper = np.moveaxis(values[:, None] + ends[:, made.levels.index(chosen)] * unit, 1, 0)
         return Forecast(times, self.targets, values, lower, upper, chosen, unit)
-
-    def interval(self, values: Doubles, unit: Doubles, level: int) -> tuple[Doubles, Doubles]:
-        """Return both ends of an interval around a forecast, each (H, C), sensor units.
-
-        Args:
-            values: Forecast, shape (H, C), sensor units.
-            unit: Sensor units per unit of the model's answer, shape (C,).
-            level: Percent that it is meant to hold; one of `levels`.
-        """
-        lower, upper = (values + residuals * unit for residuals in self.ends(level))
-        return lower, upper
-
-    def ends(self, level: int) -> tuple[Doubles, Doubles]:
-        """Return the lowest and the highest residual of an interval, each (H, C), in units of the model's answer.
-
-        Args:
-            level: Percent that it is meant to hold; one of `levels`.
-        """
-        if level not in self._ends:
-            residuals = (self.features.intervals or {})[str(level)]
-            self._ends[level] = (np.asarray(residuals["lower"], np.float64), np.asarray(residuals["upper"], np.float64))
-        return self._ends[level]

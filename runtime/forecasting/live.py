@@ -139,7 +139,7 @@ class LiveForecaster:
             return _result(time, inputs, events)
         rows, times = inputs
         window, targets = self.metadata.window, len(self.forecaster.targets)
-        forecast = self.forecaster.forecast(rows, times, window, self.level)
+        forecast = self.forecaster.forecast(rows, times, window, self.level, self.reliability.factors)
         self.reliability.made(forecast, rows[window - self.forecaster.features.patch : window, :targets])
         told = {
             "first": float(forecast.times[0]),

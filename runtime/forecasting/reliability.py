@@ -42,10 +42,14 @@ class Pending(NamedTuple):
     """Sensor units per unit of the model's answer, shape (C,)."""
     before: Singles
     """Patch before it, shape (P, C), sensor units: repeated it is the naive forecast."""
+    factors: Singles
+    """Widths of its intervals, shape (25, L, 2, C); see `Intervals`."""
 
 
 class Reliability:
     """Errors and coverage of the newest forecasts, decaying averages a target, and the event while they are bad.
+
+    What lies outside the intervals moves their ends for the forecasts to come (`factors`).
 
     Args:
         forecaster: The forecaster that makes them.
@@ -55,6 +59,7 @@ class Reliability:
     def __init__(self, forecaster: Forecaster, identity: str) -> None:
         self._forecaster, self._targets = forecaster, forecaster.targets
         self._patch, self._horizon = forecaster.features.patch, forecaster.metadata.horizon
+        self._intervals = forecaster.intervals
         self.levels = forecaster.levels()
         """Coverages of the model's intervals, percent."""
         self._rate = 1.0 / (MEMORY * max(self._patch, self._horizon))
@@ -67,6 +72,8 @@ class Reliability:
         self._row = 0
         self._pending: deque[Pending] = deque()
         self._sums = np.zeros((3 + len(self.levels), len(self._targets)))  # weight, error, naive error, shares inside
+        self.factors = self._intervals.fresh()
+        """Widths of the intervals now."""
         self._tracker.finish()
 
     def forget_forecasts(self) -> None:
@@ -83,7 +90,7 @@ class Reliability:
         if self._pending and self._pending[-1].origin == self._row:  # the same row, with more readings
             self._pending.pop()
         if self._row % self._every == 0:
-            parts = (part.astype(np.float32) for part in (forecast.values, forecast.unit, before))
+            parts = (part.astype(np.float32) for part in (forecast.values, forecast.unit, before, self.factors))
             self._pending.append(Pending(self._row, *parts))
 
     def observe(self, index: int, time: float | None, measured: Doubles, missing: int = 0) -> tuple[Event, ...]:
@@ -102,20 +109,24 @@ class Reliability:
         if not self._pending:
             return ()
         present = np.isfinite(measured)
-        shares = np.mean([self._judged(one, row - one.origin, measured) for one in self._pending], axis=0)
+        residuals, naive, outside = self._judge(row, float(row) if time is None else time, measured)
+        shares = np.stack([np.ones_like(measured), np.abs(residuals).mean(axis=0), naive, *(1 - outside.sum(axis=1))])
         self._sums[:, present] += self._rate * (shares - self._sums)[:, present]
         return self._decide(index, time)
 
-    def _judged(self, one: Pending, step: int, measured: Doubles) -> Doubles:
-        """Return the rows of the sums for one step of one forecast, shape (3 + levels, C)."""
-        naive = np.abs(one.before[step % self._patch] - measured)
-        inside = [self._inside(one, step, measured, level) for level in self.levels]
-        return np.stack([np.ones_like(measured), np.abs(one.values[step] - measured), naive, *inside])
-
-    def _inside(self, one: Pending, step: int, measured: Doubles, level: int) -> Doubles:
-        lower, upper = self._forecaster.ends(level)
-        residual = measured - one.values[step]
-        return np.asarray((lower[step] * one.unit <= residual) & (residual <= upper[step] * one.unit), np.float64)
+    def _judge(self, row: int, time: float, measured: Doubles) -> tuple[Doubles, Doubles, Doubles]:
+        """Return residuals (N, C), mean naive error (C,), and the shares outside each end (L, 2, C); move the ends by these."""
+        steps = np.array([row - one.origin for one in self._pending])
+        residuals = np.stack([measured - one.values[step] for one, step in zip(self._pending, steps, strict=True)])
+        naive = np.stack([one.before[step % self._patch] for one, step in zip(self._pending, steps, strict=True)])
+        units = np.stack([one.unit for one in self._pending])
+        hours = np.repeat(self._intervals.hours([time]), len(steps))
+        factors = np.stack([one.factors for one in self._pending]).astype(np.float64)
+        ends = self._intervals.ends(steps, hours, factors) * units[:, None, None]
+        beyond = np.stack([residuals[:, None] < ends[:, :, 0], residuals[:, None] > ends[:, :, 1]], axis=2)
+        outside = np.where(np.isfinite(measured), beyond.mean(axis=0), np.nan)
+        self.factors = self._intervals.adapted(self.factors, int(hours[0]), outside)
+        return residuals, np.abs(naive - measured).mean(axis=0), outside
 
     def _decide(self, index: int, time: float | None) -> tuple[Event, ...]:
         weight, ratios, shares = self._sums[0], self.ratios, self.coverage
@@ -167,13 +178,19 @@ class Reliability:
         return self._tracker.finish()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the state as plain JSON types: number of the next `row`, `sums`, `excursions`, and forecasts `pending` as Base64."""
+        """Return the state as plain JSON types: number of the next `row`, `sums`, `excursions`, `factors`, and forecasts `pending` as Base64."""
         pending = [
             [one.origin, *(b64encode(part.tobytes()).decode() for part in one[1:] if isinstance(part, np.ndarray))]
             for one in self._pending
         ]
         state = self._tracker.to_state()
-        return {"row": self._row, "sums": self._sums.tolist(), "excursions": state, "pending": pending}
+        return {
+            "row": self._row,
+            "sums": self._sums.tolist(),
+            "factors": self.factors.tolist(),
+            "excursions": state,
+            "pending": pending,
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned.
@@ -185,8 +202,11 @@ class Reliability:
         sums, count = np.asarray(state["sums"], np.float64), len(self._targets)
         if sums.shape != self._sums.shape:
             raise ValueError(f"averages of shape {sums.shape} are none of {self._sums.shape}")
-        self._row, self._sums = int(state["row"]), sums
-        shapes = ((self._horizon, count), (count,), (self._patch, count))
+        factors = np.asarray(state["factors"], np.float64)
+        if factors.shape != self.factors.shape:
+            raise ValueError(f"widths of shape {factors.shape} are none of {self.factors.shape}")
+        self._row, self._sums, self.factors = int(state["row"]), sums, factors
+        shapes = ((self._horizon, count), (count,), (self._patch, count), self.factors.shape)
         for origin, *texts in state["pending"]:
             parts = [
                 np.frombuffer(b64decode(text), np.float32).reshape(shape)

@@ -48,12 +48,12 @@ def with_covariate():
 
 def test_each_row_has_the_forecast_that_the_command_makes_of_the_same_rows(live, stream):
     results = fed(live, stream[:60])
-    one = Forecaster.load(AHEAD).forecast(stream[:60, 1:], stream[:60, 0])
+    first, later = (Forecaster.load(AHEAD).forecast(stream[:row, 1:], stream[:row, 0]) for row in (24, 60))
 
     assert [result.status for result in results[:23]] == ["warmup"] * 23
-    assert results[-1].forecast["targets"]["level_cm"]["forecast"] == np.round(one.values[:, 0], 6).tolist()
-    assert results[-1].forecast["targets"]["level_cm"]["lower"] == np.round(one.lower[:, 0], 6).tolist()
-    assert results[-1].forecast["first"] == one.times[0]
+    assert results[23].forecast["targets"]["level_cm"]["lower"] == np.round(first.lower[:, 0], 6).tolist()
+    assert results[-1].forecast["targets"]["level_cm"]["forecast"] == np.round(later.values[:, 0], 6).tolist()
+    assert results[-1].forecast["first"] == later.times[0]
 
 
 def test_short_gaps_are_bridged_as_the_command_bridges_them(live, stream):

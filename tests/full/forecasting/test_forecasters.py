@@ -15,7 +15,8 @@ from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.cli import group
 from edgelstm.data.series import read_series
 from edgelstm.forecasting.data import origins, pairs
-from edgelstm.forecasting.intervals import fit_intervals
+from edgelstm.forecasting.evaluate import coverage
+from edgelstm.forecasting.intervals import fit_intervals, hours_of
 from edgelstm.forecasting.keras_forecaster import keras_forecaster
 from edgelstm.keras_file import load_keras, read_extras
 
@@ -91,11 +92,30 @@ def test_it_beats_the_day_before_by_a_third(answers):
 def test_intervals_hold_about_their_share_of_rows_never_seen(answers):
     _, int8_answer, given, _, _, metadata = answers
     residuals = (given.answers - int8_answer).reshape(-1, 2, HORIZON)
+    hours = hours_of(given.clock[::2], HORIZON, metadata.period)
 
-    for level, ends in InputFeatures.of(metadata).intervals.items():
-        lower, upper = (np.asarray(ends[name]).T for name in ("lower", "upper"))
-        inside = ((residuals >= lower) & (residuals <= upper)).mean()
+    for level, inside in coverage(residuals, InputFeatures.of(metadata), hours).items():
         assert abs(inside - int(level) / 100) < 0.08
+
+
+def test_residuals_that_depend_on_the_hour_make_intervals_that_do():
+    """By night a tenth of the residuals by day: one width for both would hold all of the nights and too little of the days."""
+    random = np.random.default_rng(1)
+    hours = (random.integers(0, 24, (2000, 1)) + np.arange(6)) % 24
+    residuals = random.normal(0, 1, hours.shape) * np.where(hours < 12, 0.1, 1.0)
+    features = InputFeatures(6, 1, **fit_intervals(residuals, 1, hours))
+    fresh = random.normal(0, 1, hours.shape) * np.where(hours < 12, 0.1, 1.0)
+    night, day = (
+        coverage(fresh[one][:, None], features, hours[one])["80"] for one in (hours[:, 0] < 7, hours[:, 0] >= 12)
+    )
+
+    assert 0.76 < night < 0.84
+    assert 0.76 < day < 0.84
+
+
+def test_rows_without_dates_have_no_hours():
+    assert hours_of(np.array([np.nan]), 3, 3600.0) is None
+    assert hours_of(np.array([0.0]), 3, 86_400.0) is None
 
 
 def test_conformal_intervals_hold_at_least_their_share_of_exchangeable_residuals():
@@ -103,7 +123,7 @@ def test_conformal_intervals_hold_at_least_their_share_of_exchangeable_residuals
     inside = []
     for _ in range(300):
         residuals = random.standard_t(3, (50, 1))
-        ends = fit_intervals(residuals, np.zeros_like(residuals), 1)["80"]
+        ends = fit_intervals(residuals, 1)["intervals"]["80"]
         inside.append(np.mean([ends["lower"][0][0] <= new <= ends["upper"][0][0] for new in random.standard_t(3, 50)]))
 
     assert 0.79 <= np.mean(inside) <= 0.84
