@@ -11,20 +11,28 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="edgelstm-state-")
 # files that take longest in one piece: they are begun first, so that no core waits for them at the end
 LONGEST = [
     "test_notebooks",
-    "test_fleet_steps",
     "test_docs",
+    "test_fleet_steps",
+    "test_report_kinds",
+    "test_trained_zoo",
+    "test_real_series",
+    "test_shrink",
     "test_search",
     "test_zoo",
+    "test_sklearn_checks",
     "test_recurrent",
     "test_weight_rounding",
-    "test_real_series",
     "test_report",
+    "test_streaming_pipeline",
     "test_update_docs",
     "test_update_end_to_end",
     "test_golden",
     "test_state",
-    "test_drift",
     "test_run",
+    "test_drift",
+    "test_model_reload",
+    "test_opcua",
+    "test_update_store",
 ]
 
 

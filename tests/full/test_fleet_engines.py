@@ -17,6 +17,8 @@ from edgelstm.fleet.engine import ATTEMPTS
 from edgelstm.fleet.local_engine import LocalEngine, suitable_workers
 from edgelstm.fleet.open_engine import open_engine
 
+pytestmark = pytest.mark.slow(reason="workers of a machine and a cluster are started and killed")
+
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory):

@@ -19,6 +19,8 @@ from edgelstm.reporting.report_json import read_report
 from edgelstm.reporting.request import Request
 from edgelstm.reporting.verdict import verdicts
 
+# each is a training, conversions, and a report on them
+pytestmark = pytest.mark.slow(reason="whole reports")
 PUMP = Path(__file__).parents[2] / "calibration_data"
 SCHEMES = ("float32", "int8")
 

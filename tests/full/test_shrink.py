@@ -132,6 +132,7 @@ def shrunk(rows):
     return rows, json.loads(run("shrink", rows / "m.keras", *words).stdout)
 
 
+@pytest.mark.slow(reason="whole searches, a student is trained for each width")
 def test_the_command_writes_a_small_model_with_its_own_score(shrunk):
     rows, record = shrunk
     small = rows / "m.small.keras"
@@ -144,6 +145,7 @@ def test_the_command_writes_a_small_model_with_its_own_score(shrunk):
     assert representative is not None
 
 
+@pytest.mark.slow(reason="whole searches, a student is trained for each width")
 def test_every_width_is_a_file_that_can_be_evaluated(shrunk):
     rows, record = shrunk
     files = [rows / "widths" / student["file"] for student in record["tried"]]
@@ -153,6 +155,7 @@ def test_every_width_is_a_file_that_can_be_evaluated(shrunk):
     assert json.loads(narrowest.stdout)["vus_pr"] > 0.5
 
 
+@pytest.mark.slow(reason="whole searches, a student is trained for each width")
 def test_the_report_shows_widths_and_schemes_whose_points_are_files(shrunk, monkeypatch):
     rows, record = shrunk
     narrow = rows / "narrow"
@@ -174,6 +177,7 @@ def test_the_report_shows_widths_and_schemes_whose_points_are_files(shrunk, monk
     assert render(read_report((rows / "report/report.json").read_text(), "report.json")) == page
 
 
+@pytest.mark.slow(reason="whole searches, a student is trained for each width")
 def test_a_foreign_model_is_shrunk_by_its_outputs_the_same_way_twice(rows):
     keras.utils.set_random_seed(1)
     foreign = keras.Sequential([keras.Input((T, F)), L.LSTM(3), L.Dense(F)])
