@@ -27,7 +27,9 @@ def _found(limits: Mapping[str, Any], metadata: Metadata) -> Iterator[str]:
     units = {channel.name: channel.unit for channel in metadata.channels}
     within = duration(limits["rows"], metadata.period)
     channels = limits["channels"]
+    constant = {channel.name for channel in metadata.channels if channel.train_low == channel.train_high}
     named = [(limit["channel"], limit["offset"]) for limit in channels if limit["offset"] is not None]
+    named.sort(key=lambda one: one[0] in constant)  # what stood still in training says least
     if named:
         parts = [f"{amount(size, units.get(name, ''))} in {name}" for name, size in named[:MOST_NAMED]]
         more = f" ({len(named) - MOST_NAMED} more channels)" if len(named) > MOST_NAMED else ""
@@ -52,11 +54,15 @@ def _false_alarms(metadata: Metadata) -> Iterator[str]:
             yield doubt
     elif threshold.method == "limits" and threshold.number:
         yield (
-            f"The threshold is {threshold.number:g} times the limit of normal operation; `edgelstm evaluate` on newer rows says "
+            f"The threshold is {_times(threshold.number)}the limit of normal operation; `edgelstm evaluate` on newer rows says "
             "how many false alarms that means."
         )
     elif threshold.method == "quantile" and threshold.quantile:
         yield f"The threshold lies above {threshold.quantile:.2%} of the scores of normal operation."
+
+
+def _times(number: float) -> str:
+    return "" if number == 1 else f"{number:g} times "
 
 
 def rate(a_day: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.runtime.alarms.channel_names import plain_name
 from edgelstm.runtime.alarms.events import Event
 from edgelstm.runtime.alarms.local_time import is_date
 from edgelstm.runtime.io.atomic_files import write_atomic
@@ -59,12 +60,12 @@ def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[st
         title: Heading.
         labels: As in `write_alarm_page`.
     """
-    times, scores = recorder.times, recorder.scores
+    times, scores = _rising(recorder.times), recorder.scores
     rows = shown_rows(scores)
     values, expected = recorder.values[rows], recorder.expected[rows]
     channels = [
         {
-            "name": channel.name,
+            "name": plain_name(channel.name) if channel.unit else channel.name,
             "unit": channel.unit,
             "within": recorder.within[at],
             "values": _packed(values[:, at]),
@@ -72,7 +73,7 @@ def page_record(recorder: Recorder, title: str, labels: Bools | None) -> dict[st
         }
         for at, channel in enumerate(recorder.metadata.channels)
     ]
-    dated = bool(len(times)) and is_date(float(times[0])) and bool(np.all(np.diff(times) > 0))
+    dated = bool(len(times)) and is_date(float(times[0]))
     events, words, clock = recorder.ordered, recorder.narrator.words, recorder.clock
     spans = [] if labels is None else _spans(labels, times)
     return {
@@ -111,6 +112,13 @@ def shown_rows(scores: npt.NDArray[np.float32], most: int = MOST_ROWS) -> npt.ND
     blocks = filled.reshape(-1, step)
     rows: npt.NDArray[np.intp] = blocks.argmax(axis=1) + np.arange(len(blocks)) * step
     return rows
+
+
+def _rising(times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Place each row where its time is, a late one or one without a time at the newest time before it."""
+    rising = np.fmax.accumulate(times)
+    known = rising[np.isfinite(rising)]
+    return np.nan_to_num(rising, nan=float(known[0]) if len(known) else 0.0)
 
 
 def _packed(values: npt.NDArray[np.float32]) -> str:

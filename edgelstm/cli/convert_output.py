@@ -186,7 +186,7 @@ def summary(converted: Any, target: Path) -> Iterator[str]:
     )
     yield f"  Keras → float TFLite   {validation.lowering_error:.1e} of the output's deviation (largest)"
     if validation.scheme != "float32":
-        yield from _quantized(validation)
+        yield from _quantized(validation, metadata)
     if validation.steps:
         yield (
             f"  one row a call         over {validation.steps:,} samples without a reset; {validation.late_error:.2%} in the "
@@ -212,20 +212,22 @@ def summary(converted: Any, target: Path) -> Iterator[str]:
         )
 
 
-def _quantized(validation: Any) -> Iterator[str]:
+def _quantized(validation: Any, metadata: Any) -> Iterator[str]:
     """Lines about a quantized form."""
     from edgelstm.converters.validation.limits import INT8_LIMIT
 
     depth = f"; {validation.depth} quantization, {validation.ranges or 'weights'} ranges" if validation.depth else ""
     floor = f", of which {validation.floor:.2%} is the rounding of the output alone" if validation.floor else ""
     yield f"  float → {validation.scheme:14} {validation.error:.2%} (RMS){floor}{depth}"
+    names = metadata.names if metadata.scoring is not None else ()
+    channel = names[validation.channel] if validation.channel < len(names) else f"channel {validation.channel}"
     if validation.channel_error > INT8_LIMIT:
         yield (
-            f"  Warning: output channel {validation.channel} differs by {validation.channel_error:.1%} of its own deviation; "
+            f"  Warning: output {channel} differs by {validation.channel_error:.1%} of its own deviation; "
             f"the limit is {INT8_LIMIT:.0%} for each"
         )
     else:
-        yield f"  worst output channel   {validation.channel_error:.2%} of its own deviation (channel {validation.channel})"
+        yield f"  worst output channel   {validation.channel_error:.2%} of its own deviation ({channel})"
     if validation.scheme == "int8" and validation.depth == "hybrid" and not validation.floor:
         yield "  inputs and outputs     float32: 8 bits cannot hold the output channels within the limit"
     if validation.stretched > max(SMALL, BEYOND * validation.error):

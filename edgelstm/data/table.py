@@ -240,7 +240,7 @@ class _Reader:
         for column in self.numbers:
             if column.name in used:
                 understood.update(column.cells.understood)
-        return (*notes, *clauses(understood))
+        return (*notes, *self.table.notes(), *clauses(understood))
 
 
 def _repeats_time(values: Doubles, time: Doubles | None) -> bool:

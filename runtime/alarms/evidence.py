@@ -6,6 +6,7 @@ tells a reader most is the largest distance since shortly before the alarm began
 
 from __future__ import annotations
 
+import math
 import struct
 from base64 import b64decode, b64encode
 from collections import deque
@@ -82,7 +83,7 @@ class Evidence:
         self.end()
 
     def readings(self, names: Sequence[str], missing: Collection[int] = ()) -> tuple[Reading, ...]:
-        """Return the readings of an event's first channels.
+        """Return the readings of an event's first channels, but those at the only value that they had in training.
 
         Args:
             names: Its channels, strongest first.
@@ -91,7 +92,8 @@ class Evidence:
         if not self._furthest:
             return ()
         places = {channel.name: at for at, channel in enumerate(self._channels)}
-        return tuple(self._reading(places[name], places[name] in missing) for name in names[:NAMED])
+        readings = (self._reading(places[name], places[name] in missing) for name in names[:NAMED])
+        return tuple(one for one in readings if not _unmoved(self._channels[places[one.channel]], one.measured))
 
     def _reading(self, at: int, missing: bool) -> Reading:
         packed, expected = self._furthest[at]
@@ -134,6 +136,12 @@ class Evidence:
 def _to_text(moment: Moment) -> str:
     packed, expected = moment
     return b64encode(packed + struct.pack(f"={len(expected)}d", *expected)).decode()
+
+
+def _unmoved(channel: Channel, measured: float | None) -> bool:
+    """Tell whether a channel had one value in training, and has it now: nothing about it is unusual."""
+    low, high = channel.train_low, channel.train_high
+    return measured is not None and low is not None and low == high and math.isclose(low, measured, rel_tol=1e-5)
 
 
 def _beyond(channel: Channel, measured: float | None) -> str:

@@ -101,6 +101,8 @@ function chart(canvas, view) {
   if (view.marked) for (let i = first; i < last; i++) if (view.marked[i]) pen.fillRect(place(x[i]) - 1, level(y[i]) - 1, 3, 3);
   pen.restore();
 }
+// A channel's name without the unit at its end, where that stands beside the value.
+const plain = (name, unit) => unit && name.replace(/\s*(\[[^\]]*\]|\([^)]*\))\s*$/, "") || name;
 const known = value => value !== null && value !== undefined && !Number.isNaN(value);
 function lowerBound(x, value) {
   let low = 0, high = x.length;

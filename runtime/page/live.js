@@ -52,11 +52,12 @@ function table(place, title, heads, rows) {
   place.replaceChildren(...(rows.length ? [body] : []));
 }
 
-// The places of a stream's samples: times where they are dates and rise, else numbers of samples.
+// The places of a stream's samples: times where they are dates, a late one at the newest before it, else numbers of samples.
 function placesOf(parts) {
   const rows = parts.scores;
-  const dated = rows.length > 1 && rows.every((row, i) => isDate(row[4]) && (!i || row[4] > rows[i - 1][4]));
-  return { dated, x: rows.map(row => dated ? row[4] : row[0]), zone: parts.timeZone };
+  const dated = rows.length > 1 && rows.every(row => isDate(row[4]));
+  let newest = -Infinity;
+  return { dated, x: rows.map(row => dated ? newest = Math.max(newest, row[4]) : row[0]), zone: parts.timeZone };
 }
 
 function drawScores(parts, stream) {
@@ -85,7 +86,7 @@ function drawForecasts(parts, stream) {
     const past = rows.slice(-3 * Math.max(24, steps.length)), last = past.length && place.get(past[past.length - 1][0]);
     const ahead = steps.map((value, step) => dated ? told.first + step * told.step : last + step + 1);
     const nothing = past.map(() => null), quality = told.quality.targets[name];
-    const now = name + ": " + short(past.length ? past[past.length - 1][1][channel] : null) + unit, next = short(steps[0]) + unit;
+    const now = plain(name, unit) + ": " + short(past.length ? past[past.length - 1][1][channel] : null) + unit, next = short(steps[0]) + unit;
     head.textContent = one.lower ? say("next_within", { now, next, lower: short(one.lower[0]), upper: short(one.upper[0]) }) : say("next", { now, next });
     const shares = Object.entries(quality.coverage).map(([level, share]) => say("covered", { level, share: Math.round(100 * share) }));
     line.textContent = quality.mae === null ? say("not_compared") :
@@ -118,7 +119,7 @@ function drawSensors(parts, stream) {
     const one = parts.charts[i], name = stream.channels[channel], unit = stream.units[channel] || "", within = stream.within[channel];
     const y = rows.map(row => row[1][channel]), expected = rows.map(row => row[2].length ? row[2][channel] : null);
     const newest = y[y.length - 1], usual = expected[expected.length - 1];
-    const reading = name + ": " + short(newest) + (unit ? " " + unit : "");
+    const reading = plain(name, unit) + ": " + short(newest) + (unit ? " " + unit : "");
     one.name.textContent = known(usual) ? say("with_expected", { reading, expected: short(usual), within: short(within) }) : reading;
     one.name.className = alarmed.has(name) ? "bad" : "";
     one.canvas.setAttribute("aria-label", one.name.textContent);

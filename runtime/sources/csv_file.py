@@ -142,7 +142,7 @@ def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
             yield Sample(values, time, row, label)
     if not next(count):
         raise SeriesError(f"{origin} holds no rows. Give one row a sample.")
-    for note in cells.notes():
+    for note in (*table.notes(), *cells.notes()):
         log.warning("%s: %s", origin, note)
 
 

@@ -11,13 +11,14 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SeriesError
-from ..io.timestamps import SLASHED, DateOrder
+from ..io.timestamps import SLASHED, DateOrder, parse_time
 from .column_mapping import short
 from .csv_cells import CellReader
 from .csv_dialect import BLANK, COMMENT, MOST_LINES, Dialect, sniff
 from .signals import Signal
 from .time_columns import TimeReader, find_time
 
+MOST_FOOTER = 20  # lines of words that may follow the last row
 MOST_HEAD = 1 << 16  # characters of the first lines that the dialect is guessed from
 MOST_DATES, MOST_AHEAD = 100_000, 64 << 20  # rows, and characters, that may be read ahead to tell American dates
 CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\v\f\r\x1a\x1b")
@@ -52,6 +53,9 @@ class CsvTable:
         self.names = dialect.names
         self.skip = dialect.skip
         """Lines before the first row."""
+
+    footer: Sequence[str] = ()
+    """Lines of words after the last row, known once all rows were taken."""
 
     def take_header(self, names: Sequence[str]) -> None:
         """Take the first row, of numbers, as the header that it is."""
@@ -105,13 +109,13 @@ class CsvTable:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Cells of each row, as many as there are names, with the number of its last line; to be taken once.
 
-        Blank rows, comments between rows and a repeated header are passed over.
+        Blank rows, comments between rows, a repeated header and a footer are passed over.
 
         Raises:
             SeriesError: With the line, if a row has too many cells or is none.
         """
         width, header = len(self.names), list(self.dialect.first)
-        for line, cells in self._written():
+        for line, cells in self._without_footer(width):
             if len(cells) != width:
                 cells = self._padded(cells, width, line)
             if self.dialect.comments and cells[0].startswith(COMMENT):
@@ -133,6 +137,23 @@ class CsvTable:
         except csv.Error as error:
             raise self.error(self.skip + reader.line_num, f"not a row of cells ({error})") from error
 
+    def _without_footer(self, width: int) -> Iterator[tuple[int, list[str]]]:
+        """The rows but the words after the last of them, each alone on its line, such as `End of export`."""
+        held: list[tuple[int, list[str]]] = []
+        for line, cells in self._written():
+            if len(cells) == 1 < width and len(held) < MOST_FOOTER and _is_words(cells[0]):
+                held.append((line, cells))
+                continue
+            yield from held
+            held.clear()
+            yield line, cells
+        self.footer = [cells[0].strip() for _, cells in held]
+
+    def notes(self) -> list[str]:
+        """Sentences about what was passed over, once all rows were taken."""
+        more = f" and {len(self.footer) - 1} more" if len(self.footer) > 1 else ""
+        return [f"the line after the last row was passed over: {self.footer[0][:60]!r}{more}"] if self.footer else []
+
     def _padded(self, cells: list[str], width: int, line: int) -> list[str]:
         if len(cells) > width and any(cells[width:]):
             raise self.error(line, f"{len(cells)} cells under {width} columns ({short(self.names)})")
@@ -147,6 +168,21 @@ class CsvTable:
             remedy: What to do about it, a sentence.
         """
         return SeriesError(f"{self.origin}, line {line}: {reason}.{' ' * bool(remedy)}{remedy}")
+
+
+def _is_words(cell: str) -> bool:
+    """Tell words from a number or a time.
+
+    >>> [_is_words(cell) for cell in ("End of export", "(6000 rows affected)", "1,5", "2026-03-01 06:00", "")]
+    [True, True, False, False, False]
+    """
+    if not any(map(str.isalpha, cell)):
+        return False
+    try:
+        parse_time(cell)
+    except ValueError:
+        return True
+    return False
 
 
 def read_head(lines: Iterator[str]) -> list[str]:

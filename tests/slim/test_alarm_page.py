@@ -106,6 +106,21 @@ def dated(path, zone):
     return path
 
 
+def test_one_doubled_and_one_late_row_leave_the_dates_on_the_axis(tmp_path):
+    data = dated(tmp_path / "rows.csv", "Z")
+    lines = data.read_text().splitlines()
+    lines[100:101] = [lines[100], lines[100], lines[90]]
+    data.write_text("\n".join(lines))
+    done = edgelstm_here("score", MODEL, data, "-o", tmp_path / "s.csv", "--plot", tmp_path / "a.html")
+    record = data_of((tmp_path / "a.html").read_text())
+    times = np.frombuffer(base64.b64decode(record["times"]), "<f8")
+
+    assert done.returncode == 0, done.stderr
+    assert record["dated"]
+    assert len(times) == 602
+    assert (np.diff(times) >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("zone", "time", "shown"),
     [("Z", "18.03., 11:0", "Europe/Berlin"), ("", "18.03., 10:0", "UTC")],

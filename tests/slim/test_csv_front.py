@@ -255,3 +255,14 @@ def test_a_source_is_added_in_one_place(monkeypatch):
     assert [sample.values for sample in source] == [[0.0], [1.0], [2.0]]
     with pytest.raises(ConfigError, match=r"one of the forms FILE, -, mqtt.*, iio:DEVICE.*, counter:ROWS"):
         open_source(parse_address("opcua:plant"), A)
+
+
+def test_words_after_the_last_row_are_no_row_and_are_told(caplog):
+    lines = ["time;a", *(f"2024-01-13 12:{row:02};1,{row}" for row in range(9))]
+    with caplog.at_level(logging.WARNING, "edgelstm"):
+        samples = table("\n".join([*lines, "", "End of export", "(9 rows affected)"]))
+
+    assert [sample.values for sample in samples] == [[1 + row / 10] for row in range(9)]
+    assert "the line after the last row was passed over: 'End of export' and 1 more" in caplog.text
+    with pytest.raises(SeriesError, match="line 6"):  # between rows they are a mistake
+        table("\n".join([*lines[:5], "End of export", *lines[5:]]))
