@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ import numpy as np
 from baselines import BASELINES, Doubles, run
 from edgelstm.runtime.alarms.debounce import Debounce
 from edgelstm.runtime.detector import Detector
-from edgelstm.runtime.model_file.bundle import Bundle
+from edgelstm.runtime.inference.engine import TFLiteEngine
+from edgelstm.runtime.inference.interpreter import TFLiteModel
+from edgelstm.runtime.model_file.bundle import Bundle, load_bundle
 from edgelstm.runtime.scoring.scorer import Scoring
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
 from protocols import Case
@@ -44,7 +45,7 @@ class Found:
     """Anomalies with a known cause among the three channels of the largest contribution, and all whose cause is known."""
 
 
-def peers(case: Case, seed: int) -> dict[str, Found]:
+def peers(case: Case, seed: int, _: Path) -> dict[str, Found]:
     """Every method that is not ours, on one case."""
     return {name: by_threshold(case, *run(method, case.train, case.test, seed)) for name, method in BASELINES.items()}
 
@@ -100,20 +101,27 @@ def hits_at_three(case: Case, detector: Detector) -> tuple[int, int]:
     return hits, len(case.causes)
 
 
-def ours(case: Case, seed: int) -> dict[str, Found]:
-    """Train, convert, replay both through the runtime's own code; a case that cannot be trained on stays silent."""
+def ours(case: Case, seed: int, path: Path) -> dict[str, Found]:
+    """Train, convert, replay both through the runtime's own code; a case that cannot be trained on stays silent.
+
+    Args:
+        case: The rows.
+        seed: Of the training.
+        path: Where the trained model is kept; where it is there, from an earlier run, only the decision is fitted anew.
+    """
     from edgelstm.runtime.calibration import fit_detector
     from edgelstm.runtime.errors import EdgelstmError
 
     from edgelstm.evaluation.batched_predict import batched_predict
 
     try:
-        made, small = made_of(case, seed)
+        made, small = made_of(case, seed, path)
         scaled = made.metadata.scaler.transform(case.test)
         normal = [*made.representative.segments, *made.representative.held]
         predict = batched_predict(made.model, made.metadata, [*normal, scaled])
-        found = {KERAS: judged(case, Detector(made.metadata, predict))}
-        silent = made.metadata.with_(scoring=silenced(made.metadata.scoring), threshold=None)
+        metadata = fit_detector(made.metadata.with_(threshold=None), predict, normal)
+        found = {KERAS: judged(case, Detector(metadata, predict))}
+        silent = metadata.with_(scoring=silenced(metadata.scoring), threshold=None)
         found[SILENCED] = judged(case, Detector(fit_detector(silent, predict, normal), predict))
         return found | {INT8: judged(case, Detector.from_bundle(small), len(small.to_bytes()))}
     except EdgelstmError as error:
@@ -122,19 +130,31 @@ def ours(case: Case, seed: int) -> dict[str, Found]:
         return {KERAS: blank, SILENCED: blank, INT8: blank}
 
 
-def made_of(case: Case, seed: int) -> tuple[Any, Bundle]:
+def made_of(case: Case, seed: int, path: Path) -> tuple[Any, Bundle]:
     """Return the trained model and its int8 file; files that share their training rows share both."""
     from edgelstm.deployment.convert import convert_file
+    from edgelstm.training.train import Trained
 
-    key = (case.train.tobytes(), seed)
+    key, small = (case.train.tobytes(), seed), path.with_suffix(".int8.tflite")
     if key not in LAST:
         LAST.clear()
-        made = trained(case, seed, plain=False)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
-            made.save(path)
-            LAST[key] = made, convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            trained(case, seed, plain=False).save(path)
+        if not small.exists():
+            convert_file(path, ("int8",), allow_drop=True, apart=False)["int8"].bundle.save(small)
+        made = Trained.load(path)
+        LAST[key] = made, refitted(load_bundle(small), made.representative)
     return LAST[key]
+
+
+def refitted(bundle: Bundle, representative: Any) -> Bundle:
+    """Return the file with score and threshold fitted anew, as a conversion does."""
+    from edgelstm.runtime.calibration import fit_detector
+
+    metadata = bundle.metadata.with_(threshold=None)
+    engine = TFLiteEngine(TFLiteModel(bundle.flatbuffer))
+    return replace(bundle, metadata=fit_detector(metadata, engine, [*representative.segments, *representative.held]))
 
 
 def silenced(scoring: Scoring) -> Scoring:
@@ -143,7 +163,7 @@ def silenced(scoring: Scoring) -> Scoring:
     return replace(scoring, trusted=0, reads=reads)
 
 
-def lstmad(case: Case, seed: int) -> dict[str, Found]:
+def lstmad(case: Case, seed: int, _: Path) -> dict[str, Found]:
     """A stacked LSTM forecaster (Malhotra et al. 2015), scored by single errors, its threshold by the quantile rule."""
     from edgelstm.runtime.calibration import fit_detector
 
@@ -157,4 +177,4 @@ def lstmad(case: Case, seed: int) -> dict[str, Found]:
     return {LSTMAD: judged(case, Detector(metadata, predict))}
 
 
-GROUPS: dict[str, Callable[[Case, int], dict[str, Found]]] = {"peers": peers, "ours": ours, "lstmad": lstmad}
+GROUPS: dict[str, Callable[[Case, int, Path], dict[str, Found]]] = {"peers": peers, "ours": ours, "lstmad": lstmad}

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,7 +23,8 @@ import numpy.typing as npt
 from contenders import Found, alarms_of
 from edgelstm.runtime.calibration import newest_rows, segment_scores
 from edgelstm.runtime.model_file.scaler import fit_scaler
-from edgelstm.runtime.scoring import witnesses
+from edgelstm.runtime.scoring import judges
+from edgelstm.runtime.scoring.ewma import EwmaScorer
 from edgelstm.runtime.scoring.registry import fit_scoring, scorer_of, style_of
 from edgelstm.runtime.scoring.scorer import Scoring
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
@@ -39,13 +41,44 @@ from edgelstm.training.witnesses import window_of
 
 Doubles = npt.NDArray[np.float64]
 Parts = Sequence[npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A way to decide, by constants of the product."""
+
+    deviations: float = judges.DEVIATIONS
+    """That a judge has to see at least."""
+    tests: float = judges.TESTS
+    """Power of the number of channels that the chance of a false alarm is divided by."""
+    bar: float = judges.BAR
+    """Quantile of a reading in normal operation that its bar lies above."""
+    squares: bool = False
+    """True for the root mean square of the channels' biases in place of fourth powers."""
+    limit: float = 1.0
+    """Limits of the score."""
+
+    def in_force(self) -> AbstractContextManager[None]:
+        """Return a context in which the product decides so."""
+        stack = ExitStack()
+        constants = {"DEVIATIONS": self.deviations, "TESTS": self.tests, "BAR": self.bar}
+        stack.enter_context(mock.patch.multiple(judges, **constants))
+        if self.squares:
+            stack.enter_context(mock.patch.object(judges.Judge, "_lean", EwmaScorer._lean))
+        return stack
+
+
 ALONE = "score alone"
 DECISIONS = {
-    ALONE: (1.5, witnesses.DEVIATIONS, witnesses.BAR),
-    **{f"judges {number:g}": (1.0, number, witnesses.BAR) for number in (3.5, witnesses.DEVIATIONS, 4.0)},
-    "judges 3.75, bars alike": (1.0, 3.75, 0.0),
+    ALONE: Decision(limit=1.5),
+    "root mean square": Decision(tests=0, squares=True),
+    "fourth powers": Decision(tests=0),
+    "fourth powers, chance / F": Decision(),
+    "fourth powers, chance / F²": Decision(tests=2),
+    "chance / F, 3.5 deviations": Decision(3.5),
+    "chance / F, 4 deviations": Decision(4.0),
+    "chance / F, bars alike": Decision(bar=0.0),
 }
-"""By name the limits of the score, the judges' deviations, and the quantile of normal operation that their bars lie above."""
 BATCH = 2000  # windows
 
 
@@ -114,16 +147,13 @@ def decided(case: Case, path: Path) -> Iterator[tuple[str, Found]]:
     normal, test, order = known
     reads = order * len(case.channels)
     style = replace(style_of("witnesses"), reads=(reads, reads))
-    errors, fitted = np.concatenate(normal), {}
-    for name, (limit, *constants) in DECISIONS.items():
-        chosen = tuple(constants)
-        if (
-            chosen not in fitted
-        ):  # what is chosen here are constants of the module: the product's own code fits with each
-            with mock.patch.multiple(witnesses, DEVIATIONS=chosen[0], BAR=chosen[1]):
-                fitted[chosen] = fit_scoring(errors, style)
-        bars = () if name == ALONE else fitted[chosen].bars
-        yield name, judged(case, replace(fitted[chosen], bars=bars), normal, test, limit)
+    errors = np.concatenate(normal)
+    for name, decision in DECISIONS.items():
+        with decision.in_force():
+            scoring = fit_scoring(errors, style)
+            scoring = replace(scoring, bars=()) if name == ALONE else scoring
+            found = judged(case, scoring, normal, test, decision.limit)
+        yield name, found
 
 
 def judged(case: Case, scoring: Scoring, normal: Sequence[Doubles], test: Doubles, limit: float) -> Found:

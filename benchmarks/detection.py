@@ -6,7 +6,8 @@ The pump's folder is `calibration_data`; LSTMAD, which takes as long as our own 
 
 Every figure follows the data's own protocol (see benchmarks/protocols.py). Thresholds come from training rows; no label
 sets one and no row is counted because its neighbour was found. A file that is done is kept in OUT/cases, so that a run
-that was stopped goes on where it was.
+that was stopped goes on where it was, and its model in OUT/models: without OUT/cases another decision is judged on the same
+models. Methods that this run leaves out keep their figures in OUT/detection_BENCHMARK.json.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def one(benchmark: str, data: Path, number: int, group: str, seed: int, kept: Pa
     if path.exists():
         found: dict[str, Found] = pickle.loads(path.read_bytes())
         return found
-    found = GROUPS[group](case, seed)
+    found = GROUPS[group](case, seed, kept.parent / "models" / f"{benchmark}.{seed}.{case.name}.keras")
     beside = path.with_suffix(f".{os.getpid()}")
     beside.write_bytes(pickle.dumps(found))
     beside.replace(path)
@@ -110,6 +111,8 @@ def main(benchmark: str, data: Path, out: Path, seeds: int, peer_seeds: int | No
                 collected.setdefault(name, []).append(summarize(results, benchmark))
     report = record(benchmark, count, seeds, peer_seeds or seeds, collected)
     target = out / f"detection_{benchmark}.json"
+    if target.exists():
+        report["methods"] = json.loads(target.read_text())["methods"] | report["methods"]
     target.write_text(json.dumps(report, indent=1) + "\n")
     for name, figures in report["methods"].items():
         line = " ".join(f"{key} {value[0]:.3f}" for key, value in figures.items() if isinstance(value, list))

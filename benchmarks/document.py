@@ -15,6 +15,7 @@ from document_forecasting import forecasting_section
 from latency_page import latency_section
 
 HERE = Path(__file__).parent
+BEFORE = "root mean square"
 SAME_CHANNELS = ({"smap_msl", "tsb_m"}, {"nab", "tsb_u"})
 TITLES = {
     "skab": "SKAB: valves and pump faults, 8 sensors, one model a file (rows 0 to 399 train, the rest tests)",
@@ -53,7 +54,7 @@ PUBLISHED = {
     "tep": "Faults 3, 9 and 15 are known to be all but undetectable.",
     "asd": "hit@3: share of the anomalies whose cause is among the three largest contributions.",
     "smd": "hit@3: share of the anomalies whose cause is among the three largest contributions.",
-    "pump": "`demo` trains an autoencoder on the same rows: 7 of 7 faults, no false alarm.",
+    "pump": "`demo` trains an autoencoder on the same rows: 7 of 7 faults, and no false alarm or one, by the processor that it is trained on.",
 }
 
 
@@ -122,8 +123,10 @@ def decision_section(table: dict[str, dict[str, dict[str, float]]]) -> list[str]
         "",
         "The linear forecast of `--kind linear`, the product's own score and judges, no rows left out of training "
         "(`python benchmarks/decisions.py`): F1 over rows / share of normal rows flagged / event recall / false alarms in 1000 rows. "
-        "The score alone alarms above 1.5 limits; with judges above 1 limit and each judge's bars: so many deviations, and at least the "
-        "99.9 % quantile of each reading in normal operation, but for *bars alike*, which are the deviations alone.",
+        "The score alone alarms above 1.5 limits; with judges above what they agree on, where each reading counts by its bar: 3.75 "
+        "deviations, and at least the 99.9 % quantile of that reading in normal operation, but for *bars alike*, which are the deviations alone. "
+        "The judges' bias is a root mean square over the channels or a mean of fourth powers; its deviations leave the chance of a false alarm "
+        "as it is, or divide it by the number of channels F, or by its square. **The product is *fourth powers, chance / F*.**",
         "",
         "| decision | " + " | ".join(names) + " | NAB score |",
         "|---" * (len(names) + 2) + "|",
@@ -140,7 +143,8 @@ def decision_section(table: dict[str, dict[str, dict[str, float]]]) -> list[str]
 def left_out_choice(table: dict[str, dict[str, dict[str, float]]], corpus: str) -> str:
     """The decision with the highest mean of both F1, over rows and over events, on the other corpora.
 
-    Those with the same channels are left out together.
+    Of those that raise no more false alarms there than the root mean square. Corpora with the same channels are left out
+    together.
     """
     together = next((pair for pair in SAME_CHANNELS if corpus in pair), {corpus})
 
@@ -148,7 +152,11 @@ def left_out_choice(table: dict[str, dict[str, dict[str, float]]], corpus: str) 
         rest = [figures for each, figures in table[name].items() if each not in together]
         return sum(figures["f1"] + figures["event_f1"] for figures in rest)
 
-    return max(table, key=others)
+    def false_alarms(name: str) -> float:
+        return sum(figures["false_alarms_per_1000_rows"] for each, figures in table[name].items() if each not in together)
+
+    quiet = [name for name in table if false_alarms(name) <= false_alarms(BEFORE)]
+    return max(quiet, key=others)
 
 
 def decision_cell(figures: dict[str, float]) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from operator import add, mul, sub, truediv
 from typing import Any
@@ -135,7 +135,7 @@ class EwmaScorer(Scorer):
         self._size += self.scoring.quick * (size - self._size)
         self._bias = bias = tuple(map(add, map(mul, self._bias, self._keeps), map(mul, limited, self._gains)))
         parts = tuple(map(sub, bias, self._baseline))
-        biased = math.hypot(*parts) * self._share
+        biased = self._lean(parts, len(parts))
         score = biased * self._by_bias
         large = (self._size - self._mean_size) * self._narrow
         sudden = large * self._by_size
@@ -160,7 +160,7 @@ class EwmaScorer(Scorer):
             bias[i] = bias[i] * self._keeps[i] + value * self._gains[i]
             deviations[i], sizes[i], row[i] = bias[i] - self._baseline[i], errors[i], value
         self._bias = tuple(bias)
-        biased = math.sqrt(comparable_mean_square(math.hypot(*deviations) ** 2, len(valid), count))
+        biased = self._lean(deviations, len(valid))
         score, parts = biased * self._by_bias, deviations
         large = (self._size - self._mean_size) * self._narrow
         single = max([abs(errors[i] - self._middle[i]) * self._spikes[i] for i in valid])
@@ -169,6 +169,17 @@ class EwmaScorer(Scorer):
             score, parts = sudden, sizes
         self._learn(max(large, single), self._pack(math.nan, *row), sum(1 << i for i in valid))
         return score, tuple(parts)
+
+    def _lean(self, parts: Sequence[float], valid: int) -> float:
+        """Return the length of the bias, a root mean square.
+
+        Args:
+            parts: Deviations of each channel's bias, 0 where it does not count, shape (F,).
+            valid: Channels that count.
+        """
+        if valid == len(parts):
+            return math.hypot(*parts) * self._share
+        return math.sqrt(comparable_mean_square(math.hypot(*parts) ** 2, valid, len(parts)))
 
     def _learn(self, large: float, row: bytes, valid: int) -> None:
         """Let a sample update the baseline, now or, in an excursion, when that lasts.

@@ -2,14 +2,12 @@
 
 A linear forecast follows a new level within a few samples: its errors speak of what is sudden. A recurrent forecast, which
 knows only normal operation, keeps erring to one side while a fault lasts: a control chart sees that. Each of the two is
-divided by its own limit, the 99 % quantile in normal operation; the score is the larger of them. So a score of 2 says: twice as large as normal operation hardly ever gets. Nothing but the chart's slow baseline follows the
-stream, so a fault that lasts stays visible for thousands of samples.
+divided by its own limit, the 99 % quantile in normal operation: 2 says twice as large as normal operation hardly ever gets.
+Nothing but the chart's slow baseline follows the stream, so a fault that lasts stays visible for thousands of samples.
 
-What ranks well need not decide well: a score that stays up keeps an alarm open after its fault. So an alarm is asked of
-judges, too: a control chart of each witness with a quicker baseline. Size of errors, largest single error and bias count by
-bars of their own: so many deviations, and at least what one sample in a thousand of normal operation reaches, since some
-machines err by ten deviations whenever they start. It takes a score above the threshold, and every judge above a bar; where
-one of them no longer is, the alarm ends. Limits and bars lie so that the rows of normal operation raise no alarm.
+An alarm is asked of `judges`, too: charts of each witness with a quicker baseline. What they agree on is the third reading,
+1 for what an alarm takes: where it falls below, the alarm ends, while the others still rank the fault. The score is the
+largest of the three. The judges' bars lie so that the rows of normal operation raise no alarm.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .ewma import LEAST_ERROR, EwmaScorer
+from .judges import MEMORY, READINGS, Judge, agreement, bars_of
 from .scorer import Doubles, Scored, Scorer, Scoring, comparable_mean_square
 from .threshold import few_rows
 
@@ -30,10 +29,6 @@ LIMIT = 0.99  # quantile of a reading in normal operation that counts as its lim
 LEAST_LIMIT = 0.1  # a reading that is always 0 in normal operation must not divide by zero
 LOUDEST = 1e4  # deviations that an error counts for at most: one absurd value is forgotten after some 150 samples
 MOST = 1e30  # times its limit; the fourth powers of larger readings would overflow
-DEVIATIONS = 3.75  # that each judge has to see at least, as in the threshold rule of the score ewma
-READINGS = 3  # of a judge
-BAR = 0.999  # quantile of a judge's reading in normal operation that its bar lies at or above
-JUDGES_MEMORY = 1500.0  # samples over which a judge's baseline is followed, as in the score ewma
 WITNESSES = Scoring("witnesses", smoothing=0.1, quick=0.2, slow=0.04, memory=5000.0)
 """Default weights: an average over 10 samples of squared errors; see `EWMA` for those of the chart."""
 
@@ -62,8 +57,8 @@ class WitnessScorer(Scorer):
         self._first = scoring.trusted * channels
         self._chart = EwmaScorer(_chart_of(scoring, scoring.trusted, scoring.memory))
         judges = _charted(scoring) if scoring.bars else ()
-        self._judges = [(row * channels, EwmaScorer(_judge_of(scoring, row))) for row in judges]
-        self._agreed = math.inf  # the least that a judge sees, in bars
+        self._judges = [(row * channels, Judge(_judge_of(scoring, row))) for row in judges]
+        self._agreed = math.inf  # what the judges see together, in bars
         self._inverse = tuple(1.0 / scale for scale in scoring.scale[:channels])
         self._keep, self._gain = (1.0 - scoring.smoothing,) * channels, (scoring.smoothing,) * channels
         self._size_limit, self._chart_limit = scoring.limits or (1.0, 1.0)
@@ -99,12 +94,13 @@ class WitnessScorer(Scorer):
             max(float(value), LEAST_LIMIT) * few_rows(len(rows), inputs)
             for value, inputs in zip(readings, reads, strict=True)
         )
-        least = DEVIATIONS * few_rows(len(rows), reads[0])
-        bars = tuple(bar for row in _charted(style) for bar in _bars(fitted, row, errors, least))
-        raised = _highest_alarm(cls(replace(fitted, limits=limits, bars=bars)), rows)
-        return replace(
-            fitted, limits=tuple(limit * raised for limit in limits), bars=tuple(bar * raised for bar in bars)
-        )
+        bars = [
+            bars_of(_chart_of(fitted, row, MEMORY), errors[:, row * channels :][:, :channels], reads[0])
+            for row in _charted(style)
+        ]
+        judged = replace(fitted, limits=limits, bars=tuple(bar for part in bars for bar in part))
+        raised = _highest_agreement(cls(judged), rows)
+        return replace(judged, bars=tuple(bar * raised for bar in judged.bars))
 
     @classmethod
     def check(cls, scoring: Scoring) -> None:
@@ -126,14 +122,16 @@ class WitnessScorer(Scorer):
         """See `Scorer`. The errors are those of all witnesses, one after the other, shape (K * F,)."""
         errors = tuple(error)
         size, chart, parts = self._read(errors, masked)
+        score = 0.0
         if self._judges:
-            seen = [judge.update(errors[at : at + self._channels], masked)[0] for at, judge in self._judges]
-            self._agreed = min(seen)
+            seen = [min(judge.update(errors[at : at + self._channels], masked)[0], MOST) for at, judge in self._judges]
+            score = self._agreed = agreement(seen)
         size, chart = min(size, MOST), min(chart, MOST)
-        return max(size, chart), self._share(size, chart, parts, masked)
+        score = max(size, chart, score)
+        return score, self._share(score, size, chart, parts, masked)
 
     def bar(self, score: float, threshold: float) -> float:
-        """See `Scorer`. A judge that sees less than an alarm takes raises the bar to the score itself, or above it."""
+        """See `Scorer`. Judges that see less than an alarm takes raise the bar to the score itself, or above it."""
         return max(threshold, score / self._agreed) if self._agreed > 0 else math.inf
 
     def _read(self, errors: tuple[float, ...], masked: Collection[int]) -> tuple[float, float, tuple[float, ...]]:
@@ -152,7 +150,9 @@ class WitnessScorer(Scorer):
             mean = comparable_mean_square(math.fsum(valid), len(valid), self._channels)
         return math.sqrt(mean) / self._size_limit, chart / self._chart_limit, parts
 
-    def _share(self, size: float, chart: float, parts: tuple[float, ...], masked: Collection[int]) -> tuple[float, ...]:
+    def _share(
+        self, score: float, size: float, chart: float, parts: tuple[float, ...], masked: Collection[int]
+    ) -> tuple[float, ...]:
         """Return each channel's part of the score, by the evidence of size and chart: the logarithm of a heavy tail's odds."""
         first, second = self._squares, tuple(map(mul, parts, parts))
         if masked:
@@ -162,7 +162,6 @@ class WitnessScorer(Scorer):
         evidence = by_size + by_chart or 1.0
         by_size = by_size / evidence / (math.fsum(first) or 1.0)
         by_chart = by_chart / evidence / (math.fsum(second) or 1.0)
-        score = max(size, chart)
         return tuple(score * math.sqrt(by_size * a + by_chart * b) for a, b in zip(first, second, strict=True))
 
     def reset(self) -> None:
@@ -197,38 +196,19 @@ def _charted(scoring: Scoring) -> tuple[int, ...]:
     return (scoring.trusted, 0) if scoring.trusted else (0,)
 
 
-def _bars(scoring: Scoring, row: int, errors: Doubles, least: float) -> list[float]:
-    """Return what the three readings of a judge have to exceed.
-
-    Args:
-        scoring: Parameters of the witnesses, without bars.
-        row: Witness whose errors it watches.
-        errors: Of normal operation, shape (N, K * F).
-        least: Deviations that a bar lies at at least.
-    """
-    first = row * (len(scoring.scale) // scoring.witnesses)
-    rows = errors[:, first : first + len(scoring.scale) // scoring.witnesses].tolist()
-    bars = []
-    for number in range(READINGS):
-        alone = tuple(1.0 if number == other else math.inf for other in range(READINGS))
-        judge = EwmaScorer(replace(_chart_of(scoring, row, JUDGES_MEMORY), bars=alone))
-        bars.append(max(least, float(np.quantile([judge.update(error)[0] for error in rows], BAR))))
-    return bars
-
-
-def _highest_alarm(scorer: WitnessScorer, rows: list[list[float]]) -> float:
-    """Return how many times limits and bars two rows of normal operation in a row reach, 1 at least.
-
-    One row alone is no alarm.
-    """
-    heard = [min(scorer.update(error)[0], scorer._agreed) for error in rows]
+def _highest_agreement(scorer: WitnessScorer, rows: list[list[float]]) -> float:
+    """Return what judges agree on in two rows of normal operation in a row, at most, 1 at least; one row is no alarm."""
+    heard = []
+    for error in rows:
+        scorer.update(error)
+        heard.append(scorer._agreed)
     return max([1.0, *map(min, heard, heard[1:])])
 
 
 def _judge_of(scoring: Scoring, row: int) -> Scoring:
     """Return the parameters of a judge: see `_chart_of`; its bars make 1 of what an alarm takes."""
     at = READINGS * _charted(scoring).index(row)
-    return replace(_chart_of(scoring, row, JUDGES_MEMORY), bars=scoring.bars[at : at + READINGS])
+    return replace(_chart_of(scoring, row, MEMORY), bars=scoring.bars[at : at + READINGS])
 
 
 def _chart_of(scoring: Scoring, row: int, memory: float) -> Scoring:

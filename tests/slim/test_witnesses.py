@@ -9,10 +9,10 @@ from edgelstm.runtime.calibration import fit_detector, promise_doubt
 from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.model_file.metadata import Channel, Metadata, from_json, to_json
 from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring.judges import DEVIATIONS
 from edgelstm.runtime.scoring.registry import check_scoring, fit_scoring, scorer_of, style_of
 from edgelstm.runtime.scoring.threshold import Setting, Threshold
 from edgelstm.runtime.scoring.threshold_rules import parse_rule, set_threshold
-from edgelstm.runtime.scoring.witnesses import DEVIATIONS
 
 RANDOM = np.random.default_rng(0)
 NORMAL = RANDOM.normal(size=(2000, 4)) * [0.1, 1.0, 0.2, 2.0]  # two forecasts of two channels
