@@ -7,6 +7,8 @@ UV := $(shell command -v uv 2>/dev/null)
 SOURCES := $(shell git ls-files '*.py' '*.html' '*.css' '*.js' '*.j2' '*.csv' '*.txt' pyproject.toml requirements-dev.lock 2>/dev/null)
 export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
+# two tests run at a time, each with small matrices: more threads would only wait for each other
+export OPENBLAS_NUM_THREADS := 1
 
 # $(call environment,FOLDER,PYTHON): an empty virtual environment
 environment = $(if $(UV),$(UV) venv -q --seed --allow-existing --python $(2) $(1),$(2) -m venv $(1) && $(1)/bin/python -m pip install -q --upgrade pip)

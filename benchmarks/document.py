@@ -153,7 +153,9 @@ def left_out_choice(table: dict[str, dict[str, dict[str, float]]], corpus: str) 
         return sum(figures["f1"] + figures["event_f1"] for figures in rest)
 
     def false_alarms(name: str) -> float:
-        return sum(figures["false_alarms_per_1000_rows"] for each, figures in table[name].items() if each not in together)
+        return sum(
+            figures["false_alarms_per_1000_rows"] for each, figures in table[name].items() if each not in together
+        )
 
     quiet = [name for name in table if false_alarms(name) <= false_alarms(BEFORE)]
     return max(quiet, key=others)

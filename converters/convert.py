@@ -157,8 +157,9 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
     with (folder / "log.txt").open("wb") as log:
         # in the empty folder: `-m` looks in the working directory first, and a clone of this project holds an edgelstm/
         worker = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder
-        )
+            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder,
+            env={"OPENBLAS_NUM_THREADS": "1", **os.environ},  # as in the command line: its matrices are small
+        )  # fmt: skip
         step = ""
         try:
             for line in worker.stdout or ():

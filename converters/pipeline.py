@@ -14,7 +14,7 @@ from .quantization.calibrator import METHODS, Observations, observe
 from .quantization.linear_path import linear_skip_path
 from .quantization.quantizer import quantize
 from .quantization.scheme import QuantizationScheme
-from .quantization.weight_rounding import with_rounded_weights
+from .quantization.weight_rounding import with_rounded_gates, with_rounded_layers
 from .refusal import refusal
 from .validator import Candidate, Validator
 
@@ -185,10 +185,14 @@ class _Converter:
     def _rounded(self, scheme: QuantizationScheme) -> TFLiteFile:
         """The float model with its weights rounded by their effect for a scheme, made once."""
         key = scheme.depth != "hybrid", scheme.coarse_path or scheme.io != "auto"
-        job = self.job
         if key not in self.rounded:
-            self.rounded[key] = with_rounded_weights(job.lowered, self.observations, job.starts, *key)
+            self.rounded[key] = with_rounded_layers(self._rounded_gates, self.observations, *key)
         return self.rounded[key]
+
+    @cached_property
+    def _rounded_gates(self) -> TFLiteFile:
+        """The float model with its LSTMs' weights rounded: alike in all schemes, and what takes longest."""
+        return with_rounded_gates(self.job.lowered, self.observations, self.job.starts)
 
     def _quantized(self, name: str, scheme: QuantizationScheme, rounded: bool = False) -> Candidate:
         source = self._rounded(scheme) if rounded else self.job.lowered

@@ -1,5 +1,6 @@
 """Comparison of converted models with their float form, on held-back windows."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -71,6 +72,7 @@ class Validator:
         self.job = job
         self.model = TFLiteModel(job.lowered.content)
         self.exact = run_model(self.model, job.held, job.streaming)
+        self._ran: dict[bytes, tuple[TFLiteModel, Windows]] = {}
         self.lowering = self._compare_with_keras()
 
     def _compare_with_keras(self) -> float:
@@ -108,9 +110,7 @@ class Validator:
             depth: See `Validation`.
             ranges: See `Validation`.
         """
-        same = file is self.job.lowered and not self.job.target
-        model = self.model if same else TFLiteModel(file.content, target=self.job.target)
-        outputs = self.exact if same else run_model(model, self.job.held, self.job.streaming)
+        model, outputs = self._run(file)
         pairs = list(zip(outputs, self.exact, strict=True))
         channels = np.concatenate(
             [channel_errors(*pair, scales) for pair, scales in zip(pairs, self.deviations, strict=True)]
@@ -138,6 +138,16 @@ class Validator:
             **self._stream(pairs),
         )
         return Candidate(Conversion(file.content, validation), model)
+
+    def _run(self, file: TFLiteFile) -> tuple[TFLiteModel, Windows]:
+        """A model and its outputs; ways to choose ranges that come to the same file are run once."""
+        if file is self.job.lowered and not self.job.target:
+            return self.model, self.exact
+        digest = hashlib.sha256(file.content).digest()
+        if digest not in self._ran:
+            model = TFLiteModel(file.content, target=self.job.target)
+            self._ran[digest] = model, run_model(model, self.job.held, self.job.streaming)
+        return self._ran[digest]
 
     def _stream(self, pairs: list[tuple[Array, Array]]) -> dict[str, Any]:
         """Figures of a streaming model."""

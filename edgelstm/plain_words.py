@@ -32,7 +32,8 @@ def _found(limits: Mapping[str, Any], metadata: Metadata) -> Iterator[str]:
     named.sort(key=lambda one: one[0] in constant)  # what stood still in training says least
     if named:
         parts = [f"{amount(size, units.get(name, ''))} in {name}" for name, size in named[:MOST_NAMED]]
-        more = f" ({len(named) - MOST_NAMED} more channels)" if len(named) > MOST_NAMED else ""
+        others = len(named) - MOST_NAMED
+        more = f" ({others} more channel{'s' * (others > 1)})" if others > 0 else ""
         yield f"Would find an offset of {listed(parts, 'or')}{more} within {within}, in {limits['share']:.0%} of cases."
     still = [limit["stuck"] for limit in channels if limit["stuck"] is not None]
     if still:

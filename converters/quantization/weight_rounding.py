@@ -8,6 +8,7 @@ what is left goes into the bias. Dense layers are rounded likewise, each moment 
 again, whose weights plain rounding no longer changes.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ TANH = schema.ActivationFunctionType.TANH
 LSTM, DENSE = "UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"
 WIDEST = 4096  # inputs of a dense layer whose covariance is looked at
 MOMENTS = 2048  # rows that the gates are looked at on
+BLOCK = 8192  # rows whose gates are computed at once
 DAMPING = 0.01  # of the mean variance, added to each: directions that inputs never have stay as they are
 SINGLE = 2e10  # operations up to which each row of a gate has derivatives of its own
 CLIPS = (1.0, 0.9, 0.8)  # of the largest weight: a finer step may be worth what it clips
@@ -30,29 +32,38 @@ GATES = 4
 LEVELS = 127  # steps of a weight on either side of 0
 
 
-def with_rounded_weights(
-    lowered: TFLiteFile,
-    observations: Observations,
-    starts: tuple[int, ...] | None = None,
-    channelwise: bool = True,
-    path: bool = False,
+def with_rounded_gates(
+    lowered: TFLiteFile, observations: Observations, starts: tuple[int, ...] | None = None
 ) -> TFLiteFile:
-    """A float model whose weights lie on the steps of their 8-bit form.
+    """A float model whose LSTMs have weights on the steps of their 8-bit form.
 
     Args:
         lowered: Float model.
         observations: From `observe` on the same model.
         starts: Of a streaming model, see `observe`.
+    """
+    graph = lowered.graph.copy()
+    for operator in graph.operators:
+        if graph.name_of(operator) == LSTM and operator.builtinOptions.fusedActivationFunction == TANH:
+            _round(graph, operator, observations, starts)
+    return graph.finished()
+
+
+def with_rounded_layers(
+    lowered: TFLiteFile, observations: Observations, channelwise: bool = True, path: bool = False
+) -> TFLiteFile:
+    """A float model whose dense layers have weights on the steps of their 8-bit form.
+
+    Args:
+        lowered: Float model.
+        observations: From `observe` on the same model; its LSTMs may have been rounded since.
         channelwise: Dense layers have a scale an output channel, as in all-integer models; else one scale.
         path: Round the weights of the linear skip path, too, which have 15 bits otherwise.
     """
     graph = lowered.graph.copy()
     left = frozenset() if path else linear_skip_path(graph)
     for operator in graph.operators:
-        name = graph.name_of(operator)
-        if name == LSTM and operator.builtinOptions.fusedActivationFunction == TANH:
-            _round(graph, operator, observations, starts)
-        elif name == DENSE and int(operator.outputs[0]) not in left:
+        if graph.name_of(operator) == DENSE and int(operator.outputs[0]) not in left:
             _round_dense(graph, operator, observations, channelwise)
     return graph.finished()
 
@@ -154,27 +165,44 @@ def _moments(
     rows: list[Array], hidden: list[Array], kernels: Array, recurrents: Array, biases: Array
 ) -> tuple[Array, Array]:
     """Inputs of the gates, (M, F + U), and the squared derivatives of the hidden state by the gates, (4, M, U)."""
-    seen, derivatives = [], []
-    for inputs, states in zip(rows, hidden, strict=True):
-        before = np.concatenate([np.zeros_like(states[:1]), states[:-1]])
-        gates = np.stack([inputs @ kernels[g].T + before @ recurrents[g].T + biases[g] for g in range(GATES)])
-        # TFLite's gate order: input, forget, cell, output
-        enter, forget, leave = (0.5 * (1 + np.tanh(0.5 * gates[g])) for g in (0, 1, 3))
-        new = np.tanh(gates[2])
-        cells = [np.zeros(states.shape[1])]
-        for step in range(len(states)):
-            cells.append(forget[step] * cells[-1] + enter[step] * new[step])
-        earlier, cell = np.stack(cells[:-1]), np.tanh(np.stack(cells[1:]))
-        inner = leave * (1 - cell**2)
-        derivatives.append(
-            np.stack([
-                inner * new * enter * (1 - enter), inner * earlier * forget * (1 - forget),
-                inner * enter * (1 - new**2), cell * leave * (1 - leave),
-            ]) ** 2
-        )  # fmt: skip
-        seen.append(np.concatenate([inputs, before], axis=1))
-    every = max(1, sum(map(len, seen)) // MOMENTS)
-    return np.concatenate(seen)[::every], np.concatenate(derivatives, axis=1)[:, ::every]
+    every = max(1, sum(map(len, rows)) // MOMENTS)
+    seen, derivatives, passed = [], [], 0
+    for inputs, states in _blocks(rows, hidden):
+        before = np.concatenate([np.zeros_like(states[:, :1]), states[:, :-1]], axis=1)
+        gates = [inputs @ kernels[g].T + before @ recurrents[g].T + biases[g] for g in range(GATES)]
+        taken = slice(-passed % every, None, every)
+        derivatives.append(_derivatives(gates)[:, taken])
+        seen.append(np.concatenate([inputs, before], axis=2).reshape(-1, inputs.shape[2] + before.shape[2])[taken])
+        passed += states.shape[0] * states.shape[1]
+    return np.concatenate(seen), np.concatenate(derivatives, axis=1)
+
+
+def _blocks(rows: list[Array], hidden: list[Array]) -> Iterator[tuple[Array, Array]]:
+    """Yield inputs (N, T, F) and hidden states (N, T, U) of some neighbouring sequences of equal length at a time."""
+    first = 0
+    while first < len(rows):
+        length, last = len(rows[first]), first + 1
+        while last < len(rows) and len(rows[last]) == length and (last - first) * length < BLOCK:
+            last += 1
+        yield np.stack(rows[first:last]), np.stack(hidden[first:last])
+        first = last
+
+
+def _derivatives(gates: list[Array]) -> Array:
+    """Squared derivatives of the hidden state by each gate, (4, N * T, U), from the sums that the gates see, (N, T, U) each."""
+    # TFLite's gate order: input, forget, cell, output
+    enter, forget, leave = (0.5 * (1 + np.tanh(0.5 * gates[g])) for g in (0, 1, 3))
+    new = np.tanh(gates[2])
+    cells = np.zeros((new.shape[0], new.shape[1] + 1, new.shape[2]))
+    for step in range(new.shape[1]):
+        cells[:, step + 1] = forget[:, step] * cells[:, step] + enter[:, step] * new[:, step]
+    earlier, cell = cells[:, :-1], np.tanh(cells[:, 1:])
+    inner = leave * (1 - cell**2)
+    parts = (
+        inner * new * enter * (1 - enter), inner * earlier * forget * (1 - forget), inner * enter * (1 - new**2),
+        cell * leave * (1 - leave),
+    )  # fmt: skip
+    return np.stack([part.reshape(-1, new.shape[2]) for part in parts]) ** 2
 
 
 def _gate(weights: Array, width: int, moments: Array, derivatives: Array) -> tuple[Array, Array]:

@@ -71,6 +71,8 @@ def main() -> None:
     from edgelstm.runtime.errors import EdgelstmError
     from edgelstm.runtime.io.terminal import masked
 
+    # before NumPy is loaded: our matrices are small, and threads that wait for each other cost up to ten times their work
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     safe_output.install()
     try:
         group(prog_name="edgelstm")

@@ -11,7 +11,7 @@ from edgelstm.converters.lowering.keras_to_tflite import lower
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
-from edgelstm.converters.quantization.weight_rounding import with_rounded_weights
+from edgelstm.converters.quantization.weight_rounding import with_rounded_layers
 from old_runtime import run_on_tflite_runtime
 
 
@@ -109,7 +109,7 @@ def test_mixtures_of_precision_leave_it_alone():
 def test_one_half_of_its_weights_is_smaller_and_gives_the_same_bits_on_tflite_runtime(tmp_path):
     file, windows, held = made("highway")
     seen = observe(file, (windows,))
-    rounded = with_rounded_weights(file, seen, path=True)
+    rounded = with_rounded_layers(file, seen, path=True)
     short = quantize(rounded, seen, QuantizationScheme("full", coarse_path=True)).content
 
     assert len(short) < len(quantized("highway", "auto").content) - T * F * F
@@ -118,7 +118,7 @@ def test_one_half_of_its_weights_is_smaller_and_gives_the_same_bits_on_tflite_ru
 
 def test_rounding_leaves_its_weights_alone_where_they_have_two_halves():
     file, windows, _ = made("highway")
-    rounded = with_rounded_weights(file, observe(file, (windows,)))
+    rounded = with_rounded_layers(file, observe(file, (windows,)))
     wide = [
         [graph.constant(int(op.inputs[1])) for op in graph.operators if graph.name_of(op) == "FULLY_CONNECTED"]
         for graph in (file.graph, rounded.graph)

@@ -11,7 +11,7 @@ from edgelstm.converters.pipeline import convert_all
 from edgelstm.converters.quantization.calibrator import observe, run
 from edgelstm.converters.quantization.quantizer import quantize
 from edgelstm.converters.quantization.scheme import QuantizationScheme
-from edgelstm.converters.quantization.weight_rounding import with_rounded_weights
+from edgelstm.converters.quantization.weight_rounding import with_rounded_gates, with_rounded_layers
 from edgelstm.converters.validation.limits import relative_rms
 
 SHAPES = [(16, 3), (24, 3), (32, 4)]
@@ -35,7 +35,7 @@ def seen_and_rounded(steps, channels, seed):
     """Its observations, and its float form with weights rounded by effect."""
     lowered, windows = large(steps, channels, seed).lowered, large(steps, channels, seed).windows
     seen = observe(lowered, windows)
-    return seen, with_rounded_weights(lowered, seen)
+    return seen, with_rounded_layers(with_rounded_gates(lowered, seen), seen)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -77,6 +77,7 @@ def test_weights_on_their_steps_are_not_rounded_again():
 
 def test_the_same_model_gives_the_same_bytes_again():
     job = large(16, 3, 0)
-    again = with_rounded_weights(job.lowered, observe(job.lowered, job.windows))
+    observed = observe(job.lowered, job.windows)
+    again = with_rounded_layers(with_rounded_gates(job.lowered, observed), observed)
 
     assert again.content == seen_and_rounded(16, 3, 0)[1].content
