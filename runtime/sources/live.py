@@ -136,6 +136,11 @@ class Rounds:
         self._empty = [math.nan] * channels
         self._values, self._come = self._empty.copy(), [False] * channels
 
+    @property
+    def begun(self) -> bool:
+        """True if some channels have come and others have not."""
+        return any(self._come)
+
     def put(self, channel: int, value: float) -> list[float] | None:
         """Take a value; return the row that it completes.
 

@@ -1,4 +1,4 @@
-"""Source of samples from an MQTT broker: one JSON sample a message, or one topic a channel."""
+"""Source of samples from an MQTT broker: one JSON sample a message, or topics that bring some channels each."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from ..io.timestamps import stamp
 from .column_mapping import Columns, Row
 from .csv_cells import CellReader
 from .line_reader import LONGEST, WAIT
-from .live import PATIENCE, Grid, LiveSource, Rounds
-from .mqtt_inbox import WAITING, Inbox, InboxOptions, Message
+from .live import Grid, LiveSource, Rounds
+from .mqtt_inbox import Inbox, InboxOptions, Message
+from .mqtt_topics import ChannelTopics
+from .record_rows import RecordRows
+from .records import parse_json
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -33,9 +36,10 @@ class MqttSourceOptions(InboxOptions):
 class MqttSource(LiveSource):
     """Samples from MQTT messages.
 
-    A JSON object or array is a whole sample. Any other message is one channel's number; the channel is called like the
-    topic's end. Each channel has one topic: where a second one would feed it, the source is refused at the start, and
-    later the second topic is passed over. Retained messages are old news and passed over.
+    A JSON object or array that holds all channels is a sample. One with some of them, a number and an object with a `value` are
+    gathered until all channels have come, or one comes again; a number's channel is called like the topic's end, and a name such
+    as `pump/state#motor.current` says both the end and the path inside. Each channel has one topic: where a second one would feed it, the source
+    is refused at the start, and later the second topic is passed over. Retained messages are old news and passed over.
 
     Args:
         address: Broker and topic, which may hold the wildcards + and #.
@@ -61,6 +65,8 @@ class MqttSource(LiveSource):
         self._wildcard = any(letter in address.target for letter in "+#")
         self._listen = max(LISTEN, 3 * (period or 0.0))
         self._begin: float | None = None
+        self._inside: dict[tuple[tuple[int, str], ...], RecordRows] = {}
+        self._newest = 0.0
         self._rounds = Rounds(len(columns.names))
         self._grid = Grid(len(columns.names), options.every) if options.every > 0 else None
 
@@ -81,24 +87,22 @@ class MqttSource(LiveSource):
         """Wait for a message, or until a row is due."""
         message = self._inbox.get(min(WAIT, self._grid.every / 4) if self._grid else WAIT)
         if message is not None:
-            sample = self._sample(message)
-            if sample is not None:
-                yield sample
+            yield from self._samples(message)
             self._inbox.done(message)
         row = self._grid.due() if self._grid else None
         if row is not None:
             yield self._row(row, time.time())
 
-    def _sample(self, message: Message) -> Sample | None:
+    def _samples(self, message: Message) -> list[Sample]:
         if self._begin is None:
             self._begin = time.monotonic()
         try:
             return self._read(message)
         except (SeriesError, ShapeError) as error:
             self.rows.pass_over(error)
-            return None
+            return []
 
-    def _read(self, message: Message) -> Sample | None:
+    def _read(self, message: Message) -> list[Sample]:
         """Read a message.
 
         Raises:
@@ -109,9 +113,10 @@ class MqttSource(LiveSource):
             raise SeriesError(f"topic {message.topic}: a message is longer than {LONGEST >> 10} KiB")
         text = message.payload.decode("utf-8", "replace").strip()
         if "\ufffd" in text:
-            raise SeriesError(f"topic {message.topic}: a message is binary. Numbers and JSON are read")
+            hint = self._topics.sparkplug(message.topic)
+            raise SeriesError(f"topic {message.topic}: a message is binary. Numbers and JSON are read{hint}")
         if text[:1] in ("{", "["):
-            return self._whole(message, text)
+            return self._json(message, text)
         channel = self._topics.channel(message.topic)
         if channel is None:
             self._other(
@@ -120,39 +125,87 @@ class MqttSource(LiveSource):
                     f"({', '.join(self.columns.names)}). Name the ends of the topics with --columns"
                 )
             )
-            return None
+            return []
         value = self._cells.read(text, self.columns.names[channel])
         if value is None:
             raise SeriesError(f"topic {message.topic}: {text[:40]!r} is neither a number nor JSON")
-        if not self._topics.claim([channel], message.topic, self.rows.row):
-            self.rows.bad += 1
-            return None
-        return self._value(channel, value, message.moment)
+        if not self._claims([channel], message):
+            return []
+        return self._gathered([(channel, value)], message.moment)
 
-    def _whole(self, message: Message, text: str) -> Sample | None:
-        """Read a message that holds a whole sample."""
+    def _json(self, message: Message, text: str) -> list[Sample]:
+        """Read a message that holds a sample, or a part of one."""
+        places = self._topics.inside(message.topic)
+        if places:
+            return self._part(message, text, places)
         try:
             row = self.rows.read(text)
         except ShapeError as error:
+            channel, record = self._topics.channel(message.topic), parse_json(text)
+            if channel is not None and isinstance(record, dict) and "value" in record:
+                return self._part(message, text, [(channel, "value")])
             self._other(error)
-            return None
+            return []
         if row is None:
-            return None
-        channels = [i for i, value in enumerate(row.values) if not math.isnan(value)]
-        if not self._topics.claim(channels, message.topic, self.rows.row):
-            self.rows.bad += 1
-            return None
+            return []
+        channels = [channel for channel, value in enumerate(row.values) if not math.isnan(value)]
+        if not self._claims(channels, message):
+            return []
         if row.time is None:
             row = Row(row.values, message.moment, stamp(message.moment))
-        return self.rows.sample(row)
+        if self._topics.whole(message.topic) or self.columns.resampling is not None:
+            return [self.rows.sample(row)]
+        return self._gathered([(channel, row.values[channel]) for channel in channels], row.time or message.moment)
 
-    def _value(self, channel: int, value: float, moment: float) -> Sample | None:
+    def _part(self, message: Message, text: str, places: list[tuple[int, str]]) -> list[Sample]:
+        """Read a message that holds some channels under paths of their own.
+
+        Args:
+            message: The message.
+            text: Its content.
+            places: Position of each channel, and its path.
+        """
+        key = tuple(places)
+        if key not in self._inside:
+            names = tuple(self.columns.channels[channel] for channel, _ in places)
+            taken = tuple(path for _, path in places)
+            columns = Columns(names, taken, missing=self.columns.missing, signals=self.columns.signals)
+            self._inside[key] = RecordRows(columns, f"{self.name}, topic {message.topic}")
+        row = self._inside[key].parse(text)
+        if not self._claims([channel for channel, _ in places], message):
+            return []
+        values = [(channel, value) for (channel, _), value in zip(places, row.values, strict=True)]
+        moment = message.moment if row.time is None else row.time
+        if self.columns.resampling is None:
+            return self._gathered(values, moment)
+        sparse = dict(values)
+        return [self._row([sparse.get(channel, math.nan) for channel in range(len(self.columns.names))], moment)]
+
+    def _claims(self, channels: list[int], message: Message) -> bool:
+        """Tell whether a message's topic is that of some channels; one that is not is counted."""
+        if self._topics.claim(channels, message.topic, self.rows.row):
+            return True
+        self.rows.bad += 1
+        return False
+
+    def _gathered(self, values: list[tuple[int, float]], moment: float) -> list[Sample]:
+        """Gather values of some channels; return the samples that they end.
+
+        Args:
+            values: Position of each channel, and its value.
+            moment: Their time, seconds since 1970.
+        """
         self.rows.fits = True
-        if self._grid is not None:
-            self._grid.put(channel, value)
-            return None
-        row = self._rounds.put(channel, value)
-        return None if row is None else self._row(row, moment)
+        samples = []
+        for channel, value in values:
+            if self._grid is not None:
+                self._grid.put(channel, value)
+                continue
+            row = self._rounds.put(channel, value)
+            if row is not None:
+                samples.append(self._row(row, self._newest if self._rounds.begun else moment))
+            self._newest = moment
+        return samples
 
     def _row(self, values: list[float], moment: float) -> Sample:
         return self.rows.sample(Row(values, moment, stamp(moment)))
@@ -167,63 +220,3 @@ class MqttSource(LiveSource):
         if not self._wildcard or not patient:
             raise error
         self.rows.bad += 1
-
-
-class ChannelTopics:
-    """Topics by channel, one each: devices whose topics end alike would be mixed into one series.
-
-    Args:
-        names: The source's name of each channel.
-        address: The subscription, for errors.
-    """
-
-    def __init__(self, names: tuple[str, ...], address: Address) -> None:
-        self.names, self.address = names, address
-        self._channels: dict[str, int | None] = {}
-        self._owners: dict[int, str] = {}
-        self._strangers: set[str] = set()
-
-    def channel(self, topic: str) -> int | None:
-        """Return the channel whose name is the longest end of a topic, None if none is."""
-        if topic in self._channels:
-            return self._channels[topic]
-        ends = [i for i, name in enumerate(self.names) if f"/{topic}".endswith(f"/{name}")]
-        channel = max(ends, key=lambda i: len(self.names[i])) if ends else None
-        if len(self._channels) < WAITING:
-            self._channels[topic] = channel
-        return channel
-
-    def claim(self, channels: list[int], topic: str, rows: int) -> bool:
-        """Give channels to the topic that feeds them.
-
-        Args:
-            channels: Positions of the channels.
-            topic: The topic that brings values of them.
-            rows: Samples so far: later on, a second topic is passed over, as the watch must not end for it.
-
-        Returns:
-            False if another topic feeds one of them.
-
-        Raises:
-            ConfigError: If that comes to light among the first samples, when either may be the wrong one.
-        """
-        others = {self._owners[i]: i for i in channels if self._owners.get(i, topic) != topic}
-        if not others:
-            self._owners.update((i, topic) for i in channels)
-            return True
-        owner, channel = next(iter(others.items()))
-        if rows < PATIENCE:
-            raise ConfigError(self._refusal(owner, topic, self.names[channel]))
-        if topic not in self._strangers and len(self._strangers) < PATIENCE:
-            self._strangers.add(topic)
-            log.warning("%s: topic %s is passed over: %s feeds its channels", self.address.name, topic, owner)
-        return False
-
-    def _refusal(self, owner: str, topic: str, name: str) -> str:
-        head, _, end = owner.rpartition("/")
-        longer = f"{head.rpartition('/')[2]}/{name}"
-        narrow = f"{self.address.scheme}://{self.address.host}/{head}/+" if end == name else f"…/{owner}"
-        return (
-            f"Two topics feed the channel {name}: {owner} and {topic}. Two devices would be mixed into one series. "
-            f"Subscribe to one of them ({narrow}), or name longer ends of the topics with --columns ({longer},…)."
-        )

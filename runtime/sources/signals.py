@@ -102,9 +102,9 @@ class Signals:
             refuse_unknown_keys(table, channels, where)
         of_channel = dict(trained.of_channel) if trained else {}
         for name, part in table.items():
-            before = of_channel.get(name, Signal())
-            of_channel[name] = now = _signal(part, f"{where}, {name}", before)
-            if trained is not None and (change := _change(before, now)):
+            before = of_channel.get(name)
+            of_channel[name] = now = _signal(part, f"{where}, {name}", before or Signal())
+            if before is not None and (change := _change(before, now)):
                 log.warning("channel %s: %s", name, change)
         signals = cls(of_channel)
         paths = signals.paths(tuple(of_channel))

@@ -82,7 +82,8 @@ class Listener:
 
 def subscribed(source):
     """Wait until a source's messages come through."""
-    assert wait_for(lambda: source._inbox._connection)
+    inner = getattr(source, "source", source)  # of one that is brought to the model's units
+    assert wait_for(lambda: inner._inbox._connection)
     time.sleep(0.05)  # the subscription follows the connection
     return True
 

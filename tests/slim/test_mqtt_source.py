@@ -6,6 +6,7 @@ import time
 import pytest
 from edgelstm.runtime.errors import ConfigError
 from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, open_source
 from mqtt_helpers import FLOW, NEEDS_MOSQUITTO, Reading, collect, url
 from sink_helpers import wait_for
@@ -132,3 +133,65 @@ def test_others_under_a_wildcard_may_speak_first(broker, device):
 
     assert [sample.values for sample in reading.samples] == [[1.0, 2.0]]
     assert reading.source.skipped == 200
+
+
+def test_devices_that_bring_a_channel_each_make_one_sample_a_round(broker):
+    """As Zigbee2MQTT sends: one topic a device, JSON with one of our channels and others."""
+    source = open_source(parse_address(url(broker, "zigbee2mqtt/#")), FLOW)
+    samples = collect(source, broker, lambda publish: [
+        publish(f"zigbee2mqtt/{device}", json.dumps({name: value, "battery": 90}))
+        for value in (1, 2, 3) for device, name in (("door", "flow"), ("roof", "motor"))
+    ], 3)  # fmt: skip
+
+    assert [sample.values for sample in samples] == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+
+
+def test_objects_with_a_value_and_a_time_are_their_topics_channels(broker):
+    """As Z-Wave JS sends: a topic a value, `{"time": …, "value": …}`; the sample has the time of its newest value."""
+    source = open_source(parse_address(url(broker, "zwave/#")), FLOW)
+    samples = collect(source, broker, lambda publish: [
+        publish(f"zwave/n/{name}", json.dumps({"time": 1_700_000_000_000 + 1000 * row + late, "value": 10 * row}))
+        for row in range(3) for late, name in enumerate(("motor", "flow", "door"))
+    ], 3)  # fmt: skip
+
+    assert [sample.values for sample in samples] == [[0.0, 0.0], [10.0, 10.0], [20.0, 20.0]]
+    assert [sample.time for sample in samples] == [1_700_000_000.001 + row for row in range(3)]
+
+
+def test_a_name_says_the_topic_and_the_path_inside(broker):
+    """Two devices with the same keys, of which each is another channel; one message may bring several."""
+    table = {
+        "flow": {"path": "room/state#data[id=a].t", "unit": "°C", "factor": 2},
+        "motor": "cellar/state#data[id=a].t",
+        "level": "room/state#level",
+    }
+    columns = Columns.of(Metadata("generic", 8, channels=tuple(map(Channel, table))), channels=table)
+    source = open_source(parse_address(url(broker, "home/#")), columns)
+    samples = collect(source, broker, lambda publish: [
+        publish(f"home/{room}/state", json.dumps({"data": [{"id": "b", "t": 0}, {"id": "a", "t": heat}], "level": row}))
+        for row in range(3) for room, heat in (("room", f"{row} °C"), ("cellar", -row), ("attic", 99))
+    ], 3)  # fmt: skip
+
+    assert [sample.values for sample in samples] == [[2.0 * row, -row, row] for row in range(3)]
+
+
+def test_of_a_device_that_is_silent_only_its_channel_is_missing(broker):
+    source = open_source(parse_address(url(broker, "z/#")), FLOW)
+    samples = collect(source, broker, lambda publish: [
+        publish("z/roof", '{"motor": 1, "time": 10}'), publish("z/door", '{"flow": 1, "time": 11}'),
+        publish("z/door", '{"flow": 2, "time": 12}'), publish("z/door", '{"flow": 3, "time": 13}'),
+    ], 2)  # fmt: skip
+
+    assert [(str(sample.values), sample.time) for sample in samples] == [("[1.0, 1.0]", 11.0), ("[2.0, nan]", 12.0)]
+
+
+def test_sparkplug_under_a_plain_subscription_is_told_with_its_address(broker, device):
+    reading = Reading(url(broker, "spBv1.0/#"))
+    for _ in range(60):
+        device.send("spBv1.0/plant/DDATA/pump/m", b"\x08\xff\xfe")
+        time.sleep(0.03)
+        if reading.error:
+            break
+    reading.close()
+
+    assert "format=sparkplug&group=plant&node=pump" in str(reading.error)
