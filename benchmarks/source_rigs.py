@@ -193,6 +193,33 @@ class PostgresRig:
         self.server.remove()
 
 
+class InfluxRig:
+    """An InfluxDB 1 with a measurement that grows; Debian has no later one."""
+
+    def __init__(self, folder: Path) -> None:
+        from influx_helpers import Server
+
+        self.sent, self.server = {}, Server()
+        self.address = f"influx://127.0.0.1:{self.server.port}/plant?measurement=pump&every=0.01&start=all"
+        self.start, self.stop, self.close = self.server.start, self.server.kill, self.server.remove
+        self._waiting: list[str] = []
+
+    def send(self, count: int) -> None:
+        """Write the next numbers, a point a number; those that are not there when the server is killed are tried again."""
+        first = len(self.sent)
+        if not self._waiting:
+            now = time.time_ns()
+            self._waiting = [f"pump Flow={first + at},Motor={first + at} {now - count + at}" for at in range(count)]
+        try:
+            self.server.write(*self._waiting)
+        except OSError:
+            time.sleep(0.01)
+            return
+        now = time.perf_counter()
+        self.sent.update((first + at, now) for at in range(len(self._waiting)))
+        self._waiting = []
+
+
 class HttpRig:
     """An agent that posts as Telegraf does, with a buffer; here it is the watch that is stopped and started."""
 
@@ -223,7 +250,14 @@ class HttpRig:
         self.agent.close()
 
 
-RIGS = {"modbus": ModbusRig, "sparkplug": SparkplugRig, "opcua": OpcuaRig, "postgres": PostgresRig, "http": HttpRig}
+RIGS = {
+    "modbus": ModbusRig,
+    "sparkplug": SparkplugRig,
+    "opcua": OpcuaRig,
+    "postgres": PostgresRig,
+    "influx": InfluxRig,
+    "http": HttpRig,
+}
 
 if __name__ == "__main__":
     serve_opcua(*map(int, sys.argv[1:]))

@@ -1,13 +1,14 @@
 """Field buses and databases: rows a second, time from the wire to the detector's answer, and restarts under load.
 
-    python benchmarks/sources.py rates [modbus sparkplug opcua postgres http] [--rows 2000]
+    python benchmarks/sources.py rates [modbus sparkplug opcua postgres influx http] [--rows 2000]
     python benchmarks/sources.py restarts [SOURCE…] [--restarts 20]
 
 One JSON line a source. The other end is a real server on loopback; values count up, so that a lost, doubled or invented one
 shows. `rates` sends rows one by one, 50 a second, for the latency, and as fast as it can for the rate. `restarts` sends
-without a pause while the server is stopped and started; what is sent from a stop until the source reads again counts as
-sent while it was away. Times of a loaded machine are that machine's: `cpu_us` is what the process took, server and sender
-included.
+without a pause while the server is stopped and started. Of the numbers that are lacking between two that came, those sent
+before a stop in between were in flight, those sent after it were sent while the server or the source was away; where no
+stop lies in between they are lost otherwise. Times of a loaded machine are that machine's: `cpu_us` is what the process
+took, server and sender included.
 """
 
 import argparse
@@ -27,7 +28,6 @@ from edgelstm.runtime.sources import Columns, open_source
 from source_rigs import RIGS, TREE
 
 MODEL = TREE / "tests" / "slim" / "models" / "cast.int8.tflite"
-FLIGHT = 1.0  # seconds before a stop within which a lost row counts as under way: it was in the server's queue
 HELD = 1.2  # seconds between two restarts at least: a connection that holds for less makes the source wait for longer
 
 
@@ -132,15 +132,13 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     watch = Watch(rig)
     begun(rig, watch)
     load = Load(rig)
-    away = []
+    stops = []
     for _ in range(count):
         time.sleep(HELD)
-        before, stopped = len(watch.seen), time.perf_counter()
+        stops.append(time.perf_counter())
         watch.restart()
-        until(
-            lambda before=before, stopped=stopped: len(watch.seen) > before + 20 and watch.seen[-1][1] > stopped + 0.2
-        )
-        away.append((stopped, next(at for _, at in watch.seen[before + 1 :] if at > stopped + 0.05)))
+        again = time.perf_counter()
+        until(lambda again=again: sum(rig.sent.get(int(v), 0.0) > again for v, _ in watch.seen[-50:] if v == v) > 20)
     load.paused.set()
     if getattr(rig, "polled", False):
         watch.close()
@@ -153,15 +151,39 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     watch.close()
     values = [int(value) for value, _ in watch.seen if value == value]
     sent = [number for number in sent if number >= min(values)]  # before it was connected nothing could come
-    lost = set(sent) - set(values)
-    meanwhile = {n for n in sent if any(begin <= times.get(n, 0) <= end for begin, end in away)}
-    flying = {n for n in lost - meanwhile if any(0 <= begin - times.get(n, 0) <= FLIGHT for begin, _ in away)}
     return {
-        "source": name, "restarts": count, "sent": len(sent), "sent_while_away": len(meanwhile),
-        "received": len(values), "lost_while_away": len(lost & meanwhile),
-        "lost_in_flight": len(flying), "lost_otherwise": len(lost - meanwhile - flying), "invented": len(set(values) - set(sent)),
+        "source": name, "restarts": count, "sent": len(sent), "received": len(values),
+        **losses(sent, values, times, stops), "invented": len(set(values) - set(sent)),
         "repeated": sum((Counter(values) - Counter(sent)).values()),
         "out_of_order": sum(b < a for a, b in itertools.pairwise(values)), "skipped": watch.source.skipped,
+    }  # fmt: skip
+
+
+def losses(sent: list[int], values: list[int], times: dict[int, float], stops: list[float]) -> dict:
+    """Lost numbers by cause: each run of them lies between two numbers that came.
+
+    Args:
+        sent: Numbers that were sent.
+        values: Numbers that came.
+        times: Time of the sending by number, seconds.
+        stops: Times at which the server was stopped.
+    """
+    came, flying, away, otherwise, oldest = set(values), 0, 0, [], 0.0
+    for lacking, run in itertools.groupby(sorted(sent), lambda number: number not in came):
+        lost = list(run)
+        if not lacking:
+            continue
+        begin, end = times.get(lost[0] - 1, 0.0), times.get(lost[-1] + 1, float("inf"))
+        between = [stop for stop in stops if begin <= stop <= end]
+        if not between:
+            otherwise += lost
+            continue
+        early = [number for number in lost if times[number] < between[0]]
+        flying, away = flying + len(early), away + len(lost) - len(early)
+        oldest = max([oldest, *(between[0] - times[number] for number in early)])
+    return {
+        "lost_while_away": away, "lost_in_flight": flying, "oldest_in_flight_s": round(oldest, 2),
+        "lost_otherwise": len(otherwise),
     }  # fmt: skip
 
 

@@ -92,16 +92,25 @@ class PointReader:
         if not text or text.startswith("#"):
             return []
         if text[0] in "{[":
-            rows = [self._row(record, _series(record)) for record in _records_of(parse_json(text))]
+            rows = [self.record(record, _series(record)) for record in _records_of(parse_json(text))]
         else:
             record = parse_line_protocol(text)
             if unit is not None and "time" in record:
                 record["time"] *= unit * 1e9
             match = _SERIES.match(text)
-            rows = [self._row(record, match[0] if match else "")]
+            rows = [self.record(record, match[0] if match else "")]
         return [row for row in rows if row is not None]
 
-    def _row(self, record: Mapping[str, Any], series: str) -> Row | None:
+    def record(self, record: Mapping[str, Any], series: str) -> Row | None:
+        """The row of one record; None where it holds no channel, or another series feeds that.
+
+        Args:
+            record: Tags, fields and time of a point.
+            series: Name that tells its sender.
+
+        Raises:
+            SeriesError: If a channel's value is no number.
+        """
         if not all(_tag(record, name) == value for name, value in self.tags.items()):
             self.others += 1
             return None

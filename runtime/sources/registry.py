@@ -190,6 +190,12 @@ def _open_postgres(request: SourceRequest) -> Source:
     return PostgresSource(request.address, request.options(PostgresSourceOptions), request.columns)
 
 
+def _open_influx(request: SourceRequest) -> Source:
+    from .influx import InfluxSource, InfluxSourceOptions
+
+    return InfluxSource(request.address, request.options(InfluxSourceOptions), request.columns)
+
+
 def _open_opcua(request: SourceRequest) -> Source:
     from .opcua import OpcSource, OpcSourceOptions
 
@@ -233,6 +239,14 @@ SOURCES = [
         Access.NETWORK,
         ("password-file", "sslkey"),
         ("sslrootcert", "sslcert"),
+    ),
+    SourceKind(
+        ("influx", "influxs"),
+        "influx[s]://HOST/BUCKET?measurement=NAME",
+        _open_influx,
+        Access.NETWORK,
+        ("token-file", "password-file"),
+        ("ca",),
     ),
     SourceKind(("listen",), "listen://HOST:PORT?token-file=FILE", _open_listener, Access.NETWORK, ("token-file",)),
 ]
