@@ -135,9 +135,10 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     stops = []
     for _ in range(count):
         time.sleep(HELD)
-        stops.append(time.perf_counter())
+        asked = time.perf_counter()
         watch.restart()
         again = time.perf_counter()
+        stops.append((asked, again))
         until(lambda again=again: sum(rig.sent.get(int(v), 0.0) > again for v, _ in watch.seen[-50:] if v == v) > 20)
     load.paused.set()
     if getattr(rig, "polled", False):
@@ -159,14 +160,14 @@ def restarts(name: str, count: int, folder: Path) -> dict:
     }  # fmt: skip
 
 
-def losses(sent: list[int], values: list[int], times: dict[int, float], stops: list[float]) -> dict:
+def losses(sent: list[int], values: list[int], times: dict[int, float], stops: list[tuple[float, float]]) -> dict:
     """Lost numbers by cause: each run of them lies between two numbers that came.
 
     Args:
         sent: Numbers that were sent.
         values: Numbers that came.
         times: Time of the sending by number, seconds.
-        stops: Times at which the server was stopped.
+        stops: Times between which the server was stopped and started.
     """
     came, flying, away, otherwise, oldest = set(values), 0, 0, [], 0.0
     for lacking, run in itertools.groupby(sorted(sent), lambda number: number not in came):
@@ -174,7 +175,7 @@ def losses(sent: list[int], values: list[int], times: dict[int, float], stops: l
         if not lacking:
             continue
         begin, end = times.get(lost[0] - 1, 0.0), times.get(lost[-1] + 1, float("inf"))
-        between = [stop for stop in stops if begin <= stop <= end]
+        between = [asked for asked, again in stops if begin <= again and asked <= end]
         if not between:
             otherwise += lost
             continue

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.training import Training
 
-NOT_SHARED = ("data", "output", "as_json", "study", "counters", "channels", "units_of")
+NOT_SHARED = ("data", "output", "as_json", "study", "counters", "channels", "grid", "units_of")
 
 
 @click.command(

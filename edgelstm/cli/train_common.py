@@ -9,6 +9,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 SCALERS = ("standard", "minmax", "robust", "none")
+HELD = 3  # intervals for which a value is held where the user does not say
 INTERRUPTED = 130  # exit code of a shell's own for a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -36,6 +37,29 @@ def counter_option(function: F) -> F:
         help="Take a counter's growth from row to row. It begins at 0 again at WRAP, else at 16 or 32 bits. "
         "May be given several times.",
     )(function)  # fmt: skip
+
+
+def grid_option(function: F) -> F:
+    """Add --grid, the interval that rows are brought to."""
+    return click.option(
+        "--grid", metavar="SECONDS[:HOLD]", callback=_grid,
+        help="Bring rows to this interval; a silent channel keeps its value for HOLD seconds (three intervals).  [default: by the data]",
+    )(function)  # fmt: skip
+
+
+def _grid(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    from edgelstm.runtime.errors import ModelError
+    from edgelstm.runtime.sources.resampling import MOST_HELD, Resampling
+
+    if text is None:
+        return None
+    period, _colon, hold = text.partition(":")
+    try:
+        return Resampling(float(period), float(hold or HELD * float(period)))
+    except (ValueError, ModelError) as error:
+        raise click.BadParameter(
+            f"{text!r} is no interval in seconds, with a time to hold values of one to {MOST_HELD} intervals behind a colon"
+        ) from error
 
 
 def calendar_options(text: str) -> Callable[[F], F]:

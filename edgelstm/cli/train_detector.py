@@ -18,6 +18,7 @@ from .train_common import (
     counter_option,
     counts,
     data_argument,
+    grid_option,
     names,
     output_options,
     pairs,
@@ -32,6 +33,7 @@ from .train_common import (
 if TYPE_CHECKING:
     from edgelstm import AnomalyDetector
     from edgelstm.runtime.sources.counters import Counters
+    from edgelstm.runtime.sources.resampling import Resampling
     from edgelstm.training.options import Options
     from edgelstm.training.train import Trained
 
@@ -85,6 +87,7 @@ class DetectorKind(click.Choice[str]):
 @row_options
 @counter_option
 @channels_option
+@grid_option
 @calendar_options("Hour and weekday are inputs, for forecasters: finds what is a fault on Sundays alone.")
 @click.option(
     "--lookback",
@@ -137,6 +140,7 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     channels: str | None,
+    grid: Resampling | None,
     units_of: dict[str, str],
     counters: Counters,
     label_column: str | None,
@@ -172,6 +176,7 @@ def command(
             missing=missing,
             counters=counters,
             signals=signals_of(channels),
+            grid=grid,
         )
     )
     print_rows(series)

@@ -15,6 +15,7 @@ from .train_common import (
     chosen,
     counter_option,
     data_argument,
+    grid_option,
     names,
     output_options,
     print_result,
@@ -29,6 +30,7 @@ from .train_common import (
 if TYPE_CHECKING:
     from edgelstm import Forecaster
     from edgelstm.runtime.sources.counters import Counters
+    from edgelstm.runtime.sources.resampling import Resampling
     from edgelstm.training.train import Trained
 
 
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 @row_options
 @counter_option
 @channels_option
+@grid_option
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @calendar_options("Hour, weekday and season of the rows to come are inputs.")
 @click.option(
@@ -75,6 +78,7 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     channels: str | None,
+    grid: Resampling | None,
     counters: Counters,
     units: int | None,
     dropout: float | None,
@@ -100,7 +104,13 @@ def command(
     )  # fmt: skip
     settings = forecaster.options()
     series = read_series(
-        data, forecaster.wanted(), time_column, missing=missing, counters=counters, signals=signals_of(channels)
+        data,
+        forecaster.wanted(),
+        time_column,
+        missing=missing,
+        counters=counters,
+        signals=signals_of(channels),
+        grid=grid,
     )
     print_rows(series)
     with epochs(settings.epochs) as callbacks:

@@ -14,6 +14,7 @@ from .train_common import (
     chosen,
     counter_option,
     data_argument,
+    grid_option,
     names,
     output_options,
     print_result,
@@ -26,6 +27,7 @@ from .train_common import (
 
 if TYPE_CHECKING:
     from edgelstm.runtime.sources.counters import Counters
+    from edgelstm.runtime.sources.resampling import Resampling
 
 
 @click.command("states", epilog=examples("edgelstm train states runs.csv -o states.keras --label-column state"))
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 @row_options
 @counter_option
 @channels_option
+@grid_option
 @click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
 @training_options(
@@ -55,6 +58,7 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     channels: str | None,
+    grid: Resampling | None,
     counters: Counters,
     no_embed: bool,
     as_json: bool,
@@ -75,7 +79,14 @@ def command(
         label_column=label_column, columns=columns_taken, time_column=time_column, random_state=seed, **chosen(options)
     )
     series = read_series(
-        data, columns_taken, time_column, label_column, missing=missing, counters=counters, signals=signals_of(channels)
+        data,
+        columns_taken,
+        time_column,
+        label_column,
+        missing=missing,
+        counters=counters,
+        signals=signals_of(channels),
+        grid=grid,
     )
     print_rows(series)
     with epochs(classifier.options().epochs) as callbacks:

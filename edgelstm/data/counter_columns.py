@@ -12,6 +12,7 @@ from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.sources.counter_steps import Increments, Totals
 from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import Resampling
+from edgelstm.runtime.sources.signals import Signals
 
 from .counter_wraps import hints, observed
 from .regular_grid import median_step
@@ -23,7 +24,12 @@ Push = Callable[[float | None, Sequence[float]], list[float]]
 
 
 def model_rows(
-    table: Table, counters: Counters, grid: Resampling | None, resample: bool, learn: bool = False
+    table: Table,
+    counters: Counters,
+    grid: Resampling | None,
+    resample: bool,
+    learn: bool = False,
+    signals: Signals | None = None,
 ) -> tuple[Table, Counters]:
     """A table's rows as a model takes them: counters as differences, channels with times of their own on one grid.
 
@@ -32,6 +38,7 @@ def model_rows(
         counters: The counters; without a period it becomes that of the rows.
         grid: Grid of the model, or of the file before; None to choose one where the rows need it.
         resample: Whether rows may be sorted and brought to a grid.
+        signals: Rules and longest ages of channels on a grid.
         learn: Whether wraps are learned from the rows, and channels that look like counters are named.
 
     Returns:
@@ -44,14 +51,14 @@ def model_rows(
         hinted = hints(_sorted(table) if resample else table, tuple(counters.wraps))
         table = replace(table, notes=(*table.notes, *hinted))
     if not counters.wraps:
-        return (on_one_grid(table, grid) if resample else table), counters
+        return (on_one_grid(table, grid, signals) if resample else table), counters
     if lacking := [name for name in counters.wraps if name not in table.channels]:
         raise SeriesError(f"The counter {lacking[0]} is no channel; channels are {', '.join(table.channels)}.")
     table = _sorted(table) if resample else table
     counters, notes = observed(table, counters) if learn else (counters, ())
     totals = Totals(counters, table.channels)
     table = replace(table, values=_pushed(table, totals.push))
-    table = on_one_grid(table, grid) if resample else table
+    table = on_one_grid(table, grid, signals) if resample else table
     counters = replace(counters, period=counters.period or median_step(table.time))
     note = f"counters as growth from row to row: {', '.join(counters.wraps)}"
     note += f"; wrapped {totals.wrapped} times" if totals.wrapped else ""

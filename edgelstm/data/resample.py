@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edgelstm.runtime.sources.resampler import Resampler
 from edgelstm.runtime.sources.resampling import MOST_HELD, Resampling
+from edgelstm.runtime.sources.signals import Signals
 
 from .regular_grid import FILL
 from .table import BLOCK, Table
@@ -23,21 +24,24 @@ LEAST_ROWS = 300  # that a grid should leave; else a finer one is taken
 HELD = 3  # intervals of the slowest channel for which a value is held
 
 
-def on_one_grid(table: Table, resampling: Resampling | None = None) -> Table:
+def on_one_grid(table: Table, resampling: Resampling | None = None, signals: Signals | None = None) -> Table:
     """The table on one grid where its rows are not, with a note; the table itself where they are.
 
     Args:
         table: As it was read; long tables pivoted, with NaN for channels that a row does not hold.
         resampling: The grid of a model; None to choose one.
+        signals: Rules and longest ages of channels.
     """
     if table.time is None:
         return table
     order = np.argsort(table.time, kind="stable")[: int(np.isfinite(table.time).sum())]  # NaN is sorted to the end
     time, values = table.time[order], table.values[order]
     grid = resampling or _needed(table, time, values)
+    if grid is not None and not grid.keys and table.keys:  # one that the user declared
+        grid = replace(grid, keys=table.keys, values=table.key_values)
     if grid is None:
         return table
-    resampler, rows = Resampler(grid, values.shape[1]), []
+    resampler, rows = Resampler(grid, values.shape[1], (signals or Signals()).ordered(table.channels)), []
     for at in range(0, len(time), BLOCK):
         for moment, row in zip(time[at : at + BLOCK].tolist(), values[at : at + BLOCK].tolist(), strict=True):
             rows += resampler.push(moment, row)

@@ -89,6 +89,7 @@ def read_series(
     missing: Sequence[str] = (),
     counters: Counters | None = None,
     signals: Signals | None = None,
+    grid: Resampling | None = None,
 ) -> Series:
     """Read CSV files with any separator, with or without header and time column, plain or gzipped.
 
@@ -101,6 +102,7 @@ def read_series(
         missing: Further words for a missing value.
         counters: Channels that are counters: their growth from row to row is taken.
         signals: Where channels lie and how they become numbers; without `columns` they are the channels.
+        grid: Grid that rows are brought to; None to choose one where they need it.
 
     Raises:
         SeriesError: If a file cannot be read, lacks a column, or has text among numbers; or files do not fit together.
@@ -110,8 +112,8 @@ def read_series(
     counters, signals = counters or Counters(), signals or Signals()
     for path in paths:
         table = read_channels(Path(path), request, columns, signals)
-        grid = tables[0].resampling if tables else None
-        table, counters = model_rows(table, counters, grid, resample=repair, learn=repair)
+        grid = tables[0].resampling if tables else grid
+        table, counters = model_rows(table, counters, grid, repair, learn=repair, signals=signals)
         tables.append(in_units(table, signals, counters.wraps))
     series = _series(tables, [Path(path).name for path in paths], repair)
     return replace(series, missing=tuple(missing), counters=counters, signals=signals.only(series.channels))
@@ -162,8 +164,9 @@ def series_of(table: Table, repair: bool = True, model: Metadata | None = None) 
 def _for_model(table: Table, model: Metadata, repair: bool) -> Table:
     """A table's rows as a model takes them: on its grid, counters as growth, in its units."""
     grid, counters = Resampling.of(model.sections), Counters.of(model.sections)
-    table, _ = model_rows(table, counters, grid, resample=repair or grid is not None)
-    return in_units(table, Signals.of(model.sections), counters.wraps)
+    signals = Signals.of(model.sections)
+    table, _ = model_rows(table, counters, grid, resample=repair or grid is not None, signals=signals)
+    return in_units(table, signals, counters.wraps)
 
 
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:

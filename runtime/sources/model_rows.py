@@ -20,7 +20,9 @@ class ModelRows:
 
     def __init__(self, columns: Columns) -> None:
         grid, counters = columns.resampling, columns.counters
-        self._resampler = None if grid is None else Resampler(grid, len(columns.channels))
+        self._resampler = (
+            None if grid is None else Resampler(grid, len(columns.channels), columns.signals.ordered(columns.channels))
+        )
         self._totals = Totals(counters, columns.channels) if counters.wraps else None
         self._increments = Increments(counters, columns.channels) if counters.wraps else None
         self._scaling = columns.signals.scaling(columns.channels, counters.wraps)

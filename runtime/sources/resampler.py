@@ -1,8 +1,8 @@
 """Resampling to one grid: channels that come at times of their own become rows at a fixed interval.
 
 Training and the device run the same code, so that a model sees on the device what it was trained on. A row of the grid
-stands at the end of its interval and holds the mean of what came in it. A channel without a sample keeps its last value
-for a while; an interval without any sample is bridged by a straight line, or is a gap where too many are empty.
+stands at the end of its interval and holds the mean of what came in it, or the last of it. A channel without a sample keeps its
+last value for a while; an interval without any sample is bridged by a straight line, or is a gap where too many are empty.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..io.timestamps import stamp
 from .resampling import Resampling
 from .sample import Sample
+from .signals import Signal
 
 BACKWARDS = 5  # samples in a row from before the grid's newest row after which the clock counts as set back
 TOLERANCE = 1e-3  # of the interval by which a sample may miss the end of its interval
@@ -25,6 +26,7 @@ class Resampler:
     Args:
         resampling: The grid.
         channels: Number of channels, F.
+        signals: Rule and longest age of each channel; empty for the usual ones.
 
     >>> resampler = Resampler(Resampling(10.0, 30.0), 2)
     >>> [resampler.push(t, v) for t, v in ((3.0, [1.0, 5.0]), (9.0, [3.0, math.nan]), (12.0, [4.0, math.nan]))]
@@ -33,8 +35,11 @@ class Resampler:
     [(20.0, [4.0, 5.0])]
     """
 
-    def __init__(self, resampling: Resampling, channels: int) -> None:
+    def __init__(self, resampling: Resampling, channels: int, signals: Sequence[Signal] = ()) -> None:
         self.period, self.hold = resampling.period, resampling.hold
+        signals = signals or [Signal()] * channels
+        self._steps = [signal.rule == "last" for signal in signals]
+        self._holds = [self.hold if signal.max_age is None else signal.max_age for signal in signals]
         self.dropped = 0
         """Samples without a time, or from before the row that is being made."""
         self._channels = channels
@@ -87,19 +92,30 @@ class Resampler:
         begin, first = self._index, self._row(self._index)
         rows = [(begin * self.period, first)]
         if index - begin - 1 <= self.hold / self.period:
-            for step in range(begin + 1, index):
-                part = (step - begin) * self.period / (time - begin * self.period)
-                rows.append((step * self.period, [_between(a, b, part) for a, b in zip(first, values, strict=True)]))
+            empty = range(begin + 1, index)
+            rows += [(step * self.period, self._bridged(begin, step, first, time, values)) for step in empty]
         self._index = index
         self._sums, self._counts = [0.0] * self._channels, [0] * self._channels
         return rows
 
-    def _row(self, index: int) -> list[float]:
-        """Means of the interval; the last value of a channel that was silent in it and not for too long."""
-        oldest = index * self.period - self.hold
+    def _bridged(
+        self, begin: int, step: int, first: Sequence[float], time: float, values: Sequence[float]
+    ) -> list[float]:
+        """The row of an empty interval between a row and the sample behind it."""
+        part = (step - begin) * self.period / (time - begin * self.period)
         return [
-            total / count if count else last if at >= oldest else math.nan
-            for total, count, last, at in zip(self._sums, self._counts, self._last, self._at, strict=True)
+            math.nan if step * self.period - at > hold and hold < self.hold else a if steps else _between(a, b, part)
+            for a, b, steps, hold, at in zip(first, values, self._steps, self._holds, self._at, strict=True)
+        ]
+
+    def _row(self, index: int) -> list[float]:
+        """Means or last values of the interval; the last value of a channel that was silent in it and not for too long."""
+        end = index * self.period
+        return [
+            (last if steps else total / count) if count else last if end - at <= hold else math.nan
+            for total, count, last, at, steps, hold in zip(
+                self._sums, self._counts, self._last, self._at, self._steps, self._holds, strict=True
+            )
         ]
 
     def samples(self, samples: Iterable[Sample]) -> Iterator[Sample]:

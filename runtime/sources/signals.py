@@ -15,6 +15,7 @@ from .sample import Sample
 log = logging.getLogger("edgelstm")
 SECTION = "signals"  # of a model's metadata
 TABLE = "channels"  # of a configuration
+RULES = ("mean", "last")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,16 @@ class Signal:
     """Multiplied with the source's number."""
     offset: float = 0.0
     """Added afterwards; a counter, of which the growth is taken, has none."""
+    rule: str = "mean"
+    """Value of a row where channels are brought to one grid: `mean` of what came in its interval, or the `last` of it."""
+    max_age: float | None = None
+    """Seconds for which a value stands in for missing ones on that grid; None for the grid's own."""
 
     def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ConfigError(f"rule is {' or '.join(RULES)}; received {self.rule!r}.")
+        if self.max_age is not None and not 0 <= self.max_age < math.inf:
+            raise ConfigError(f"max-age is a number of seconds, 0 or more; received {self.max_age:g}.")
         if not math.isfinite(self.factor) or not math.isfinite(self.offset) or self.factor == 0:
             raise ConfigError(
                 f"factor is a number but 0, offset a number; received {self.factor:g} and {self.offset:g}."
@@ -53,7 +62,7 @@ class Signal:
         values = {
             item.name: getattr(self, item.name) for item in fields(self) if getattr(self, item.name) != item.default
         }
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {k.replace("_", "-"): list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ class Signals:
 
     def paths(self, channels: Sequence[str]) -> tuple[str, ...]:
         """The source's name of each channel."""
-        return tuple(self.of_channel.get(name, Signal()).path or name for name in channels)
+        return tuple(signal.path or name for name, signal in zip(channels, self.ordered(channels), strict=True))
 
     def by_path(self, channels: Sequence[str], paths: Sequence[str]) -> dict[str, Signal]:
         """Signals by the source's names.
@@ -130,6 +139,10 @@ class Signals:
         pairs = zip(channels, paths, strict=True)
         return {path: self.of_channel[name] for name, path in pairs if name in self.of_channel}
 
+    def ordered(self, channels: Sequence[str]) -> tuple[Signal, ...]:
+        """The signal of each channel, the usual one where none is written down."""
+        return tuple(self.of_channel.get(name, Signal()) for name in channels)
+
     def scaling(self, channels: Sequence[str], counters: Collection[str]) -> Scaling | None:
         """The step from the source's numbers to those of the channels; None where they are the same.
 
@@ -137,7 +150,7 @@ class Signals:
             channels: Names of all channels, F of them.
             counters: Channels of which the growth is taken.
         """
-        signals = [self.of_channel.get(name, Signal()) for name in channels]
+        signals = self.ordered(channels)
         factors = tuple(signal.factor for signal in signals)
         offsets = tuple(0.0 if name in counters else s.offset for name, s in zip(channels, signals, strict=True))
         return Scaling(factors, offsets) if {*factors} != {1.0} or {*offsets} != {0.0} else None
@@ -173,6 +186,9 @@ class Scaling:
         return sample._replace(values=self.row(sample.values))
 
 
+KEYS = [item.name.replace("_", "-") for item in fields(Signal)]
+
+
 def to_units(number: float, factor: float, offset: float) -> float:
     """A source's number in a channel's units.
 
@@ -203,16 +219,14 @@ def _signal(part: Any, where: str, before: Signal) -> Signal:
     if isinstance(part, str):
         return replace(before, path=part)
     if not isinstance(part, Mapping):
-        raise ConfigError(
-            f"{where} is a path, or a table with path, unit, on, off, factor and offset; received {part!r}."
-        )
+        raise ConfigError(f"{where} is a path, or a table of {', '.join(KEYS)}; received {part!r}.")
     known = build_options(Signal, part, where)
-    return replace(before, **{name: getattr(known, name) for name in part})
+    return replace(before, **{name: getattr(known, name) for name in (key.replace("-", "_") for key in part)})
 
 
 def _change(trained: Signal, now: Signal) -> str:
     """Clause on what differs from training; another path is no difference, empty without one."""
-    names = ("unit", "on", "off", "factor", "offset")
+    names = [item.name for item in fields(Signal) if item.name != "path"]
     told = [f"{name} is {_shown(getattr(now, name))}, in training it was {_shown(getattr(trained, name))}"
             for name in names if getattr(trained, name) != getattr(now, name)]  # fmt: skip
     return "; ".join(told)
@@ -220,5 +234,9 @@ def _change(trained: Signal, now: Signal) -> str:
 
 def _shown(value: Any) -> str:
     return (
-        f"{value:g}" if isinstance(value, float) else " ".join(value) if isinstance(value, tuple) else value or "none"
+        f"{value:g}"
+        if isinstance(value, float)
+        else " ".join(value)
+        if isinstance(value, tuple) and value
+        else str(value or "none")
     )

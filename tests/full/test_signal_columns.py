@@ -8,6 +8,7 @@ from commands import here
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, open_file
+from edgelstm.runtime.sources.resampling import Resampling
 from edgelstm.runtime.sources.signals import Signals
 
 from edgelstm.api.frames import read_frame, wanted_by
@@ -119,3 +120,32 @@ def test_a_trained_model_reads_its_messages_without_being_told_again(tmp_path):
     assert "in the channels' units: flow x 0.06" in trained.stderr
     assert sum(line.split(",")[1] != "" for line in scored.stdout.splitlines()[1:]) > 300
     assert again.stdout == scored.stdout
+
+
+def test_a_declared_grid_and_rules_are_those_of_the_device(tmp_path):
+    """Two sensors at rates and times of their own, one of them a switch that tells its changes alone."""
+    times = START + np.sort(CHANCE.uniform(0, 4000, 900)).round(1)
+    lines = [f"{at},{20 + np.sin(at / 300):.3f}," for at in times]
+    lines += [f"{START + 400 * row + 7},,{'ON' if row % 2 else 'OFF'}" for row in range(10)]
+    (tmp_path / "rows.csv").write_text("time,flow,pump\n" + "\n".join(sorted(lines)) + "\n")
+    signals = Signals.read({"flow": {"factor": 2}, "pump": {"rule": "last", "max-age": 500}})
+
+    series = read_series([tmp_path / "rows.csv"], signals=signals, grid=Resampling(20.0, 60.0))
+    model = metadata(series)
+    device = [
+        sample for sample in open_file(tmp_path / "rows.csv", Columns.of(model)) if np.isfinite(sample.values).all()
+    ]
+
+    assert series.period == 20.0
+    assert model.sections["resampling"]["hold"] == 60.0
+    assert set(series.values[:, 1]) == {0.0, 1.0}
+    np.testing.assert_array_equal([sample.values for sample in device], series.values)
+    np.testing.assert_array_equal(read_for_model(model, tmp_path / "rows.csv").values, series.values)
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "ten", "60:10", "60:", "60:1e9", "nan"])
+def test_a_grid_that_is_none_is_wrong_usage(text):
+    wrong = text != "60:"  # a colon alone leaves the time to hold out
+    done = here("train", "none.csv", "-o", "none.keras", "--grid", text, code=2 if wrong else 1)
+
+    assert ("is no interval" in done.stderr) == wrong

@@ -12,7 +12,10 @@ from edgelstm.runtime.sources import Columns, open_file
 from edgelstm.runtime.sources.column_mapping import reading
 from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.iterable import IterableSource
+from edgelstm.runtime.sources.model_rows import ModelRows
 from edgelstm.runtime.sources.registry import on_grid
+from edgelstm.runtime.sources.resampling import Resampling
+from edgelstm.runtime.sources.sample import Sample
 from edgelstm.runtime.sources.signals import Signals
 
 TABLE = {
@@ -167,3 +170,56 @@ def record_of(cells, at):
         "time": float(cells[0]),
         "data": [{"id": "b", "v": (flow - 8) / 0.25}, {"id": "a", "v": f"{level / 0.5!r} m"}],
     }
+
+
+def resampled(table, samples, grid):
+    columns = Columns(("n", "m"), resampling=grid, signals=Signals.read(table))
+    rows = ModelRows(columns).samples(Sample(values, time, row) for row, (time, values) in enumerate(samples))
+    return [(row.time, row.values) for row in rows]
+
+
+def test_on_a_grid_a_channel_has_the_mean_or_the_last_value_of_an_interval():
+    samples = [(1.0, [1.0, 1.0]), (9.0, [3.0, 3.0]), (11.0, [5.0, 5.0]), (21.0, [7.0, 7.0])]
+
+    made = resampled({"m": {"rule": "last"}}, samples, Resampling(10.0, 30.0))
+
+    assert made == [(10.0, [2.0, 3.0]), (20.0, [5.0, 5.0]), (30.0, [7.0, 7.0])]
+
+
+def test_a_step_is_held_where_a_mean_is_bridged_by_a_line():
+    samples = [(10.0, [0.0, 0.0]), (40.0, [3.0, 3.0])]
+
+    made = resampled({"m": {"rule": "last"}}, samples, Resampling(10.0, 100.0))
+
+    assert made == [(10.0, [0.0, 0.0]), (20.0, [1.0, 0.0]), (30.0, [2.0, 0.0]), (40.0, [3.0, 3.0])]
+
+
+@pytest.mark.parametrize("rule", ["mean", "last"])
+def test_each_channel_has_a_longest_age_of_its_own(rule):
+    """A slow sensor may be silent for a minute, a fast one for ten seconds: it is late alone."""
+    samples = [(10.0, [1.0, 2.0]), *((10.0 * row, [1.0, math.nan]) for row in range(2, 9))]
+
+    made = resampled({"m": {"rule": rule, "max-age": 30}}, samples, Resampling(10.0, 10.0))
+
+    assert [values[0] for _, values in made] == [1.0] * 8
+    assert [values[1] for _, values in made][:4] == [2.0] * 4
+    assert all(math.isnan(values[1]) for _, values in made[4:])
+
+
+def test_an_old_value_bridges_no_interval_beyond_its_age():
+    samples = [(10.0, [0.0, 0.0]), (50.0, [4.0, 4.0])]
+
+    made = resampled({"m": {"max-age": 10}}, samples, Resampling(10.0, 100.0))
+
+    assert [values[0] for _, values in made] == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert [str(values[1]) for _, values in made] == ["0.0", "1.0", "nan", "nan", "4.0"]
+
+
+def test_rules_go_with_the_model():
+    trained = metadata({"flow": {"rule": "last", "max-age": 90}})
+
+    assert Columns.of(from_json(to_json(trained))).signals.ordered(["flow"])[0].max_age == 90.0
+    with pytest.raises(ConfigError, match="rule is mean or last"):
+        Columns.of(metadata(), channels={"flow": {"rule": "median"}})
+    with pytest.raises(ConfigError, match="max-age"):
+        Columns.of(metadata(), channels={"flow": {"max-age": -1}})
