@@ -225,7 +225,7 @@ def test_the_wheel_holds_every_file_of_the_tree_and_no_other():
         pytest.skip("an editable install has no files of its own")
     homes = {"edgelstm": "edgelstm", "converters": "edgelstm/converters", "runtime": "edgelstm/runtime"}
     homes["calibration_data"] = "edgelstm/calibration_data"
-    endings = {".py", ".html", ".css", ".js", ".j2", ".typed"}
+    endings = {".py", ".html", ".css", ".js", ".json", ".j2", ".typed"}
     tree = {
         f"{home}/{path.relative_to(TREE / folder).as_posix()}"
         for folder, home in homes.items()

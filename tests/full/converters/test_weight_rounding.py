@@ -48,6 +48,7 @@ def test_int8_of_large_weights_stays_within_three_percent(steps, channels, seed)
     assert made.validation.channel_error <= 0.05
 
 
+@pytest.mark.slow(reason="the median over six models")
 def test_rounding_by_effect_loses_less_than_rounding_to_the_nearest():
     """The median over six models; it is measured on held-back windows, not on those that the rounding saw."""
     gains = []
