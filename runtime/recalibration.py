@@ -262,4 +262,5 @@ def roll_back(path: Path | str) -> Recalibration:
         threshold=old, sections=sections | {name: section for name, section in before.items() if section}
     )
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
-    return Recalibration(now.value, old.value, 0, 0, 0)
+    known = harmless_of(changed.sections, len(changed.channels))
+    return Recalibration(now.value, old.value, 0, 0, 0, harmless=len(known))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgelstm.runtime.errors import ConversionError
+
 from .columns import library_of
 from .frames import Wanted, read_frame
 
@@ -59,6 +61,11 @@ def convert(
     rows = _rows(calibration, time_column)
     if isinstance(model, str | Path):
         return convert_file(model, (scheme,), calibration=rows, **options)[scheme]
+    if rows is None and not hasattr(model, "trained_"):
+        raise ConversionError(
+            "A Keras model carries no rows of normal operation, which ranges and alarm threshold come from; received no "
+            "calibration. Give them: convert(model, frame)."
+        )
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
         file = Path(folder) / "model.keras"
         model.save(file)

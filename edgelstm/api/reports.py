@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgelstm.runtime.errors import ConversionError
+
 from ..reporting.files import write_report
 from ..reporting.pipeline import build
 from ..reporting.render_html import render
@@ -74,7 +76,7 @@ def report(
     """Convert a model to every scheme, and show what each costs and loses.
 
     Args:
-        model: A fitted estimator, or the path of a `.keras` file.
+        model: A fitted estimator, a Keras model (with `calibration`), or the path of a `.keras` file.
         labelled: Rows to judge on, with labels or without: pandas or polars table, or CSV file; None for the rows that were
             held back.
         schemes: Which to compare; empty for all.
@@ -89,24 +91,36 @@ def report(
         SeriesError: If the rows cannot be used.
     """
     chosen: dict[str, Any] = {"schemes": tuple(schemes)} if schemes else {}
-    with _files(model, labelled) as (file, data):
-        request = Request(file, data, label_column=label_column, time_column=time_column, **chosen, **options)
+    with _files(model, labelled, options.pop("calibration", None)) as (file, data, normal):
+        request = Request(
+            file, data, calibration=normal, label_column=label_column, time_column=time_column, **chosen, **options
+        )
         built = build(request, tell)
     return ReportPage(built.report, built.files)
 
 
 @contextmanager
-def _files(model: Any, rows: Any) -> Iterator[tuple[Path, Path | None]]:
+def _files(model: Any, rows: Any, normal: Any) -> Iterator[tuple[Path, Path | None, Path | None]]:
     """Model and rows as files: a report is about files, and rows go the way of a user's CSV."""
     with tempfile.TemporaryDirectory(prefix="edgelstm-") as folder:
-        file, data = model, rows
+        file = model
         if not isinstance(model, str | Path):
+            if hasattr(model, "bundle"):
+                raise ConversionError(
+                    f"A report converts a model to every scheme: give the estimator, the Keras model or its .keras file; received "
+                    f"{model!r}, which is converted already."
+                )
             file = Path(folder) / "model.keras"
             model.save(file)
-        if rows is not None and not isinstance(rows, str | Path):
-            data = Path(folder) / "rows.csv"
-            write_rows(data, rows)
-        yield Path(file), None if data is None else Path(data)
+        yield Path(file), _rows_file(folder, "rows", rows), _rows_file(folder, "normal", normal)
+
+
+def _rows_file(folder: str, name: str, rows: Any) -> Path | None:
+    if rows is None or isinstance(rows, str | Path):
+        return None if rows is None else Path(rows)
+    path = Path(folder) / f"{name}.csv"
+    write_rows(path, rows)
+    return path
 
 
 def _display() -> Any:

@@ -84,14 +84,15 @@ def command(
     if as_json:
         click.echo(json.dumps(done.record(), indent=2))
         return
+    kinds = f"it knows {done.harmless} kind{'' if done.harmless == 1 else 's'} of harmless alarms"
     if done.feedback:
         click.echo(f"{model}: {done.feedback.sentence()}")
     else:
         click.echo(f"{model}: threshold {done.before:.4g} → {done.after:.4g}")
     if done.feedback:
-        click.echo(
-            f"it knows {done.harmless} kind{'' if done.harmless == 1 else 's'} of harmless alarms; the threshold stays at {done.after:.4g}"
-        )
+        click.echo(f"{kinds}; the threshold stays at {done.after:.4g}")
+    elif recent is None:
+        click.echo(kinds)
     elif done.scores:
         click.echo(
             f"set on {done.scores} scores: {done.alarms_before} above the old one, {done.alarms_after} above the new one"

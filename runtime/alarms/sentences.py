@@ -61,17 +61,23 @@ def _reading(reading: Reading, words: Catalogue, first: bool) -> str:
     if expected is None or within is None:
         return ""
     digits = decimals(within)
-    number = [f"{value:.{digits}f}".replace(".", words.decimal) for value in (expected, within)]
+    number = [_fixed(value, digits, words) for value in (expected, within)]
     if reading.measured is None:
         return words.silent.format(channel=name, expected=number[0], within=number[1])
     if first:
-        value = f"{reading.measured:.{digits}f}".replace(".", words.decimal) + unit
+        value = _fixed(reading.measured, digits, words) + unit
         text = words.expected.format(channel=name, value=value, expected=number[0], within=number[1])
     else:
         distance = reading.measured - expected
-        by = f"{abs(distance):.{digits}f}".replace(".", words.decimal) + unit
+        by = _fixed(abs(distance), digits, words) + unit
         text = (words.high if distance > 0 else words.low).format(channel=name, by=by)
     return f"{text} ({words.beyond[reading.beyond]})" if reading.beyond else text
+
+
+def _fixed(value: float, digits: int, words: Catalogue) -> str:
+    """A number with so many decimals; 0 has no sign."""
+    text = f"{value:.{digits}f}"
+    return (text if float(text) else text.lstrip("-")).replace(".", words.decimal)
 
 
 def decimals(within: float) -> int:

@@ -197,7 +197,7 @@ function show(stream) {
   parts.contribution.replaceChildren(...order.map(([part, i]) => {
     const line = make("div", "bar"), track = make("div", "track");
     track.appendChild(make("div", "fill")).style.width = 100 * part + "%";
-    line.append(make("span", "", stream.channels[i]), track, make("span", "", Math.round(100 * part) + " %"));
+    line.append(make("span", "", plain(stream.channels[i], stream.units[i])), track, make("span", "", Math.round(100 * part) + " %"));
     return line;
   }));
   showEvents(parts, stream);

@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from commands import PUMP, here
-from edgelstm.runtime.errors import SeriesError, TrainingError
+from edgelstm.runtime.errors import ConversionError, SeriesError, TrainingError
 
 import edgelstm
 from edgelstm.evaluation.evaluate import load_detector
@@ -145,6 +145,25 @@ def test_a_model_of_ones_own_with_custom_objects_is_converted_from_memory(normal
     assert small.metadata.names == ("flow_lpm", "pressure_kpa")
     assert small.validation.recurrent_ops == 1
     assert small.metadata.threshold is not None
+    with pytest.raises(ConversionError, match=r"Give them: convert\(model, frame\)"):
+        edgelstm.convert(model)
+    with pytest.raises(ConversionError, match=r"received Converted\(.* which is converted already"):
+        edgelstm.report(small, rows)
+
+
+def test_a_report_is_made_of_a_model_of_ones_own_and_two_tables(normal, faults, monkeypatch):
+    import keras
+
+    monkeypatch.setattr("edgelstm.reporting.pipeline.SECONDS", 0.05)
+    channels = ["flow_lpm", "pressure_kpa"]
+    inputs = keras.Input((10, 2))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.LSTM(4, return_sequences=True)(inputs)))
+    made = edgelstm.report(
+        model, faults[[*channels, "fault"]], calibration=normal[channels], schemes=["float32"], label_column="fault"
+    )
+
+    assert [scheme.scheme for scheme in made.report.schemes] == ["float32"]
+    assert made.report.schemes[0].metrics
 
 
 def test_a_fitted_scaler_of_scikit_learn_goes_into_the_file(normal):
