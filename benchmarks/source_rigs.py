@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from line_rigs import FileRig, MqttRig, SerialRig
+
 TREE = Path(__file__).parents[1]
 sys.path.insert(0, str(TREE / "tests" / "slim"))
 
@@ -251,6 +253,9 @@ class HttpRig:
 
 
 RIGS = {
+    "file": FileRig,
+    "serial": SerialRig,
+    "mqtt": MqttRig,
     "modbus": ModbusRig,
     "sparkplug": SparkplugRig,
     "opcua": OpcuaRig,

@@ -1,6 +1,6 @@
 """Field buses and databases: rows a second, time from the wire to the detector's answer, and restarts under load.
 
-    python benchmarks/sources.py rates [modbus sparkplug opcua postgres influx http] [--rows 2000]
+    python benchmarks/sources.py rates [file serial mqtt modbus sparkplug opcua postgres influx http] [--rows 2000]
     python benchmarks/sources.py restarts [SOURCE…] [--restarts 20]
 
 One JSON line a source. The other end is a real server on loopback; values count up, so that a lost, doubled or invented one
@@ -42,7 +42,7 @@ class Watch:
     def open(self) -> None:
         """Begin to read."""
         columns = Columns(("Flow", "Motor"), getattr(self.rig, "taken", ()))
-        self.source = open_source(parse_address(self.rig.address), columns)
+        self.source = open_source(parse_address(self.rig.address), columns, getattr(self.rig, "follow", False))
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
@@ -225,6 +225,8 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=20)
     options = parser.parse_args()
     for name in options.sources:
+        if options.what == "restarts" and not getattr(RIGS[name], "restartable", True):
+            continue  # there is no server at the other end
         with tempfile.TemporaryDirectory() as folder:
             if options.what == "rates":
                 result = rates(name, options.rows, Path(folder))

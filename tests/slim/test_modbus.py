@@ -9,6 +9,7 @@ import time
 
 import pytest
 from edgelstm.runtime.errors import ConfigError
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns
 from sink_helpers import event, forwarder, open_sink, wait_for
 from test_live_sources import Collector
@@ -41,6 +42,16 @@ def test_registers_are_read_scaled_in_one_request_at_a_steady_interval(device, w
     assert (times[-1] - times[0]) / 19 == pytest.approx(0.02, rel=0.5)
     assert abs(reading.samples[0].time - time.time()) < 30
     assert reading.source.skipped == 0
+
+
+def test_a_table_of_channels_gives_registers_other_names_and_units(device, write_map):
+    """The map makes the device's number, the table that of the channel."""
+    model = Metadata("generic", 8, channels=(Channel("current"), Channel("inflow")))
+    table = {"inflow": {"path": "flow", "factor": 60}, "current": {"path": "motor", "offset": 0.5}}
+    with Collector(opened(url(device, write_map()), Columns.of(model, channels=table))) as reading:
+        reading.until(2)
+
+    assert reading.samples[0].values == [pytest.approx(20.5), 90.0]
 
 
 TYPES = """

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from edgelstm.runtime.errors import ConfigError, ShapeError
 from edgelstm.runtime.io.addresses import parse_address
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.sources import Columns, open_source
 from edgelstm.runtime.sources.resampling import Resampling
 from edgelstm.runtime.sources.value_rows import ValueRows
@@ -53,6 +54,16 @@ def opened(server, options="every=0", columns=PUMP, user=""):
 
 def values(reading):
     return [sample.values for sample in reading.samples]
+
+
+def test_a_table_of_channels_gives_nodes_other_names_units_and_words(server):
+    model = Metadata("generic", 8, channels=(Channel("current"), Channel("inflow")))
+    table = {
+        "inflow": {"path": "Flow", "factor": 60},
+        "current": {"path": "ns=2;s=Motor", "factor": 0.1, "offset": 0.5},
+    }
+    with Collector(opened(server, columns=Columns.of(model, channels=table))) as reading:
+        assert wait_for(lambda: [1.5, 60.0] in values(reading))
 
 
 def test_changes_are_samples_of_all_values_with_the_time_at_their_source(server):
