@@ -1,4 +1,4 @@
-"""Write the repository of the Home Assistant add-on: `python build_addon.py --image ghcr.io/OWNER/edgelstm -o dist/home-assistant`.
+"""Write the repository of the Home Assistant add-on: `python build_addon.py --image REGISTRY/NAME -o dist/home-assistant`.
 
 Home Assistant wants repository.yaml at the root of a branch and the version in files; both are made here, from
 runtime/version.py, and the release workflow puts them on a branch of their own.
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from release import ROOT, VERSION
 
+LANGUAGES = "|".join(sorted(file.stem for file in (ROOT / "runtime" / "languages").glob("*.json")))
 TEMPLATES = Path(__file__).parent / "home-assistant"
 
 
@@ -24,7 +25,9 @@ def build(image: str, output: Path) -> Path:
     shutil.copytree(TEMPLATES, output)
     for path in filter(Path.is_file, output.rglob("*")):
         if path.suffix != ".png":
-            text = path.read_text(encoding="utf-8").replace("@VERSION@", VERSION).replace("@IMAGE@", image.lower())
+            text = path.read_text(encoding="utf-8")
+            for place, word in (("@VERSION@", VERSION), ("@IMAGE@", image.lower()), ("@LANGUAGES@", LANGUAGES)):
+                text = text.replace(place, word)
             path.write_text(text, encoding="utf-8")
     shutil.copyfile(ROOT / "CHANGELOG.md", output / "edgelstm" / "CHANGELOG.md")
     return output

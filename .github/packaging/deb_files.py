@@ -12,7 +12,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 from deb_package import HOME, MAINTAINER, Package
-from release import RELEASED, ROOT, SUMMARY, VERSION, source_date
+from release import HOMEPAGE, RELEASED, ROOT, SUMMARY, VERSION, source_date
 from wheels import Target, least_glibc, metadata_of
 
 DEBIAN = Path(__file__).parent / "debian"
@@ -193,6 +193,7 @@ def control(root: Path, package: Package, wheels: Sequence[Path]) -> None:
         "Depends": ", ".join(depends),
         "Section": "science",
         "Priority": "optional",
+        **({"Homepage": HOMEPAGE} if HOMEPAGE else {}),
         "Description": SUMMARY.partition(": ")[2]
         + "\n"
         + textwrap.indent(

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from release import debian_version
+from release import CONTACT, debian_version
 from wheels import Target
 
 HOME = "usr/lib/edgelstm"
-MAINTAINER = "edgelstm maintainers <maintainers@edgelstm.invalid>"
+MAINTAINER = f"edgelstm maintainers <{CONTACT}>"
 ARM64, AMD64 = (
     (*(f"manylinux_2_{minor}_{machine}" for minor in (34, 31, 28, 27)), f"manylinux2014_{machine}")
     for machine in ("aarch64", "x86_64")

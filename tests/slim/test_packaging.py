@@ -1,5 +1,6 @@
 """Packages: one version, an add-on that Home Assistant's rules accept, requirements judged for the device."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -8,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from edgelstm.runtime.languages.catalogue import languages
 from edgelstm.runtime.service import home_assistant
 from edgelstm.runtime.service.config import Settings, StreamConfig, make_config
 
@@ -17,9 +19,9 @@ vol = pytest.importorskip("voluptuous", reason="needs the test extra")
 yaml = pytest.importorskip("yaml", reason="needs the test extra")
 PACKAGING = Path(__file__).parents[2] / ".github" / "packaging"
 
-# Home Assistant's documentation of config.yaml, for the keys that we use, without their defaults, and of the types of options
+# Rules of Home Assistant's Supervisor (addons/validate.py and options.py), for the keys that we use, without their defaults
 TYPE = (
-    r"^(bool|email|url|port|str(\(\d*,\d*\))?|password(\(\d*,\d*\))?|int(\(-?\d*,-?\d*\))?|float(\([\d.]*,[\d.]*\))?"
+    r"^(bool|email|url|port|str(\(\d*,\d*\))?|password(\(\d*,\d*\))?|int(\(\d*,\d*\))?|float(\([\d.]*,[\d.]*\))?"
     r"|match\(.*\)|list\(.+\)|device(\(subsystem=[a-z]+\))?)\??$"
 )
 ELEMENT = vol.Schema(vol.Any(vol.Match(TYPE), [vol.Any(vol.Match(TYPE), {str: vol.Self})], {str: vol.Self}))
@@ -44,7 +46,7 @@ ADDON = vol.Schema(
                 "path": str,
             }
         ],
-        "timeout": vol.All(int, vol.Range(11, 300)),
+        "timeout": vol.All(int, vol.Range(10, 300)),
         vol.Required("options"): dict,
         vol.Required("schema"): {str: ELEMENT},
     }
@@ -75,12 +77,18 @@ def config(addon):
     return yaml.safe_load((addon / "config.yaml").read_text())
 
 
+def _needed(kind):
+    """Whether an option may not be left out: a list is judged by its first element."""
+    first = kind[0] if isinstance(kind, list) else kind
+    return not (isinstance(first, str) and first.endswith("?"))
+
+
 def valid(schema, value):
     """The rules by which the Supervisor judges options: what is required is there, and of its type."""
     if isinstance(schema, list):
         return isinstance(value, list) and all(valid(schema[0], part) for part in value)
     if isinstance(schema, dict):
-        needed = {key for key, kind in schema.items() if isinstance(kind, str) and not kind.endswith("?")}
+        needed = {key for key, kind in schema.items() if _needed(kind)}
         known = isinstance(value, dict) and needed <= value.keys() <= schema.keys()
         return known and all(valid(schema[key], part) for key, part in value.items())
     kind, _, limits = schema.rstrip("?").partition("(")
@@ -141,6 +149,7 @@ def test_options_of_every_kind_pass_the_schema_and_make_a_configuration(config):
     assert valid(config["schema"], options)
     assert made.streams[0].source_columns == ("a", "b")
     assert not valid(config["schema"], {"language": "fr", "streams": []})
+    assert not valid(config["schema"], {"language": "en"})
     assert not valid(config["schema"], {"language": "en", "streams": [{"topic": "a"}]})
     assert not valid(config["schema"], {"language": "en", "streams": [{**stream, "name": "a/b"}]})
 
@@ -150,7 +159,34 @@ def test_options_are_called_like_the_keys_of_a_configuration_file(config):
     assert set(config["schema"]["streams"][0]) - {"topic"} <= set(StreamConfig.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_add_on_offers_the_languages_that_there_are(config):
+    assert config["schema"]["language"] == f"list({'|'.join(languages())})"
+
+
+@pytest.mark.parametrize(("homepage", "contact"), [("", "a@example.org"), ("https://example.org/a/b", ""), ("", "")])
+def test_nothing_is_published_without_a_home_and_a_contact(homepage, contact):
+    named = {"EDGELSTM_HOMEPAGE": homepage, "EDGELSTM_CONTACT": contact}
+    command = [sys.executable, PACKAGING / "release.py", "--publishable"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **named})
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "EDGELSTM_HOMEPAGE and EDGELSTM_CONTACT" in done.stderr
+
+
+def test_a_home_and_a_contact_are_named_in_one_place():
+    named = {"EDGELSTM_HOMEPAGE": "https://example.org/a/b", "EDGELSTM_CONTACT": "a@example.org"}
+    command = [sys.executable, PACKAGING / "release.py", "--publishable"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **named})
+    texts = [path for folder in ("docs", ".github") for path in (PACKAGING.parents[1] / folder).rglob("*")]
+    places = {
+        path.name for path in texts if path.is_file() and re.search(rb"\bOWNER\b|edgelstm\.invalid", path.read_bytes())
+    }
+
+    assert done.returncode == 0, done.stderr
+    assert places == {"release.py"}
+
+
+@pytest.mark.parametrize("language", languages())
 def test_every_option_is_explained_in_every_language(addon, config, language):
     text = TRANSLATION(yaml.safe_load((addon / "translations" / f"{language}.yaml").read_text(encoding="utf-8")))
 
