@@ -58,14 +58,14 @@ docs: .venv/.installed
 	.venv/bin/zensical build --strict
 
 # slim files with tests that the base install skips: it has no extras
-WITH_EXTRAS := accessibility arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug update_*
+WITH_EXTRAS := accessibility arrow_files config doctests fleet grafana hostile_sources layering live_sources modbus modbus_map mqtt mqtt_* opcua otlp_sink packaging postgres signing_keys sparkplug sparkplug_* update_*
 
 EXTRA_TESTS := $(addprefix ../tests/slim/test_,$(addsuffix .py,$(WITH_EXTRAS))) \
   ../tests/slim/test_house.py::test_every_public_name_can_be_imported
 
-test-full: .venv/.installed .venv-tflite/.installed
+test-full: .venv/.installed .venv-tflite/.installed .venv-sparkplug/.installed
 	cd .venv && $(old_runtime) $(call measured,full) $(TWO) $(QUICK) ../tests/full ../tests/data
-	cd .venv && $(call measured,extras) $(TWO) $(QUICK) $(EXTRA_TESTS)
+	cd .venv && $(edge_node) $(call measured,extras) $(TWO) $(QUICK) $(EXTRA_TESTS)
 
 # what `make test` leaves out: tests with the marker `slow`, in both environments
 test-slow: .venv-slim/.installed .venv/.installed .venv-tflite/.installed
@@ -151,6 +151,15 @@ endif
 	  { echo "no tflite-runtime for $(PYTHON): its tests are skipped"; rm -rf .venv-tflite/bin; }
 	touch $@
 
+# an edge node of another implementation, which needs paho 1
+.venv-sparkplug/.installed:
+	$(call environment,.venv-sparkplug,$(PYTHON))
+	$(call install,.venv-sparkplug,"pysparkplug==0.6.1") || \
+	  { echo "no pysparkplug for $(PYTHON): its test is skipped"; rm -rf .venv-sparkplug/bin; }
+	touch $@
+
+edge_node = EDGELSTM_SPARKPLUG_PYTHON="$$(ls $(CURDIR)/.venv-sparkplug/bin/python 2>/dev/null)"
+
 old_runtime = EDGELSTM_TFLITE_RUNTIME_PYTHON="$$(ls $(CURDIR)/.venv-tflite/bin/python 2>/dev/null)"
 
 .venv-slim/.installed: $(SOURCES)
@@ -174,4 +183,4 @@ lock:
 	  --no-annotate --no-header --upgrade $(foreach extra,$(subst $(comma), ,$(DEVELOPMENT)),--extra $(extra)) pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .pi build site .coverage .coverage.* *.egg-info edgelstm-demo
+	rm -rf .venv .venv-slim .venv-slim-313 .venv-oldest .venv-tflite .venv-sparkplug .pi build site .coverage .coverage.* *.egg-info edgelstm-demo
