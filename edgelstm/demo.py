@@ -21,21 +21,12 @@ from .deployment.convert import Converted, convert_file
 from .evaluation.evaluate import Evaluation, load_detector, measure
 from .evaluation.metrics import ranges
 from .evaluation.replaying import Replay, replay
-from .training.architectures import Architecture
+from .plain_words import sentences
 from .training.options import Options
 from .training.train import train
 
 NORMAL, FAULTY, PAGE = "pump_normal.csv", "pump_faults.csv", "alarms.html"
-# the time constants of the pump fit into 24 s; fixed so that the demo ends within two minutes on two cores
-OPTIONS = Options(
-    Architecture("autoencoder"),
-    lookback=24,
-    epochs=20,
-    batch_size=128,
-    learning_rate=1e-2,
-    score="witnesses",
-    limits=False,
-)
+OPTIONS = Options()  # what `edgelstm train` does with no option
 
 
 @dataclass(frozen=True)
@@ -66,6 +57,8 @@ class Demo:
     """The int8 TFLite model on the same rows."""
     converted: Converted
     """The conversion with its validation."""
+    sentences: tuple[str, ...]
+    """What the int8 model would find, in words."""
     alarms: tuple[Alarm, ...]
     """The int8 model's alarms, in order."""
     missed: tuple[str, ...]
@@ -87,6 +80,7 @@ class Demo:
             "keras": self.keras.record(),
             "int8": self.int8.record(),
             "conversion": self.converted.conversion.validation.record(),
+            "sentences": list(self.sentences),
             "alarms": [asdict(alarm) for alarm in self.alarms],
             "missed": list(self.missed),
             "faults": self.faults,
@@ -127,7 +121,7 @@ def run_demo(
     drifts = [event for event in quantized[0].events if event.kind == "drift"]
     alarms, missed, faults = compare([event for event in quantized[0].events if event.kind != "drift"], series)
     demo = Demo(
-        keras[1], quantized[1], made["int8"], alarms, missed, faults, len(drifts),
+        keras[1], quantized[1], made["int8"], tuple(sentences(made["int8"].bundle.metadata)), alarms, missed, faults, len(drifts),
         agreement(keras[0], quantized[0]), folder, time.monotonic() - started,
     )  # fmt: skip
     _write(demo, keras[0], quantized[0], series)
@@ -171,7 +165,7 @@ def compare(events: Sequence[Event], series: Series) -> tuple[tuple[Alarm, ...],
     faults = ranges(read_labels(series.labels))
     detected: set[int] = set()
     alarms = []
-    for event in events:
+    for event in sorted(events, key=lambda event: event.start or 0.0):
         start, end = float(event.start or 0.0), float(event.end or 0.0)
         touched = [
             index

@@ -42,7 +42,8 @@ def _text(demo: Any) -> str:
     from edgelstm.cli.convert_output import summary
 
     folder = demo.folder
-    lines = [f"The alarms over time, each with its sensors: open {folder}/alarms.html in a browser", "", "Conversion"]
+    lines = [f"The alarms over time, each with its sensors: open {folder}/alarms.html in a browser"]
+    lines += ["", "What the model would find", *(f"  {sentence}" for sentence in demo.sentences), "", "Conversion"]
     lines += [*(f"  {line}" for line in summary(demo.converted, folder / "pump.int8.tflite")), ""]
     lines += [f"Accuracy drop on {demo.int8.rows} rows with {demo.faults} faults   Keras    int8"]
     for name, title in (("vus_pr", "VUS-PR"), ("event_recall", "event recall"), ("far", "rows falsely flagged")):
