@@ -35,7 +35,13 @@ PAGE = HERE.parent / "docs" / "explanation" / "lstm.md"
 BEGIN, END = "<!-- tradeoffs: begin, written by benchmarks/tradeoffs.py -->", "<!-- tradeoffs: end -->"
 # the time constants of the pump fit into 24 s
 OPTIONS = Options(
-    Architecture("autoencoder"), lookback=24, epochs=20, batch_size=128, learning_rate=1e-2, score="witnesses", limits=False
+    Architecture("autoencoder"),
+    lookback=24,
+    epochs=20,
+    batch_size=128,
+    learning_rate=1e-2,
+    score="witnesses",
+    limits=False,
 )
 LOOKBACKS, UNITS, BATCHES = (8, 24, 96), (8, 24, 48), (32, 128, 512)
 HEADINGS = {"lookback": "look-back (rows)", "units": "units", "batch": "batch size (windows)"}
