@@ -141,6 +141,7 @@ def test_a_comparison_that_fails_says_by_how_much(library, models):
         compare_with_cpu(load_bundle(models / "auto.float32.tflite"), wrong)
 
 
+@pytest.mark.slow(reason="models are measured in processes of their own")
 def test_bench_measures_a_model_on_a_delegate(library, models):
     delegate = f"{library}?mode=copy&tensor_size={TENSOR_SIZE}"
     done = edgelstm_here("bench", models / "auto.int8.tflite", "--seconds", "0.05", "--json", "--delegate", delegate)

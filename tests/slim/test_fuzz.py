@@ -26,6 +26,7 @@ from model_mutations import mutations
 
 from edgelstm.inspection import inspect_model, lines
 
+pytestmark = pytest.mark.slow(reason="hundreds of damaged inputs for each kind of file")
 MODELS = Path(__file__).parent / "models"
 CONTENT = (MODELS / "cast.int8.tflite").read_bytes()
 FLATBUFFER = parse_bundle(CONTENT).flatbuffer

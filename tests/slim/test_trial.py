@@ -145,6 +145,7 @@ def test_bench_says_that_a_keras_model_is_to_be_converted(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow(reason="models are measured in processes of their own")
 def test_bench_and_inspect_take_a_file_of_another_tool(tmp_path):
     path = tmp_path / "foreign.tflite"
     path.write_bytes(parse_bundle(GOOD).flatbuffer)
