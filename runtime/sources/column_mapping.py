@@ -111,9 +111,12 @@ class Columns:
             origin: Name of the source.
         """
         lacking = [name for name in self.names if name not in present]
+        told = set(lacking) & set(self.signals.paths(self.channels)) and self.signals
+        order = "Name the columns in the model's order with --columns, or in a table [channels]."
+        remedy = "Correct the paths in the table [channels]." if told else order
         return ShapeError(
             f"The model expects {len(self.channels)} channels ({', '.join(self.channels)}); {origin} has no "
-            f"{', '.join(lacking)} (its columns: {short(present)}). Name the columns in the model's order with --columns."
+            f"{', '.join(lacking)} (its columns: {short(present)}). {remedy}"
         )
 
 
