@@ -171,6 +171,8 @@ def _needs(config: Config) -> _Needs:
     for stream in config.streams:
         if stream.model:
             needs.files.append(_absolute(stream.model, "The model"))
+        if stream.channels and isinstance(stream.channels, str):
+            needs.files.append(_absolute(stream.channels, "The table of channels"))
         if stream.updates:
             _add_updates(needs, parse_updates(stream.updates))
         _add_source(needs, parse_address(stream.source))

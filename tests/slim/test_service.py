@@ -191,3 +191,14 @@ def test_a_secret_is_found_among_the_copies_of_a_folder_of_secrets(tmp_path, mon
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
 
     assert read_secret("/etc/edgelstm/secrets/password") == "of the copy"
+
+
+def test_a_table_of_channels_in_a_file_of_its_own_is_readable_for_the_service(tmp_path):
+    def made(channels):
+        stream = {"model": "/opt/pump.tflite", "source": "influx://db/plant?measurement=pump", "channels": channels}
+        return unit(make_config(stream), tmp_path / "pump.toml", "/usr/bin/edgelstm")
+
+    assert "ProtectHome=yes" in made("/etc/edgelstm/channels.toml")
+    assert "ProtectHome=read-only" in made("/home/pump/channels.toml")
+    with pytest.raises(ConfigError, match=r"table of channels 'channels\.toml' is relative"):
+        made("channels.toml")
