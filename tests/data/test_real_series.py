@@ -13,7 +13,7 @@ import pytest
 
 FOLDER = os.environ.get("EDGELSTM_DATA")
 pytestmark = [
-    # the subject is the accuracy of trainings with all defaults on whole series: 10 to 60 s each
+    # the subject is the accuracy of trainings with all defaults on whole series: they take as long as a user's, also above 20 s
     pytest.mark.slow(reason="whole trainings on public series"),
     pytest.mark.data,
     pytest.mark.skipif(not FOLDER, reason="EDGELSTM_DATA names no folder with the public series"),

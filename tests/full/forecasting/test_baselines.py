@@ -7,7 +7,7 @@ from forecast_data import Case
 
 from edgelstm.data.series import Series
 
-pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 DAY, HORIZON = 6, 6
 
 
