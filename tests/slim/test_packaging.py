@@ -78,7 +78,7 @@ def config(addon):
 
 
 def _needed(kind):
-    """Whether an option may not be left out: a list is judged by its first element."""
+    """Tell whether an option may not be left out: a list is judged by its first element."""
     first = kind[0] if isinstance(kind, list) else kind
     return not (isinstance(first, str) and first.endswith("?"))
 
