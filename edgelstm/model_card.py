@@ -75,7 +75,7 @@ class Card:
             purpose = f"forecasts {metadata.horizon} rows of {', '.join(self._targets())}"
         yield f"# Model card: {self.name}"
         yield ""
-        yield f"A recurrent {metadata.kind} on {len(metadata.channels)} channels that {purpose}."
+        yield f"A {_sort(metadata)} {metadata.kind} on {len(metadata.channels)} channels that {purpose}."
         yield from ("", *self._words()) if self._words() else ()
         yield ""
         yield f"- Reads {duration(metadata.window, metadata.period)} at a time ({metadata.window} rows)"
@@ -214,3 +214,9 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
     ):
         raise SeriesError(f"{path} holds no evaluation of a detector. Name a file that `edgelstm evaluate` stored.")
     return record
+
+
+def _sort(metadata: Metadata) -> str:
+    """Say whether a model reads rows one after the other."""
+    options = metadata.sections.get("training", {}).get("options", {})
+    return "linear" if options.get("architecture", {}).get("kind") == "linear" else "recurrent"

@@ -26,6 +26,7 @@ def alarms_of(recorder: Recorder, scheme: str) -> Alarms:
         tuple(event.text for event in events[:SAID]),
         words["page"],
         words["more"].format(count=more) if more > 0 else "",
+        language=recorder.narrator.words.code,
     )
 
 

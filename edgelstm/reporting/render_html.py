@@ -189,7 +189,7 @@ def judged(report: Report) -> str:
         return f"{data.description}, without labels"
     unit = "examples" if report.keras.confusion else "rows"
     span = f" ({data.rows * period / 3600:.1f} h)" if period and data.anomalies else ""
-    events = f", {data.anomalies} labelled anomalies" if data.anomalies else ""
+    events = f", {data.anomalies} labelled anomal{'y' if data.anomalies == 1 else 'ies'}" if data.anomalies else ""
     return f"{data.description}: {data.rows:,} {unit}{span}{events}"
 
 

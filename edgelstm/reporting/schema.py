@@ -134,6 +134,8 @@ class Alarms:
     """Number of further events in words; empty without any."""
     page: str = "alarms.html"
     """File name of the page of alarms, beside the report."""
+    language: str = "en"
+    """Code of the language of all of these."""
 
 
 @dataclass(frozen=True)

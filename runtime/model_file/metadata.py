@@ -95,6 +95,9 @@ class Metadata:
         """Return a copy with some fields changed."""
         return replace(self, **changes)
 
+    def __repr__(self) -> str:
+        return f"Metadata({self.kind}, {self.scheme}, window {self.window}, {len(self.channels)} channels)"
+
     @property
     def names(self) -> tuple[str, ...]:
         """Channel names, in order."""
