@@ -58,7 +58,7 @@ class Demo:
     converted: Converted
     """The conversion with its validation."""
     sentences: tuple[str, ...]
-    """What the int8 model would find, in words."""
+    """Smallest faults that the int8 model finds, in words."""
     alarms: tuple[Alarm, ...]
     """The int8 model's alarms, in order."""
     missed: tuple[str, ...]
