@@ -182,7 +182,7 @@ def summary(converted: Any, target: Path) -> Iterator[str]:
     size = target.stat().st_size
     yield (
         f"{target}  {size / 1024:.1f} KiB, {size / max(1, validation.parameters):.2f} bytes a parameter, "
-        f"{validation.recurrent_ops} fused recurrent ops of {validation.ops}"
+        f"{validation.ops} ops, {validation.recurrent_ops} of them fused recurrent"
     )
     yield f"  Keras → float TFLite   {validation.lowering_error:.1e} of the output's deviation (largest)"
     if validation.scheme != "float32":

@@ -231,7 +231,8 @@ def chosen(options: dict[str, Any]) -> dict[str, Any]:
 def print_rows(series: Any) -> None:
     """Print the size of a series, and the repairs in it, on stderr."""
     channels = series.channels
-    lines = [f"{len(series.values)} rows, {len(channels)} channels: {', '.join(channels)}"]
+    several = "s" if len(channels) > 1 else ""
+    lines = [f"{len(series.values)} rows, {len(channels)} channel{several}: {', '.join(channels)}"]
     for line in [*lines, *series.repairs.sentences()]:
         click.echo(line, err=True)
 

@@ -12,6 +12,7 @@ from ..languages.catalogue import ENGLISH, Catalogue
 SECTION = "detection_limits"
 """Name of the section in the metadata."""
 NONE = "-"
+UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"))  # symbols of the SI, the same in every language
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,12 @@ def _amount(value: Any, words: Catalogue) -> str:
 
 
 def _span(rows: float, period: float | None, words: Catalogue) -> str:
-    return f"{_number(rows * period, words)} s" if period else words.page["rows_span"].format(count=f"{rows:g}")
+    """Return a number of rows as a time, in the largest unit that it has three of; rows where there is no time."""
+    if not period:
+        return words.page["rows_span"].format(count=f"{rows:g}")
+    seconds = rows * period
+    size, unit = next(((size, unit) for size, unit in UNITS if seconds >= 3 * size), (1.0, "s"))
+    return f"{_number(float(f'{seconds / size:.3g}'), words)} {unit}"
 
 
 def _number(value: float, words: Catalogue) -> str:
