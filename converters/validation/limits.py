@@ -1,5 +1,6 @@
 """Report of a validation: errors on held-back windows, measured through the runtime's own interpreter shim."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -134,12 +135,15 @@ def spread(values: Array) -> float:
     return next((measure for measure in measures if measure > NOTHING), 1.0)
 
 
-def check_representative(windows: tuple[Array, ...], held: tuple[Array, ...]) -> RepresentativeCheck:
+def check_representative(
+    windows: tuple[Array, ...], held: tuple[Array, ...], names: Sequence[str] = ()
+) -> RepresentativeCheck:
     """Look for what makes a representative set a bad one.
 
     Args:
         windows: (N, ..., F) for each input, that ranges are chosen on.
         held: Later windows, same shapes.
+        names: Of the input channels, for the warnings; empty numbers them from 0.
     """
     first, later = windows[0], held[0]
     axes = tuple(range(first.ndim - 1))
@@ -155,6 +159,6 @@ def check_representative(windows: tuple[Array, ...], held: tuple[Array, ...]) ->
             "calibrate on data that covers all operating states"
         )
     if constant and first.ndim > 2:
-        listed = ", ".join(map(str, constant))
+        listed = ", ".join(names[at] if at < len(names) else str(at) for at in constant)
         warnings.append(f"input channel {listed} never changes in the representative windows")
     return RepresentativeCheck(len(first), len(later), outside, constant, tuple(warnings))

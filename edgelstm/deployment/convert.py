@@ -132,7 +132,7 @@ def convert_source(
         options: As of `convert_file`.
     """
     rule = unlabelled_rule(threshold_rule)
-    check = check_representative(source.windows, source.held)
+    check = check_representative(source.windows, source.held, source.metadata.names)
     wanted = tuple(dict.fromkeys((*schemes, "float32")))
     conversions = convert(
         source.model or source.path,

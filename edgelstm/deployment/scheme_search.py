@@ -82,7 +82,7 @@ def search(
         like_inputs=source.like_inputs, tell=tell,
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
-    check, exact = check_representative(source.windows, source.held), made["float32"].flatbuffer
+    check, exact = check_representative(source.windows, source.held, source.metadata.names), made["float32"].flatbuffer
     judge = _output_error if data is None else _detection(source, data, label_column)
     chosen, tried = None, []
     for name, conversion in sorted(made.items(), key=lambda item: item[1].validation.size):

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 from conftest import F, L, T, keras, outputs_of, stack, waves
-from edgelstm.converters import convert
+from edgelstm.converters import check_representative, convert
 from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.validation.channels import channel_deviations
 from edgelstm.runtime.errors import ConversionError
@@ -98,3 +98,14 @@ def test_probabilities_are_judged_by_the_deviation_of_all_classes():
     rare = np.array([[0.9999, 0.0001], [0.0, 1.0]]) * [1, 1e-6]
 
     assert np.ptp(channel_deviations(rare, probabilities=True)) == 0
+
+
+def test_a_channel_that_never_changes_is_named():
+    windows = np.random.default_rng(0).normal(size=(200, 4, 2))
+    windows[:, :, 1] = 1.0
+    warnings = [check_representative((windows,), (windows,), names).warnings for names in (("flow", "state"), ())]
+
+    assert warnings == [
+        ("input channel state never changes in the representative windows",),
+        ("input channel 1 never changes in the representative windows",),
+    ]
