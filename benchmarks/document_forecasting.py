@@ -100,4 +100,28 @@ def _verdict(report: dict[str, Any]) -> list[str]:
     ]
     drop = max(abs(run["int8"]["daily"]["mae"] / run["keras"]["daily"]["mae"] - 1) for run in runs)
     size = max(run["int8_bytes"] for run in runs)
-    return [f"int8, daily MAE: {', '.join(parts)}; {100 * drop:.1f} % from float at most. Largest file {size:,} bytes."]
+    seconds = max(run["train_seconds"] for run in runs)
+    verdict = f"int8, daily MAE: {', '.join(parts)}; {100 * drop:.1f} % from float at most. Largest file {size:,} bytes, longest training {seconds} s."
+    return [verdict, *_intervals([run["keras"]["intervals"] for run in runs if "intervals" in run["keras"]])]
+
+
+def _intervals(reports: list[dict[str, Any]]) -> list[str]:
+    """Coverage over the hours of the day, of the file's own intervals and of those that follow on a device; none where not measured."""
+    if not reports:
+        return []
+    parts = []
+    for name, text in (("fixed", "the file's own"), ("live", "live")):
+        shares = [
+            f"{level} %: {_middle(reports, name, level, 'mean')} ({_middle(reports, name, level, 'least')} to {_middle(reports, name, level, 'most')})"
+            for level in ("80", "95")
+        ]
+        crps = median(one[name]["crps"] for one in reports)
+        parts.append(f"{text} {', '.join(shares)}, CRPS {crps:.3f}")
+    return [
+        "",
+        f"Intervals, Keras, a forecast from every row, per cent inside in the mean (least and most over hours and targets): {'; '.join(parts)}.",
+    ]
+
+
+def _middle(reports: list[dict[str, Any]], name: str, level: str, key: str) -> str:
+    return f"{100 * median(one[name][level][key] for one in reports):.1f}"

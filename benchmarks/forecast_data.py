@@ -16,6 +16,7 @@ DAY = 86_400.0
 ETT_ENDS = (8640, 11520, 14400)  # 12, 4 and 4 months of 30 days: the convention of arXiv 2012.07436
 SHARES = (0.7, 0.8, 1.0)
 COVARIATES = ("Holiday",)  # known years ahead
+COUNTRIES = {"PJM_DAYTON_hourly": "US"}  # Ohio: the file names no holidays
 WEATHER = ("Temperature",)  # known up to now; beforehand only as a forecast, which the files do not hold
 
 
@@ -45,6 +46,8 @@ class Case:
     """True if the calendar of the hours to come is an input; by the validation part."""
     lookback: int | None = None
     """Rows that the model looks back; None takes the trainer's week; by the validation part."""
+    holidays: str = ""
+    """Country whose public holidays are an input, where the file does not hold them."""
 
     @property
     def origins(self) -> npt.NDArray[np.int64]:
@@ -71,7 +74,9 @@ def _load(name: str, path: Path, target: str, known: list[str], others: list[str
     day, rows = round(DAY / (series.period or 3600.0)), len(series.values)
     train, validation, test = (int(share * rows) for share in SHARES)
     ends = (train, validation, test)
-    return Case(name, series, 1, len(known), day, day, ends, 7 * day, note)
+    country = COUNTRIES.get(name, "")
+    note += f", public holidays of {country}" if country else ""
+    return Case(name, series, 1, len(known), day, day, ends, 7 * day, note, holidays=country)
 
 
 def etth(folder: Path) -> Iterator[Case]:

@@ -83,7 +83,7 @@ def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | N
 
     start = time.time()
     options = Options(case.horizon, case.targets, case.known, calendar=case.calendar, zone=zone, seed=seed)
-    options = replace(options, lookback=case.lookback, epochs=epochs)
+    options = replace(options, lookback=case.lookback, epochs=epochs, holidays=case.holidays)
     seen = replace(
         case.series,
         values=case.series.values[: case.ends[1]],

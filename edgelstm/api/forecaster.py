@@ -36,10 +36,11 @@ class Forecaster(Estimator):
         time_column: Column with the times; None takes a pandas index of dates, or looks for a column.
         calendar: Hour, weekday and season of the rows to come are inputs.
         zone: Time zone of the calendar, such as Europe/Berlin; empty takes times as they are written.
+        holidays: Country or region whose public holidays are inputs, as US or DE-BY, or a file with a date a line.
         normalize: Level that windows are relative to: last, window or none; None for last, unless another is clearly better.
         lookback: Rows looked back, or "auto".
         scaler: standard, minmax, robust or none.
-        units: Units of the LSTM; None for 64.
+        units: Units of the LSTM; None for 44.
         dropout: Share dropped in training; None for 0.1.
         epochs: Passes over 10,000 examples; None goes by the amount of data.
         batch_size: Examples a step.
@@ -60,6 +61,7 @@ class Forecaster(Estimator):
         time_column: str | None = None,
         calendar: bool = False,
         zone: str = "",
+        holidays: str = "",
         normalize: str | None = None,
         lookback: int | str = AUTO,
         scaler: str = "standard",
@@ -78,6 +80,7 @@ class Forecaster(Estimator):
         self.time_column = time_column
         self.calendar = calendar
         self.zone = zone
+        self.holidays = holidays
         self.normalize = normalize
         self.lookback = lookback
         self.scaler = scaler
@@ -107,6 +110,7 @@ class Forecaster(Estimator):
             known=len(self.covariates),
             calendar=self.calendar,
             zone=self.zone,
+            holidays=self.holidays,
             lookback=None if self.lookback in (AUTO, None) else int(self.lookback),
             normalize=self.normalize,
             network=Network(**{name: value for name, value in network.items() if value is not None}),

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @grid_option
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @calendar_options("Hour, weekday and season of the rows to come are inputs.")
+@click.option("--holidays", metavar="PLACE", help="Public holidays as inputs: US, DE-BY, or a file with a date a line.")
 @click.option(
     "--normalize",
     type=click.Choice(["last", "window", "none"]),
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
 )
 @training_options(
     "examples",
-    {"units": "64", "dropout": "0.1", "epochs": "12, or 24 of many", "batch-size": "128", "learning-rate": "0.003"},
+    {"units": "44", "dropout": "0.1", "epochs": "12, or 24 of many", "batch-size": "128", "learning-rate": "0.003"},
     over="10,000 examples",
 )
 def command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from edgelstm.runtime.model_file.scaler import Scaler
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+NOISE = 0.05  # deviations added to histories while training, as a share of their own: weights stay fit for 8 bits
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,22 @@ def _clock(series: Series, features: InputFeatures, rows: Rows) -> Floats:
     if series.period is None or not all(map(is_date, times)):
         return np.full(len(rows), np.nan, np.float32)
     return (local_seconds(times, features.zone) % DAY).astype(np.float32)
+
+
+def drawn(learn: Pairs, batch_size: int, seed: int) -> Iterator[Any]:
+    """Yield endless batches in random order, each example once before any comes again; errors weigh in scaled units.
+
+    Args:
+        learn: The examples.
+        batch_size: Examples a batch, at most.
+        seed: Of their order and noise.
+    """
+    random = np.random.default_rng(seed)
+    size = min(batch_size, len(learn))
+    noise = np.float32(NOISE * learn.history.std())
+    while True:
+        order = random.permutation(len(learn))
+        for start in range(0, len(order) - size + 1, size):
+            batch = learn.take(order[start : start + size])
+            shaken = batch.history + noise * random.standard_normal(batch.history.shape, np.float32)
+            yield (shaken, batch.context), batch.answers, batch.unit[:, 0]

@@ -38,6 +38,19 @@ def calendar_features(times: npt.ArrayLike, zone: str = "", yearly: bool = True)
     return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
+def day_numbers(times: npt.ArrayLike, zone: str = "") -> npt.NDArray[np.int64]:
+    """Days since 1970 on a zone's calendar.
+
+    Args:
+        times: Seconds since 1970, shape (...).
+        zone: IANA name; empty takes the times as they are written.
+
+    >>> day_numbers([0.0, 90_000.0]).tolist()
+    [0, 1]
+    """
+    return np.asarray(np.floor(local_seconds(np.asarray(times, np.float64), zone) / DAY).astype(np.int64))
+
+
 def calendar_size(yearly: bool) -> int:
     """Numbers that a moment's features are."""
     return 2 * DAY_WAVES + 7 + (2 * YEAR_WAVES if yearly else 0)

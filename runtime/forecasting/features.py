@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..errors import ModelError
 from ..model_file.field_types import check_fields
 from ..model_file.metadata import Metadata
-from .calendar import calendar_features, calendar_size
+from .calendar import calendar_features, calendar_size, day_numbers
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -27,6 +27,7 @@ SAMPLES = 24  # values of a covariate that the context holds, at most, before an
 FAR = (
     4.0  # deviations that are 1 in the context: it shares an 8-bit scale with states within -1 and 1, and is cut there
 )
+DAYS_BEFORE = 7  # for which the context says whether they are holidays: the past week is what a forecast goes by
 FLAT = 1e-2  # least deviation of a window that it is divided by, in scaled units
 
 
@@ -52,6 +53,8 @@ class InputFeatures:
     """Residuals by coverage in percent: `lower` and `upper` of shape (H, C), in the model's unit; see `Intervals`."""
     hours: Any = None
     """Usual residual at each hour of the day, which `intervals` are multiples of: mean 1, shape (24, C); None for 1."""
+    holidays: Any = None
+    """Days that are public holidays, since 1970 on the zone's calendar, rising; None where they are no inputs."""
 
     @classmethod
     def of(cls, metadata: Metadata) -> InputFeatures:
@@ -90,6 +93,8 @@ def _check(features: InputFeatures, metadata: Metadata) -> None:
         raise ValueError(f"{features.targets} targets and {features.known} known channels of {len(metadata.channels)}")
     if features.normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize {features.normalize!r} is none of {', '.join(NORMALIZATIONS)}")
+    if features.holidays is not None and np.asarray(features.holidays, np.int64).ndim != 1:
+        raise ValueError("holidays are a list of days")
     if features.hours is not None:
         scale = np.asarray(features.hours, np.float64)
         if scale.shape != (24, features.targets) or not (np.isfinite(scale) & (scale > 0)).all():
@@ -171,6 +176,9 @@ def _shared(features: InputFeatures, horizon: int, values: Floats, times: Double
     if features.calendar:
         moments = times[origins[:, None] + calendar_steps(horizon, features.patch)]
         parts.append(calendar_features(moments, features.zone, features.yearly).reshape(count, -1))
+    if features.holidays is not None:
+        days = day_numbers(times[origins], features.zone)[:, None] + _days(features, horizon)
+        parts.append(np.isin(days, np.asarray(features.holidays, np.int64)).astype(np.float32))
     others = np.clip(values[:, features.targets :] / np.float32(FAR), -1, 1)
     if others.shape[1]:
         parts.append(others[origins[:, None] - 1 - _steps(features.patch)].reshape(count, -1))
@@ -192,6 +200,11 @@ def calendar_steps(horizon: int, patch: int) -> Rows:
     return np.unique(np.r_[0 : horizon : max(1, patch // 2), horizon - 1])
 
 
+def _days(features: InputFeatures, horizon: int) -> Rows:
+    """Days around an origin's for which the context says whether they are holidays: a patch is a day."""
+    return np.arange(-DAYS_BEFORE, -(-horizon // features.patch) + 1)
+
+
 def _steps(rows: int) -> Rows:
     """At most 24 of some rows, evenly spread."""
     return np.arange(0, rows, -(-rows // SAMPLES))
@@ -207,5 +220,6 @@ def context_size(features: InputFeatures, horizon: int, channels: int) -> int:
     """
     others = channels - features.targets
     calendar = calendar_size(features.yearly) * len(calendar_steps(horizon, features.patch)) if features.calendar else 0
+    calendar += 0 if features.holidays is None else len(_days(features, horizon))
     one_hot = features.targets if features.targets > 1 else 0
     return 2 + calendar + one_hot + others * len(_steps(features.patch)) + features.known * len(_steps(horizon))

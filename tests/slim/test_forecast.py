@@ -108,10 +108,11 @@ def test_one_origin_gives_the_same_bits_as_many():
         assert one.context[0].tobytes() == many.context[place].tobytes()
 
 
+@pytest.mark.parametrize("holidays", [None, [], [0, 2]])
 @pytest.mark.parametrize("yearly", [False, True])
-def test_the_context_has_the_size_that_the_network_is_built_for(yearly):
+def test_the_context_has_the_size_that_the_network_is_built_for(yearly, holidays):
     values = np.zeros((60, 4), np.float32)
-    features = InputFeatures(2, 2, 1, calendar=True, yearly=yearly)
+    features = InputFeatures(2, 2, 1, calendar=True, yearly=yearly, holidays=holidays)
     given = examples(features, WINDOW, HORIZON, values, np.arange(60.0), np.array([8]))
 
     assert given.context.shape[-1] == context_size(features, HORIZON, 4)
@@ -135,6 +136,28 @@ def test_covariates_to_come_change_the_context():
     values[11, 1] = 1.0
 
     assert (examples(features, WINDOW, HORIZON, values, times, np.array([10])).context != before).any()
+
+
+def test_holidays_around_the_origin_are_told_on_the_zones_calendar():
+    """Half past eleven in the evening in London is the next day in Tokyo."""
+    rows_of_a_day, start = 24, 1_700_006_400.0 - 1_700_006_400.0 % 86_400
+    origin, times = 24 * 8 + 23, start + HOUR * np.arange(24 * 12)
+    first = int(start // 86_400)
+
+    def told(zone, day):
+        features = InputFeatures(rows_of_a_day, 1, calendar=True, zone=zone, holidays=[first + day])
+        made = examples(features, 24 * 7, 24, np.zeros((len(times), 1), np.float32), times, np.array([origin]))
+        return made.context[0, 0, -9:].tolist()
+
+    assert told("", 8) == [0.0] * 7 + [1.0, 0.0]
+    assert told("", 9) == [0.0] * 8 + [1.0]
+    assert told("", 1) == [1.0] + [0.0] * 8
+    assert told("Asia/Tokyo", 9) == [0.0] * 7 + [1.0, 0.0]
+
+
+def test_damaged_holidays_are_refused():
+    with pytest.raises(ModelError, match="damaged"):
+        InputFeatures.of(metadata(InputFeatures(2, 1, calendar=True, holidays="soon")))
 
 
 def test_missing_covariates_are_named():

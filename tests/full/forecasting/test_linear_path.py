@@ -1,0 +1,153 @@
+"""The linear path of a forecaster, what proves that training brought more, and holidays."""
+
+import json
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from edgelstm.runtime.errors import TrainingError
+from edgelstm.runtime.forecasting.features import InputFeatures
+
+from edgelstm.cli import group
+from edgelstm.forecasting.architecture import Network, build, solve_linear
+from edgelstm.forecasting.holidays import AHEAD, holiday_days
+from edgelstm.forecasting.proof import proven
+from edgelstm.keras_file import read_extras
+
+BEGIN = datetime(2023, 1, 1, tzinfo=timezone.utc).timestamp()
+
+
+def run(*arguments):
+    result = CliRunner().invoke(group, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def test_the_regression_finds_what_past_and_context_bring():
+    random = np.random.default_rng(0)
+    history, context = random.normal(size=(3000, 2, 3)), random.uniform(-1, 1, (3000, 4))
+    lags, season = random.normal(size=(6, 2)), random.normal(size=(4, 2))
+    answers = history.reshape(-1, 6) @ lags + context @ season + 0.7
+    kernel, of_context, bias = solve_linear(history, context, answers)
+
+    np.testing.assert_allclose(kernel, lags, atol=0.05)
+    np.testing.assert_allclose(of_context, season, atol=0.05)
+    np.testing.assert_allclose(bias, 0.7, atol=0.02)
+
+
+def test_a_context_without_columns_is_left_out():
+    history, answers = np.random.default_rng(1).normal(size=(500, 2, 3)), np.ones((500, 1))
+    kernel, of_context, bias = solve_linear(history, np.zeros((500, 0)), answers)
+
+    assert (kernel.shape, of_context.shape) == ((6, 1), (0, 1))
+    np.testing.assert_allclose(bias, 1.0, atol=1e-3)
+
+
+def test_the_network_begins_as_the_linear_map():
+    random = np.random.default_rng(2)
+    history, context = random.normal(size=(8, 2, 3)).astype("f"), random.uniform(-1, 1, (8, 4)).astype("f")
+    weights = random.normal(size=(6, 5)), random.normal(size=(4, 5)), random.normal(size=5)
+    model = build(Network(units=4), 2, 3, 4, 5)
+    model.get_layer("linear").set_weights([weights[0], weights[2]])
+    model.get_layer("season").set_weights([weights[1]])
+
+    expected = history.reshape(8, 6) @ weights[0] + context @ weights[1] + weights[2]
+    np.testing.assert_allclose(model.predict([history, context], verbose=0), expected, atol=1e-5)
+
+
+def test_a_gain_of_every_week_is_proven_and_one_of_a_few_is_not():
+    random = np.random.default_rng(3)
+    before = random.uniform(0.5, 1.5, 24 * 140)
+    steady = before * 0.95
+    lucky = before + np.repeat(random.normal(-0.05, 0.3, 20), 24 * 7)
+
+    assert proven(before, steady, 24 * 140, 24)
+    assert lucky.mean() < 0.98 * before.mean()
+    assert not proven(before, lucky, 24 * 140, 24)
+    assert not proven(before, before * 0.99, 24 * 140, 24)  # not worth another network
+
+
+def test_holidays_of_a_country_reach_years_ahead():
+    pytest.importorskip("holidays", reason="the extra [holidays] is not installed")
+    days = holiday_days("DE-BY", BEGIN, BEGIN)
+    dates = [date(1970, 1, 1) + timedelta(day) for day in days]
+
+    assert date(2023, 1, 6) in dates  # Epiphany, in Bavaria but not in Berlin
+    assert date(2023 + AHEAD, 12, 25) in dates
+    assert days == sorted(set(days))
+
+
+@pytest.mark.parametrize(("place", "message"), [("Atlantis", "no such country"), ("US-XX", "no such country")])
+def test_an_unknown_place_is_named(place, message):
+    pytest.importorskip("holidays", reason="the extra [holidays] is not installed")
+
+    with pytest.raises(TrainingError, match=message):
+        holiday_days(place, BEGIN, BEGIN)
+
+
+def test_a_line_that_is_no_date_is_named(tmp_path):
+    path = tmp_path / "days.txt"
+    path.write_text("# works holidays\n2023-08-01\nsoon\n")
+
+    with pytest.raises(TrainingError, match=r"days\.txt: .*soon"):
+        holiday_days(str(path), BEGIN, BEGIN)
+
+
+@pytest.mark.slow(reason="trains two models until they tell days apart")
+def test_a_model_knows_the_holidays_of_a_file(tmp_path):
+    """A load that rests on 50 days of 200, which no weekday tells: with them the error is less than two thirds."""
+    random, days = np.random.default_rng(4), 200
+    rests = np.sort(random.choice(days, 50, replace=False))
+    hours = np.arange(24 * days)
+    load = (10 + 5 * np.sin(2 * np.pi * hours / 24)) * np.where(np.isin(hours // 24, rests), 0.3, 1.0) + random.normal(
+        0, 0.2, 24 * days
+    )
+    csv, dates = tmp_path / "load.csv", tmp_path / "rests.txt"
+    csv.write_text("time,load\n" + "".join(f"{BEGIN + 3600 * hour:.0f},{load[hour]:.3f}\n" for hour in hours))
+    dates.write_text("".join(f"{date(2023, 1, 1) + timedelta(int(day))}\n" for day in rests))
+    common = (
+        "train",
+        "forecaster",
+        csv,
+        "--target",
+        "load",
+        "--horizon",
+        12,
+        "--calendar",
+        "--units",
+        16,
+        "--epochs",
+        10,
+        "--batch-size",
+        32,
+        "--json",
+    )
+    without = json.loads(run(*common, "-o", tmp_path / "plain.keras").stdout)
+    known = json.loads(run(*common, "-o", tmp_path / "rests.keras", "--holidays", dates).stdout)
+
+    assert known["validation_loss"] < 0.67 * without["validation_loss"]
+    assert len(InputFeatures.of(read_extras(tmp_path / "rests.keras")[0]).holidays) == 50
+
+
+def test_holidays_without_a_calendar_are_refused(tmp_path):
+    csv, dates = tmp_path / "load.csv", tmp_path / "rests.txt"
+    csv.write_text("time,load\n" + "".join(f"{BEGIN + 3600 * hour:.0f},{hour % 24}\n" for hour in range(24 * 60)))
+    dates.write_text("2023-01-06\n")
+    result = CliRunner().invoke(
+        group,
+        [
+            "train",
+            "forecaster",
+            str(csv),
+            "-o",
+            str(tmp_path / "m.keras"),
+            "--target",
+            "load",
+            "--holidays",
+            str(dates),
+        ],
+    )
+
+    assert result.exit_code != 0
+    assert "--calendar" in str(result.exception or result.stderr)
