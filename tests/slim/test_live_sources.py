@@ -239,7 +239,8 @@ PAYLOADS = st.one_of(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=9) | st.integers(-(10**30), 10**30),
         lambda inner: (
-            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["flow", "motor", "time", "x"]), inner)
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from(["flow", "motor", "time", "value", "x"]), inner)
         ),
         max_leaves=9,
     ).map(lambda value: json.dumps(value).encode()),
@@ -249,14 +250,15 @@ PAYLOADS = st.one_of(
 
 @settings(max_examples=100, deadline=timedelta(seconds=2))
 @given(st.lists(st.tuples(st.sampled_from(["a/flow", "a/motor", "b/flow", "x", "", "/"]), PAYLOADS), max_size=12))
-def test_any_mqtt_messages_give_samples_or_a_clear_error_in_time(messages):
+@pytest.mark.parametrize("taken", [(), ("a/flow#x.flow", "motor"), ("flow#value", "flow#motor")], ids=" ".join)
+def test_any_mqtt_messages_give_samples_or_a_clear_error_in_time(taken, messages):
     pytest.importorskip("paho.mqtt.client", reason="the extra [mqtt] is not installed")
-    source = open_source(parse_address("mqtt://127.0.0.1/#"), FLOW)
+    source = open_source(parse_address("mqtt://127.0.0.1/#"), Columns(("flow", "motor"), taken))
     samples = []
     try:
         for number, (topic, payload) in enumerate(messages):
-            samples.append(source._sample(Message(float(number), topic, payload, number, 1)))
+            samples += source._samples(Message(float(number), topic, payload, number, 1))
     except EdgelstmError:
         return
 
-    assert all(sample is None or len(sample.values) == 2 for sample in samples)
+    assert all(len(sample.values) == 2 for sample in samples)
