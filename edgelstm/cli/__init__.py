@@ -19,7 +19,7 @@ COMMANDS = {
     "score": "Score a CSV file, one row per input row.",
     "run": "Watch a stream and print an event per alarm.",
     "service": "Write a systemd unit that runs a configuration.",
-    "forecast": "Forecast the rows that follow, with intervals.",
+    "forecast": "Forecast the rows that follow, with intervals; once, or live.",
     "classify": "Classify texts, or the state over rows.",
     "inspect": "Show the contents of a model file.",
     "card": "Write a model card: data, quality, limits, validation.",
