@@ -9,7 +9,7 @@ from edgelstm.cli.train_detector import command, detector_of
 def parsed(*flags):
     """The trainer's options for flags of the command line."""
     others = {"data", "output", "study", "columns", "time_column", "missing", "units_of", "counters", "label_column"}
-    others |= {"channels", "no_embed", "as_json"}
+    others |= {"channels", "grid", "no_embed", "as_json"}
     context = command.make_context("train", ["data.csv", "-o", "m.keras", *flags])
     return detector_of(**{name: value for name, value in context.params.items() if name not in others}).options()
 
