@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import sub
+from operator import add, sub
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,8 +147,20 @@ class ForecastErrors(ErrorStream):
     def _error(self, scaled: Sequence[float]) -> Iterable[float] | None:
         window = self.engine.buffer
         forecast = self.expected if window.count > self._warmup else ()
-        self.expected = self._forecast() if window.full else ()
+        self.expected = self._with_excess(scaled, self._forecast()) if window.full else ()
         return map(sub, tuple(scaled) * self._witnesses, forecast) if forecast else None
+
+    def _with_excess(self, scaled: Sequence[float], forecast: Sequence[float]) -> Sequence[float]:
+        """Return the forecast, and what the sample has beyond the numbers of an integer model on top of it.
+
+        Float's linear forecast follows a level wherever it goes. That of 16 bits ends, and against its end a level beyond
+        would look wrong for ever; so there the newest excess stands for the next one.
+        """
+        reach = self.engine.reach
+        if reach == math.inf or (max(scaled) <= reach and min(scaled) >= -reach):
+            return forecast
+        excess = tuple(value - min(max(value, -reach), reach) for value in scaled)
+        return tuple(map(add, forecast, excess * self._witnesses))
 
     @property
     def judged_by(self) -> Sequence[float]:

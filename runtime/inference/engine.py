@@ -37,6 +37,8 @@ class Engine:
 
     def __init__(self, *buffers: WindowBuffer) -> None:
         self._buffers, self.buffer = buffers, buffers[-1]
+        self.reach = math.inf
+        """Largest value that a forecast follows, scaled units: what 16 bits hold. Eight end where values have to look wrong."""
 
     @property
     def clipped(self) -> int:
@@ -135,6 +137,8 @@ class TFLiteEngine(Engine):
         super().__init__(
             self._window, *([WindowBuffer(window, channels)] if self._quantizer and keep_unclipped else ())
         )
+        wide = [tensor.scale for tensor in (self._input, self._output) if tensor.scale and tensor.dtype.itemsize == 2]
+        self.reach = min((np.iinfo(np.int16).max * scale for scale in wide), default=math.inf)
         self._table = _table(self._output) if self._output.scale and self._output.dtype.itemsize == 1 else None
         self._values = None if self._table is None else np.asarray(self._table, np.float32)
         columns = self._output.shape[-1]
