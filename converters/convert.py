@@ -158,7 +158,8 @@ def _run(folder: Path, tell: Tell) -> dict[str, Any]:
         # in the empty folder: `-m` looks in the working directory first, and a clone of this project holds an edgelstm/
         worker = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder,
-            env={"OPENBLAS_NUM_THREADS": "1", **os.environ},  # as in the command line: its matrices are small
+            # its matrices are small, as in the command line; TensorFlow leaves compiled files in its temporary folder
+            env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "TMPDIR": str(folder)},
         )  # fmt: skip
         step = ""
         try:

@@ -82,5 +82,7 @@ def check_scoring(scoring: Scoring) -> None:
     name = EARLIER_NAMES.get(scoring.method, scoring.method)
     if name not in SCORES:
         raise ValueError(f"score {scoring.method!r} is none of {', '.join(SCORES)}")
+    if not 0 <= scoring.trusted < scoring.witnesses or len(scoring.scale) % scoring.witnesses:
+        raise ValueError(f"witness {scoring.trusted} of {scoring.witnesses}")
     if scoring.scale:
         SCORES[name].check(scoring)

@@ -105,8 +105,6 @@ class WitnessScorer(Scorer):
     @classmethod
     def check(cls, scoring: Scoring) -> None:
         """See `Scorer`."""
-        if not 0 <= scoring.trusted < scoring.witnesses or len(scoring.scale) % scoring.witnesses:
-            raise ValueError(f"witness {scoring.trusted} of {scoring.witnesses}")
         if len(scoring.limits) != 2 or not all(0 < limit < MOST for limit in scoring.limits):
             raise ValueError("limits that are not two numbers above 0")
         rows = _charted(scoring) if scoring.bars else (scoring.trusted,)  # earlier files have no judges
