@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import add, sub
+from functools import partial
+from operator import sub
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ranges = Sequence[tuple[float, float]]
+AT_END = 0.9  # share of the largest number, above which a forecast would go on if it could
 
 
 class ErrorStream:
@@ -151,16 +153,17 @@ class ForecastErrors(ErrorStream):
         return map(sub, tuple(scaled) * self._witnesses, forecast) if forecast else None
 
     def _with_excess(self, scaled: Sequence[float], forecast: Sequence[float]) -> Sequence[float]:
-        """Return the forecast, and what the sample has beyond the numbers of an integer model on top of it.
+        """Return the forecast; where it stands at the end of an integer model's numbers, with the newest excess on top of it.
 
         Float's linear forecast follows a level wherever it goes. That of 16 bits ends, and against its end a level beyond
-        would look wrong for ever; so there the newest excess stands for the next one.
+        would look wrong for ever; so there the newest excess stands for the next one. A forecast that does not follow, such
+        as that of a channel that stood still in training, stays as it is.
         """
         reach = self.engine.reach
         if reach == math.inf or (max(scaled) <= reach and min(scaled) >= -reach):
             return forecast
-        excess = tuple(value - min(max(value, -reach), reach) for value in scaled)
-        return tuple(map(add, forecast, excess * self._witnesses))
+        values = tuple(scaled) * self._witnesses
+        return tuple(map(partial(_followed, reach), values, forecast))
 
     @property
     def judged_by(self) -> Sequence[float]:
@@ -215,6 +218,12 @@ class ReconstructionErrors(ErrorStream):
         self.expected = output[-1].tolist()
         errors: list[float] = mean_error(window.window(), output, self._rows).tolist()
         return errors
+
+
+def _followed(reach: float, value: float, forecast: float) -> float:
+    """Return what a forecast in a model's numbers says of a value that may lie beyond them."""
+    end = math.copysign(reach, value)
+    return forecast + value - end if abs(value) > reach and forecast / end > AT_END else forecast
 
 
 def open_stream(metadata: Metadata, predict: Predict | Engine) -> ErrorStream:

@@ -1,40 +1,48 @@
-"""Values far beyond what an integer model holds: a forecast of 16 bits follows them as float's does."""
+"""Values far beyond what an integer model holds: a forecast that stands at the end of its numbers follows them, as float's does."""
+
+import math
 
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.error_stream import ForecastErrors
+from edgelstm.runtime.inference.engine import PlainEngine
 
-LEVEL = 1e5  # times the deviation in training: 16 bits end long before
-
-
-@pytest.fixture
-def rows(models, stream):
-    """300 rows of the stream, 100 of a level far beyond it in both channels, and 100 of the stream again."""
-    metadata = load_bundle(models / "cast.int8.tflite").metadata
-    normal = np.array([row[1:3] for row in stream], float)[:400]
-    far = metadata.scaler.inverse(np.full((100, 2), LEVEL))
-    return np.concatenate([normal[:300], far, normal[300:]]).tolist()
+REACH, FAR = 16.0, 1000.0
 
 
-def scores_of(path, rows):
-    detector = Detector.from_bundle(load_bundle(path))
-    results = [detector.update(row) for row in rows]
-    return np.array([np.nan if result.score is None else result.score for result in results]), detector
+def stream(forecast):
+    """Errors of a forecast from the newest row, of one channel, in numbers that end at 16."""
+    engine = PlainEngine(lambda window: np.clip(forecast(window[-1:]), -REACH, REACH), 1, 1)
+    engine.reach = REACH
+    return ForecastErrors(engine, [(-1.0, 1.0)])
 
 
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
-def test_a_level_far_beyond_training_is_an_error_when_it_comes_and_when_it_goes(models, rows, scheme):
-    scores, detector = scores_of(models / f"cast.{scheme}.tflite", rows)
-
-    assert scores[300] > 10 * detector.threshold
-    assert scores[400] > 10 * detector.threshold
+def errors(made, values):
+    return [None if (error := made.push([value])) is None else next(iter(error)) for value in values]
 
 
-def test_a_level_beyond_16_bits_is_followed(models, rows):
-    detector = Detector.from_bundle(load_bundle(models / "cast.int8.tflite"))
-    reach = detector.stream.engine.reach
-    for row in rows[:400]:
-        detector.update(row)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_level_beyond_is_an_error_when_it_comes_and_when_it_goes(sign):
+    values = [sign * value for value in (0.0, FAR, FAR, FAR + 3.0, FAR + 3.0, 0.0, 0.0)]
 
-    assert reach < LEVEL / 10
-    assert np.allclose(detector.stream.expected, LEVEL, rtol=0.01)
+    assert errors(stream(lambda row: row), values) == [None, *(sign * e for e in (FAR, 0.0, 3.0, 0.0, -FAR - 3.0, 0.0))]
+
+
+def test_a_forecast_that_does_not_follow_stays_as_it_is():
+    """As that of a channel that stood still in training: what is far from it is an error as long as it lasts."""
+    assert errors(stream(np.zeros_like), [0.0, FAR, FAR]) == [None, FAR, FAR]
+    assert errors(stream(lambda row: np.clip(row, -4.0, 4.0)), [0.0, FAR, FAR]) == [None, FAR, FAR - 4.0]
+
+
+def test_values_within_the_numbers_are_forecast_as_ever():
+    assert errors(stream(lambda row: row), [0.0, REACH, REACH, 5.0]) == [None, REACH, 0.0, 5.0 - REACH]
+
+
+@pytest.mark.parametrize("name", ["cast.int8", "cast.float32", "auto.int8"])
+def test_only_16_bits_have_an_end_that_a_forecast_may_stand_at(models, name):
+    """Eight bits end near the values of training, where a value has to look wrong."""
+    engine = Detector.from_bundle(load_bundle(models / f"{name}.tflite")).stream.engine
+    ends = [32767 * tensor.scale for tensor in (engine.model.inputs[0], engine.model.outputs[0])]
+
+    assert engine.reach == (min(ends) if name == "cast.int8" else math.inf)
