@@ -9,7 +9,7 @@ import click
 from .fleet_common import by_option, engine_options, finish, follow, without
 from .json_option import json_option
 from .lazy_group import examples
-from .train_common import names
+from .train_common import names, signals_of
 from .train_detector import command as detector
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from edgelstm.fleet.engine import Engine
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.training import Training
+    from edgelstm.runtime.sources.counters import Counters
+    from edgelstm.runtime.sources.resampling import Resampling
 
-NOT_SHARED = ("data", "output", "as_json", "study", "counters", "channels", "grid", "units_of")
+NOT_SHARED = ("data", "output", "as_json", "study", "units_of")
 
 
 @click.command(
@@ -57,6 +59,9 @@ def command(
     time_column: str | None,
     missing: tuple[str, ...],
     label_column: str | None,
+    counters: Counters,
+    channels: str | None,
+    grid: Resampling | None,
     no_embed: bool,
     **options: Any,
 ) -> None:
@@ -81,7 +86,15 @@ def command(
     home = Place(output)
     stage = Training(
         detector_of(**options).options(),
-        Reading(tuple(names(columns)), time_column, label_column, missing),
+        Reading(
+            tuple(names(columns)),
+            time_column,
+            label_column,
+            missing,
+            counters.wraps,
+            signals_of(channels).record(),
+            (grid.period, grid.hold) if grid else None,
+        ),
         not no_embed,
         warm_start,
     )

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from edgelstm.runtime.sources.counters import Counters
+from edgelstm.runtime.sources.resampling import Resampling
+from edgelstm.runtime.sources.signals import Signals
 
 from ..data.lost_rows import lost_rows
 from ..data.series import Series, read_series, without_labelled
@@ -27,6 +32,12 @@ class Reading:
     """Column of labels; rows that it marks are left out."""
     missing: tuple[str, ...] = ()
     """Further words for a missing value."""
+    counters: Mapping[str, float | None] = field(default_factory=dict)
+    """Reading at which each counter begins at 0 again, as in `Counters`."""
+    signals: Mapping[str, Any] = field(default_factory=dict)
+    """Table of the channels, as `Signals` tells it."""
+    grid: tuple[float, float] | None = None
+    """Interval that rows are brought to, and the time for which values are held, seconds; None to choose one."""
 
     def rows(self, files: Sequence[Path]) -> Series:
         """Read rows of normal operation.
@@ -38,7 +49,14 @@ class Reading:
             SeriesError: As `read_series`.
         """
         series = read_series(
-            files, list(self.columns) or None, self.time_column, self.label_column, missing=self.missing
+            files,
+            list(self.columns) or None,
+            self.time_column,
+            self.label_column,
+            missing=self.missing,
+            counters=Counters(self.counters),
+            signals=Signals.read(self.signals),
+            grid=Resampling(*self.grid) if self.grid else None,
         )
         return without_labelled(series)
 

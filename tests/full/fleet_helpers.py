@@ -105,7 +105,7 @@ def cluster(folder, workers=1):
     started = [subprocess.Popen([*program, "distributed.cli.dask_scheduler", *place], **options)]
     worker = ("--nthreads", "1", "--no-dashboard", "--scheduler-file", str(file), "--host", "127.0.0.1", "--no-nanny")
     try:
-        wait_for(file.exists)
+        wait_for(lambda: file.exists() and file.read_text())  # it is there before it is written
         started += [
             subprocess.Popen([*program, "distributed.cli.dask_worker", *worker], **options) for _ in range(workers)
         ]
