@@ -18,5 +18,5 @@ def feedback_section(results: Path) -> Iterator[str]:
             cells = [f"{part['before'][name]} → {part['after'][name]}" for name in ("false", "real", "faults")]
             if half == "later":
                 cells = [f"**{cell}**" for cell in cells]
-            yield f"| {run['data']}, {run['lesson']} teaches | {title} | {part['labelled']} | {' | '.join(cells)} |"
+            yield f"| {run['data']}, {run['kind']}, {run['lesson']} teaches | {title} | {part['labelled']} | {' | '.join(cells)} |"
     yield ""
