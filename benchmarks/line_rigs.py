@@ -1,4 +1,4 @@
-"""Devices that send numbers line by line or message by message: a file that grows, a serial line, an MQTT broker."""
+"""Devices that send numbers line by line or message by message: a file that grows, an IIO sensor, a serial line, an MQTT broker."""
 
 import os
 import time
@@ -29,6 +29,33 @@ class FileRig:
     def close(self) -> None:
         """Close it."""
         self.stream.close()
+
+
+class IioRig:
+    """A sensor's folder as the kernel leaves it, read each millisecond: what it shows changes when a number is sent."""
+
+    restartable, polled = False, True
+
+    def __init__(self, folder: Path) -> None:
+        self.sent, self.device = {}, folder / "iio:device0"
+        self.device.mkdir()
+        (self.device / "name").write_text("pump\n")
+        self.address = f"iio:pump?every=0.001&root={folder}"
+        self.send(1)
+
+    def start(self) -> None:
+        """Do nothing: it is there."""
+
+    def send(self, count: int) -> None:
+        """Show the last of the next numbers."""
+        number = len(self.sent) + count - 1
+        self.sent |= dict.fromkeys(range(len(self.sent), number + 1), time.perf_counter())
+        for channel in ("Flow", "Motor"):
+            (self.device / "next").write_text(f"{number}\n")
+            (self.device / "next").replace(self.device / f"in_{channel}_input")
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class SerialRig:

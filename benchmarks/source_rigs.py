@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from line_rigs import FileRig, MqttRig, SerialRig
+from line_rigs import FileRig, IioRig, MqttRig, SerialRig
 
 TREE = Path(__file__).parents[1]
 sys.path.insert(0, str(TREE / "tests" / "slim"))
@@ -254,6 +254,7 @@ class HttpRig:
 
 RIGS = {
     "file": FileRig,
+    "iio": IioRig,
     "serial": SerialRig,
     "mqtt": MqttRig,
     "modbus": ModbusRig,

@@ -1,6 +1,6 @@
 """Field buses and databases: rows a second, time from the wire to the detector's answer, and restarts under load.
 
-    python benchmarks/sources.py rates [file serial mqtt modbus sparkplug opcua postgres influx http] [--rows 2000]
+    python benchmarks/sources.py rates [file iio serial mqtt modbus sparkplug opcua postgres influx http] [--rows 2000]
     python benchmarks/sources.py restarts [SOURCE…] [--restarts 20]
 
 One JSON line a source. The other end is a real server on loopback; values count up, so that a lost, doubled or invented one
@@ -104,7 +104,8 @@ def rates(name: str, rows: int, folder: Path) -> dict:
         rig.send(1)
         time.sleep(0.02)
     drain(watch.seen, 1.0)
-    late = [at - rig.sent[int(value)] for value, at in watch.seen[first:] if value == value and int(value) in rig.sent]
+    new = {value: at for value, at in reversed(watch.seen[first:]) if value == value}  # a polled one may be seen again
+    late = [at - rig.sent[int(value)] for value, at in new.items() if int(value) in rig.sent]
     first, begin, work = len(watch.seen), time.perf_counter(), time.process_time()
     if not getattr(rig, "polled", False):
         rig.send(rows)
