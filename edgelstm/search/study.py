@@ -19,6 +19,7 @@ from .trial import Result, Rival, TrialTask, family, run_trial
 NAME = "edgelstm"
 HOLDER, RESULT, QUESTION = "holder", "result", "question"
 ABANDONED = timedelta(hours=2)  # after which a trial of another machine counts as lost
+UNNAMED = timedelta(minutes=1)  # the same for a trial that was just begun: naming its process takes milliseconds
 
 
 def open_study(address: str, seed: int = 0) -> Any:
@@ -150,4 +151,6 @@ def _is_lost(trial: Any) -> bool:
     holder = Holder(**known) if known else None
     if holder is not None and holder.host == socket.gethostname():
         return holder.is_dead
-    return trial.datetime_start is not None and datetime.now() - trial.datetime_start > ABANDONED
+    # killed before it named its process, it has no design either: nothing is lost, and nobody is at work on it for long
+    limit = ABANDONED if known or trial.params else UNNAMED
+    return trial.datetime_start is not None and datetime.now() - trial.datetime_start > limit
