@@ -20,6 +20,8 @@ install = $(if $(UV),$(UV) pip install -q --compile-bytecode --python $(1)/bin/p
 PYTEST := -c ../pyproject.toml --rootdir .. -q --durations=10 --durations-min=20
 # two files at a time: each on one core, with fixtures of its own, the longest ones first (tests/conftest.py)
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# the base install's tests wait for child processes and sockets: a third one uses the time
+THREE := -n 3 --dist loadfile --no-loadscope-reorder
 # two lanes: what is checked before each commit, and what is long by nature (the marker `slow`)
 QUICK := -m "not slow and not soak and not zoo"
 SLOW := -m "slow and not soak and not zoo"
@@ -84,11 +86,11 @@ test-compat: .venv-oldest/.installed
 # the product: the base wheel alone, on every Python that is here
 test-slim: .venv-slim/.installed
 	.venv-slim/bin/python tests/slim_environment.py
-	cd .venv-slim && $(call measured,slim) $(TWO) $(QUICK) ../tests/slim
+	cd .venv-slim && $(call measured,slim) $(THREE) $(QUICK) ../tests/slim
 
 test-slim-313: .venv-slim-313/.installed
 	.venv-slim-313/bin/python tests/slim_environment.py
-	cd .venv-slim-313 && bin/pytest $(PYTEST) $(TWO) ../tests/slim
+	cd .venv-slim-313 && bin/pytest $(PYTEST) $(THREE) ../tests/slim
 
 # what is not tested on every Python and platform is at least installable there
 test-resolve:
