@@ -12,13 +12,12 @@ from typing import Any
 from ..errors import ConfigError, SeriesError, ShapeError
 from ..io.addresses import Address
 from ..io.http_query import QueryError, QueryLine, QueryOptions
-from ..io.reconnect import Attempts
 from ..io.timestamps import stamp
 from .column_mapping import Columns, Row
 from .influx_points import Point
 from .influx_questions import LANGUAGES, Language, Target
-from .live import LiveSource, ticks
 from .points import PointReader, wanted_tags
+from .polled import PolledSource
 from .sample import Sample
 
 log = logging.getLogger("edgelstm")
@@ -68,7 +67,7 @@ class InfluxSourceOptions(QueryOptions):
         wanted_tags(self.tags)
 
 
-class InfluxSource(LiveSource):
+class InfluxSource(PolledSource):
     """Samples of a measurement's new points; those of one time make one row.
 
     Args:
@@ -86,7 +85,8 @@ class InfluxSource(LiveSource):
             raise ConfigError(f"{address.name} names no bucket. Write {address.scheme}://HOST/BUCKET?measurement=NAME")
         if options.language == "flux" and not options.org:
             raise ConfigError(f"{address.name}: Flux asks within an organization. Add org=NAME.")
-        super().__init__(columns, f"{address.name}?measurement={options.measurement}")
+        name = f"{address.name}?measurement={options.measurement}"
+        super().__init__(columns, name, options.every, QueryError)
         self.columns, self.options = columns, options
         self.position: int | None = None
         """Time up to which all points were handed out, nanoseconds; None before the first answer."""
@@ -97,7 +97,6 @@ class InfluxSource(LiveSource):
         target = Target(address.target, options.org, options.measurement, tags, options.settle)
         self._language: Language = LANGUAGES[options.language](self._line, target)
         self._points = PointReader(replace(columns, time="_time"), self.rows, {})
-        self._attempts = Attempts(self.name)
         self._fields: list[str] = []
         self._tags: list[str] = []
         self._long = self._waits = False
@@ -108,25 +107,13 @@ class InfluxSource(LiveSource):
         if isinstance(position, int) and not isinstance(position, bool):
             self.position = position
 
-    def __iter__(self) -> Iterator[Sample]:
-        try:
-            for _ in ticks(self.options.every, self._stop):
-                more = True
-                while more and not self._stop.is_set():
-                    try:
-                        points, more = self._next_points()
-                    except QueryError as error:
-                        self._failed(error)
-                        break
-                    self._attempts.works()
-                    yield from self._samples(points)
-        finally:
-            self._line.close()
-
     def close(self) -> None:
         """End the reading soon; may be called from a signal handler or another thread."""
         super().close()
         self._line.stop()
+
+    def _hang_up(self) -> None:
+        self._line.close()
 
     def _failed(self, error: QueryError) -> None:
         if self._stop.is_set():
@@ -137,7 +124,7 @@ class InfluxSource(LiveSource):
             raise SeriesError(f"{self.name}: {_line(str(error))}. Check bucket, measurement=, language= and the token.")
         self._stop.wait(max(error.pause, self._attempts.failed(str(error))))
 
-    def _next_points(self) -> tuple[list[Point], bool]:
+    def _next_page(self) -> tuple[list[Point], bool]:
         if not self._fields and not self._settle():
             return [], False
         if self.position is None:

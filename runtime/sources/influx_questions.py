@@ -19,8 +19,9 @@ from .influx_points import (  # fmt: skip
     series_of_json,
     tables_of_csv,
 )
+from .polled import MOST_ALIKE, whole_groups
 
-BATCH, MOST_ALIKE = 1000, 100_000  # rows asked for at once; and at most, where many share one time
+BATCH = 1000  # rows asked for at once
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -69,20 +70,14 @@ class _Rows:
 
     def after(self, time: int, fields: Sequence[str], tags: Sequence[str]) -> tuple[list[Point], bool]:
         """See `Language`."""
-        limit = BATCH
-        while True:
-            points = self._ask(time, fields, tags, limit)
-            points.sort(key=lambda point: point.time)
-            if len(points) < limit:
-                return points, False
-            whole = [point for point in points if point.time != points[-1].time]
-            if whole:
-                return whole, True
-            if limit >= MOST_ALIKE:
-                raise QueryError(
-                    f"more than {MOST_ALIKE} points share one time: choose a series with tags=", lost=False
-                )
-            limit = min(10 * limit, MOST_ALIKE)
+        return whole_groups(
+            lambda limit: sorted(self._ask(time, fields, tags, limit), key=lambda point: point.time),
+            lambda point: point.time,
+            lambda _: QueryError(
+                f"more than {MOST_ALIKE} points share one time: choose a series with tags=", lost=False
+            ),
+            BATCH,
+        )
 
     def _ask(self, time: int, fields: Sequence[str], tags: Sequence[str], limit: int) -> list[Point]:
         raise NotImplementedError

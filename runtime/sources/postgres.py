@@ -11,15 +11,14 @@ from ..errors import ConfigError, SeriesError, ShapeError
 from ..io.addresses import Address
 from ..io.extras import load_extra
 from ..io.postgres import Database, DatabaseError, PostgresOptions
-from ..io.reconnect import Attempts
 from .column_mapping import Columns
-from .live import LiveSource, ticks
+from .polled import MOST_ALIKE, PolledSource, whole_groups
 from .record_rows import RecordRows
 from .sample import Sample
 from .time_columns import time_name
 
 log = logging.getLogger("edgelstm")
-BATCH, MOST_ALIKE = 1000, 100_000  # rows asked for at once; and at most, where many share one key
+BATCH = 1000  # rows asked for at once
 STARTS = ("new", "all")
 LONGEST_CELL = 64  # characters taken of a text
 # The server refuses the whole question where one number has no place in a float8
@@ -85,7 +84,7 @@ class Position(NamedTuple):
     """Rows handed out after those."""
 
 
-class PostgresSource(LiveSource):
+class PostgresSource(PolledSource):
     """Samples of a table's new rows, in the order of the key.
 
     Args:
@@ -99,12 +98,11 @@ class PostgresSource(LiveSource):
     """
 
     def __init__(self, address: Address, options: PostgresSourceOptions, columns: Columns) -> None:
-        super().__init__(columns, f"{address.name}?table={options.table}")
+        super().__init__(columns, f"{address.name}?table={options.table}", options.every, DatabaseError)
         self.columns, self.options = columns, options
         self.position: Position | None = None
         """Place of the reading; None before the first look at the table."""
         self._database = Database(address, options)
-        self._attempts = Attempts(self.name)
         self._query: _Query | None = None
 
     def resume(self, position: Any) -> None:
@@ -121,25 +119,13 @@ class PostgresSource(LiveSource):
         """Rows that could not be read."""
         return self.rows.bad
 
-    def __iter__(self) -> Iterator[Sample]:
-        try:
-            for _ in ticks(self.options.every, self._stop):
-                more = True
-                while more and not self._stop.is_set():
-                    try:
-                        records, more = self._next_rows()
-                    except DatabaseError as error:
-                        self._failed(error)
-                        break
-                    self._attempts.works()
-                    yield from self._samples(records)
-        finally:
-            self._database.close()
-
     def close(self) -> None:
         """End the reading soon; may be called from a signal handler or another thread."""
         super().close()
         self._database.stop()
+
+    def _hang_up(self) -> None:
+        self._database.close()
 
     def _failed(self, error: DatabaseError) -> None:
         if (
@@ -151,7 +137,7 @@ class PostgresSource(LiveSource):
         if not error.lost:
             self._query = None  # the table may have changed
 
-    def _next_rows(self) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
+    def _next_page(self) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
         with self._database.cursor() as cursor:
             if self._query is None:
                 self._query = _Query(cursor, self.options, self.columns, self.name)
@@ -232,19 +218,14 @@ class _Query:
 
         Rows with the same key come together: the ones at the end of a full batch, which others may follow, wait.
         """
-        limit = BATCH
-        while True:
-            rows = self._ask(cursor, position, limit)
-            if len(rows) < limit:
-                return rows, False
-            whole = [row for row in rows if row[0] != rows[-1][0]]
-            if whole:
-                return whole, True
-            if limit >= MOST_ALIKE:
-                raise DatabaseError(
-                    f"more than {MOST_ALIKE} rows share the key {rows[0][0]}: take another key", lost=False
-                )
-            limit = min(10 * limit, MOST_ALIKE)
+        return whole_groups(
+            lambda limit: self._ask(cursor, position, limit),
+            lambda row: row[0],
+            lambda row: DatabaseError(
+                f"more than {MOST_ALIKE} rows share the key {row[0]}: take another key", lost=False
+            ),
+            BATCH,
+        )
 
     def _ask(self, cursor: Any, position: Position, limit: int) -> list[tuple[str, dict[str, Any]]]:
         sql = self._sql
