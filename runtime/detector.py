@@ -26,7 +26,7 @@ from .input.validator import Admission, Validator
 from .model_file.bundle import Bundle, load_bundle
 from .model_file.metadata import Metadata
 from .scoring.registry import scorer_of
-from .snapshot import SNAPSHOT_SCHEMA, check_snapshot
+from .snapshot import SNAPSHOT_SCHEMA, check_snapshot, refusing_misfits
 
 REGULAR = Admission("ok", None)
 
@@ -273,7 +273,7 @@ class Detector:
         Raises:
             ModelError: If it is of another model or another version, or damaged; the detector is as after `reset` then.
         """
-        try:
+        with refusing_misfits(self.reset):
             check_snapshot(state, self.identity)
             self.index = int(state["samples"])
             self.validator.restore(state["validator"])
@@ -281,9 +281,6 @@ class Detector:
             self.stream.restore(state["stream"])
             self.scorer.restore(state["scorer"])
             self.alarms.restore(state["alarms"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self.reset()
-            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
 
     def succeed(self, state: Mapping[str, Any]) -> tuple[Event, ...]:
         """Take a stream over from the snapshot of another model, with a warm-up; return its open events, closed.
@@ -292,9 +289,7 @@ class Detector:
             ModelError: If the snapshot is of another version or damaged.
         """
         self.reset()
-        try:
+        with refusing_misfits():
             check_snapshot(state, state["model"])
             closed, self.index = close_abandoned(state), int(state["samples"])  # ids of events stay unique
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
         return closed

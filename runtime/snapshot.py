@@ -7,8 +7,11 @@ in that part's `to_state`. A change of any key, or of what a value means, needs 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from .errors import ModelError
 
 SNAPSHOT_SCHEMA = 7
 
@@ -34,6 +37,23 @@ def check_snapshot(state: Mapping[str, Any], model: str) -> None:
         )
     if state["model"] != model:
         raise ValueError("it is of another model")
+
+
+@contextmanager
+def refusing_misfits(reset: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Turn what a snapshot that does not fit raises into one error.
+
+    Args:
+        reset: Called before; what was restored in part is undone.
+
+    Raises:
+        ModelError: With the reason.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reset()
+        raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
 
 
 def rows_to_text(rows: list[bytes]) -> str:

@@ -18,7 +18,7 @@ from ..input.policies import Policies, typical_sample
 from ..input.sensor_faults import SensorFaults
 from ..input.validator import Admission, Validator
 from ..model_file.metadata import Metadata
-from ..snapshot import SNAPSHOT_SCHEMA, check_snapshot
+from ..snapshot import SNAPSHOT_SCHEMA, check_snapshot, refusing_misfits
 from .forecaster import Forecaster
 from .recent_rows import RecentRows
 from .record import record
@@ -195,16 +195,13 @@ class LiveForecaster:
         Raises:
             ModelError: If it is of another model or another version, or damaged; all is as after `reset` then.
         """
-        try:
+        with refusing_misfits(self.reset):
             check_snapshot(state, self.identity)
             self.index = int(state["samples"])
             self.validator.restore(state["validator"])
             self.faults.restore(state["faults"])
             self.rows.restore(state["recent"])
             self.reliability.restore(state["reliability"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self.reset()
-            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
 
     def succeed(self, state: Mapping[str, Any]) -> tuple[Event, ...]:
         """Take a stream over from the snapshot of another model, with a warm-up; return its open events, closed.
@@ -214,15 +211,13 @@ class LiveForecaster:
         """
         self.reset()
         closed: tuple[Event, ...] = ()
-        try:
+        with refusing_misfits():
             check_snapshot(state, state["model"])
             for kind, known in (("sensor_fault", state["faults"]), (KIND, state["reliability"]["excursions"])):
                 tracker = EventTracker(kind, str(state["model"]))
                 tracker.restore(known)
                 closed += tracker.finish()
             self.index = int(state["samples"])  # ids of events stay unique
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"The snapshot does not fit ({error}). Start afresh: remove it.") from error
         return closed
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TextIO
-
 from ..alarms.events import Event, Result
 from ..sources.sample import Sample
-from .jsonl import compact, forecast_record
+from .jsonl import EventLines, forecast_record
 
 
-class ForecastLines:
+class ForecastLines(EventLines):
     """Writer of one JSON line a forecast and one an event, told apart by `type`.
 
     Args:
         stream: Text stream to write to.
         model: Name to put in each line, empty for none.
     """
-
-    def __init__(self, stream: TextIO, model: str = "") -> None:
-        self.stream = stream
-        self._head = {"model": model} if model else {}
 
     def result(self, sample: Sample, result: Result) -> None:
         """Write the forecast at once; nothing while there is none.
@@ -34,11 +28,3 @@ class ForecastLines:
     def event(self, event: Event) -> None:
         """Write the event at once."""
         self._write({"type": "event", **self._head, **event.record()})
-
-    def _write(self, record: dict[str, object]) -> None:
-        self.stream.write(compact(record) + "\n")
-        self.stream.flush()
-
-    def close(self) -> None:
-        """Write out what is still held."""
-        self.stream.flush()

@@ -96,7 +96,10 @@ class EventLines:
 
     def event(self, event: Event) -> None:
         """Write the event at once."""
-        self.stream.write(compact({**self._head, **event.record()}) + "\n")
+        self._write({**self._head, **event.record()})
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        self.stream.write(compact(record) + "\n")
         self.stream.flush()
 
     def close(self) -> None:
