@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ log = logging.getLogger("edgelstm")
 WAITING = 10_000  # messages held while the model is busy; newer ones are dropped and counted
 WAITING_BYTES = 64 << 20  # bytes held, as many messages may be long
 REMEMBERED = 1000  # messages known as read, for the broker's repetitions after a lost connection
+LAST_WORD = 3.0  # seconds that a stop waits at the most for the broker to have read the acknowledgements
 SESSIONS = ("clean", "persistent")
 
 
@@ -64,7 +66,7 @@ class Inbox:
     """A subscription's messages, in order.
 
     With a persistent session a message is acknowledged once it has been dealt with: the broker repeats what a killed
-    process had not dealt with, and a repetition of what it had is left out.
+    process had not dealt with, and a repetition of what it had is left out. After `close` it repeats none that was dealt with.
 
     Args:
         address: Broker and topic.
@@ -80,6 +82,7 @@ class Inbox:
         self._bytes = self._connection = 0
         self._guard = threading.Lock()
         self._read: deque[tuple[int, str, bytes | None]] = deque(maxlen=REMEMBERED)
+        self._answers: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._failure = ""
         self._client: Any = None
 
@@ -116,12 +119,26 @@ class Inbox:
         self._client.publish(topic, payload, qos=0)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; where the session is persistent, not before the broker has read the acknowledgements."""
+        if self._persistent and self._client.is_connected():
+            self._await_broker()
         disconnect(self._client)
+
+    def _await_broker(self) -> None:
+        """Wait for the answer to a question asked after the acknowledgements.
+
+        A connection that is closed while messages wait in its buffer is reset, and the broker loses what it has not read
+        yet. The subscription, made once more, is the one question that paho asks and that changes nothing.
+        """
+        error, number = self._client.subscribe(self.address.target, self.options.qos)
+        end = time.monotonic() + LAST_WORD
+        with suppress(queue.Empty):
+            while not error and self._answers.get(timeout=max(0.0, end - time.monotonic())) != number:
+                pass
 
     def _prepare(self, client: Any) -> None:
         client.on_connect, client.on_message = self._connected, self._message
-        client.on_connect_fail = self._failed
+        client.on_connect_fail, client.on_subscribe = self._failed, self._answered
 
     def _connected(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if code.is_failure:
@@ -134,6 +151,9 @@ class Inbox:
                 log.warning("%s: the broker has forgotten the session; messages sent meanwhile are lost", self.name)
         self._connection += 1
         client.subscribe(self.address.target, self.options.qos)
+
+    def _answered(self, client: Any, userdata: Any, number: int, codes: Any, properties: Any) -> None:
+        self._answers.put(number)
 
     def _discard_unread(self) -> None:
         """Drop what waits: the broker sends it again by the new connection."""
