@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .private_api import schema
-from .sharing_builder import SharedParameters, SharingBuilder
+from .sharing_builder import SharingBuilder
 
 Array = npt.NDArray[Any]
 FLOAT32, FLOAT16, INT8, INT16, INT32, INT64, BOOL = (
@@ -218,7 +218,7 @@ def _copied_subgraph(sub: Any) -> Any:
 
 
 def _parameters(quantization: Quantization) -> Any:
-    parameters = SharedParameters()
+    parameters = schema.QuantizationParametersT()
     parameters.scale = np.asarray(quantization.scale, np.float32)
     parameters.zeroPoint = np.full(len(quantization.scale), quantization.zero_point, np.int64)
     parameters.quantizedDimension = quantization.axis

@@ -97,7 +97,7 @@ def _copy_state(t: QuantizedGraph, operator: Any) -> bool:
     zeros = t.graph.name_of(operator) == "CAST"
     if zeros:
         shape = t.graph.tensors[target].shape
-        source = t.graph.add_tensor(shape, INT16, np.zeros(shape, np.int16), UNIT)
+        source = t.graph.add_tensor(shape, INT16, np.zeros(shape, np.int16), _scale_of_zeros(t))
     if target in t.states:
         if not zeros:
             t.as_float(source)
@@ -106,6 +106,11 @@ def _copy_state(t: QuantizedGraph, operator: Any) -> bool:
         t.done.append(t.graph.operator("DEQUANTIZE", [t.states[source]], [target], 3))
         t.floats.add(target)
     return True
+
+
+def _scale_of_zeros(t: QuantizedGraph) -> Quantization:
+    """The scale of a cell state, which is in the file anyway: zeros are the same in any."""
+    return next((t.scale_of(index) for index in t.states.values() if t.graph.tensors[index].type == INT16), UNIT)
 
 
 def _dense(t: QuantizedGraph, operator: Any) -> bool:

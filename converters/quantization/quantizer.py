@@ -17,6 +17,7 @@ from .params import hybrid_weights
 from .quantized_graph import QuantizedGraph
 from .reshapes import shorten_reshapes, sink_reshapes
 from .scheme import QuantizationScheme
+from .single_rows import gather_single_rows
 
 # Ops that decide by a value: rounding it first would change the decision (a token's number, a masked row).
 DECISIONS = {
@@ -46,6 +47,7 @@ def quantize(lowered: TFLiteFile, observations: Observations, scheme: Quantizati
     t.graph.sub.operators = t.done
     sink_reshapes(t.graph)
     shorten_reshapes(t.graph)
+    gather_single_rows(t.graph)
     for body in t.graph.bodies() if t.scheme.narrow else ():
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
         for operator in body.operators:

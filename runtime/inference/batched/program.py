@@ -88,6 +88,16 @@ def _slice(graph: BatchedGraph, operator: Operator) -> Step:
     return _apply(source, target, lambda values: values[index])
 
 
+def _gather(graph: BatchedGraph, operator: Operator) -> Step:
+    (source, indices), target, options = operator.inputs, operator.outputs[0], operator.options
+    rows, shape = graph.constant(indices), graph.port(source).shape
+    plain = options is not None and options.scalar(0, "i") == 1 and not options.scalar(1, "i")
+    if rows is None or not plain or len(shape) < 2 or not np.all((rows >= 0) & (rows < shape[1])):
+        raise UnprovenError("an unusual GATHER")
+    graph.need(source)
+    return _apply(source, target, lambda values: values[:, rows])
+
+
 def _join(graph: BatchedGraph, operator: Operator) -> Step:
     sources, target = operator.inputs, operator.outputs[0]
     graph.need(*sources)
@@ -149,5 +159,6 @@ MAKERS: dict[str, Callable[[BatchedGraph, Operator], Step]] = {
     "SQUEEZE": _reshape,
     "EXPAND_DIMS": _reshape,
     "STRIDED_SLICE": _slice,
+    "GATHER": _gather,
     "CONCATENATION": _join,
 }
