@@ -29,12 +29,12 @@ import numpy as np
 from edgelstm.calibration_data import simulator
 from fleet_queue import nothing, simulate, start_tensorflow, validate
 
+from edgelstm.data.reading import Reading
 from edgelstm.fleet.assets import list_assets
 from edgelstm.fleet.local_engine import LocalEngine
 from edgelstm.fleet.local_worker import memory
 from edgelstm.fleet.open_engine import open_engine
 from edgelstm.fleet.places import Place
-from edgelstm.fleet.reading import Reading
 from edgelstm.fleet.run import run_stage
 from edgelstm.fleet.training import Training
 from edgelstm.fleet.warm_start import CommonModel, sampled

@@ -9,7 +9,8 @@ import click
 from .fleet_common import by_option, engine_options, finish, follow, without
 from .json_option import json_option
 from .lazy_group import examples
-from .train_common import names, signals_of
+from .reading_options import reading_of
+from .train_common import names
 from .train_detector import command as detector
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from edgelstm.fleet.engine import Engine
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.training import Training
-    from edgelstm.runtime.sources.counters import Counters
-    from edgelstm.runtime.sources.resampling import Resampling
 
 NOT_SHARED = ("data", "output", "as_json", "study", "units_of")
 
@@ -56,12 +55,7 @@ def command(
     as_json: bool,
     warm_start: bool,
     columns: str | None,
-    time_column: str | None,
-    missing: tuple[str, ...],
     label_column: str | None,
-    counters: Counters,
-    channels: str | None,
-    grid: Resampling | None,
     no_embed: bool,
     **options: Any,
 ) -> None:
@@ -76,7 +70,6 @@ def command(
     from edgelstm.fleet.assets import list_assets
     from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
-    from edgelstm.fleet.reading import Reading
     from edgelstm.fleet.run import run_stage
     from edgelstm.fleet.settings import Settings, write_settings
     from edgelstm.fleet.training import Training
@@ -84,20 +77,8 @@ def command(
     from .train_detector import detector_of
 
     home = Place(output)
-    stage = Training(
-        detector_of(**options).options(),
-        Reading(
-            tuple(names(columns)),
-            time_column,
-            label_column,
-            missing,
-            counters.wraps,
-            signals_of(channels).record(),
-            (grid.period, grid.hold) if grid else None,
-        ),
-        not no_embed,
-        warm_start,
-    )
+    reading = reading_of(options, names(columns), label_column)
+    stage = Training(detector_of(**options).options(), reading, not no_embed, warm_start)
     assets = list_assets(data, by, home)
     engine = open_engine(scheduler, workers)
     try:

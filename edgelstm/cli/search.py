@@ -11,21 +11,11 @@ import click
 
 from .fleet_common import engine_options
 from .lazy_group import examples
-from .streams import channels_option
-from .train_common import (
-    calendar_options,
-    counter_option,
-    data_argument,
-    grid_option,
-    names,
-    row_options,
-    signals_of,
-)
+from .reading_options import reading_of, reading_options
+from .train_common import calendar_options, data_argument, names
 
 if TYPE_CHECKING:
     from edgelstm.data.series import Series
-    from edgelstm.runtime.sources.counters import Counters
-    from edgelstm.runtime.sources.resampling import Resampling
 
 UNITS = {"bytes": "bytes", "latency": "us a call"}
 
@@ -71,10 +61,7 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
     help="Folder for the models; on a cluster, one that all workers reach.  [default: STUDY.models]",
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
-@row_options
-@counter_option
-@channels_option
-@grid_option
+@reading_options
 @calendar_options("Hour and weekday are inputs of forecasters.")
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="Of a trial, at most.")
 @click.option(
@@ -84,9 +71,8 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
 @click.option("--json", "as_json", is_flag=True, help="Print the frontier as JSON.")
 def command(
     data: tuple[Path, ...], labelled: Path | None, label_column: str | None, trials: int, objective: str, study: str,
-    output: str | None, columns: str | None, time_column: str | None, missing: tuple[str, ...], scaler: str,
-    counters: Counters, channels: str | None, grid: Resampling | None, calendar: bool, zone: str, epochs: int, seed: int,
-    scheduler: str | None, workers: int | None, as_json: bool,
+    output: str | None, columns: str | None, scaler: str, calendar: bool, zone: str, epochs: int, seed: int,
+    scheduler: str | None, workers: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Search kinds, units, layers, look-backs, scores and schemes for the designs that lose least at each size.
 
@@ -97,7 +83,6 @@ def command(
     take on other labelled rows.
     """
     from edgelstm.cli.input_files import check_readable
-    from edgelstm.data.series import read_series, without_labelled
     from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.search.design import Design
@@ -106,13 +91,12 @@ def command(
     from edgelstm.training.options import Options
 
     check_readable(*data, labelled)
-    if labelled is None and (counters.wraps or channels):
+    reading = reading_of(options, names(columns))
+    if labelled is None and (reading.counters or reading.signals):
         raise click.UsageError(
             "Injected faults are written as the model reads them. With --counter or --channels, give --data."
         )
-    rows_of = {"missing": missing, "counters": counters, "signals": signals_of(channels), "grid": grid}
-    series = without_labelled(read_series(data, names(columns) or None, time_column, **rows_of))
-    series, rows = _judged(series, labelled)
+    series, rows = _judged(reading.normal_rows(data), labelled)
     settings = Options(epochs=epochs, scaler=scaler, seed=seed, calendar=calendar, zone=zone, limits=False)
     opened = open_study(study, seed)
     check_question(opened, digest_of(series, rows, settings), objective)

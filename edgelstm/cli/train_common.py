@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
-SCALERS = ("standard", "minmax", "robust", "none")
-HELD = 3  # intervals for which a value is held where the user does not say
 INTERRUPTED = 130  # exit code of a shell's own for a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -17,49 +15,6 @@ def data_argument(required: bool = True) -> Callable[[F], F]:
     """Add DATA.csv..., the training files."""
     metavar = "DATA.csv..." if required else "[DATA.csv...]"
     return click.argument("data", nargs=-1, required=required, metavar=metavar, type=click.Path(path_type=Path, readable=False))  # fmt: skip
-
-
-def row_options(function: F) -> F:
-    """Add the options of kinds that train on rows: time column, words for a missing value, and scaler."""
-    function = click.option(
-        "--scaler", type=click.Choice(SCALERS), default="standard", show_default=True, help="Scaling of the channels."
-    )(function)
-    function = click.option(
-        "--missing", multiple=True, metavar="WORD", help="Read WORD as a missing value; may be given several times."
-    )(function)
-    return click.option("--time-column", metavar="NAME", help="Column with the time; looked for if left out.")(function)
-
-
-def counter_option(function: F) -> F:
-    """Add --counter, channels of which the growth is taken."""
-    return click.option(
-        "--counter", "counters", multiple=True, metavar="NAME[:WRAP]", callback=_counters,
-        help="Take a counter's growth from row to row. It begins at 0 again at WRAP, else at 16 or 32 bits. "
-        "May be given several times.",
-    )(function)  # fmt: skip
-
-
-def grid_option(function: F) -> F:
-    """Add --grid, the interval that rows are brought to."""
-    return click.option(
-        "--grid", metavar="SECONDS[:HOLD]", callback=_grid,
-        help="Bring rows to this interval; a silent channel keeps its value for HOLD seconds (three intervals).  [default: by the data]",
-    )(function)  # fmt: skip
-
-
-def _grid(_: click.Context, __: click.Parameter, text: str | None) -> Any:
-    from edgelstm.runtime.errors import ModelError
-    from edgelstm.runtime.sources.resampling import MOST_HELD, Resampling
-
-    if text is None:
-        return None
-    period, _colon, hold = text.partition(":")
-    try:
-        return Resampling(float(period), float(hold or HELD * float(period)))
-    except (ValueError, ModelError) as error:
-        raise click.BadParameter(
-            f"{text!r} is no interval in seconds, with a time to hold values of one to {MOST_HELD} intervals behind a colon"
-        ) from error
 
 
 def calendar_options(text: str) -> Callable[[F], F]:
@@ -77,19 +32,6 @@ def calendar_options(text: str) -> Callable[[F], F]:
         return click.option("--calendar", is_flag=True, help=text)(function)
 
     return add
-
-
-def _counters(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
-    from edgelstm.runtime.sources.counters import Counters
-
-    wraps: dict[str, float | None] = {}
-    for text in texts:
-        name, colon, wrap = text.rpartition(":")
-        try:
-            wraps |= {name: float(wrap)} if colon else {text: None}
-        except ValueError:  # a colon of the name's own
-            wraps[text] = None
-    return Counters(wraps)
 
 
 def output_options(function: F) -> F:
@@ -185,13 +127,6 @@ def counts(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a count or a comma-separated list of counts") from error
-
-
-def signals_of(file: str | None) -> Any:
-    """The channels' signals in the file of --channels; none without it."""
-    from edgelstm.runtime.sources.signals import Signals
-
-    return Signals.read(file or "")
 
 
 def pairs(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:

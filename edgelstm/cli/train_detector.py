@@ -10,30 +10,25 @@ import click
 from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 
 from .lazy_group import examples
+from .reading_options import reading_of, reading_options
 from .registered import RuleText, ScoreName
-from .streams import RULE_HELP, channels_option
+from .streams import RULE_HELP
 from .train_common import (
     calendar_options,
     check_paths,
-    counter_option,
     counts,
     data_argument,
-    grid_option,
     names,
     output_options,
     pairs,
     print_result,
     print_rows,
-    row_options,
     rows_or_auto,
-    signals_of,
     warn_of_lost_rows,
 )
 
 if TYPE_CHECKING:
     from edgelstm import AnomalyDetector
-    from edgelstm.runtime.sources.counters import Counters
-    from edgelstm.runtime.sources.resampling import Resampling
     from edgelstm.training.options import Options
     from edgelstm.training.train import Trained
 
@@ -84,10 +79,7 @@ class DetectorKind(click.Choice[str]):
     help="Unit of a channel, for sentences about alarms; read from cells and headers if left out.",
 )
 @click.option("--label-column", metavar="NAME", help="Never an input; rows labelled as anomalous are left out.")
-@row_options
-@counter_option
-@channels_option
-@grid_option
+@reading_options
 @calendar_options("Hour and weekday are inputs, for forecasters: finds what is a fault on Sundays alone.")
 @click.option(
     "--lookback",
@@ -137,12 +129,7 @@ def command(
     output: Path,
     study: str | None,
     columns: str | None,
-    time_column: str | None,
-    missing: tuple[str, ...],
-    channels: str | None,
-    grid: Resampling | None,
     units_of: dict[str, str],
-    counters: Counters,
     label_column: str | None,
     no_embed: bool,
     as_json: bool,
@@ -158,27 +145,16 @@ def command(
     the recurrent one errs more on the newest 15 %, that is said, and `--kind linear` writes the linear one alone.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.data.series import read_series, without_labelled
 
     check_paths(data, output)
+    reading = reading_of(options, names(columns), label_column)
     detector = detector_of(
-        columns=names(columns) or None, time_column=time_column, channel_units=units_of or None, **options
+        columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options
     )
     settings = detector.options()
     if study is not None:
         settings = _designed(settings, study)
-    series = without_labelled(
-        read_series(
-            data,
-            names(columns) or None,
-            time_column,
-            label_column,
-            missing=missing,
-            counters=counters,
-            signals=signals_of(channels),
-            grid=grid,
-        )
-    )
+    series = reading.normal_rows(data)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         detector.fit(series, options=settings, callbacks=callbacks, tell=lambda line: click.echo(line, err=True))

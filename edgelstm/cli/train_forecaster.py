@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .lazy_group import examples
-from .streams import channels_option
+from .reading_options import reading_of, reading_options
 from .train_common import (
     calendar_options,
     check_paths,
     chosen,
-    counter_option,
     data_argument,
-    grid_option,
     names,
     output_options,
     print_result,
     print_rows,
-    row_options,
     rows_or_auto,
-    signals_of,
     training_options,
     warn_of_lost_rows,
 )
 
 if TYPE_CHECKING:
     from edgelstm import Forecaster
-    from edgelstm.runtime.sources.counters import Counters
-    from edgelstm.runtime.sources.resampling import Resampling
     from edgelstm.training.train import Trained
 
 
@@ -46,10 +41,7 @@ if TYPE_CHECKING:
 @click.option("--target", required=True, metavar="A,B", help="Columns to forecast.")
 @click.option("--covariates", metavar="A,B", help="Columns known for the rows to come: weather forecasts, holidays.")
 @click.option("--columns", metavar="A,B", help="Further columns whose past is an input.")
-@row_options
-@counter_option
-@channels_option
-@grid_option
+@reading_options
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @calendar_options("Hour, weekday and season of the rows to come are inputs.")
 @click.option("--holidays", metavar="PLACE", help="Public holidays as inputs: US, DE-BY, or a file with a date a line.")
@@ -76,11 +68,6 @@ def command(
     target: str,
     covariates: str | None,
     columns: str | None,
-    time_column: str | None,
-    missing: tuple[str, ...],
-    channels: str | None,
-    grid: Resampling | None,
-    counters: Counters,
     units: int | None,
     dropout: float | None,
     no_embed: bool,
@@ -93,26 +80,18 @@ def command(
     choose the epoch and the intervals. For alarms on sensors, train a detector: `edgelstm train DATA.csv`.
     """
     from edgelstm.cli.progress import epochs
-    from edgelstm.data.series import read_series
 
     check_paths(data, output)
     targets, known = names(target), names(covariates)
     if len({*targets, *known}) < len(targets) + len(known):
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
+    reading = reading_of(options)
     forecaster = forecaster_of(
-        target=targets, covariates=known, columns=names(columns), time_column=time_column, units=units, dropout=dropout,
-        **options,
+        target=targets, covariates=known, columns=names(columns), time_column=reading.time_column, units=units,
+        dropout=dropout, **options,
     )  # fmt: skip
     settings = forecaster.options()
-    series = read_series(
-        data,
-        forecaster.wanted(),
-        time_column,
-        missing=missing,
-        counters=counters,
-        signals=signals_of(channels),
-        grid=grid,
-    )
+    series = replace(reading, columns=tuple(forecaster.wanted() or ())).series(data)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         forecaster.fit(series, callbacks=callbacks)

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .lazy_group import examples
-from .streams import channels_option
+from .reading_options import reading_of, reading_options
 from .train_common import (
     check_paths,
     chosen,
-    counter_option,
     data_argument,
-    grid_option,
     names,
     output_options,
     print_result,
     print_rows,
-    row_options,
-    signals_of,
     training_options,
     warn_of_lost_rows,
 )
-
-if TYPE_CHECKING:
-    from edgelstm.runtime.sources.counters import Counters
-    from edgelstm.runtime.sources.resampling import Resampling
 
 
 @click.command("states", epilog=examples("edgelstm train states runs.csv -o states.keras --label-column state"))
@@ -41,10 +33,7 @@ if TYPE_CHECKING:
     help="Column with the state; empty cells are normal.",
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
-@row_options
-@counter_option
-@channels_option
-@grid_option
+@reading_options
 @click.option("--lookback", type=click.IntRange(2), help="Rows a window.  [default: 32]")
 @click.option("--bidirectional", is_flag=True, help="Read windows in both directions.")
 @training_options(
@@ -55,11 +44,6 @@ def command(
     output: Path,
     label_column: str,
     columns: str | None,
-    time_column: str | None,
-    missing: tuple[str, ...],
-    channels: str | None,
-    grid: Resampling | None,
-    counters: Counters,
     no_embed: bool,
     as_json: bool,
     **options: Any,
@@ -71,23 +55,14 @@ def command(
     """
     from edgelstm import Classifier
     from edgelstm.cli.progress import epochs
-    from edgelstm.data.series import read_series
 
     check_paths(data, output)
-    seed, columns_taken = options.pop("seed"), names(columns) or None
+    reading, seed = reading_of(options, names(columns), label_column), options.pop("seed")
     classifier = Classifier(
-        label_column=label_column, columns=columns_taken, time_column=time_column, random_state=seed, **chosen(options)
-    )
-    series = read_series(
-        data,
-        columns_taken,
-        time_column,
-        label_column,
-        missing=missing,
-        counters=counters,
-        signals=signals_of(channels),
-        grid=grid,
-    )
+        label_column=label_column, columns=reading.columns or None, time_column=reading.time_column,
+        random_state=seed, **chosen(options),
+    )  # fmt: skip
+    series = reading.series(data)
     print_rows(series)
     with epochs(classifier.options().epochs) as callbacks:
         classifier.fit(series, callbacks=callbacks)

@@ -10,11 +10,11 @@ from typing import Any
 
 from edgelstm.runtime.errors import SeriesError
 
+from .asset_files import digest_of, local_files
 from .assets import Asset
 from .converting import model_copy
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import digest_of, local_files
 from .stage import Made
 
 

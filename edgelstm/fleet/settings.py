@@ -8,10 +8,10 @@ from typing import Any
 
 from edgelstm.runtime.errors import ConfigError
 
+from ..data.reading import Reading
 from ..training.architectures import Architecture
 from ..training.options import Options
 from .places import Place
-from .reading import Reading
 from .training import Training
 
 FILE = ".fleet/fleet.json"

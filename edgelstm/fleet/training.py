@@ -10,12 +10,13 @@ import numpy as np
 
 from edgelstm.runtime.errors import TrainingError
 
+from ..data.reading import Reading
 from ..data.series import Series
 from ..training.options import Options
+from .asset_files import digest_of, local_files, remarks
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import Reading, digest_of, local_files, remarks
 from .stage import Made
 from .warm_start import Start, read_start
 
@@ -73,7 +74,7 @@ class Training:
             TrainingError: If there are too few of them, or the training was interrupted.
         """
         files, start = gathered
-        series = self.reading.rows(files)
+        series = self.reading.normal_rows(files)
         with ALONE:
             fresh_session()
             from ..training.train import train

@@ -16,13 +16,14 @@ from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.model_file.scaler import fit_scaler
 
 from ..data.outlier_rows import leave_out
+from ..data.reading import Reading
 from ..data.series import Series
 from ..data.split import split
 from ..training.options import Options
+from .asset_files import digest_of, local_files
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .reading import Reading, digest_of, local_files
 from .stage import Made
 
 Floats = npt.NDArray[np.float32]
@@ -107,7 +108,7 @@ class CommonModel:
             raise TrainingError(
                 "A warm start is for weights that are learned window by window: leave --streaming and linear out."
             )
-        series = [self.reading.rows([path]) for path in gathered]
+        series = [self.reading.normal_rows([path]) for path in gathered]
         _check_channels(series, gathered)
         with ALONE:
             fresh_session()

@@ -12,9 +12,9 @@ import pyarrow.parquet
 from edgelstm.runtime.errors import SeriesError
 
 from edgelstm.data.series import read_series
+from edgelstm.fleet.asset_files import digest_of, local_files
 from edgelstm.fleet.assets import Asset, list_assets
 from edgelstm.fleet.places import Place
-from edgelstm.fleet.reading import digest_of, local_files
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
-"""Options of the reading of a fleet and of a search: the same front as of `edgelstm train`, kept beside the models."""
+"""Options of the reading of `train`, of a fleet and of a search: one front, kept beside a fleet's models."""
 
+import json
+
+import click
 import numpy as np
 import pytest
 from commands import here
@@ -7,9 +10,10 @@ from edgelstm.runtime.sources.counters import Counters
 from edgelstm.runtime.sources.resampling import Resampling
 from edgelstm.runtime.sources.signals import Signals
 
+from edgelstm.cli.reading_options import reading_of, reading_options
+from edgelstm.data.reading import Reading
 from edgelstm.data.series import read_series
 from edgelstm.fleet.places import Place
-from edgelstm.fleet.reading import Reading
 from edgelstm.fleet.settings import Settings, read_settings, write_settings
 from edgelstm.fleet.training import Training
 from edgelstm.training.options import Options
@@ -33,7 +37,7 @@ def reading():
 
 
 def test_an_asset_is_read_as_train_reads_it(rows, reading):
-    series = reading.rows([rows])
+    series = reading.normal_rows([rows])
     alone = read_series(
         [rows], counters=Counters({"energy": 100.0}), signals=Signals.read(TABLE), grid=Resampling(2.0, 6.0)
     )
@@ -51,6 +55,38 @@ def test_the_options_are_kept_beside_the_models(tmp_path, reading):
     write_settings(home, settings)
 
     assert read_settings(home) == settings
+
+
+def test_a_table_of_channels_survives_as_plain_json():
+    signals = Signals.read(TABLE)
+
+    assert Signals.read(json.loads(json.dumps(signals.record()))) == signals
+
+
+def test_commands_hand_on_every_option_of_the_reading(tmp_path):
+    """An option that one of them forgot would be read and have no effect."""
+    table = tmp_path / "channels.toml"
+    table.write_text('[channels]\nflow = {path = "flow_raw", factor = 0.1, offset = -5.0}\nenergy = {}\n')
+    taken = {}
+    given = [
+        "--time-column",
+        "time",
+        "--missing",
+        "none",
+        "--counter",
+        "energy:100",
+        "--channels",
+        str(table),
+        "--grid",
+        "2:6",
+    ]
+    probe = click.command("probe")(reading_options(lambda **options: taken.update(options)))
+    probe.main(given, standalone_mode=False)
+
+    reading = reading_of(taken, ["energy"], "state")
+
+    assert reading == Reading(("energy",), "time", "state", ("none",), {"energy": 100.0}, TABLE, (2.0, 6.0))
+    assert taken == {"scaler": "standard"}
 
 
 def test_a_search_with_counters_needs_labels(rows, tmp_path):

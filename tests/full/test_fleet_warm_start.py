@@ -8,10 +8,10 @@ from fleet_helpers import write_plant
 
 pytest.importorskip("fsspec", reason="needs the scale extra")
 
+from edgelstm.data.reading import Reading
 from edgelstm.fleet.assets import list_assets
 from edgelstm.fleet.engine import Outcome
 from edgelstm.fleet.places import Place
-from edgelstm.fleet.reading import Reading
 from edgelstm.fleet.run import run_stage
 from edgelstm.fleet.training import Training
 from edgelstm.fleet.warm_start import CommonModel, read_start, sampled
