@@ -12,6 +12,7 @@ from typing import Any
 from document_device import device_section
 from document_feedback import feedback_section
 from document_forecasting import forecasting_section
+from document_network import flagged_section, network_section
 from latency_page import latency_section
 
 HERE = Path(__file__).parent
@@ -171,6 +172,11 @@ def decision_cell(figures: dict[str, float]) -> str:
     )
 
 
+def by_title(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the reports in the order of the page."""
+    return sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"]))
+
+
 def main() -> None:
     """Write the page."""
     reports = [json.loads(path.read_text()) for path in sorted((HERE / "results").glob("detection_*.json"))]
@@ -181,14 +187,16 @@ def main() -> None:
         "",
     ]
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
+    lines += network_section([report for report in by_title(reports) if report["benchmark"] != "pump"])
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
+    lines += flagged_section(HERE / "results")
     lines += feedback_section(HERE / "results")
     for name in ("promise", "causes", "predicted_limits"):
         if not (HERE / "results" / f"{name}.md").exists():
             lines += [f"No finished run of `python benchmarks/{name}.py`.", ""]
             continue
         lines += [*(HERE / "results" / f"{name}.md").read_text().splitlines(), ""]
-    for report in sorted(reports, key=lambda report: list(TITLES).index(report["benchmark"])):
+    for report in by_title(reports):
         lines += section(report)
     for name in sorted(TITLES.keys() - {report["benchmark"] for report in reports}):
         lines += [f"## {TITLES[name]}", "", f"No finished run: `python benchmarks/detection.py {name} --data …`.", ""]
