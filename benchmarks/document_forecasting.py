@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from document_peers import costs, overview, peers_of
+
 NEURAL = {"keras": "edgelstm, Keras float", "int8": "edgelstm, int8 TFLite"}
 HEADS = ("method", "MAE, daily", "MSE, daily", "MAE, stride 1", "MSE, stride 1", "80 % interval", "95 % interval")
 FOOT = (
@@ -29,12 +31,13 @@ def forecasting_section(folder: Path) -> list[str]:
         "the seeds, least to most in brackets. The interval columns say how many per cent of the test values lay inside, from each row for Keras, from daily origins for int8.",
         "",
     ]
+    lines += overview(folder, reports)
     for report in reports:
-        lines += _case(report)
+        lines += _case(report, peers_of(folder, report["case"]))
     return [*lines, FOOT, ""]
 
 
-def _case(report: dict[str, Any]) -> list[str]:
+def _case(report: dict[str, Any], peers: dict[str, Any]) -> list[str]:
     runs = report["seeds"]
     lines = [
         f"### {report['case']}: {', '.join(report['targets'])}, {report['horizon']} rows ahead",
@@ -44,13 +47,14 @@ def _case(report: dict[str, Any]) -> list[str]:
         "| " + " | ".join(HEADS) + " |",
         "|---" * len(HEADS) + "|",
     ]
-    for name, found in report["baselines"].items():
+    for name, found in (report["baselines"] | peers).items():
         lines.append(_row(name, [found]))
     for key, name in NEURAL.items():
         if runs:
             lines.append(_row(name, [run[key] for run in runs]))
     if runs:
         lines += ["", *_verdict(report)]
+    lines += costs(report, peers)
     said = [f"{name}: {found['is']}" for name, found in report["baselines"].items() if found["is"]]
     return [*lines, "", ". ".join([*said, ""]).strip(), ""]
 

@@ -21,6 +21,20 @@ def truth(values: Doubles, origins: Rows, horizon: int) -> Doubles:
     return np.moveaxis(values[origins[:, None] + np.arange(horizon)], -1, 1)
 
 
+def errors(predicted: Doubles, case: Case, values: Doubles, every_row: bool) -> dict[str, Any]:
+    """MAE and MSE of forecasts from each row, or from daily origins alone, in deviations."""
+    origins = case.origins if every_row else case.origins[:: case.day]
+    missed = predicted - truth(values, origins, case.horizon)
+    record = {}
+    for name, part in (
+        ("daily", missed[:: case.day] if every_row else missed),
+        ("stride_1", missed if every_row else None),
+    ):
+        if part is not None:
+            record[name] = {"mae": float(np.abs(part).mean()), "mse": float((part**2).mean())}
+    return record
+
+
 def repeat(values: Doubles, origins: Rows, horizon: int, lag: int) -> Doubles:
     """The newest value a whole number of lags before."""
     steps = np.arange(horizon)

@@ -24,7 +24,7 @@ from edgelstm.runtime.forecasting.features import InputFeatures
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.scaler import fit_scaler
-from forecast_baselines import absolute, linear, repeat, ridge, sarima, smoothing, truth
+from forecast_baselines import absolute, errors, linear, repeat, ridge, sarima, smoothing, truth
 from forecast_coverage import as_on_a_device
 from forecast_data import CASES, Case
 
@@ -34,20 +34,6 @@ from edgelstm.forecasting.intervals import hours_of
 from edgelstm.tensorflow import load_tensorflow
 
 Doubles = npt.NDArray[np.float64]
-
-
-def errors(predicted: Doubles, case: Case, values: Doubles, every_row: bool) -> dict[str, Any]:
-    """MAE and MSE of forecasts from each row, or from daily origins alone, in deviations."""
-    origins = case.origins if every_row else case.origins[:: case.day]
-    missed = predicted - truth(values, origins, case.horizon)
-    record = {}
-    for name, part in (
-        ("daily", missed[:: case.day] if every_row else missed),
-        ("stride_1", missed if every_row else None),
-    ):
-        if part is not None:
-            record[name] = {"mae": float(np.abs(part).mean()), "mse": float((part**2).mean())}
-    return record
 
 
 def baselines(case: Case, values: Doubles, slow: bool) -> dict[str, Any]:
