@@ -179,7 +179,7 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
             X: pandas or polars table, array (T, F), path of a CSV file, or a `Series`. Short gaps are filled, long ones cut.
             y: Not used; a table's own labels are named with `label_column`.
             options: Options of the training, such as the design of a search; None for those of the parameters.
-            callbacks: Keras callbacks.
+            callbacks: Keras callbacks; they are told of epochs, not of batches.
             tell: Called with each sentence of `notes_`.
 
         Raises:

@@ -1,6 +1,7 @@
 """Windows for training, cut as they are needed: memory stays flat however long the series is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,7 +15,43 @@ OVERLAP = 8  # stretches an epoch that a row is in
 STRETCHES = 8  # a batch
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+@dataclass(frozen=True)
+class Layout:
+    """Rows and channels of a window and of its target."""
+
+    window: int
+    """Rows that go in, W."""
+    horizon: int
+    """Rows to forecast, H; 0 for an autoencoder, whose target is the window itself."""
+    channels: int
+    """Channels, F, the first numbers of a row: what targets are made of."""
+    each_row: bool = False
+    """True if each row of a window has a target: the H rows after it, as one row of H * F numbers."""
+
+    @property
+    def reach(self) -> int:
+        """Rows from the first one of a window to the last one of its target."""
+        return self.window + self.horizon
+
+    def cut(self, rows: Any, starts: Any) -> tuple[Any, Any]:
+        """Return tensors of windows (B, W, N) and targets (B, H, F), (B, W, F) or (B, W, H * F); inside a graph, too.
+
+        Args:
+            rows: Shape (T, N).
+            starts: First row of each window, shape (B,).
+        """
+        ops = keras.ops
+        block = ops.take(rows, starts[:, None] + np.arange(self.reach, dtype=np.int32), axis=0)
+        windows = block[:, : self.window]
+        if not self.horizon:
+            return windows, windows
+        if not self.each_row:
+            return windows, block[:, self.window :, : self.channels]
+        ahead = [block[:, row : row + self.window, : self.channels] for row in range(1, self.horizon + 1)]
+        return windows, ops.concatenate(ahead, axis=2)
+
+
+class Batches:
     """Batches of windows with their targets.
 
     Args:
@@ -41,13 +78,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         each_row: bool = False,
         channels: int | None = None,
     ) -> None:
-        super().__init__()
-        self.rows = np.concatenate(parts)
-        self.window, self.horizon, self.each_row, self.channels = window, horizon, each_row, channels
-        reach = window + horizon
+        self.layout = Layout(window, horizon, channels or parts[0].shape[1], each_row)
+        self.rows = keras.ops.convert_to_tensor(np.concatenate(parts))
         firsts = np.cumsum([0, *map(len, parts)])[:-1]
+        reach = self.layout.reach
         every = [first + np.arange(len(part) - reach + 1) for first, part in zip(firsts, parts, strict=True)]
-        self.starts = np.concatenate(every)
+        self.starts = np.concatenate(every).astype(np.int32)
         self.count = min(len(self.starts), most)
         self.batch_size = batch_size or automatic_batch_size(self.count, steps)
         self.rule = f"about {steps} steps an epoch of {self.count} windows, between {SMALLEST} and {LARGEST}"
@@ -58,16 +94,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return -(-self.count // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        chosen = self.starts[self.order[index * self.batch_size : (index + 1) * self.batch_size]]
-        block = self.rows[chosen[:, None] + np.arange(self.window + self.horizon)]
-        if self.each_row:
-            return block[:, : self.window], self._following(block)
-        return (block[:, : self.window], block[:, self.window :, : self.channels]) if self.horizon else (block, block)
+    def __getitem__(self, index: int) -> tuple[Floats, Floats]:
+        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
+        windows, targets = self.layout.cut(self.rows, chosen)
+        return np.asarray(windows), np.asarray(targets)
 
-    def _following(self, block: Floats) -> Floats:
-        ahead = np.lib.stride_tricks.sliding_window_view(block[:, 1:, : self.channels], self.horizon, axis=1)
-        return np.moveaxis(ahead, -1, 2).reshape(len(block), self.window, -1)
+    @property
+    def chosen(self) -> npt.NDArray[np.int32]:
+        """First row of each window of this epoch, in their order."""
+        return self.starts[self.order]
 
     def on_epoch_end(self) -> None:
         """Shuffle anew; of a long series every epoch sees other windows."""

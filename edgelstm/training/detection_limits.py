@@ -8,7 +8,7 @@ own threshold and alarm rules.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -88,16 +88,18 @@ class _Trial:
         self._scoring, self._threshold = metadata.scoring, metadata.threshold
         self._channels = len(metadata.channels)
         self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
+        self._scorer = scorer_of(metadata.scoring)
+        self._start = self._scorer.to_state()
+        self._reached: dict[bytes, tuple[dict[str, Any], int]] = {}  # states at the fault's first row, rows in alarm
 
-    def delays(self, stretches: Sequence[Floats]) -> list[int | None]:
-        """Return the rows from the fault's first row to an alarm, None without one.
+    def delays(self, stretches: Sequence[Floats]) -> Iterator[int | None]:
+        """Yield the rows from the fault's first row to an alarm, None without one; each when it is asked for.
 
         Args:
             stretches: Scaled rows, each (W + CALM + ROWS, F).
         """
-        if not len(stretches):
-            return []
-        return [self._delay(part.tolist()) for part in self._errors(np.stack(stretches))]
+        if len(stretches):
+            yield from (self._delay(errors) for errors in self._errors(np.stack(stretches)))
 
     def _errors(self, stretches: Floats) -> npt.NDArray[np.float64]:
         """Return errors, shape (B, CALM + ROWS, K * F)."""
@@ -112,14 +114,31 @@ class _Trial:
             errors.append((part[:, -1:, : self._channels].astype(np.float64) - kept).reshape(len(part), -1))
         return np.concatenate(errors).reshape(len(stretches), CALM + ROWS, -1)
 
-    def _delay(self, errors: list[list[float]]) -> int | None:
-        scorer, above = scorer_of(self._scoring), 0
-        for row, error in enumerate(errors):
-            score, value = scorer.update(error)[0], self._threshold.value
-            above = above + 1 if score > (scorer.bar(score, value) if self._threshold.judged else value) else 0
-            if row >= CALM and above >= self._minimum:
-                return row - CALM
+    def _delay(self, errors: npt.NDArray[np.float64]) -> int | None:
+        above = self._calm(errors[:CALM])
+        for row, error in enumerate(errors[CALM:].tolist()):
+            above = self._above(error, above)
+            if above >= self._minimum:
+                return row
         return None
+
+    def _calm(self, errors: npt.NDArray[np.float64]) -> int:
+        """Bring the scorer to the fault's first row, and return the rows in alarm before it; each place is scored once."""
+        place = errors.tobytes()
+        if place not in self._reached:
+            self._scorer.restore(self._start)
+            above = 0
+            for error in errors.tolist():
+                above = self._above(error, above)
+            self._reached[place] = self._scorer.to_state(), above
+        state, above = self._reached[place]
+        self._scorer.restore(state)
+        return above
+
+    def _above(self, error: list[float], above: int) -> int:
+        """Return the rows in alarm up to this one."""
+        score, value = self._scorer.update(error)[0], self._threshold.value
+        return above + 1 if score > (self._scorer.bar(score, value) if self._threshold.judged else value) else 0
 
 
 def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:
@@ -138,24 +157,32 @@ def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int)
     while (low < high).any():
         middle = np.minimum((low + high) // 2, len(SIZES) - 1)
         faulty = [
-            injected_fault(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
+            [
+                injected_fault(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
+                for number, place in enumerate(places)
+            ]
             for i in range(channels)
-            for number, place in enumerate(places)
         ]
-        enough = np.reshape([delay is not None for delay in trial.delays(faulty)], (channels, -1)).mean(axis=1) >= SHARE
+        enough = np.asarray([bool(_enough(trial.delays(stretches), len(places))) for stretches in faulty])
         low, high = np.where(enough | (low >= high), low, middle + 1), np.where(enough & (low < high), middle, high)
     return [float(SIZES[at]) if at < len(SIZES) else math.inf for at in low.tolist()]
 
 
 def _stuck(trial: _Trial, places: Sequence[Floats], channel: int) -> int | None:
     """Return the rows that the channel stands still before 90 % of the places have an alarm."""
-    delays = trial.delays([injected_fault(place, "stuck", channel, 0.0) for place in places])
-    last = math.ceil(SHARE * len(delays)) - 1
-    return sorted(ROWS if delay is None else delay for delay in delays)[last] + 1 if _most(delays) else None
+    delays = _enough(trial.delays([injected_fault(place, "stuck", channel, 0.0) for place in places]), len(places))
+    last = math.ceil(SHARE * len(places)) - 1
+    return sorted(ROWS if delay is None else delay for delay in delays)[last] + 1 if delays else None
 
 
-def _most(delays: Sequence[int | None]) -> bool:
-    return sum(delay is not None for delay in delays) >= SHARE * len(delays)
+def _enough(delays: Iterator[int | None], places: int) -> list[int | None]:
+    """Return the delays if 90 % of the places have an alarm; none, as soon as too many have none."""
+    seen: list[int | None] = []
+    for delay in delays:
+        seen.append(delay)
+        if seen.count(None) > places - SHARE * places:
+            return []
+    return seen
 
 
 def injected_fault(place: Rows, kind: str, channel: int, size: float) -> Rows:

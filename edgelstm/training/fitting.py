@@ -12,6 +12,8 @@ import numpy as np
 
 from edgelstm.runtime.errors import TrainingError
 
+NOT_FINITE = "The loss is no longer finite. Lower --learning-rate."
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -40,18 +42,25 @@ def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -
     """
     import keras
 
-    with _stop_on_interrupt(model) as interrupts:
+    with stop_on_interrupt(model) as interrupts:
         callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
         history = model.fit(data, verbose=0, callbacks=callbacks, **settings).history
     if not np.isfinite(history["loss"][-1]):
-        raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
+        raise TrainingError(NOT_FINITE)
     losses = {name: [float(value) for value in values] for name, values in history.items()}
     return Fit(losses, bool(interrupts))
 
 
 @contextmanager
-def _stop_on_interrupt(model: Any) -> Iterator[list[int]]:
-    """Turn the first SIGINT into `stop_training`; signals reach the main thread alone."""
+def stop_on_interrupt(model: Any) -> Iterator[list[int]]:
+    """Turn the first SIGINT into `stop_training`; signals reach the main thread alone.
+
+    Args:
+        model: The Keras model that learns.
+
+    Yields:
+        A list that the signal's number is put into.
+    """
     interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield interrupts

@@ -27,7 +27,7 @@ def set_linear(model: Any, batches: Batches) -> None:
     linear = model.get_layer("linear")
     width = linear.kernel.shape[0]
     if any(layer.name == MOMENT for layer in model.layers):
-        kernel, bias = _ridge(_pairs(batches, batches.window), RIDGE)
+        kernel, bias = _ridge(_pairs(batches, batches.layout.window), RIDGE)
         model.get_layer(MOMENT).set_weights([kernel[width:], 0 * bias])
         model.get_layer(MOMENT).trainable = False
         linear.set_weights([kernel[:width], bias])

@@ -99,7 +99,7 @@ def train(
     Args:
         series: The rows; the newest 15 % choose when to stop.
         options: Settings; None for the defaults.
-        callbacks: Keras callbacks, such as a progress display.
+        callbacks: Keras callbacks, such as a progress display; they are told of epochs, not of batches.
         tell: Called with a sentence for what the user should know before the training.
         start: Weights to begin with, see `fit_weights`.
 

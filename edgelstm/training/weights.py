@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .architectures import build, build_learner
-from .fitting import Fit, fit
+from .fitting import Fit
 from .lookback import Lookback
 from .options import Options
-from .shared_trace import compiled
+from .shared_trace import shared_learner
 from .witnesses import Comparison, build_recurrent, compare, join
 
 Floats = npt.NDArray[np.float32]
@@ -123,20 +123,14 @@ def _learn(options: Options, model: Any, training: Any, validation: Any, callbac
     """Fit a model's weights until the validation loss no longer falls."""
     import keras
 
+    from .epochs import fit_windows
+
     clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
-    learner = compiled(model, {"learning_rate": options.learning_rate, **clip})
-    course = fit(
-        learner,
-        training,
-        validation_data=validation,
-        epochs=options.epochs,
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True),
-            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5),
-            *callbacks,
-        ],
-    )
-    model.set_weights(learner.get_weights())
+    learner = shared_learner(model, {"learning_rate": options.learning_rate, **clip}, training.layout)
+    stop = keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True)
+    slower = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5)
+    course = fit_windows(learner, training, validation, options.epochs, [stop, slower, *callbacks])
+    model.set_weights(learner.model.get_weights())
     return course
 
 

@@ -1,0 +1,93 @@
+"""Epochs as graph calls learn what Keras' own loop learns."""
+
+import numpy as np
+import pytest
+
+from edgelstm.training.architectures import Architecture, build, build_learner
+from edgelstm.training.batches import Batches, Layout
+
+keras = pytest.importorskip("keras")
+
+RATE = 0.01
+
+
+def rows(count=90, channels=2):
+    """Noisy waves."""
+    values = np.sin(np.arange(count)[:, None] / 5 + np.arange(channels))
+    return (values + 0.1 * np.random.default_rng(0).normal(size=values.shape)).astype(np.float32)
+
+
+def batches(window, horizon, seed=None, size=16, each_row=False):
+    """Two segments of rows."""
+    return Batches([rows()[:50], rows()[50:]], window, horizon, size, seed, 1000, 40, each_row=each_row)
+
+
+def learned_by_keras(model, data, epochs):
+    """The same batches, one by one."""
+    model.compile(keras.optimizers.Adam(RATE, clipnorm=1.0), "mse")
+    for _ in range(epochs):
+        for number in range(len(data)):
+            model.train_on_batch(*data[number])
+    return model.get_weights()
+
+
+def test_windows_and_targets_are_cut_within_segments():
+    data = batches(window=4, horizon=2)
+    windows, targets = data[0]
+
+    assert windows.shape == (16, 4, 2)
+    assert np.array_equal(windows[3], rows()[3:7])
+    assert np.array_equal(targets[3], rows()[7:9])
+    assert data.count == (50 - 5) + (40 - 5)
+    assert np.array_equal(data[len(data) - 1][1][-1], rows()[-2:])
+
+
+def test_each_row_of_a_stretch_has_the_rows_after_it_as_its_target():
+    windows, targets = (
+        np.asarray(part) for part in Layout(5, 3, 2, each_row=True).cut(rows(), np.arange(4, dtype=np.int32))
+    )
+
+    assert targets.shape == (4, 5, 6)
+    assert np.array_equal(targets[2, 1], rows()[4:7].ravel())
+    assert np.array_equal(windows[2], rows()[2:7])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "window", "horizon"),
+    [
+        (Architecture("forecaster", units=(5,), linear=False), 8, 1),  # unrolled
+        (Architecture("forecaster", units=(5,), linear=False), 20, 1),  # not unrolled: too long
+        (Architecture("autoencoder", units=(4, 3), cell="gru", bidirectional=True), 6, 0),
+        (Architecture("autoencoder", units=(4,), attention=True), 6, 0),
+    ],
+)
+def test_weights_and_losses_are_those_of_keras(architecture, window, horizon):
+    from edgelstm.training.epochs import fit_windows
+    from edgelstm.training.shared_trace import shared_learner
+
+    keras.utils.set_random_seed(0)
+    model = build(architecture, window, 2)
+    data = batches(window, horizon)
+    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout)
+    course = fit_windows(learner, data, data, 2, ())
+    expected = learned_by_keras(model, data, 2)
+    missed = np.concatenate([(model(data[i][0]) - data[i][1]) ** 2 for i in range(len(data))])
+
+    assert len(course.history["loss"]) == 2
+    assert course.history["val_loss"][1] == pytest.approx(float(missed.mean()), rel=1e-3)
+    for mine, theirs in zip(learner.model.get_weights(), expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=2e-4)
+
+
+def test_a_streaming_learner_sees_a_target_at_each_row():
+    from edgelstm.training.epochs import fit_windows
+    from edgelstm.training.shared_trace import shared_learner
+
+    keras.utils.set_random_seed(0)
+    model = build_learner(Architecture("forecaster", units=(4,), streaming=True, linear=False), 2, 1)
+    data = batches(20, 1, each_row=True)
+    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout)
+    fit_windows(learner, data, data, 2, ())
+
+    for mine, theirs in zip(learner.model.get_weights(), learned_by_keras(model, data, 2), strict=True):
+        assert mine == pytest.approx(theirs, abs=2e-4)
