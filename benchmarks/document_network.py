@@ -13,7 +13,7 @@ Report = dict[str, Any]
 
 
 def gains(report: Report) -> dict[str, float]:
-    """What the network gains in a corpus, VUS-PR over the silenced model, means over files.
+    """Gain of the network in a corpus, VUS-PR over the silenced model, means over files.
 
     Args:
         report: As `detection.py` writes it.
@@ -75,7 +75,7 @@ def network_section(reports: list[Report]) -> list[str]:
 
 
 def flagged_section(results: Path) -> list[str]:
-    """Where the normal rows in alarm lie.
+    """Places of the normal rows in alarm.
 
     Args:
         results: Folder of `flagged_rows.json`.

@@ -37,21 +37,13 @@ COMMANDS = {
     "completion": "Complete commands and options in bash, zsh or fish.",
     "bench": "Measure latency, start-up and memory on this machine.",
 }
-HEAVY = {
-    "tensorflow",
-    "keras",
-    "flatbuffers",
-    "h5py",
-    "joblib",
-    "sklearn",
-    "pandas",
-    "matplotlib",
-    "rich",
-    "scipy",
-    "jinja2",
-}
-SCALE = {"fsspec", "pyarrow", "distributed", "dask", "optuna", "sqlalchemy"}
-SIGNING = {"tuf", "securesystemslib", "cryptography"}
+EXTRAS = {  # modules that a base install lacks, by what needs them and the extra that brings them
+    ("This command needs", "train"): {
+        "tensorflow", "keras", "flatbuffers", "h5py", "joblib", "sklearn", "pandas", "matplotlib", "rich", "scipy", "jinja2",
+    },
+    ("Fleets and searches need", "train,scale"): {"fsspec", "pyarrow", "distributed", "dask", "optuna", "sqlalchemy"},
+    ("Signing needs", "publish"): {"tuf", "securesystemslib", "cryptography"},
+}  # fmt: skip
 
 
 @click.group(
@@ -87,25 +79,15 @@ def main() -> None:
         )
         sys.exit(1)
     except ModuleNotFoundError as error:
-        if error.name in SIGNING:
-            click.echo(
-                f"Error: Signing needs {error.name}, which the base install leaves out. "
-                "Install it on a workstation: pip install 'edgelstm[publish]'",
-                err=True,
-            )
-            sys.exit(1)
-        if error.name in SCALE:
-            click.echo(
-                f"Error: Fleets and searches need {error.name}, which other installs leave out. "
-                "Install it on a workstation: pip install 'edgelstm[train,scale]'",
-                err=True,
-            )
-            sys.exit(1)
-        if error.name not in HEAVY:
+        if (remedy := _remedy(error.name)) is None:
             raise
-        click.echo(
-            f"Error: This command needs {error.name}, which the base install leaves out. "
-            "Install it on a workstation: pip install 'edgelstm[train]'",
-            err=True,
-        )
+        click.echo(f"Error: {remedy}", err=True)
         sys.exit(1)
+
+
+def _remedy(module: str | None) -> str | None:
+    """Say how a missing module is installed; None for one that belongs to every install."""
+    for (need, extra), modules in EXTRAS.items():
+        if module in modules:
+            return f"{need} {module}, which is not installed. Add it on a workstation: pip install 'edgelstm[{extra}]'"
+    return None

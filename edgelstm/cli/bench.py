@@ -2,6 +2,7 @@
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
@@ -12,7 +13,7 @@ from edgelstm.cli.lazy_group import examples
     "--seconds", default=1.0, show_default=True, type=click.FloatRange(0.01), help="Time to spend on a model."
 )
 @click.option("--delegate", metavar="LIBRARY", default="", help="Accelerator's library, LIBRARY?option=value.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(models: tuple[str, ...], threads: int, seconds: float, delegate: str, as_json: bool) -> None:
     """Measure latency, throughput, start-up and memory of .tflite models on this machine.
 

@@ -2,6 +2,7 @@
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
@@ -28,7 +29,7 @@ from edgelstm.cli.streams import RULE_HELP, columns_options, parse_columns
 )
 @click.option("--rollback", is_flag=True, help="Put the threshold before the last calibration in force again.")
 @click.option("--force", is_flag=True, help="Take a threshold far from the old one, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 @columns_options
 def command(
     model: str,

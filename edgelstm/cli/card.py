@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
@@ -21,7 +22,7 @@ from edgelstm.cli.lazy_group import examples
     type=click.Path(path_type=Path),
     help="What `edgelstm evaluate` stored.  [default: MODEL.evaluation.json, where it is]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(model: Path, output: Path | None, evaluation: Path | None, as_json: bool) -> None:
     """Write the card of MODEL (.keras or .tflite): data, quality, limits and validation, as Markdown.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
@@ -21,7 +22,7 @@ from edgelstm.cli.lazy_group import examples
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--rows", type=click.Path(path_type=Path), help="CSV rows for a model of states, - for standard input.")
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Rows from answer to answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON line an answer, with all probabilities.")
+@json_option("Print a JSON line an answer, with all probabilities.")
 def command(model: Path, texts: tuple[str, ...], rows: Path | None, stride: int, as_json: bool) -> None:
     """Classify each TEXT; without TEXT, each line of standard input.
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edgelstm.cli.foreign_options import FILE, foreign_options
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.registered import RuleText
 from edgelstm.cli.streams import RULE_HELP
@@ -70,7 +71,7 @@ def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--threshold-rule", type=RuleText(), help=f"{RULE_HELP}  [default: as in training]")
 @search_options
 @click.option("--allow-drop", is_flag=True, help="Write the file even when its error is above the limits.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(
     model: Path, int8: bool, schemes: tuple[str, ...], output: Path | None, as_json: bool, streaming: bool,
     target: str | None, c_array: bool, max_drop: float | None, data: Path | None, label_column: str | None, **options: Any,

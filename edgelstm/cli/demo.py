@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
@@ -13,7 +14,7 @@ from edgelstm.cli.lazy_group import examples
     "-o", "--output", default="edgelstm-demo", show_default=True, type=click.Path(path_type=Path), help="Folder."
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(output: Path, seed: int, as_json: bool) -> None:
     """Train on a simulated pump, convert to int8, and stream faults through the result.
 

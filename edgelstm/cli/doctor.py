@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
@@ -20,7 +21,7 @@ MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
     metavar="DIR",
     help="Check the signed models there, too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(model: str | None, folder: str, updates: Path | None, as_json: bool) -> None:
     """Check this machine, and a MODEL when named; print a remedy for each finding.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli.foreign_options import foreign_options
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.page_options import plot_option
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 )
 @plot_option
 @foreign_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(
     model: Path,
     data: Path,

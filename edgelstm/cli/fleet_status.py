@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import click
 
+from .json_option import json_option
 from .lazy_group import examples
 
 
@@ -19,7 +20,7 @@ from .lazy_group import examples
 @click.option(
     "--mqtt", "broker", metavar="URL", envvar="EDGELSTM_FLEET", help="Broker and topic filter, for the devices."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per asset or device.")
+@json_option("Print one JSON line per asset or device.")
 def command(folder: str | None, broker: str | None, as_json: bool) -> None:
     """List the state of each asset in MODELS, or what each device says of its model.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.stream_command import StreamCommand
 from edgelstm.cli.streams import columns_options, keeping_options, quiet_pipe, serving_options
@@ -27,7 +28,7 @@ LIVE = "--live, --follow, or an address as the source"
 @click.argument("source", metavar="SOURCE")
 @click.option("--level", type=click.IntRange(1, 99), help="Percent that the interval holds: 80 or 95.  [default: 80]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Picture to write, .png or .svg (needs matplotlib).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 @columns_options
 @click.option("--live", is_flag=True, help="Forecast anew with each row, one JSON line a forecast and event.")
 @click.option("--follow", is_flag=True, default=None, help="Live, from a file as it grows, through rotation (tail -F).")

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .reading_options import SCALERS
+
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 
@@ -16,7 +18,7 @@ def foreign_options(function: F) -> F:
         click.option("--calibration", type=FILE, help="Normal rows (.csv) or windows (.npy, .npz)."),
         click.option(
             "--scaler",
-            type=click.Choice(["standard", "minmax", "robust", "none"]),
+            type=click.Choice(SCALERS),
             help="Scaler to fit on a --calibration CSV.  [default: standard, unless another suits the model better]",
         ),
         click.option(

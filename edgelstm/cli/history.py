@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
 @click.command("history", epilog=examples("edgelstm history ./models"))
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line per entry.")
+@json_option("Print one JSON line per entry.")
 def command(folder: Path, as_json: bool) -> None:
     """List the signed models of this device: when each came, who signed it, why it left.
 

@@ -2,12 +2,13 @@
 
 import click
 
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 
 @click.command(epilog=examples("edgelstm inspect pump.int8.tflite --json"))
 @click.argument("model", type=click.Path(readable=False))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(model: str, as_json: bool) -> None:
     """Show the contents of a .tflite or .keras MODEL; needs neither TensorFlow nor an interpreter."""
     import json

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from edgelstm.cli.foreign_options import foreign_options
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.page_options import words_options
 
@@ -41,7 +42,7 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
 @click.option("--widths", type=click.Path(path_type=Path), metavar="FOLDER", help="Files of `edgelstm shrink --widths`: a picture of all widths and schemes.")  # fmt: skip
 @words_options
 @click.option("--streaming", is_flag=True, help="The form that takes one row a call, of causal forecasters.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Show accuracy versus size: convert to every scheme, and compare cost and loss with Keras.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .fleet_common import engine_options
+from .json_option import json_option
 from .lazy_group import examples
 from .reading_options import reading_of, reading_options
 from .train_common import calendar_options, data_argument, names
@@ -68,7 +69,7 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of sampler, weights and shuffling."
 )
 @engine_options
-@click.option("--json", "as_json", is_flag=True, help="Print the frontier as JSON.")
+@json_option("Print the frontier as JSON.")
 def command(
     data: tuple[Path, ...], labelled: Path | None, label_column: str | None, trials: int, objective: str, study: str,
     output: str | None, columns: str | None, scaler: str, calendar: bool, zone: str, epochs: int, seed: int,

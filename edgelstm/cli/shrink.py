@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgelstm.cli.foreign_options import FILE, foreign_options
+from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=FILE, help="File to write.  [default: MODEL.small.keras beside it]")
 @click.option("--widths", type=FILE, metavar="FOLDER", help="Folder for a file of each width, down to the narrowest.")
 @foreign_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(
     model: Path, data: Path | None, label_column: str | None, max_drop: float, output: Path | None, widths: Path | None,
     as_json: bool, **options: Any,

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from .json_option import json_option
+
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130  # exit code of a shell's own for a program that Ctrl-C ended: 128 + SIGINT
 
@@ -47,7 +49,7 @@ def output_options(function: F) -> F:
         click.option(
             "--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration."
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        json_option(),
     ]  # fmt: skip
     for option in reversed(options):
         function = option(function)
