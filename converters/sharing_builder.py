@@ -44,7 +44,7 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
             default: What the schema takes where a file leaves the field out.
         """
         if value != default:
-            self._fields.append((slot, flags.bytewidth, value))
+            self._fields.append((slot, flags, value))  # 1 and 1.0 are equal, and other bytes
         super().PrependSlot(flags, slot, value, default)
 
     def PrependUOffsetTRelativeSlot(self, slot: int, target: int, default: int) -> None:  # noqa: N802

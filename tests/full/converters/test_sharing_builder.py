@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from edgelstm.converters.flatbuffer import INT8, Graph, Quantization
 from edgelstm.converters.private_api import schema
+from edgelstm.converters.sharing_builder import SharingBuilder
 
 
 def written(zero_points):
@@ -33,3 +34,19 @@ def test_tables_that_differ_stay_apart():
 
     assert [int(tensor.quantization.zeroPoint[0]) for tensor in read.tensors] == [1, 2, 2, 3, 2, 1]
     assert [(list(op.inputs), list(op.outputs)) for op in read.operators] == [([i], [i + 1]) for i in range(5)]
+
+
+def test_an_integer_and_a_real_number_of_one_value_stay_apart():
+    """A softmax's beta of 1.0 is no gather's axis of 1."""
+    builder = SharingBuilder(64)
+    tables = []
+    for write, value in (
+        (builder.PrependInt32Slot, 1),
+        (builder.PrependFloat32Slot, 1.0),
+        (builder.PrependInt32Slot, 1),
+    ):
+        builder.StartObject(1)
+        write(0, value, 0)
+        tables.append(builder.EndObject())
+
+    assert tables[0] == tables[2] != tables[1]
