@@ -61,6 +61,14 @@ def start_tensorflow(task: int) -> int:
     return task
 
 
+def spin(seed: int) -> float:
+    """Task of one core's work that shares nothing: what the machine itself makes of two cores."""
+    state, kernel = np.random.default_rng(seed).normal(size=(2, 96, 96)) / 10
+    for _ in range(5_000):
+        state = np.tanh(state @ kernel)
+    return float(state.sum())
+
+
 def nothing(task: int) -> int:
     """Empty task."""
     return task
