@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.forecasting.features import InputFeatures
+from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 from edgelstm.runtime.model_file.scaler import fit_scaler
@@ -108,11 +109,12 @@ def judged(
     origins = case.origins if every_row else case.origins[:: case.day]
     missed = ((answer - given.answers) * given.unit).reshape(-1, case.targets, case.horizon)
     predicted = truth(values, origins, case.horizon) + missed
-    residuals = (given.answers - answer).reshape(missed.shape)
+    spreads = spread(features, given.inputs, answer)  # which the intervals are multiples of
+    residuals = ((given.answers - answer) / spreads).reshape(missed.shape)
     hours = hours_of(given.clock[:: case.targets], case.horizon, case.series.period)
     record = errors(predicted, case, values, every_row) | {"coverage": coverage(residuals, features, hours)}
     if every_row:
-        units = given.unit.reshape(len(origins), case.targets)
+        units = (given.unit * spreads).reshape(len(origins), case.targets)
         times = case.series.time[origins[0] : case.ends[2]]
         record["intervals"] = as_on_a_device(residuals, units, features, case.series.period, times)
     return record

@@ -11,6 +11,7 @@ from edgelstm.data.series import read_for_model
 from edgelstm.keras_file import load_keras, model_parts
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
+from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 
 from .data import Pairs, origins, pairs, thin
@@ -81,7 +82,9 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
             f"{Path(data).name} holds no stretch of {metadata.window} + {metadata.horizon} rows without a gap. Give more rows."
         )
     asked = pairs(series, scaler, features, metadata.window, metadata.horizon, rows)
-    missed = (_answers(path, content, asked) - asked.answers).reshape(len(rows), features.targets, -1)
+    answers = _answers(path, content, asked)
+    missed = (answers - asked.answers).reshape(len(rows), features.targets, -1)
+    spreads = spread(features, asked.inputs, answers).reshape(len(rows), features.targets, 1)
     units = np.asarray(scaler.scale)[: features.targets, None] * asked.unit.reshape(len(rows), features.targets, 1)
     steps = rows[:, None] + np.arange(metadata.horizon)
     back = features.patch * (np.arange(metadata.horizon) // features.patch + 1)
@@ -92,7 +95,7 @@ def evaluate(path: Path | str, data: Path | str) -> ForecastQuality:
             float(np.abs(missed[:, place] * units[:, place]).mean()),
             float(np.sqrt(((missed[:, place] * units[:, place]) ** 2).mean())),
             float(np.abs(naive[:, place]).mean()),
-            coverage(-missed, features, hours, place),
+            coverage(-missed / spreads, features, hours, place),
         )
         for place, name in enumerate(metadata.names[: features.targets])
     }
@@ -105,7 +108,7 @@ def coverage(
     """Share of residuals inside each interval.
 
     Args:
-        residuals: Measured values minus predicted ones, in the model's unit, shape (N, C, H).
+        residuals: Measured values minus predicted ones, as multiples of the model's spread, shape (N, C, H).
         features: With the intervals.
         hours: Hour of the day of each origin's steps, shape (N, H); None where rows have no dates.
         place: Of one target; None takes all together.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgelstm.keras_file import Representative
 from edgelstm.runtime.forecasting.features import SECTION, InputFeatures
 from edgelstm.runtime.forecasting.intervals import HOURS
+from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.metadata import Metadata
 
@@ -26,7 +27,7 @@ def fit_intervals(residuals: npt.NDArray[Any], targets: int, hours: npt.NDArray[
     """Lower and upper residual of each step and target, with conformal prediction's correction for few examples.
 
     Args:
-        residuals: Measured values minus predicted ones, in the model's unit, shape (N * C, H).
+        residuals: Measured values minus predicted ones, in the model's unit or as multiples of the spread, shape (N * C, H).
         targets: C.
         hours: Hour of the day of each, same shape; None where rows have no dates.
 
@@ -82,7 +83,7 @@ def _ends(residuals: npt.NDArray[Any], coverage: float) -> dict[str, Any]:
     rank = min(count, int(np.ceil((count + 1) * (1 + coverage) / 2)))
     ordered = np.sort(residuals, axis=0)
     upper, lower = ordered[rank - 1], ordered[count - rank]
-    return {"lower": np.round(lower.T, 5).tolist(), "upper": np.round(upper.T, 5).tolist()}
+    return {"lower": np.round(lower.T, 4).tolist(), "upper": np.round(upper.T, 4).tolist()}
 
 
 def refit_intervals(metadata: Metadata, predict: Predict, representative: Representative | None) -> Metadata:
@@ -97,7 +98,9 @@ def refit_intervals(metadata: Metadata, predict: Predict, representative: Repres
         return metadata
     features, (answers, *clock) = InputFeatures.of(metadata), representative.answers
     hours = hours_of(clock[0][:, 0], answers.shape[1], metadata.period) if clock else None  # files of earlier versions
-    fitted = fit_intervals(answers - predict(representative.held), features.targets, hours)
+    predicted = predict(representative.held)
+    residuals = (answers - predicted) / spread(features, representative.held, predicted)
+    fitted = fit_intervals(residuals, features.targets, hours)
     return metadata.with_(sections={**metadata.sections, SECTION: replace(features, **fitted).record()})
 
 

@@ -13,6 +13,7 @@ from edgelstm.data.series import Series
 from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.calendar import DAY, YEAR
 from edgelstm.runtime.forecasting.features import NORMALIZATIONS, SECTION, InputFeatures
+from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.io.time_zones import find_zone
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
@@ -21,12 +22,15 @@ from edgelstm.training.fitting import Fit, fit
 from edgelstm.training.train import Trained
 from edgelstm.versions import tool_versions
 
-from .architecture import Network, build, set_linear, solve_linear
+from .architecture import Network, build
 from .data import Pairs, Rows, drawn, origins, pairs, thin
 from .holidays import holidays_of
 from .intervals import fit_intervals, hours_of
+from .linear_path import Equations, best_alone
 from .proof import Best, proven
 from .representative_data import representative
+from .spread import MOST as SPREAD
+from .spread import with_spread
 
 VALIDATION = 0.15  # newest share of the rows: chooses the epoch, the normalization and the intervals
 MOST = 60_000  # origins times targets that are drawn from
@@ -129,7 +133,9 @@ def train_forecaster(
     judge = pairs(series, scaler, features, window, options.horizon, thin(late, JUDGED // options.targets))
     reach = (int(np.ptp(late)) + 1, max(options.horizon, patch))
     model, course = _fit(options, learn, judge, reach, callbacks)
-    residuals = judge.answers - predict(model, judge)
+    answers, few = predict(model, judge), learn.take(thin(np.arange(len(learn)), SPREAD))
+    features = with_spread(features, few, predict(model, few), judge, answers)
+    residuals = (judge.answers - answers) / spread(features, judge.inputs, answers)
     fitted = fit_intervals(residuals, options.targets, hours_of(judge.clock, options.horizon, series.period))
     metadata = Metadata(
         kind="forecaster",
@@ -203,9 +209,7 @@ def _normalization(
             pairs(series, scaler, made, window, horizon, thin(rows, PROBED // features.targets))
             for rows in (early, late)
         )
-        kernel, season, bias = solve_linear(learn.history, learn.context, learn.answers)
-        missed = judge.history.reshape(len(judge), -1) @ kernel + judge.context @ season + bias - judge.answers
-        return float(np.abs(missed * judge.unit).mean())
+        return Equations.of(learn.history, learn.context, learn.answers).solve().error(judge)
 
     errors = {kind: error(kind) for kind in NORMALIZATIONS}
     best = min(errors, key=lambda kind: errors[kind])
@@ -228,21 +232,22 @@ def _fit(
     patches, patch = learn.history.shape[1:]
     model = build(options.network, patches, patch, learn.context.shape[1], learn.answers.shape[1])
     plenty = len(learn) >= PLENTY * patches * patch
-    set_linear(model, learn, with_context=True, trainable=plenty)
     steps, epochs = -(-min(len(learn), DRAWN) // options.batch_size), options.epochs or PASSES
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, steps * epochs)
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
-    judged = (judge.inputs, judge.answers, judge.unit[:, 0])
-    alone = Best(model.evaluate(*judged[:2], PREDICTED, 0, judged[2]), model.get_weights())
+    equations = Equations.of(learn.history, learn.context, learn.answers)
+    linear = best_alone(equations, judge)
+    linear.set(model, trainable=plenty)
+    alone = Best(linear.error(judge), model.get_weights())
     if plenty:
-        set_linear(model, learn, with_context=False, trainable=True)
+        equations.solve(with_context=False).set(model, trainable=True)
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
     best = Best(np.inf, alone.weights)
     course = fit(
         model,
         drawn(learn, options.batch_size, options.seed),
         steps_per_epoch=steps,
         epochs=epochs,
-        validation_data=judged,
+        validation_data=(judge.inputs, judge.answers, judge.unit[:, 0]),
         validation_batch_size=PREDICTED,
         shuffle=False,
         callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: best.see(model, logs)), *callbacks],

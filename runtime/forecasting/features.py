@@ -27,6 +27,7 @@ SAMPLES = 24  # values of a covariate that the context holds, at most, before an
 FAR = (
     4.0  # deviations that are 1 in the context: it shares an 8-bit scale with states within -1 and 1, and is cut there
 )
+MOVES = 7  # numbers beside the context that tell how far past and forecast move, see `spread`
 DAYS_BEFORE = 7  # for which the context says whether they are holidays: the past week is what a forecast goes by
 FLAT = 1e-2  # least deviation of a window that it is divided by, in scaled units
 
@@ -53,6 +54,9 @@ class InputFeatures:
     """Residuals by coverage in percent: `lower` and `upper` of shape (H, C), in the model's unit; see `Intervals`."""
     hours: Any = None
     """Usual residual at each hour of the day, which `intervals` are multiples of: mean 1, shape (24, C); None for 1."""
+    spread: Any = None
+    """Usual size of a forecast's errors, weights of its logarithm and their constant, shape (1 + K + 7 + 1,), which `intervals` are
+    multiples of as well; None for 1."""
     holidays: Any = None
     """Days that are public holidays, since 1970 on the zone's calendar, rising; None where they are no inputs."""
 
@@ -99,6 +103,11 @@ def _check(features: InputFeatures, metadata: Metadata) -> None:
         scale = np.asarray(features.hours, np.float64)
         if scale.shape != (24, features.targets) or not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError(f"usual residuals by hour, shape {scale.shape}")
+    if features.spread is not None:
+        weights = np.asarray(features.spread, np.float64)
+        wanted = (1 + context_size(features, metadata.horizon, len(metadata.channels)) + MOVES + 1,)
+        if weights.shape != wanted or not np.isfinite(weights).all() or not weights[0] > 0:
+            raise ValueError(f"weights of the spread, shape {weights.shape}")
     for level, ends in (features.intervals or {}).items():
         for end in (ends["lower"], ends["upper"]):
             shape = np.asarray(end, np.float64).shape

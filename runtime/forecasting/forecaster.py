@@ -15,6 +15,7 @@ from ..model_file.bundle import Bundle, load_bundle
 from ..model_file.metadata import Metadata
 from .features import Examples, InputFeatures, examples
 from .intervals import Intervals
+from .spread import spread
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ class Forecast:
     level: int
     """Percent of the values that the interval is meant to hold."""
     unit: Doubles
-    """Sensor units per unit of the model's answer, shape (C,)."""
+    """Sensor units per unit of its intervals' ends, shape (C,)."""
 
 
 class Forecaster:
@@ -187,7 +188,8 @@ class Forecaster:
     ) -> Forecast:
         offset, scale = (part[: self.features.targets] for part in self._scaler.arrays())
         values = (answer * inputs.unit[0] + inputs.level[0]).T * scale + offset
-        unit = inputs.unit[0, :, 0] * scale
+        sizes = spread(self.features, (inputs.history[0], inputs.context[0]), answer)
+        unit = inputs.unit[0, :, 0] * sizes[:, 0] * scale
         chosen = self.chosen(level)
         if not chosen:
             return Forecast(times, self.targets, values, None, None, 0, unit)

@@ -39,7 +39,7 @@ class Pending(NamedTuple):
     values: Singles
     """Shape (H, C), sensor units."""
     unit: Singles
-    """Sensor units per unit of the model's answer, shape (C,)."""
+    """Sensor units per unit of its intervals' ends, shape (C,)."""
     before: Singles
     """Patch before it, shape (P, C), sensor units: repeated it is the naive forecast."""
     factors: Singles

@@ -9,6 +9,7 @@ from edgelstm.runtime.detector import Detector
 from edgelstm.runtime.errors import ConversionError, ModelError, TrainingError
 from edgelstm.runtime.forecasting.features import InputFeatures
 from edgelstm.runtime.forecasting.forecaster import Forecaster
+from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from edgelstm.runtime.model_file.bundle import load_bundle
 
@@ -91,10 +92,12 @@ def test_it_beats_the_day_before_by_a_third(answers):
 
 def test_intervals_hold_about_their_share_of_rows_never_seen(answers):
     _, int8_answer, given, _, _, metadata = answers
-    residuals = (given.answers - int8_answer).reshape(-1, 2, HORIZON)
+    features = InputFeatures.of(metadata)
+    spreads = spread(features, given.inputs, int8_answer)
+    residuals = ((given.answers - int8_answer) / spreads).reshape(-1, 2, HORIZON)
     hours = hours_of(given.clock[::2], HORIZON, metadata.period)
 
-    for level, inside in coverage(residuals, InputFeatures.of(metadata), hours).items():
+    for level, inside in coverage(residuals, features, hours).items():
         assert abs(inside - int(level) / 100) < 0.08
 
 
@@ -139,9 +142,9 @@ def test_keras_and_int8_forecast_alike_from_a_file(made):
     found = [json.loads(run("forecast", model, made[3], "--json").stdout) for model in made[:2]]
 
     assert found[0]["times"] == found[1]["times"]
-    for target, spread in (("load", 12.0), ("flow", 0.7)):
+    for target, size in (("load", 12.0), ("flow", 0.7)):
         first, second = (np.array(one["targets"][target]["forecast"]) for one in found)
-        assert np.abs(first - second).max() < 0.15 * spread
+        assert np.abs(first - second).max() < 0.15 * size
 
 
 def test_the_command_gives_what_python_gives(made):

@@ -10,8 +10,10 @@ from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.features import InputFeatures
 
 from edgelstm.cli import group
-from edgelstm.forecasting.architecture import Network, build, solve_linear
+from edgelstm.forecasting.architecture import Network, build
+from edgelstm.forecasting.data import Pairs
 from edgelstm.forecasting.holidays import AHEAD, holiday_days
+from edgelstm.forecasting.linear_path import Equations, LinearMap, best_alone
 from edgelstm.forecasting.proof import proven
 from edgelstm.keras_file import read_extras
 
@@ -29,30 +31,74 @@ def test_the_regression_finds_what_past_and_context_bring():
     history, context = random.normal(size=(3000, 2, 3)), random.uniform(-1, 1, (3000, 4))
     lags, season = random.normal(size=(6, 2)), random.normal(size=(4, 2))
     answers = history.reshape(-1, 6) @ lags + context @ season + 0.7
-    kernel, of_context, bias = solve_linear(history, context, answers)
+    found = Equations.of(history, context, answers).solve()
 
-    np.testing.assert_allclose(kernel, lags, atol=0.05)
-    np.testing.assert_allclose(of_context, season, atol=0.05)
-    np.testing.assert_allclose(bias, 0.7, atol=0.02)
+    np.testing.assert_allclose(found.kernel, lags, atol=0.05)
+    np.testing.assert_allclose(found.season, season, atol=0.05)
+    np.testing.assert_allclose(found.bias, 0.7, atol=0.02)
 
 
-def test_a_context_without_columns_is_left_out():
-    history, answers = np.random.default_rng(1).normal(size=(500, 2, 3)), np.ones((500, 1))
-    kernel, of_context, bias = solve_linear(history, np.zeros((500, 0)), answers)
+def test_a_context_that_is_left_out_has_no_weight():
+    random = np.random.default_rng(1)
+    history, context = random.normal(size=(500, 2, 3)), random.normal(size=(500, 2))
+    equations = Equations.of(history, context, 1 + context[:, :1])
 
-    assert (kernel.shape, of_context.shape) == ((6, 1), (0, 1))
-    np.testing.assert_allclose(bias, 1.0, atol=1e-3)
+    assert not equations.solve(with_context=False).season.any()
+    np.testing.assert_allclose(equations.solve().season, [[1.0], [0.0]], atol=0.02)
+
+
+def test_the_mean_of_several_look_backs_is_the_mean_of_their_forecasts():
+    examples = _examples(600, 7, 3)
+    history, context, answers = examples.history, examples.context, examples.answers
+    parts = [
+        Equations.of(history[:, -patches:], context, answers).solve().forecast(_newest(examples, patches))
+        for patches in (7, 4, 2)
+    ]
+
+    found = Equations.of(history, context, answers).solve(looks=3)
+    np.testing.assert_allclose(found.forecast(examples), np.mean(parts, axis=0), atol=1e-5)
+
+
+def test_one_look_back_is_kept_where_it_is_clearly_better():
+    """The answer lies in the oldest patch, which shorter look-backs do not see."""
+    plain = _examples(2000, 8, 2)
+    oldest = _answering(plain, plain.history[:, 0, :1])
+    equations = Equations.of(oldest.history, oldest.context, oldest.answers)
+
+    np.testing.assert_array_equal(best_alone(equations, oldest).kernel, equations.solve().kernel)
+
+
+def test_else_several_look_backs_share_the_forecast():
+    plain = _examples(300, 8, 2)
+    newest = _answering(plain, plain.history[:, -1, -1:])
+    equations = Equations.of(newest.history, newest.context, newest.answers)
+
+    np.testing.assert_array_equal(best_alone(equations, newest).kernel, equations.solve(looks=3).kernel)
+
+
+def _examples(count, patches, patch):
+    random = np.random.default_rng(5)
+    history, context = random.normal(size=(count, patches, patch)), random.uniform(-1, 1, (count, 2))
+    return Pairs(history, context, random.normal(size=(count, 4)), np.ones((count, 1)), np.zeros(count))
+
+
+def _newest(examples, patches):
+    return Pairs(examples.history[:, -patches:], examples.context, examples.answers, examples.unit, examples.clock)
+
+
+def _answering(examples, what):
+    noise = np.random.default_rng(6).normal(size=what.shape)
+    return Pairs(examples.history, examples.context, what + noise, examples.unit, examples.clock)
 
 
 def test_the_network_begins_as_the_linear_map():
     random = np.random.default_rng(2)
     history, context = random.normal(size=(8, 2, 3)).astype("f"), random.uniform(-1, 1, (8, 4)).astype("f")
-    weights = random.normal(size=(6, 5)), random.normal(size=(4, 5)), random.normal(size=5)
+    weights = LinearMap(random.normal(size=(6, 5)), random.normal(size=(4, 5)), random.normal(size=5))
     model = build(Network(units=4), 2, 3, 4, 5)
-    model.get_layer("linear").set_weights([weights[0], weights[2]])
-    model.get_layer("season").set_weights([weights[1]])
+    weights.set(model, trainable=True)
 
-    expected = history.reshape(8, 6) @ weights[0] + context @ weights[1] + weights[2]
+    expected = history.reshape(8, 6) @ weights.kernel + context @ weights.season + weights.bias
     np.testing.assert_allclose(model.predict([history, context], verbose=0), expected, atol=1e-5)
 
 

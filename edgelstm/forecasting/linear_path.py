@@ -1,0 +1,130 @@
+"""The linear path of a forecaster: ridge regression of the hours to come on past and context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .data import Pairs
+
+Array = npt.NDArray[Any]
+BLOCK = 4096  # examples whose normal equations are summed up at a time
+RIDGE = 5e-3  # penalty as a share of the inputs' mean sum of squares: large weights of opposite sign cannot be rounded to 8 bits
+LOOKS = 3  # a look-back of 14 days is averaged with 7 and 4 of them
+CLEARLY = 0.99  # of the validation error of several look-backs' mean: what one look-back has to reach
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """Weights of the path."""
+
+    kernel: Array
+    """Of the history, shape (n * P, H)."""
+    season: Array
+    """Of the context, shape (K, H)."""
+    bias: Array
+    """Shape (H,)."""
+
+    def forecast(self, examples: Pairs) -> Array:
+        """Forecast some examples, shape (N * C, H).
+
+        Args:
+            examples: Inputs of N origins and C targets.
+        """
+        past = examples.history.reshape(len(examples), -1) @ self.kernel
+        return np.asarray(past + examples.context @ self.season + self.bias)
+
+    def error(self, examples: Pairs) -> float:
+        """Mean absolute error, scaled units.
+
+        Args:
+            examples: Inputs and answers.
+        """
+        return float(np.abs((self.forecast(examples) - examples.answers) * examples.unit).mean())
+
+    def set(self, model: Any, *, trainable: bool) -> None:
+        """Set a network's linear path to it.
+
+        Args:
+            model: The network.
+            trainable: Whether training may go on from there.
+        """
+        for name, weights in (("linear", [self.kernel, self.bias]), ("season", [self.season])):
+            layer = model.get_layer(name)
+            layer.set_weights(weights)
+            layer.trainable = trainable
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Normal equations of answers on n patches of P rows, K numbers of context, and 1."""
+
+    gram: Array
+    """Shape (n * P + K + 1, n * P + K + 1)."""
+    moment: Array
+    """Shape (n * P + K + 1, H)."""
+    patches: int
+    """n."""
+    patch: int
+    """P."""
+
+    @classmethod
+    def of(cls, history: Array, context: Array, answers: Array) -> Equations:
+        """Sum them up over examples.
+
+        Args:
+            history: Shape (N, n, P).
+            context: Shape (N, K).
+            answers: Shape (N, H).
+        """
+        gram: Any = 0.0
+        moment: Any = 0.0
+        for start in range(0, len(history), BLOCK):
+            part = slice(start, start + BLOCK)
+            flat = history[part].reshape(len(history[part]), -1)
+            inputs = np.concatenate([flat, context[part], np.ones((len(flat), 1))], axis=1).astype(np.float64)
+            gram = gram + inputs.T @ inputs
+            moment = moment + inputs.T @ answers[part]
+        return cls(gram, moment, *history.shape[1:])
+
+    def solve(self, looks: int = 1, *, with_context: bool = True) -> LinearMap:
+        """Ridge regression; past and context are penalized by their own sizes each.
+
+        Args:
+            looks: Regressions whose mean is returned, which is a linear map, too: on all patches, on the newest half of
+                them, on a quarter, and so on; older ones have no weight.
+            with_context: Whether the context is part of it, or has no weight.
+        """
+        lags = self.patches * self.patch
+        spans = {-(-self.patches // 2**turn) for turn in range(looks)}
+        maps = [self._solved(span * self.patch, with_context) for span in sorted(spans)]
+        solved = np.mean(maps, axis=0).astype(np.float32)
+        return LinearMap(solved[:lags], solved[lags:-1], solved[-1])
+
+    def _solved(self, newest: int, with_context: bool) -> Array:
+        """Weights of the newest lags, and perhaps of the context; 0 for the others."""
+        lags, size = self.patches * self.patch, len(self.gram)
+        past, known = np.arange(lags - newest, lags), np.arange(lags, size - 1) if with_context else np.zeros(0, int)
+        kept, sizes = np.r_[past, known, size - 1], np.diag(self.gram)
+        means = [sizes[past].mean(), sizes[known].mean() if len(known) else 0.0]
+        penalty = np.maximum(RIDGE * np.repeat(means, [len(past), len(known)]), 1e-9)
+        solved = np.zeros(self.moment.shape)
+        solved[kept] = np.linalg.solve(self.gram[np.ix_(kept, kept)] + np.diag([*penalty, 1e-9]), self.moment[kept])
+        return solved
+
+
+def best_alone(equations: Equations, judge: Pairs) -> LinearMap:
+    """Choose the map that stands alone: the mean of several look-backs', unless one on all of the past is clearly better.
+
+    Which look-back is best changes with the seasons. On three stretches of ETTh1's training and validation months, the oil
+    temperature's regression on 14 days had from 3.7 % less to 2.9 % more error than that on 4; the mean 1.7 to 3.2 % less.
+
+    Args:
+        equations: Of the training examples.
+        judge: Validation examples.
+    """
+    whole, averaged = equations.solve(), equations.solve(LOOKS)
+    return whole if whole.error(judge) < CLEARLY * averaged.error(judge) else averaged
