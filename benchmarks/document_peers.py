@@ -15,7 +15,9 @@ INTRODUCTION = (
     "**Forecasting libraries** (`python benchmarks/forecast_peers.py`, one seed, one thread): each is fitted once on the training and validation part, which "
     "choose its settings, and forecasts from the same daily origins; what it is given stands under each table. Their budget is small, some minutes of the "
     "processor a case, and their settings are near the libraries' defaults: more steps or a search might make them better. MAE of edgelstm's int8 file against "
-    "each, daily origins, per cent; below zero edgelstm is ahead. A dash: not measured; the mean is over the cases measured."
+    "each, daily origins, per cent; below zero edgelstm is ahead. A dash: not measured; the mean is over the cases measured. "
+    "Training losses are not alike: one row ahead for statsforecast, daily forecasts of the newest rows for LightGBM, the newest batches for networks (in each window's own "
+    "deviations where they scale it); validation losses are over the horizon, in deviations; AutoARIMA, MSTL and LightGBM were fitted on the training part alone for them."
 )
 
 
