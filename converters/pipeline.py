@@ -19,6 +19,7 @@ from .refusal import refusal
 from .validator import Candidate, Validator
 
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
+WANTED = 0.01  # of the worst channel; above it 8-bit weights are tried with kernels that compute in float
 ROUNDED = 0.02  # above it a dynamic model's weights are rounded by their effect, too, which takes seconds
 PROMISED = 0.03  # above it no all-integer model is preferred, and the last dense layers may stay float
 SHORT = 1.1  # a smaller model may be this much worse
@@ -132,6 +133,14 @@ class _Converter:
         scheme = QuantizationScheme("hybrid", "minmax", "float32", lifted=lifted)
         return [self._quantized(name, scheme), self._quantized(name, scheme, rounded=True)]
 
+    def _widened(self) -> Candidate:
+        """Int8 weights under float kernels: what is left is the rounding of the weights alone.
+
+        Inputs and outputs are float where the user leaves that open: 8 bits of an input may cost more than all weights.
+        """
+        io = "float32" if self.job.io == "auto" else self.job.io
+        return self._quantized("int8", QuantizationScheme("widened", "headroom", io), rounded=True)
+
     def _int8(self) -> Candidate:
         """All-integer where that is accurate enough, else the most accurate mixture; fine-tuned weights where they gain."""
         plain = self._untuned_int8()
@@ -147,9 +156,8 @@ class _Converter:
         micro = self.job.target == "micro"  # which has no op with float values and int8 weights
         mixed = [self.best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
         best = _best([full, *mixed])
-        if not micro and (best.validation.error > ROUNDED or not best.within):
-            mixed += [self.best_ranges("hybrid", rounded=True)]
-            best = _best([full, *mixed])
+        if not micro and (best.worst > WANTED or not best.within):
+            best = _best([best, self._widened()])
         if self.job.io == "auto" and not micro and (best.validation.error > PROMISED or not best.within):
             best = _best([best, *self._float_ends("int8")])
         kept = full.within and full.validation.error <= max(PROMISED, best.validation.error)

@@ -41,7 +41,7 @@ def rule_of(t: QuantizedGraph, name: str, operator: Any) -> Rule | None:
         if name == "FULLY_CONNECTED":
             return int16_rules.dense
         return int16_rules.add if name == "ADD" else _move
-    if t.scheme.depth == "hybrid":
+    if t.scheme.floating:
         return _embedding if name == "GATHER" else None
     if name == LSTM:
         return _lstm if is_integer(operator) else None

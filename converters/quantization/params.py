@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..flatbuffer import DTYPES, INT8, Graph, Quantization
+from ..flatbuffer import DTYPES, FLOAT32, INT8, Graph, Quantization
 
 # Where ops keep the weights that may be int8 beside float activations.
 HYBRID = {
@@ -15,6 +15,7 @@ HYBRID = {
 }
 
 
+SMALLEST = 32  # weights: fewer take less room than the operator that would widen them
 NOTHING = 1e-12  # weights below it change no sum, and their steps would fall below the smallest float
 
 
@@ -86,6 +87,30 @@ def hybrid_weights(graph: Graph, operator: Any) -> None:
             quantization = symmetric(values)
             inputs[place] = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
     operator.inputs = inputs
+
+
+def widened_weights(graph: Graph, operator: Any) -> list[Any]:
+    """Give a float op int8 weights that are widened to float once, when the interpreter meets them first: its kernel rounds nothing.
+
+    Args:
+        graph: The graph, changed in place.
+        operator: Float operator with weights.
+
+    Returns:
+        The operators that widen them, to be placed before it.
+    """
+    inputs = np.array(operator.inputs, np.int32)
+    openings = []
+    for place in HYBRID.get(graph.name_of(operator), ()):
+        values = graph.constant(int(inputs[place]))
+        if values is not None and values.dtype == np.float32 and values.size >= SMALLEST:
+            # a scale an output channel for dense layers; a gate's weights were rounded with one
+            quantization = symmetric(values, 0 if graph.name_of(operator) == "FULLY_CONNECTED" else None)
+            narrow = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
+            inputs[place] = graph.add_tensor(values.shape, FLOAT32)
+            openings.append(graph.operator("DEQUANTIZE", [narrow], [int(inputs[place])], 2))
+    operator.inputs = inputs
+    return openings
 
 
 def halves(weights: npt.NDArray[Any]) -> list[tuple[npt.NDArray[Any], Quantization]]:

@@ -13,7 +13,7 @@ from ..flatbuffer import FLOAT32, INT8, INT16, Quantization, TFLiteFile
 from .calibrator import Observations
 from .equal_constants import merge_equal_constants
 from .op_rules import LSTM, MOVES, is_integer, rule_of
-from .params import hybrid_weights
+from .params import hybrid_weights, widened_weights
 from .quantized_graph import QuantizedGraph
 from .reshapes import shorten_reshapes, sink_reshapes
 from .scheme import QuantizationScheme
@@ -104,7 +104,7 @@ def _close_outputs(t: QuantizedGraph) -> None:
 
 def _open_states(t: QuantizedGraph) -> None:
     """Integer states for the LSTMs that get the integer kernel; their hidden state has their output's scale."""
-    if t.scheme.depth == "hybrid":
+    if t.scheme.floating:
         return
     for number, operator in enumerate(t.graph.operators):
         if t.graph.name_of(operator) != LSTM or not is_integer(operator) or number in t.scheme.lifted:
@@ -123,7 +123,9 @@ def _keep_float(t: QuantizedGraph, name: str, operator: Any, hybrid: bool) -> No
     for index in map(int, operator.inputs):
         if index >= 0:
             t.as_float(index)
-    if hybrid and t.scheme.narrow:
+    if t.scheme.depth == "widened":
+        t.done += widened_weights(t.graph, operator)
+    elif hybrid and t.scheme.narrow:
         hybrid_weights(t.graph, operator)
     t.floats.update(map(int, operator.outputs))
     t.done.append(operator)

@@ -8,7 +8,8 @@ class QuantizationScheme:
     """Depth, ranges and types of a quantization."""
 
     depth: str = "full"
-    """full: every op with a rule; weights: ops with weights alone; hybrid: weights int8, all activations float."""
+    """full: every op with a rule; weights: ops with weights alone; hybrid: weights int8, all activations float;
+    widened: weights int8 in the file and widened when it is loaded, so that kernels compute in float."""
     method: str = "minmax"
     """Choice of activation ranges: minmax, headroom, percentile or mse."""
     io: str = "auto"
@@ -23,3 +24,8 @@ class QuantizationScheme:
     """Use 16 bits instead of 8 for activations; such a model's loops must be written out."""
     coarse_path: bool = False
     """Give the linear skip path weights of 8 bits instead of 15."""
+
+    @property
+    def floating(self) -> bool:
+        """All activations are float."""
+        return self.depth in ("hybrid", "widened")

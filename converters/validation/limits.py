@@ -52,7 +52,7 @@ class Validation:
     floor: float
     """RMS error that rounding the outputs to this file's output type costs by itself, relative."""
     depth: str
-    """Depth of the quantization: full, weights, hybrid, or empty for float32."""
+    """Depth of the quantization: full, weights, hybrid, widened, or empty for float32."""
     ranges: str
     """Choice of activation ranges: minmax, percentile, mse, or empty."""
     clipped: float

@@ -96,6 +96,8 @@ def device(converted: Any, file: Path, ratio: float) -> str:
         return f"{file.name}: for microcontrollers; it was proven in TensorFlow Lite Micro."
     if metadata.target == "x86":
         return f"{file.name}: for x86-64, where its LSTMs are unrolled when it is loaded; {here_}."
+    if scheme == "int8" and converted.conversion.validation.depth == "widened":
+        return f"{file.name}: int8's size and float's accuracy: 8-bit weights, widened when it is loaded; {here_}."
     if scheme == "int8":
         other = f"; on x86-64 rather --target x86: {here_}" if _x86() and recurrent and ratio > NOTICEABLE else ""
         return f"{file.name}: for a Raspberry Pi and other Arm boards, where int8 kernels are fast{other}."
@@ -230,6 +232,8 @@ def _quantized(validation: Any, metadata: Any) -> Iterator[str]:
         yield f"  worst output channel   {validation.channel_error:.2%} of its own deviation ({channel})"
     if validation.scheme == "int8" and validation.depth == "hybrid" and not validation.floor:
         yield "  inputs and outputs     float32: 8 bits cannot hold the output channels within the limit"
+    if validation.depth == "widened":
+        yield "  computed in float      8-bit activations lose too much here; the 8-bit weights are widened when the file is loaded"
     if validation.stretched > max(SMALL, BEYOND * validation.error):
         yield (
             f"  … on larger inputs     {validation.stretched:.1%} (RMS) where values are 1.5 times as large as the held-back "

@@ -47,7 +47,7 @@ def test_an_int8_file_keeps_the_limit_in_every_channel(case):
     model, data = case()
     made = convert(model, data[:90], data[90:], ("int8",), apart=False)["int8"]
 
-    assert made.validation.depth == "hybrid"  # 8 bits cannot hold the outputs: they stay float
+    assert made.validation.depth == "widened"  # 8 bits cannot hold the outputs: they stay float
     assert (errors(made.flatbuffer, model, data[90:]) <= 0.05).all()
     assert made.validation.channel_error == pytest.approx(errors(made.flatbuffer, model, data[90:]).max(), rel=0.01)
 

@@ -89,8 +89,12 @@ def test_the_oldest_interpreter_gives_the_same_bits(name, tmp_path):
     content, held = conversions(name)["int8"].flatbuffer, tuple(part[:25] for part in specimen(name).held)
     older, newer = run_on_tflite_runtime(content, held, tmp_path), run(content, held)
     floating = bool(FLOATING & set(Graph.parse(content).op_names()))
+    computed_in_float = conversions(name)["int8"].validation.depth == "widened"
 
     for old, new in zip(older, newer, strict=True):
+        if computed_in_float:
+            assert np.abs(old - new).max() <= 1e-5 * new.std() + 1e-6 * np.abs(new).max()
+            continue
         assert np.array_equal(old, new) or (floating and np.mean(old != new) <= 0.01)
 
 
