@@ -33,7 +33,8 @@ from nab_metric import NabScore, nab_score
 from protocols import PROTOCOLS, Case
 
 from edgelstm.data.split import split, usable
-from edgelstm.evaluation.metrics import Points, match, points, ranges
+from edgelstm.evaluation.label_runs import ranges
+from edgelstm.evaluation.metrics import Points, match, points
 from edgelstm.training.linear_init import solve_linear
 from edgelstm.training.lookback import choose_lookback
 from edgelstm.training.train import EMBEDDED_ROWS, HELD_ROWS, VALIDATION

@@ -36,7 +36,7 @@ from edgelstm.runtime.sources import Sample
 from protocols import skab
 
 from edgelstm.data.series import Series
-from edgelstm.evaluation.metrics import ranges
+from edgelstm.evaluation.label_runs import ranges
 from edgelstm.evaluation.replaying import replay
 
 GAP = 3600.0  # seconds between two recordings: the detector warms up again

@@ -9,7 +9,8 @@ import numpy as np
 from contenders import Found, alarms_of
 from nab_metric import NabScore, nab_score
 
-from edgelstm.evaluation.metrics import Points, match, points, ranges, roc_auc, vus_pr
+from edgelstm.evaluation.label_runs import ranges
+from edgelstm.evaluation.metrics import Points, match, points, roc_auc, vus_pr
 
 FACTORS = np.geomspace(0.25, 4, 25)  # of every threshold, tried by the oracle
 

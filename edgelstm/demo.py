@@ -19,7 +19,7 @@ from .data.label_cells import read_labels
 from .data.series import Series, read_series
 from .deployment.convert import Converted, convert_file
 from .evaluation.evaluate import Evaluation, load_detector, measure
-from .evaluation.metrics import ranges
+from .evaluation.label_runs import ranges
 from .evaluation.replaying import Replay, replay
 from .plain_words import sentences
 from .training.options import Options

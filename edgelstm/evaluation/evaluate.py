@@ -21,7 +21,8 @@ from ..data.series import Series, read_for_model
 from ..data.time_label import time_label
 from ..keras_file import load_keras, model_parts
 from .keras_detector import Segments, check_detector, keras_detector
-from .metrics import VUS_WINDOW, match, points, pr_auc, ranges, roc_auc, vus_pr
+from .label_runs import ranges
+from .metrics import VUS_WINDOW, match, points, pr_auc, roc_auc, vus_pr
 from .replaying import Replay, replay
 from .unscored_rows import unscored_rows
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .pr_surface import volume
+
 Doubles = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Ranges = list[tuple[int, int]]
 VUS_WINDOW = 100  # TSB-AD's default
-VUS_THRESHOLDS = 250  # as in TSB-AD
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,6 @@ def points(labels: npt.ArrayLike, flags: npt.ArrayLike) -> Points:
     return Points(
         *(int(np.sum(part)) for part in (truth & flagged, ~truth & flagged, truth & ~flagged, ~truth & ~flagged))
     )
-
-
-def ranges(flags: npt.ArrayLike) -> Ranges:
-    """First and last row of each run of true flags.
-
-    >>> ranges([0, 1, 1, 0, 1])
-    [(1, 2), (4, 4)]
-    """
-    edges = np.diff(np.concatenate([[0], np.asarray(flags, bool).astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), (np.flatnonzero(edges == -1) - 1).tolist(), strict=True))
 
 
 def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float | None:
@@ -132,70 +122,7 @@ def vus_pr(labels: npt.ArrayLike, scores: npt.ArrayLike, window: int = VUS_WINDO
         0 to 1; None without anomalous rows.
     """
     truth, values = np.asarray(labels, bool), np.asarray(scores, np.float64)
-    anomalies = ranges(truth)
-    if not anomalies:
-        return None
-    ordered = -np.sort(-values)
-    levels = ordered[np.linspace(0, len(values) - 1, VUS_THRESHOLDS).astype(int)]
-    rim = _Rim.of(truth, values, anomalies, levels, window // 2)
-    hits = np.searchsorted(np.sort(-values[truth]), -levels, side="right")  # anomalous rows at or above each level
-    flagged = np.searchsorted(-ordered, -levels, side="right")  # all rows there
-    areas = []
-    for size in range(window + 1):
-        near = rim.softened(size)
-        if size % 2 == 0:  # what is near changes with half a buffer
-            wide = _widened(anomalies, size, len(truth))
-            peaks = np.sort([values[first : last + 1].max() for first, last in wide])
-            seen = 1 - np.searchsorted(peaks, levels) / len(peaks)
-        recall = np.concatenate([[0.0], np.minimum((hits + near) / (truth.sum() + near / 2), 1.0) * seen])
-        areas.append(float(np.dot(np.diff(recall), (hits + near) / flagged)))
-    return float(np.mean(areas))
-
-
-@dataclass(frozen=True)
-class _Rim:
-    """Normal rows near an anomaly: the only ones whose softened label depends on the buffer (RangeAUC in TSB-AD)."""
-
-    distances: Doubles
-    """Rows to the nearest two anomalies, shape (2, N)."""
-    level: npt.NDArray[np.intp]
-    """First level at or below the row's score."""
-    levels: int
-    """Levels there are."""
-
-    @classmethod
-    def of(cls, truth: Flags, values: Doubles, anomalies: Ranges, levels: Doubles, reach: int) -> _Rim:
-        rows = np.flatnonzero(~truth)
-        firsts, lasts = (
-            np.pad(np.asarray(side, float), 2, constant_values=np.inf) for side in zip(*anomalies, strict=True)
-        )
-        place = np.searchsorted(firsts[2:-2], rows) + 2  # the next anomaly
-        sides = [firsts[place] - rows, firsts[place + 1] - rows, rows - lasts[place - 1], rows - lasts[place - 2]]
-        distances = np.sort(np.abs(sides), axis=0)[:2]
-        near = distances[0] <= reach
-        level = np.searchsorted(-levels, -values[rows[near]], side="left")
-        return cls(distances[:, near], level, len(levels))
-
-    def softened(self, window: int) -> Doubles:
-        """Sum of the softened labels at or above each level: they fall off as sqrt(1 - distance / window)."""
-        size = max(1, window)
-        parts = np.sqrt(1 - np.minimum(self.distances, size) / size) * (self.distances <= window // 2)
-        # two anomalies near by are enough for a full label: each gives at least sqrt(1 / 2)
-        soft = np.minimum(parts.sum(axis=0), 1.0)
-        total: Doubles = np.cumsum(np.bincount(self.level, soft, self.levels + 1)[: self.levels])
-        return total
-
-
-def _widened(anomalies: Ranges, window: int, rows: int) -> Ranges:
-    """The anomalies with half the window on either side, those that touch made one."""
-    half = window // 2
-    wide: Ranges = []
-    for first, last in anomalies:
-        if wide and first - half <= wide[-1][1]:
-            wide[-1] = (wide[-1][0], min(last + half, rows - 1))
-        else:
-            wide.append((max(first - half, 0), min(last + half, rows - 1)))
-    return wide
+    return volume(truth, values, window) if truth.any() else None
 
 
 @dataclass(frozen=True)

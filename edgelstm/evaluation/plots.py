@@ -11,7 +11,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..data.label_cells import read_labels
 from ..data.series import Series
-from .metrics import ranges
+from .label_runs import ranges
 from .replaying import Replay
 
 INK, BLUE, VERMILLION, ORANGE = "#1d2430", "#0072B2", "#D55E00", "#E69F00"  # Okabe and Ito's palette

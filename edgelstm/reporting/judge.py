@@ -125,14 +125,13 @@ def _detect(
         replays[name] = replay(detector, rows.series.values, rows.series.time, recorder)
         if name != KERAS:
             judged.metrics[name]["clipped"] = detector.engine.clipped / rows.series.values.size
+    quality = {name: rows.figures(name, result) for name, result in replays.items()}
     for name, result in replays.items():
-        judged.metrics[name] |= {**rows.figures(name, result), **agreement(result, replays[KERAS])}
+        judged.metrics[name] |= {**quality[name], **agreement(result, replays[KERAS])}
     known = rows.resampled(replays[KERAS])
     for name in made:
         tell(f"how sure the differences of {name} are")
-        judged.drops[name] |= rows.drops(
-            replays[name], replays[KERAS], rows.figures(name, replays[name]), rows.figures(KERAS, replays[KERAS]), known
-        )
+        judged.drops[name] |= rows.drops(replays[name], quality[name], quality[KERAS], known)
     judged.data = Data(subject.description, count, rows.labels is not None, len(rows.anomalies), _resampling(subject))
     judged.figures = _pictures(subject, rows, replays, predicts)
     warning = unscored_rows(rows.series, replays[KERAS].scores, subject.metadata.window + subject.metadata.horizon)

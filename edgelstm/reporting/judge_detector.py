@@ -12,7 +12,8 @@ import numpy.typing as npt
 from edgelstm.data.label_cells import read_labels
 from edgelstm.data.series import Series
 from edgelstm.evaluation.evaluate import DAY, measure
-from edgelstm.evaluation.metrics import match, ranges, vus_pr
+from edgelstm.evaluation.label_runs import ranges
+from edgelstm.evaluation.metrics import match, vus_pr
 from edgelstm.evaluation.replaying import Replay
 
 from .bootstrap import LEAST_BLOCKS, SEED, Figures, Picks, concatenated, cut_blocks, draws, interval, resample
@@ -76,14 +77,11 @@ class Judge:
         timed = self.series.period is not None
         return ("false_alarms_per_day", "delay_seconds") if timed else ("false_alarms_per_1000_rows", "delay")
 
-    def drops(
-        self, ours: Replay, theirs: Replay, figures: Figures, reference: Figures, known: Sequence[Figures]
-    ) -> dict[str, Drop]:
+    def drops(self, ours: Replay, figures: Figures, reference: Figures, known: Sequence[Figures]) -> dict[str, Drop]:
         """Differences with intervals.
 
         Args:
             ours: A scheme's replay.
-            theirs: That of Keras.
             figures: The scheme's figures on all rows.
             reference: Those of Keras.
             known: Keras' figures on each draw, from `resampled`.

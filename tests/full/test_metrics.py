@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edgelstm.evaluation.metrics import match, points, pr_auc, ranges, roc_auc, vus_pr
+from edgelstm.evaluation.label_runs import ranges
+from edgelstm.evaluation.metrics import match, points, pr_auc, roc_auc, vus_pr
 
 
 def literal_vus_pr(labels, scores, largest):
