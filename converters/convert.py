@@ -4,12 +4,13 @@ import contextlib
 import importlib.util
 import io as io_module
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,9 @@ def convert(
         }
         (folder / "job.json").write_text(json.dumps(job))
         own = custom_objects is not None
-        validations = _run(folder, tell) if apart and not own else _here(folder, job, inputs, later, custom_objects)
+        validations = (
+            _run(folder, tell) if apart and not own else _here(folder, job, inputs, later, custom_objects, tell)
+        )
         return {
             name: Conversion((folder / f"{number}.tflite").read_bytes(), Validation(**record))
             for number, (name, record) in enumerate(validations.items())
@@ -117,15 +120,46 @@ def _require_tensorflow() -> None:
         )
 
 
+@contextlib.contextmanager
+def _silent_logger(name: str) -> Iterator[None]:
+    """Keep a library's warnings off standard error: they speak of its own graphs."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _Steps(io_module.TextIOBase):
+    """Standard output of a worker in this process: its steps are told, the rest is dropped."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def write(self, text: str) -> int:
+        """Take a line.
+
+        Args:
+            text: What is printed.
+        """
+        if text.startswith("step: "):
+            self._tell(text[6:].strip())
+        return len(text)
+
+
 def _here(
-    folder: Path, job: dict[str, Any], windows: Windows, held: Windows, custom_objects: Mapping[str, Any] | None
-) -> dict[str, Any]:
+    folder: Path, job: dict[str, Any], windows: Windows, held: Windows, custom_objects: Mapping[str, Any] | None,
+    tell: Tell,
+) -> dict[str, Any]:  # fmt: skip
     import keras
 
     from .worker import work
 
     with (
-        contextlib.redirect_stdout(io_module.StringIO()),  # the worker tells its steps there
+        _silent_logger("tensorflow"),
+        contextlib.redirect_stdout(_Steps(tell)),
         keras.saving.custom_object_scope(dict(custom_objects or {})),
     ):
         validations: dict[str, Any] = work(folder, job, windows, held)["validations"]

@@ -61,6 +61,11 @@ class Request:
         wishes = Wishes(self.calibration, self.scaler, self.scaler_from, self.kind, self.lookback)
         return read_source(model, wishes)
 
+    @property
+    def own(self) -> bool:
+        """True if the trainer of this package wrote the model."""
+        return read_extras(self.model)[0] is not None
+
     def convertible(self, source: Source) -> Source:
         """The form of a model that is converted."""
         return streamed(source) if self.streaming else source
@@ -79,7 +84,9 @@ def convert_all(source: Source, request: Request, tell: Tell) -> tuple[dict[str,
     """
     wanted = tuple(dict.fromkeys((EXACT, *request.schemes)))
     step_of: Tell = lambda step: tell(f"converting, {step}")  # noqa: E731
-    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": step_of}
+    # what the trainer writes has been proven to convert: no crash is feared that would be worth another start of TensorFlow
+    apart = request.streaming or not request.own
+    options: dict[str, Any] = {"lookback": request.lookback, "allow_drop": True, "tell": step_of, "apart": apart}
     try:
         return convert_source(source, wanted, **options), {}
     except ConversionError:

@@ -82,7 +82,12 @@ class Benchmark:
 
 
 def benchmark(
-    path: Path | str, threads: int = 1, seconds: float = 1.0, accelerator: Accelerator | None = None
+    path: Path | str,
+    threads: int = 1,
+    seconds: float = 1.0,
+    accelerator: Accelerator | None = None,
+    *,
+    tried: bool = False,
 ) -> Benchmark:
     """Measure a `.tflite` file, one of ours or any other.
 
@@ -91,6 +96,7 @@ def benchmark(
         threads: Interpreter threads.
         seconds: How long to repeat calls.
         accelerator: Delegate that may take ops over.
+        tried: True if this very file has run in this process, as one that was converted here: it needs no trial then.
 
     Raises:
         ModelError: If it cannot be read.
@@ -99,7 +105,8 @@ def benchmark(
     path = Path(path)
     content = read_model_file(path)
     source, scheme, form = _identity(content, path.name)
-    try_model(content, path.name)
+    if not tried:
+        try_model(content, path.name)
     model = load(content, threads, accelerator)
     latency = measure(bare_call(model), seconds)
     start = start_up(path, threads, accelerator=accelerator)

@@ -29,3 +29,14 @@ def test_the_peak_is_at_least_what_is_resident():
     start = benchmark(MODEL, seconds=0.02).start
 
     assert start.peak_mb >= start.resident_mb > start.base_mb
+
+
+def test_a_file_that_has_run_in_this_process_is_not_tried_in_another(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("tried")
+
+    monkeypatch.setattr("edgelstm.runtime.diagnostics.benchmark.try_model", refuse)
+
+    assert benchmark(MODEL, seconds=0.02, tried=True).latency.calls >= 20
+    with pytest.raises(AssertionError, match="tried"):
+        benchmark(MODEL, seconds=0.02)

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from conftest import specimen
+from edgelstm.converters.convert import convert
 from edgelstm.converters.flatbuffer import Graph
 from edgelstm.converters.job import Job
 from edgelstm.converters.lowering.keras_to_tflite import lower
@@ -55,3 +56,13 @@ def test_a_copy_of_a_graph_can_be_changed_alone():
     changed.tensors[0].isVariable = True
 
     assert graph.copy().serialize() == before
+
+
+def test_a_conversion_in_this_process_tells_its_steps_and_nothing_else(capfd):
+    animal, steps = specimen("stacked"), []
+    convert(animal.model, animal.windows, animal.held, ("float32",), tell=steps.append, apart=False)
+    said = capfd.readouterr()
+
+    assert "lowering" in steps
+    assert said.out == ""
+    assert "WARNING" not in said.err
