@@ -10,6 +10,9 @@ from typing import Any
 CHANGES = ("as it is", "shift", "trend", "noise")
 
 
+READ = {"score", "evaluate", "run", "report", "train"}  # commands whose rows are counted
+
+
 def device_section(results: Path) -> list[str]:
     """Headings, conditions and tables of what has been measured."""
     lines: list[str] = []
@@ -26,25 +29,42 @@ def device_section(results: Path) -> list[str]:
 
 
 def _waiting(found: dict[str, Any]) -> Iterator[str]:
+    commands = found["commands"]
+    versions = list(dict.fromkeys(version for row in commands.values() for version in row["versions"]))
     yield from ("## What a person waits for", "")
-    loads = [row["load"] for row in found["commands"].values()]
-    pairs = [len(row["pairs"]) for row in found["commands"].values()]
+    loads, rounds = [row["load"] for row in commands.values()], [row["rounds"] for row in commands.values()]
     yield (
-        f"Whole commands on {found['rows']:,} rows of the simulated pump, `python benchmarks/waiting.py --before …`: commit "
-        f"{found['commit']} and now in turn, {min(pairs)} to {max(pairs)} pairs, medians without the first, cold pair; {found['processors']} "
-        f"processors at a load of {min(loads):.0f} to {max(loads):.0f}, so that wall times say less than processor times. A ratio "
-        "above 1 is a gain. Each block of a bar is a half of the ratio. "
+        "Whole commands of several versions in turn, `python benchmarks/waiting.py`, each version with its own conversions of one "
+        f"trained model of the simulated pump: processor seconds, medians of {min(rounds)} to {max(rounds)} rounds, without the "
+        "first, cold one where there are several; in brackets the ratio to the version now, above 1 where that is quicker. "
+        f"{found['processors']} processors at a load of {min(loads):.0f} to {max(loads):.0f}, so that wall times say less. "
         f"{found.get('note', '')}"
     )
-    yield from ("", "| command | processor time before | now | ratio | | wall | cold | memory before | now |")
-    yield "|---" * 9 + "|"
-    for name, row in found["commands"].items():
-        bar = "█" * max(1, round(row["cpu_ratio"] * 2))
+    yield from ("", "![Processor time of commands over versions](images/waiting.svg)", "")
+    yield "| command | rows | " + " | ".join(versions) + " | wall, now | cold | memory, first and now |"
+    yield "|---" * (5 + len(versions)) + "|"
+    for name, row in commands.items():
+        ran = row["versions"]
+        cells = [
+            f"{ran[version]['cpu']:.2f}" + (f" ({ran[version]['ratio']:.1f})" if version != versions[-1] else "")
+            if version in ran
+            else "–"
+            for version in versions
+        ]
+        first, now = next(iter(ran.values())), ran[versions[-1]]
+        rows = f"{row['rows']:,}" if name.split()[0] in READ else ""
         yield (
-            f"| {name} | {row['cpu_before']:.2f} s | {row['cpu_after']:.2f} s | {row['cpu_ratio']:.2f} | {bar} | "
-            f"{row['wall_ratio']:.2f} | {row['cold_wall_ratio']:.2f} | {row['memory_before']:.0f} MB | {row['memory_after']:.0f} MB |"
+            f"| {name} | {rows} | {' | '.join(cells)} | {now['wall']:.1f} s | {now['cold_wall']:.1f} s | "
+            f"{first['memory']:.0f} and {now['memory']:.0f} MB |"
         )
     yield ""
+    if "run" in commands:
+        each = commands["run"]
+        rates = ", ".join(f"{each['rows'] / figures['cpu']:,.0f} ({version})" for version, figures in each["versions"].items())  # fmt: skip
+        yield from (
+            f"`run` with state, event log and SQLite, rows a second of processor time, start included: {rates}.",
+            "",
+        )
 
 
 def _runtime(found: dict[str, Any]) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
     python docs/scripts/pictures.py demo                          # demo.png, report-light.png, report-dark.png: 3 minutes
     EDGELSTM_DATA=DIR python docs/scripts/pictures.py forecast    # forecast.png, from DIR/electricity: 1 minute
+    python docs/scripts/pictures.py waiting                       # waiting.svg, from benchmarks/results/waiting.json
 
 Needs Chromium, the extras `train` and `test`, and no network. Look at what it draws before it is committed.
 """
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 1000  # pixels
+COLOURS = ("#bbbbbb", "#56b4e9", "#009e73", "#0072b2")  # of versions, oldest first (Okabe and Ito)
 AT_SIGNALS = "document.querySelector('canvas').closest('section')"
 AT_PLOTS = "[...document.querySelectorAll('h2')].find(one => one.textContent.startsWith('Accuracy versus size'))"
 # half-hourly demand of Victoria: the first 80 % train, the forecast is from midnight in Melbourne, 13 August 2014
@@ -84,11 +87,37 @@ def draw_forecast(folder: Path) -> None:
     edgelstm("forecast", folder / "load.int8.tflite", folder / "recent.csv", "--plot", IMAGES / "forecast.png")
 
 
+def draw_waiting(_: Path) -> None:
+    """Processor time of commands, a bar a version."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "waiting"  # the same figures, the same bytes
+    import matplotlib.pyplot as plt
+
+    commands = json.loads((ROOT / "benchmarks" / "results" / "waiting.json").read_text())["commands"]
+    versions = list(dict.fromkeys(version for row in commands.values() for version in row["versions"]))
+    figure, axis = plt.subplots(figsize=(8, 0.6 + 0.5 * len(commands)), layout="constrained")
+    height = 0.8 / len(versions)
+    for number, version in enumerate(versions):
+        rows = [(at, row["versions"][version]["cpu"]) for at, row in enumerate(commands.values()) if version in row["versions"]]  # fmt: skip
+        places, seconds = zip(*rows, strict=True)
+        bars = axis.barh([at + height * number for at in places], seconds, 0.9 * height, label=version, color=COLOURS[number])  # fmt: skip
+        axis.bar_label(bars, [f"{value:.2g}" if value < 10 else f"{value:.0f}" for value in seconds], padding=2, fontsize=7)  # fmt: skip
+    axis.set_yticks([at + 0.4 - height / 2 for at in range(len(commands))], list(commands))
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    axis.set_xlabel("processor time, seconds")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(title="version", frameon=False)
+    figure.savefig(IMAGES / "waiting.svg", metadata={"Date": None})
+
+
 def main() -> None:
     """Draw what the command line names."""
     with TemporaryDirectory() as folder:
         for name in sys.argv[1:] or sys.exit(str(__doc__)):
-            {"demo": draw_demo, "forecast": draw_forecast}[name](Path(folder))
+            {"demo": draw_demo, "forecast": draw_forecast, "waiting": draw_waiting}[name](Path(folder))
 
 
 if __name__ == "__main__":
