@@ -75,12 +75,6 @@ def _graph(model: Any, layout: Layout, learn: bool) -> Graph:
         model.optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
 
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec((None, model.input_shape[-1])), tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32),
-        ],
-    )  # fmt: skip
     def total(rows: Any, starts: Any, batch: Any) -> Any:
         def body(first: Any, sofar: Any) -> tuple[Any, Any]:
             chosen = starts[first : first + batch]
@@ -88,7 +82,10 @@ def _graph(model: Any, layout: Layout, learn: bool) -> Graph:
 
         return tf.while_loop(lambda first, _: first < tf.size(starts), body, (0, 0.0), parallel_iterations=1)[1]
 
-    return total  # type: ignore[no-any-return]
+    rows_of = tf.TensorSpec((None, model.input_shape[-1]))
+    signature = [rows_of, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)]
+    graph: Graph = tf.function(total, input_signature=signature, autograph=False)
+    return graph
 
 
 def fit_windows(learner: Learner, training: Batches, validation: Batches, epochs: int, callbacks: Iterable[Any]) -> Fit:
