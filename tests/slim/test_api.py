@@ -139,17 +139,18 @@ def test_limits_are_said_in_words_with_units_and_times(live):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "target", "words"),
+    ("scheme", "target", "depth", "words"),
     [
-        ("int8", "", "Raspberry Pi"),
-        ("dynamic", "x86", "x86-64"),
-        ("int8", "micro", "microcontrollers"),
-        ("float32", "", "comparison"),
+        ("int8", "", "full", "Raspberry Pi"),
+        ("int8", "", "widened", "int8's size and float's accuracy"),
+        ("dynamic", "x86", "hybrid", "x86-64"),
+        ("int8", "micro", "full", "microcontrollers"),
+        ("float32", "", "", "comparison"),
     ],
 )
-def test_a_conversion_says_which_device_its_file_is_for_and_the_next_command(live, scheme, target, words):
+def test_a_conversion_says_which_device_its_file_is_for_and_the_next_command(live, scheme, target, depth, words):
     metadata = live.metadata.with_(scheme=scheme, target=target)
-    validation = SimpleNamespace(recurrent_ops=1)
+    validation = SimpleNamespace(recurrent_ops=1, depth=depth)
     made = SimpleNamespace(bundle=SimpleNamespace(metadata=metadata), conversion=SimpleNamespace(validation=validation))
     file = Path("pump.tflite")
 
