@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 BINS = 60
 MOST = 32  # tensors kept, the worst ones: an unrolled model has thousands
 WINDOWS = 64  # that they are compared on
-# Ops between others that compute nothing of their own: a quantizer's, and the zero state of an LSTM.
-GLUE = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "CAST"}
+# Ops between others that compute nothing of their own: a quantizer's, the zero state of an LSTM, and the choice of a row.
+GLUE = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "CAST", "STRIDED_SLICE"}
 TITLES = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "LSTM",
     "FULLY_CONNECTED": "Dense",
@@ -135,7 +135,7 @@ class _Probe:
         }
 
     def _layers(self) -> list[_Layer]:
-        operators = [operator for operator in self.graph.operators if self.graph.name_of(operator) not in GLUE]
+        operators = [operator for operator in self.graph.operators if not self._is_glue(operator)]
         dense = {int(op.outputs[0]): op for op in operators if self._kind(op) == "FULLY_CONNECTED"}
         parts = {}  # output of a sum: the two dense ops on one input that it adds
         for operator in operators:
@@ -154,6 +154,12 @@ class _Probe:
             _Layer(name, parts.get(output, (operator,)), output)
             for name, operator, output in zip(_numbered(kinds), kept, outputs, strict=True)
         ]
+
+    def _is_glue(self, operator: Any) -> bool:
+        """Tell whether it computes nothing; a GATHER of computed rows chooses one, that of constants is an embedding."""
+        name = self.graph.name_of(operator)
+        chooses = name == "GATHER" and self.graph.constant(int(operator.inputs[0])) is None
+        return name in GLUE or chooses
 
     def _kind(self, operator: Any) -> str:
         """Its name; a convolution over single rows is how a dense layer is written in integers."""

@@ -167,8 +167,8 @@ def test_the_report_shows_widths_and_schemes_whose_points_are_files(shrunk, monk
     (point,) = made["widths"]
 
     assert point["file"] == "m.narrow.int8.tflite"
-    assert point["size"] == (rows / "report" / point["file"]).stat().st_size < made["schemes"][0]["size"]
-    assert point["parameters"] == record["tried"][1]["parameters"]
+    assert point["size"] == (rows / "report" / point["file"]).stat().st_size
+    assert point["parameters"] == record["tried"][1]["parameters"] < record["parameters"]
     assert 0.5 < point["quality"] <= 1
 
     page = (rows / "report/report.html").read_text()
