@@ -38,18 +38,19 @@ class Learner:
     """The same without learning."""
 
 
-def learner_of(model: Any, optimizer: Any, layout: Layout) -> Learner:
+def learner_of(model: Any, optimizer: Any, learned: Layout, judged: Layout) -> Learner:
     """Return a learner with a copy of a model.
 
     Args:
         model: A built Keras model; the copy begins with other weights.
         optimizer: Keras optimizer, the copy's own from now on.
-        layout: Cuts windows and targets.
+        learned: Cuts windows and targets to learn from.
+        judged: Cuts those to judge; of streaming models they are shorter.
     """
     copy = keras.models.clone_model(model, clone_function=_quick)
     copy.compile(optimizer, "mse")
     optimizer.build(copy.trainable_variables)
-    return Learner(copy, _graph(copy, layout, learn=True), _graph(copy, layout, learn=False))
+    return Learner(copy, _graph(copy, learned, learn=True), _graph(copy, judged, learn=False))
 
 
 def _quick(layer: Any) -> Any:

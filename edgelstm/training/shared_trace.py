@@ -19,24 +19,25 @@ MOST = 4  # learners that are kept
 _kept: OrderedDict[str, Learner] = OrderedDict()
 
 
-def shared_learner(model: Any, optimizer: dict[str, Any], layout: Layout) -> Learner:
+def shared_learner(model: Any, optimizer: dict[str, Any], learned: Layout, judged: Layout) -> Learner:
     """Return a learner with a model of the same configuration and state, for Adam and the mean squared error.
 
     Args:
         model: A built Keras model, as it is to begin.
         optimizer: Arguments of Adam.
-        layout: Cuts windows and targets.
+        learned: Cuts windows and targets to learn from.
+        judged: Cuts those to judge.
     """
     import keras
 
     from .epochs import learner_of
 
     config = {name: part for name, part in model.get_config().items() if name != "trainable"}
-    key = json.dumps([config, optimizer, str(layout)], sort_keys=True, default=str)
+    key = json.dumps([config, optimizer, str(learned), str(judged)], sort_keys=True, default=str)
     learner = _kept.pop(key, None)
     if learner is None:
         state = random.getstate()  # Keras seeds layers by it: a copy must not draw from it
-        learner = learner_of(model, keras.optimizers.Adam(**optimizer), layout)
+        learner = learner_of(model, keras.optimizers.Adam(**optimizer), learned, judged)
         random.setstate(state)
     copy = learner.model
     for mine, theirs in zip(_state(copy), _state(model), strict=True):

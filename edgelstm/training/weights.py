@@ -126,7 +126,8 @@ def _learn(options: Options, model: Any, training: Any, validation: Any, callbac
     from .epochs import fit_windows
 
     clip = {"clipvalue": options.clipvalue} if options.clipvalue else {"clipnorm": options.clipnorm}
-    learner = shared_learner(model, {"learning_rate": options.learning_rate, **clip}, training.layout)
+    optimizer = {"learning_rate": options.learning_rate, **clip}
+    learner = shared_learner(model, optimizer, training.layout, validation.layout)
     stop = keras.callbacks.EarlyStopping(patience=options.patience, restore_best_weights=True)
     slower = keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(1, options.patience // 3), min_lr=1e-5)
     course = fit_windows(learner, training, validation, options.epochs, [stop, slower, *callbacks])

@@ -68,7 +68,7 @@ def test_weights_and_losses_are_those_of_keras(architecture, window, horizon):
     keras.utils.set_random_seed(0)
     model = build(architecture, window, 2)
     data = batches(window, horizon)
-    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout)
+    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout, data.layout)
     course = fit_windows(learner, data, data, 2, ())
     expected = learned_by_keras(model, data, 2)
     missed = np.concatenate([(model(data[i][0]) - data[i][1]) ** 2 for i in range(len(data))])
@@ -85,9 +85,9 @@ def test_a_streaming_learner_sees_a_target_at_each_row():
 
     keras.utils.set_random_seed(0)
     model = build_learner(Architecture("forecaster", units=(4,), streaming=True, linear=False), 2, 1)
-    data = batches(20, 1, each_row=True)
-    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout)
-    fit_windows(learner, data, data, 2, ())
+    data, shorter = batches(20, 1, each_row=True), batches(12, 1, each_row=True)
+    learner = shared_learner(model, {"learning_rate": RATE, "clipnorm": 1.0}, data.layout, shorter.layout)
+    fit_windows(learner, data, shorter, 2, ())
 
     for mine, theirs in zip(learner.model.get_weights(), learned_by_keras(model, data, 2), strict=True):
         assert mine == pytest.approx(theirs, abs=2e-4)
