@@ -132,23 +132,6 @@ def _silent_logger(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-class _Steps(io_module.TextIOBase):
-    """Standard output of a worker in this process: its steps are told, the rest is dropped."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-
-    def write(self, text: str) -> int:
-        """Take a line.
-
-        Args:
-            text: What is printed.
-        """
-        if text.startswith("step: "):
-            self._tell(text[6:].strip())
-        return len(text)
-
-
 def _here(
     folder: Path, job: dict[str, Any], windows: Windows, held: Windows, custom_objects: Mapping[str, Any] | None,
     tell: Tell,
@@ -159,10 +142,10 @@ def _here(
 
     with (
         _silent_logger("tensorflow"),
-        contextlib.redirect_stdout(_Steps(tell)),
+        contextlib.redirect_stdout(io_module.StringIO()),
         keras.saving.custom_object_scope(dict(custom_objects or {})),
     ):
-        validations: dict[str, Any] = work(folder, job, windows, held)["validations"]
+        validations: dict[str, Any] = work(folder, job, windows, held, tell)["validations"]
     return validations
 
 

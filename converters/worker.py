@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 Record = dict[str, Any]
 Windows = tuple[npt.NDArray[Any], ...]
+Tell = Callable[[str], None]
 
 
 def main(folder: Path) -> None:
@@ -30,13 +32,13 @@ def main(folder: Path) -> None:
     from edgelstm.runtime.errors import EdgelstmError
 
     try:
-        result = work(folder, job, windows, held)
+        result = work(folder, job, windows, held, _print_step)
     except EdgelstmError as error:
         result = {"error": str(error)}
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
+def work(folder: Path, job: Record, windows: Windows, held: Windows, tell: Tell) -> Record:
     """Convert a folder's model; its schemes are written there, the validations returned.
 
     Args:
@@ -44,8 +46,9 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
         job: Options of the conversion, as JSON types.
         windows: Representative windows, (N, ...) an input.
         held: Later windows, for the validation.
+        tell: Called with the name of each step.
     """
-    _tell("loading TensorFlow")
+    tell("loading TensorFlow")
     import keras
     from edgelstm.runtime.errors import ConversionError
 
@@ -62,13 +65,13 @@ def work(folder: Path, job: Record, windows: Windows, held: Windows) -> Record:
         ) from error
     model = in_float32(loaded)
     make = _stream_job if job["starts"] is not None else _window_job
-    results = convert_all(make(model, job, windows, held), tuple(job["schemes"]), _tell, job["search"])
+    results = convert_all(make(model, job, windows, held, tell), tuple(job["schemes"]), tell, job["search"])
     for number, conversion in enumerate(results.values()):
         (folder / f"{number}.tflite").write_bytes(conversion.flatbuffer)
     return {"validations": {scheme: conversion.validation.record() for scheme, conversion in results.items()}}
 
 
-def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
+def _window_job(model: Any, job: Record, windows: Windows, held: Windows, tell: Tell) -> Any:
     """The task of a windowed conversion."""
     import keras
     from edgelstm.runtime.errors import ConversionError
@@ -86,22 +89,22 @@ def _window_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
             f"Keras itself cannot run this model on the windows: {reason} Repair it there."
         ) from error
     expected = tuple(np.asarray(tensor) for tensor in keras.tree.flatten(outputs))
-    _tell("lowering")
+    tell("lowering")
     lowered = _for_target(lower(model, job["lookback"]), job["target"])
     written_out = lower(model, job["lookback"], calls=False) if "int16x8" in job["schemes"] else None
-    tuned = _fine_tuned(model, job, windows) if job.get("fine_tune") else None
+    tuned = _fine_tuned(model, job, windows, tell) if job.get("fine_tune") else None
     return Job(
         lowered, windows, held, expected, int(model.count_params()), job["io"], job["allow_drop"],
         target=job["target"], written_out=written_out, tuned=tuned, like_inputs=job["like_inputs"],
     )  # fmt: skip
 
 
-def _fine_tuned(model: Any, job: Record, windows: Windows) -> Any:
+def _fine_tuned(model: Any, job: Record, windows: Windows, tell: Tell) -> Any:
     """The float form of a model with fine-tuned weights; None where these gain nothing."""
     from .fine_tuning.distillation import fine_tune
     from .lowering.keras_to_tflite import lower
 
-    if not fine_tune(model, windows, _tell):
+    if not fine_tune(model, windows, tell):
         return None
     return _for_target(lower(model, job["lookback"]), job["target"])
 
@@ -112,7 +115,7 @@ def _for_target(lowered: Any, target: str) -> Any:
     return portable(lowered) if target == "micro" else lowered
 
 
-def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any:
+def _stream_job(model: Any, job: Record, windows: Windows, held: Windows, tell: Tell) -> Any:
     """The task of a streaming conversion: the model over one row, its state kept."""
     from edgelstm.runtime.inference.interpreter import TFLiteModel
 
@@ -123,9 +126,9 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
 
     check(model, streaming=True)
     check_causal(model)
-    _tell("lowering")
+    tell("lowering")
     lowered = _for_target(lower(over_rows(model, 1), streaming=True), job["target"])
-    _tell("comparing with Keras, row by row")
+    tell("comparing with Keras, row by row")
     history, warmup = compare(model, TFLiteModel(lowered.content), held[0], job["lookback"])
     rows = endless(held[0])
     expected = keras_stream(model, rows)
@@ -136,7 +139,7 @@ def _stream_job(model: Any, job: Record, windows: Windows, held: Windows) -> Any
     )  # fmt: skip
 
 
-def _tell(step: str) -> None:
+def _print_step(step: str) -> None:
     print(f"step: {step}", flush=True)
 
 

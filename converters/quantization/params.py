@@ -1,5 +1,6 @@
 """Integers for real values: scales, zero points, and int8 weights beside float activations."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,18 @@ def hybrid_weights(graph: Graph, operator: Any) -> None:
         operator: Float operator with weights.
     """
     inputs = np.array(operator.inputs, np.int32)
-    for place in HYBRID.get(graph.name_of(operator), ()):
-        values = graph.constant(int(inputs[place]))
-        if values is not None and values.dtype == np.float32:
-            quantization = symmetric(values)
-            inputs[place] = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
+    for place, values in _float_weights(graph, operator):
+        quantization = symmetric(values)
+        inputs[place] = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)
     operator.inputs = inputs
+
+
+def _float_weights(graph: Graph, operator: Any) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield places among an operator's inputs, and values, of float weights that it takes as int8."""
+    for place in HYBRID.get(graph.name_of(operator), ()):
+        values = graph.constant(int(operator.inputs[place]))
+        if values is not None and values.dtype == np.float32:
+            yield place, values
 
 
 def widened_weights(graph: Graph, operator: Any) -> list[Any]:
@@ -101,9 +108,8 @@ def widened_weights(graph: Graph, operator: Any) -> list[Any]:
     """
     inputs = np.array(operator.inputs, np.int32)
     openings = []
-    for place in HYBRID.get(graph.name_of(operator), ()):
-        values = graph.constant(int(inputs[place]))
-        if values is not None and values.dtype == np.float32 and values.size >= SMALLEST:
+    for place, values in _float_weights(graph, operator):
+        if values.size >= SMALLEST:
             # a scale an output channel for dense layers; a gate's weights were rounded with one
             quantization = symmetric(values, 0 if graph.name_of(operator) == "FULLY_CONNECTED" else None)
             narrow = graph.add_tensor(values.shape, INT8, to_integers(values, quantization), quantization)

@@ -95,8 +95,8 @@ class Batches:
         return -(-self.count // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Floats, Floats]:
-        chosen = self.chosen[index * self.batch_size : (index + 1) * self.batch_size]
-        windows, targets = self.layout.cut(self.rows, chosen)
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        windows, targets = self.layout.cut(self.rows, self.starts[chosen])
         return np.asarray(windows), np.asarray(targets)
 
     @property

@@ -64,12 +64,10 @@ def detection_limits(model: Any, metadata: Metadata, normal: Sequence[Floats]) -
     places = [place for place, delay in zip(places, trial.delays(places), strict=True) if delay is None][:count]
     if len(places) < FEWER:
         return None
-    numbers = range(len(metadata.channels))
-    smallest = {kind: _smallest(trial, kind, places, len(numbers)) for kind in ("offset", "drift")}
     limits = []
-    for i, scale in zip(numbers, metadata.scaler.scale, strict=True):
-        offset, drift = (_rounded(size * scale) for size in (smallest["offset"][i], smallest["drift"][i]))
-        limits.append(ChannelLimits(metadata.names[i], offset, drift, _stuck(trial, places, i)))
+    for i, (name, scale) in enumerate(zip(metadata.names, metadata.scaler.scale, strict=True)):
+        offset, drift = (_rounded(_smallest(trial, kind, places, i) * scale) for kind in ("offset", "drift"))
+        limits.append(ChannelLimits(name, offset, drift, _stuck(trial, places, i)))
     return {"rows": ROWS, "share": SHARE, "channels": [asdict(limit) for limit in limits]}
 
 
@@ -151,21 +149,17 @@ def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:
     return [newest[at][0][newest[at][1] :][:length] for at in picked]
 
 
-def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channels: int) -> list[float]:
-    """Return the smallest size that is found in each channel, infinite where none is, by bisection of all at once."""
-    low, high = np.zeros(channels, int), np.full(channels, len(SIZES))
-    while (low < high).any():
-        middle = np.minimum((low + high) // 2, len(SIZES) - 1)
+def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channel: int) -> float:
+    """Return the smallest size that is found in a channel, infinite where none is, by bisection."""
+    low, high = 0, len(SIZES)
+    while low < high:
+        middle = (low + high) // 2
         faulty = [
-            [
-                injected_fault(place, kind, i, float(SIZES[middle[i]]) * (1 if number % 2 else -1))
-                for number, place in enumerate(places)
-            ]
-            for i in range(channels)
+            injected_fault(place, kind, channel, float(SIZES[middle]) * (1 if number % 2 else -1))
+            for number, place in enumerate(places)
         ]
-        enough = np.asarray([bool(_enough(trial.delays(stretches), len(places))) for stretches in faulty])
-        low, high = np.where(enough | (low >= high), low, middle + 1), np.where(enough & (low < high), middle, high)
-    return [float(SIZES[at]) if at < len(SIZES) else math.inf for at in low.tolist()]
+        low, high = (low, middle) if _enough(trial.delays(faulty), len(places)) else (middle + 1, high)
+    return float(SIZES[low]) if low < len(SIZES) else math.inf
 
 
 def _stuck(trial: _Trial, places: Sequence[Floats], channel: int) -> int | None:

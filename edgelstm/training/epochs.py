@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from edgelstm.runtime.errors import TrainingError
-
 from .batches import Batches, Layout
-from .fitting import NOT_FINITE, Fit, stop_on_interrupt
+from .fitting import Fit, check_finite, stop_on_interrupt
 
 STEPS = 16  # a call; between two calls Ctrl-C is heard
 UNROLLED = 16  # steps of a recurrent layer up to which it is unrolled: more would take longer to trace than they save
@@ -109,14 +106,13 @@ def fit_windows(learner: Learner, training: Batches, validation: Batches, epochs
         for epoch in range(epochs):
             told.on_epoch_begin(epoch)
             loss = _mean(learner.step, training, lambda: bool(interrupts))
-            if not np.isfinite(loss):
-                raise TrainingError(NOT_FINITE)
+            check_finite(loss)
             training.on_epoch_end()
             told.on_epoch_end(epoch, {"loss": loss, "val_loss": _mean(learner.judge, validation)})
             if model.stop_training:
                 break
         told.on_train_end()
-    return Fit({name: [float(value) for value in values] for name, values in history.history.items()}, bool(interrupts))
+    return Fit.of(history.history, interrupts)
 
 
 def _mean(graph: Graph, batches: Batches, ended: Callable[[], bool] = lambda: False) -> float:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 
 from edgelstm.runtime.errors import TrainingError
-
-NOT_FINITE = "The loss is no longer finite. Lower --learning-rate."
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,16 @@ class Fit:
     """Losses and metrics by epoch, as Keras names them."""
     interrupted: bool
     """True if Ctrl-C ended it."""
+
+    @classmethod
+    def of(cls, history: Mapping[str, Sequence[Any]], interrupts: Sequence[int]) -> "Fit":
+        """Return the course of a training that is over.
+
+        Args:
+            history: Losses and metrics by epoch.
+            interrupts: See `stop_on_interrupt`.
+        """
+        return cls({name: [float(value) for value in values] for name, values in history.items()}, bool(interrupts))
 
 
 def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -> Fit:
@@ -45,10 +53,21 @@ def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -
     with stop_on_interrupt(model) as interrupts:
         callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
         history = model.fit(data, verbose=0, callbacks=callbacks, **settings).history
-    if not np.isfinite(history["loss"][-1]):
-        raise TrainingError(NOT_FINITE)
-    losses = {name: [float(value) for value in values] for name, values in history.items()}
-    return Fit(losses, bool(interrupts))
+    check_finite(history["loss"][-1])
+    return Fit.of(history, interrupts)
+
+
+def check_finite(loss: float) -> None:
+    """Refuse weights that a training has lost.
+
+    Args:
+        loss: Of the training rows.
+
+    Raises:
+        TrainingError: If it is not finite.
+    """
+    if not np.isfinite(loss):
+        raise TrainingError("The loss is no longer finite. Lower --learning-rate.")
 
 
 @contextmanager

@@ -13,7 +13,9 @@ load_tensorflow()
 import keras  # noqa: E402
 from edgelstm.converters.flatbuffer import TFLiteFile  # noqa: E402
 from edgelstm.converters.lowering.keras_to_tflite import lower  # noqa: E402
+from edgelstm.converters.quantization import quantizer  # noqa: E402
 from edgelstm.converters.quantization.calibrator import Observations, observe  # noqa: E402
+from edgelstm.converters.quantization.scheme import QuantizationScheme  # noqa: E402
 from keras import layers as L  # noqa: E402, N812
 
 T, F = 16, 3
@@ -31,6 +33,21 @@ def functional(build, *shapes):
     """A functional model over inputs of these shapes."""
     inputs = [keras.Input(shape) for shape in shapes]
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], build(*inputs))
+
+
+def observed(build):
+    """A functional model over one input, lowered, with 40 windows for it and what was seen of them."""
+    keras.utils.set_random_seed(7)
+    file, windows = lower(functional(build, (T, F))), waves(np.random.default_rng(7), (40, T, F))
+    return file, windows, observe(file, (windows,))
+
+
+def with_and_without(step, build, monkeypatch):
+    """Windows, and the int8 files of a model that a step of the quantizer has worked on, and has not."""
+    file, windows, seen = observed(build)
+    short = quantizer.quantize(file, seen, QuantizationScheme())
+    monkeypatch.setattr(quantizer, step, lambda graph: None)
+    return windows, short, quantizer.quantize(file, seen, QuantizationScheme())
 
 
 def outputs_of(model, data):

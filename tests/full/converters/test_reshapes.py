@@ -1,11 +1,8 @@
 """Reshapes of quantized files: those before a sum are one behind it, and nothing else changes."""
 
 import numpy as np
-from conftest import F, L, T, functional, keras, waves
-from edgelstm.converters.lowering.keras_to_tflite import lower
-from edgelstm.converters.quantization import quantizer
-from edgelstm.converters.quantization.calibrator import observe, run
-from edgelstm.converters.quantization.scheme import QuantizationScheme
+from conftest import F, L, with_and_without
+from edgelstm.converters.quantization.calibrator import run
 from old_runtime import run_on_tflite_runtime
 
 
@@ -15,12 +12,7 @@ def highway(x):
 
 
 def test_two_reshapes_before_a_sum_become_one_behind_it(monkeypatch, tmp_path):
-    keras.utils.set_random_seed(7)
-    file, windows = lower(functional(highway, (T, F))), waves(np.random.default_rng(7), (40, T, F))
-    seen = observe(file, (windows,))
-    short = quantizer.quantize(file, seen, QuantizationScheme())
-    monkeypatch.setattr(quantizer, "sink_reshapes", lambda graph: None)
-    long = quantizer.quantize(file, seen, QuantizationScheme())
+    windows, short, long = with_and_without("sink_reshapes", highway, monkeypatch)
     counts = [model.graph.op_names().count("RESHAPE") for model in (long, short)]
 
     assert counts[1] == counts[0] - 2

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import F, L, T, functional, keras, waves
-from edgelstm.converters.lowering.keras_to_tflite import lower
+from conftest import L, observed, with_and_without
 from edgelstm.converters.quantization import quantizer
-from edgelstm.converters.quantization.calibrator import observe, run
+from edgelstm.converters.quantization.calibrator import run
 from edgelstm.converters.quantization.scheme import QuantizationScheme
 from edgelstm.runtime.inference.interpreter import TFLiteModel
 from old_runtime import run_on_tflite_runtime
@@ -20,12 +19,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_a_row_for_a_dense_layer_is_gathered(name, monkeypatch, tmp_path):
     build, gathers = FORMS[name]
-    keras.utils.set_random_seed(7)
-    file, windows = lower(functional(build, (T, F))), waves(np.random.default_rng(7), (40, T, F))
-    seen = observe(file, (windows,))
-    short = quantizer.quantize(file, seen, QuantizationScheme())
-    monkeypatch.setattr(quantizer, "gather_single_rows", lambda graph: None)
-    long = quantizer.quantize(file, seen, QuantizationScheme())
+    windows, short, long = with_and_without("gather_single_rows", build, monkeypatch)
     names = short.graph.op_names()
     outputs = [run(model.content, (windows,)) for model in (short, long)]
 
@@ -37,9 +31,8 @@ def test_a_row_for_a_dense_layer_is_gathered(name, monkeypatch, tmp_path):
 
 
 def test_replay_in_batches_knows_it():
-    keras.utils.set_random_seed(7)
-    file, windows = lower(functional(FORMS["last row"][0], (T, F))), waves(np.random.default_rng(7), (40, T, F))
-    model = TFLiteModel(quantizer.quantize(file, observe(file, (windows,)), QuantizationScheme()).content)
+    file, windows, seen = observed(FORMS["last row"][0])
+    model = TFLiteModel(quantizer.quantize(file, seen, QuantizationScheme()).content)
 
     assert model.batched is not None
     assert np.array_equal(model.predict(windows), np.concatenate([model(window)[0] for window in windows]))
