@@ -1,7 +1,7 @@
 """Epochs over windows, each a few calls of a graph: for a small network Keras' own loop costs several times what its products do.
 
 A step of `keras.Model.fit` takes its batch from a Python generator and starts a graph for it. Here rows and starts of windows
-go into the graph, which cuts the windows and takes many steps in a call; short recurrent layers are unrolled in it.
+go into the graph, which cuts the windows and takes many steps in a call. LSTM layers are fused in it, short GRU layers unrolled.
 Callbacks, optimizer and weights are Keras' own.
 """
 
@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from .batches import Batches, Layout
 from .fitting import Fit, check_finite, stop_on_interrupt
+from .fused_lstm import fuse
 
 STEPS = 16  # a call; between two calls Ctrl-C is heard
-UNROLLED = 16  # steps of a recurrent layer up to which it is unrolled: more would take longer to trace than they save
+UNROLLED = 16  # steps of a GRU layer up to which it is unrolled: more would take longer to trace than they save
 
 Graph = Callable[[Any, Any, int], Any]
 
@@ -45,15 +46,16 @@ def learner_of(model: Any, optimizer: Any, learned: Layout, judged: Layout) -> L
         judged: Cuts those to judge; of streaming models they are shorter.
     """
     copy = keras.models.clone_model(model, clone_function=_quick)
+    fuse(copy)
     copy.compile(optimizer, "mse")
     optimizer.build(copy.trainable_variables)
     return Learner(copy, _graph(copy, learned, learn=True), _graph(copy, judged, learn=False))
 
 
 def _quick(layer: Any) -> Any:
-    """Return a copy of a layer, unrolled where it is recurrent and reads few steps."""
+    """Return a copy of a layer, unrolled where it is a GRU that reads few steps."""
     config = layer.get_config()
-    steps = layer.input.shape[1] if isinstance(layer, (keras.layers.LSTM, keras.layers.GRU)) else None
+    steps = layer.input.shape[1] if isinstance(layer, keras.layers.GRU) else None
     if steps is not None and steps <= UNROLLED:
         config["unroll"] = True
     return type(layer).from_config(config)

@@ -40,7 +40,7 @@ def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -
     that `EarlyStopping` restores the best weights. The second one raises `KeyboardInterrupt` at once.
 
     Args:
-        model: The compiled Keras model.
+        model: The compiled Keras model, without XLA.
         data: Training data, as `model.fit` takes it.
         callbacks: Keras callbacks.
         **settings: Further arguments of `model.fit`.
@@ -50,7 +50,9 @@ def fit(model: Any, data: Any, callbacks: Iterable[Any] = (), **settings: Any) -
     """
     import keras
 
-    with stop_on_interrupt(model) as interrupts:
+    from .fused_lstm import fused
+
+    with stop_on_interrupt(model) as interrupts, fused(model):
         callbacks = [*callbacks, keras.callbacks.TerminateOnNaN()]
         history = model.fit(data, verbose=0, callbacks=callbacks, **settings).history
     check_finite(history["loss"][-1])

@@ -55,9 +55,11 @@ def test_each_row_of_a_stretch_has_the_rows_after_it_as_its_target():
 @pytest.mark.parametrize(
     ("architecture", "window", "horizon"),
     [
-        (Architecture("forecaster", units=(5,), linear=False), 8, 1),  # unrolled
-        (Architecture("forecaster", units=(5,), linear=False), 20, 1),  # not unrolled: too long
+        (Architecture("forecaster", units=(5,), linear=False), 8, 1),
+        (Architecture("forecaster", units=(5, 3), linear=False), 20, 1),
+        (Architecture("forecaster", units=(5,), cell="gru", linear=False), 8, 1),  # unrolled
         (Architecture("autoencoder", units=(4, 3), cell="gru", bidirectional=True), 6, 0),
+        (Architecture("autoencoder", units=(4, 3), bidirectional=True), 6, 0),
         (Architecture("autoencoder", units=(4,), attention=True), 6, 0),
     ],
 )
@@ -77,6 +79,43 @@ def test_weights_and_losses_are_those_of_keras(architecture, window, horizon):
     assert course.history["val_loss"][1] == pytest.approx(float(missed.mean()), rel=1e-3)
     for mine, theirs in zip(learner.model.get_weights(), expected, strict=True):
         assert mine == pytest.approx(theirs, abs=2e-4)
+
+
+def test_a_learners_model_is_saved_as_one_of_keras(tmp_path):
+    from edgelstm.training.shared_trace import shared_learner
+
+    data = batches(8, 1)
+    model = build(Architecture("forecaster", units=(5,)), 8, 2)
+    learner = shared_learner(model, {"learning_rate": RATE}, data.layout, data.layout)
+    learner.model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    windows = data[0][0]
+
+    assert np.asarray(loaded(windows)) == pytest.approx(np.asarray(model(windows)), abs=1e-6)
+    assert np.asarray(learner.model(windows)) == pytest.approx(np.asarray(model(windows)), abs=1e-6)
+    assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in model.layers]
+
+
+@pytest.mark.parametrize("settings", [{"activation": "relu"}, {"recurrent_dropout": 0.5}, {"return_state": True}])
+def test_an_lstm_of_another_kind_computes_as_keras_does(settings):
+    from edgelstm.training.fused_lstm import fuse
+
+    inputs = keras.Input((4, 2))
+    outputs = keras.layers.LSTM(3, **settings)(inputs)
+
+    assert fuse(keras.Model(inputs, outputs)) == []
+
+
+def test_a_fitted_model_computes_as_keras_does_again():
+    from edgelstm.training.fitting import fit
+
+    model = build(Architecture("autoencoder", units=(4,), bidirectional=True), 6, 3)
+    model.compile("adam", "mse", jit_compile=False)
+    windows = rows(96, 3).reshape(16, 6, 3)
+    fit(model, windows, y=windows, epochs=1)
+
+    assert [part for layer in model.layers for part in vars(layer) if part == "call"] == []
+    assert np.isfinite(model.predict(windows, verbose=0)).all()
 
 
 def test_a_streaming_learner_sees_a_target_at_each_row():
