@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgelstm.runtime.errors import TrainingError
+
 from .architectures import Architecture
 
 
@@ -51,9 +53,20 @@ class Options:
     limits: bool = True
     """True if detection limits are measured after the training, where the model's kind allows it."""
 
+    def __post_init__(self) -> None:
+        if self.architecture.kind == "linear" and self.horizon != 1:
+            raise TrainingError(
+                f"A linear model forecasts one row; received a horizon of {self.horizon}. Leave --horizon out, or give --kind forecaster."
+            )
+
     @property
     def apart(self) -> bool:
-        """True if a linear and a recurrent forecast are outputs of their own, scored as two witnesses."""
+        """True if a linear and a recurrent forecast are outputs of their own; a linear one alone is solved for likewise."""
         shape = self.architecture
         plain = shape.linear and not shape.streaming and self.horizon == 1
-        return shape.forecasts and plain and self.score in (None, "witnesses")
+        return shape.forecasts and plain and (self.witnessed or shape.kind == "linear")
+
+    @property
+    def witnessed(self) -> bool:
+        """True if the score is that of witnesses, where the model's outputs allow it."""
+        return self.score in (None, "witnesses")

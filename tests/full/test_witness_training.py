@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgelstm.runtime.detector import Detector
+from edgelstm.runtime.errors import TrainingError
 
 from edgelstm.data.series import Series
 from edgelstm.deployment.convert import convert_file
@@ -48,9 +49,9 @@ def test_the_comparison_is_said_and_kept(trained, said):
     assert trained.metadata.threshold.method == "limits"
 
 
-@pytest.mark.parametrize("kind", ["forecaster", "linear"])
-def test_it_goes_to_the_device_and_finds_a_level_that_stays_off(tmp_path, kind):
-    trained = train(SERIES, replace(OPTIONS, architecture=Architecture(kind, units=(8,))))
+@pytest.mark.parametrize(("kind", "score"), [("forecaster", None), ("linear", None), ("linear", "ewma")])
+def test_it_goes_to_the_device_and_finds_a_level_that_stays_off(tmp_path, kind, score):
+    trained = train(SERIES, replace(OPTIONS, architecture=Architecture(kind, units=(8,)), score=score))
     trained.save(tmp_path / "model.keras")
     converted = convert_file(tmp_path / "model.keras", ("int8",))["int8"]
     converted.bundle.save(tmp_path / "model.int8.tflite")
@@ -58,6 +59,12 @@ def test_it_goes_to_the_device_and_finds_a_level_that_stays_off(tmp_path, kind):
     normal = [detector.update(row).anomaly for row in VALUES[:300].tolist()]
     faulty = [detector.update([flow, pressure + 1.0]).anomaly for flow, pressure in VALUES[300:400].tolist()]
 
+    assert converted.bundle.metadata.scoring.method == (score or "witnesses")
     assert converted.conversion.validation.recurrent_ops == (kind == "forecaster")
     assert sum(normal) == 0
     assert sum(faulty) > 10
+
+
+def test_a_linear_model_forecasts_one_row_alone():
+    with pytest.raises(TrainingError, match="one row; received a horizon of 2"):
+        Options(Architecture("linear"), horizon=2)
