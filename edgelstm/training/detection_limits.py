@@ -150,33 +150,45 @@ def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:
 
 
 def _smallest(trial: _Trial, kind: str, places: Sequence[Floats], channel: int) -> float:
-    """Return the smallest size that is found in a channel, infinite where none is, by bisection."""
+    """Return the smallest size that is found in a channel, infinite where none is, by bisection.
+
+    The place that was hardest to find the last size at comes first: it most likely decides about the next one.
+    """
     low, high = 0, len(SIZES)
+    order = [(place, 1 if number % 2 else -1) for number, place in enumerate(places)]
     while low < high:
         middle = (low + high) // 2
-        faulty = [
-            injected_fault(place, kind, channel, float(SIZES[middle]) * (1 if number % 2 else -1))
-            for number, place in enumerate(places)
-        ]
-        low, high = (low, middle) if _enough(trial.delays(faulty), len(places)) else (middle + 1, high)
+        faulty = [injected_fault(place, kind, channel, float(SIZES[middle]) * sign) for place, sign in order]
+        delays = _until_decided(trial.delays(faulty), len(places))
+        low, high = (low, middle) if _enough(delays, len(places)) else (middle + 1, high)
+        waits = [math.inf if delay is None else delay for delay in delays] + [ROWS] * (len(order) - len(delays))
+        order = [order[at] for at in sorted(range(len(order)), key=lambda at: -waits[at])]
     return float(SIZES[low]) if low < len(SIZES) else math.inf
 
 
 def _stuck(trial: _Trial, places: Sequence[Floats], channel: int) -> int | None:
     """Return the rows that the channel stands still before 90 % of the places have an alarm."""
-    delays = _enough(trial.delays([injected_fault(place, "stuck", channel, 0.0) for place in places]), len(places))
+    faulty = [injected_fault(place, "stuck", channel, 0.0) for place in places]
+    delays = _until_decided(trial.delays(faulty), len(places))
+    if not _enough(delays, len(places)):
+        return None
     last = math.ceil(SHARE * len(places)) - 1
-    return sorted(ROWS if delay is None else delay for delay in delays)[last] + 1 if delays else None
+    return int(sorted(ROWS if delay is None else delay for delay in delays)[last]) + 1
 
 
-def _enough(delays: Iterator[int | None], places: int) -> list[int | None]:
-    """Return the delays if 90 % of the places have an alarm; none, as soon as too many have none."""
+def _until_decided(delays: Iterator[int | None], places: int) -> list[int | None]:
+    """Return the delays up to the one with which too many places have no alarm, all if that never comes."""
     seen: list[int | None] = []
     for delay in delays:
         seen.append(delay)
-        if seen.count(None) > places - SHARE * places:
-            return []
+        if not _enough(seen, places):
+            break
     return seen
+
+
+def _enough(delays: Sequence[int | None], places: int) -> bool:
+    """Tell whether 90 % of the places can still have an alarm."""
+    return delays.count(None) <= places - SHARE * places
 
 
 def injected_fault(place: Rows, kind: str, channel: int, size: float) -> Rows:

@@ -31,6 +31,7 @@ from .detection_limits import detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
 from .options import Options
+from .shared_trace import shared_predictor
 from .weights import fit_weights
 from .witnesses import window_of, witness_style
 
@@ -127,7 +128,8 @@ def train(
     scoring = _style(options, lookback.rows, channels)
     if weights.comparison:
         moment = calendar.size if calendar else 0
-        scoring = witness_style(weights.comparison, options.architecture, lookback, channels, moment)
+        if options.witnessed:
+            scoring = witness_style(weights.comparison, options.architecture, lookback, channels, moment)
         tell(weights.comparison.sentence)
     metadata = Metadata(
         kind="forecaster" if horizon else "autoencoder",
@@ -153,10 +155,11 @@ def train(
     )
     kept = [newest_rows(parts, rows) for parts, rows in ((scaled_early, EMBEDDED_ROWS), (scaled_late, HELD_ROWS))]
     normal = [part for side in kept for part in side]
-    metadata = fit_detector(metadata, batched_predict(weights.model, metadata, normal), normal, rule)
+    predictor = shared_predictor(weights.model)
+    metadata = fit_detector(metadata, batched_predict(predictor, metadata, normal), normal, rule)
     if promise := promise_doubt(metadata):
         tell(promise)
-    limits = detection_limits(weights.model, metadata, normal) if options.limits else None
+    limits = detection_limits(predictor, metadata, normal) if options.limits else None
     if limits:
         metadata = metadata.with_(sections={**metadata.sections, SECTION: limits})
     course = weights.course

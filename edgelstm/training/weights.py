@@ -13,7 +13,7 @@ from .architectures import build, build_learner
 from .fitting import Fit
 from .lookback import Lookback
 from .options import Options
-from .shared_trace import shared_learner
+from .shared_trace import shared_learner, shared_predictor
 from .witnesses import Comparison, build_recurrent, compare, join
 
 Floats = npt.NDArray[np.float32]
@@ -64,13 +64,15 @@ def fit_weights(
     moment = early[0].shape[1] - channels
     if options.architecture.streaming:
         return _fit_streaming(options, lookback.rows, early, late, callbacks, channels)
-    from .batches import Batches
+    from .batches import LARGEST, Batches
     from .linear_init import set_linear, solve_moment
 
     architecture, window = options.architecture, lookback.rows
     horizon = options.horizon if architecture.forecasts else 0
     training = Batches(early, window, horizon, options.batch_size, options.seed, MOST_WINDOWS, STEPS, channels=channels)
-    validation = Batches(late, window, horizon, training.batch_size, None, MOST_WINDOWS // 4, STEPS, channels=channels)
+    validation = Batches(
+        late, window, horizon, max(training.batch_size, LARGEST), None, MOST_WINDOWS // 4, STEPS, channels=channels
+    )
     batch = {"size": training.batch_size, "rule": "given" if options.batch_size else training.rule}
     if options.apart:
         recurrent = build_recurrent(architecture, window, channels, moment)
@@ -79,7 +81,7 @@ def fit_weights(
         recurrent = _begun(recurrent, start)
         course = None if architecture.kind == "linear" else _learn(options, recurrent, training, validation, callbacks)
         model = join(architecture, recurrent, lookback.order, training, channels)
-        comparison = compare(model, validation)
+        comparison = compare(shared_predictor(model), validation)
         return Weights(model, course or _solved(comparison), batch, comparison, tuple(recurrent.get_weights()))
     model = _begun(build(architecture, window, channels, options.horizon, moment), start)
     if horizon and architecture.linear:
