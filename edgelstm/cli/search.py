@@ -75,7 +75,7 @@ def command(
     output: str | None, columns: str | None, scaler: str, calendar: bool, zone: str, epochs: int, seed: int,
     scheduler: str | None, workers: int | None, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Search kinds, units, layers, look-backs, scores and schemes for the designs that lose least at each size.
+    """Search kinds, units, layers, shrinking, look-backs, scores and schemes for the designs that lose least at each size.
 
     DATA is one or more CSV files of normal operation. A trial trains, converts and judges one design; the first is the default of
     `edgelstm train`. Hopeless trials are given up early. The study goes on where it stopped, and several processes may share it.

@@ -67,7 +67,7 @@ class DetectorKind(click.Choice[str]):
     "--from",
     "study",
     metavar="STUDY[:TRIAL]",
-    help="Take kind, units, look-back and score of an `edgelstm search`: its best trial, or one.",
+    help="Take kind, units, shrinking, look-back and score of an `edgelstm search`: its best trial, or one.",
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @click.option(
@@ -151,15 +151,15 @@ def command(
     detector = detector_of(
         columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options
     )
-    settings = detector.options()
+    settings, halvings = detector.options(), 0
     if study is not None:
-        settings = _designed(settings, study)
+        settings, halvings = _designed(settings, study)
     series = reading.normal_rows(data)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
         detector.fit(series, options=settings, callbacks=callbacks, tell=lambda line: click.echo(line, err=True))
-    trained = detector.trained_
-    detector.save(output, embed=not no_embed)
+    trained = _halved(detector.trained_, halvings)
+    trained.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
     streaming = " --streaming" if settings.architecture.streaming else ""
     if not as_json:
@@ -167,8 +167,18 @@ def command(
     print_result(trained, output, as_json, _sentence, _record(trained), streaming)
 
 
-def _designed(settings: Options, study: str) -> Options:
-    """Settings with the design of a search."""
+def _halved(trained: Trained, times: int) -> Trained:
+    """The model, shrunk as the design of a search says."""
+    if not times:
+        return trained
+    from edgelstm.shrinking.halving import halved
+
+    click.echo(f"shrinking it to 1/{2**times} of its units", err=True)
+    return halved(trained, times)
+
+
+def _designed(settings: Options, study: str) -> tuple[Options, int]:
+    """Settings with the design of a search, and how often the trained model is halved."""
     from edgelstm.search.frontier import chosen
     from edgelstm.search.study import open_study
 
@@ -179,7 +189,7 @@ def _designed(settings: Options, study: str) -> Options:
         raise click.UsageError(f"There is no study {address}. Make one: edgelstm search.")
     point = chosen(open_study(address), int(number) if number else None)
     click.echo(f"trial {point.number}: {point.design}, VUS-PR {point.quality:.3f}", err=True)
-    return point.design.options(settings)
+    return point.design.options(settings), point.design.halvings
 
 
 def _print_limits(trained: Trained) -> None:

@@ -19,6 +19,7 @@ SCHEMES = ("int8", "dynamic", "float32")
 LOOKBACKS = (0, 8, 16, 24, 32, 48, 64)  # rows; 0 chooses by the data
 UNITS = (4, 64)  # of a layer, least and most
 LAYERS = (1, 2)
+HALVINGS = (0, 2)  # of the units, after the training
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Design:
     """Units of the stacked layers; of no meaning for kind linear."""
     scheme: str = "int8"
     """Quantization scheme of the converted file."""
+    halvings: int = 0
+    """Times that the trained model is shrunk to a half of its units; of no meaning for kind linear."""
 
     def options(self, base: Options) -> Options:
         """Options of the training.
@@ -54,10 +57,13 @@ class Design:
         values[f"score_{self.kind}"] = self.score
         if self.kind != "linear":
             values |= {"layers": len(self.units), **{f"units_{at}": units for at, units in enumerate(self.units, 1)}}
+            values["halvings"] = self.halvings
         return values
 
     def __str__(self) -> str:
         units = "" if self.kind == "linear" else f" {','.join(map(str, self.units))}"
+        if self.halvings:
+            units += f" shrunk to 1/{2**self.halvings}"
         return f"{self.kind}{units}, look-back {self.lookback or 'auto'}, {self.score}, {self.scheme}"
 
 
@@ -71,11 +77,12 @@ def suggest(trial: Any) -> Design:
     score = trial.suggest_categorical(f"score_{kind}", SCORES[kind])
     lookback = trial.suggest_categorical("lookback", LOOKBACKS)
     scheme = trial.suggest_categorical("scheme", SCHEMES)
-    units: tuple[int, ...] = Architecture().units
+    units, halvings = Architecture().units, 0
     if kind != "linear":
         layers = trial.suggest_int("layers", *LAYERS)
         units = tuple(trial.suggest_int(f"units_{at}", *UNITS, log=True) for at in range(1, layers + 1))
-    return Design(kind, score, lookback, units, scheme)
+        halvings = trial.suggest_int("halvings", *HALVINGS)
+    return Design(kind, score, lookback, units, scheme, halvings)
 
 
 def design_of(values: Mapping[str, Any]) -> Design:
@@ -86,4 +93,5 @@ def design_of(values: Mapping[str, Any]) -> Design:
     """
     kind, layers = values["kind"], int(values.get("layers", 0))
     units = tuple(int(values[f"units_{at}"]) for at in range(1, layers + 1)) or Architecture().units
-    return Design(kind, values[f"score_{kind}"], int(values["lookback"]), units, values["scheme"])
+    halvings = int(values.get("halvings", 0))  # older studies hold none
+    return Design(kind, values[f"score_{kind}"], int(values["lookback"]), units, values["scheme"], halvings)

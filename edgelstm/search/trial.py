@@ -1,4 +1,4 @@
-"""One trial in a worker: train, convert, judge; a hopeless one is given up."""
+"""One trial in a worker: train, shrink, convert, judge; a hopeless one is given up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Rival:
     """An earlier trial, to compare with."""
 
     family: str
-    """Kind and look-back: losses of different ones are not compared."""
+    """See `family`."""
     parameters: int
     """Weights of its model."""
     losses: Mapping[int, float]
@@ -74,7 +74,7 @@ class Result:
     file: str = ""
     """Name of the file."""
     parameters: int = 0
-    """Weights of the Keras model."""
+    """Weights of the Keras model as it was trained, before it was shrunk."""
     losses: Mapping[int, float] = field(default_factory=dict)
     """Validation loss by rung."""
     pruned: bool = False
@@ -93,8 +93,8 @@ class _Hopeless(Exception):  # noqa: N818 (no error)
 
 
 def family(design: Design) -> str:
-    """Group of designs whose losses can be compared."""
-    return f"{design.kind} {design.lookback}"
+    """Group of designs whose losses can be compared: they forecast the same rows by like parts, or rebuild as many rows."""
+    return f"{design.kind} {design.lookback if design.kind == 'autoencoder' else design.score}"
 
 
 def run_trial(task: TrialTask) -> Result:
@@ -154,16 +154,19 @@ def hopeless(rivals: Sequence[Rival], rung: int, loss: float, parameters: int) -
 def _made(task: TrialTask, watch: Any) -> Result:
     from ..deployment.convert import convert_file
     from ..evaluation.evaluate import evaluate
+    from ..shrinking.halving import halved
     from ..training.train import train
 
     scheme = task.design.scheme
     with TemporaryDirectory(prefix="edgelstm-") as temporary:
         folder = Path(temporary)
         (folder / "labelled.csv").write_bytes(task.labelled)
-        trained = train(task.series, task.design.options(task.settings), callbacks=[watch])
+        whole = train(task.series, task.design.options(task.settings), callbacks=[watch])
+        trained = halved(whole, task.design.halvings)
         name = f"trial-{task.number:04}"
-        trained.save(folder / f"{name}.keras")
-        converted = convert_file(folder / f"{name}.keras", (scheme,), apart=False)[scheme]
+        model = folder / f"{name}.keras"
+        trained.save(model)
+        converted = convert_file(model, (scheme,), apart=False)[scheme]
         target = folder / f"{name}.{scheme}.tflite"
         converted.bundle.save(target)
         evaluation = evaluate(target, folder / "labelled.csv", task.label_column)
@@ -172,10 +175,10 @@ def _made(task: TrialTask, watch: Any) -> Result:
         content = target.read_bytes()
         if task.home is not None:
             task.home.write(target.name, content)
-            task.home.write(f"{name}.keras", (folder / f"{name}.keras").read_bytes())
+            task.home.write(model.name, model.read_bytes())
         latency = _latency(converted.bundle.flatbuffer) if task.latency else None
         return Result(
-            evaluation.vus_pr, len(content), latency, target.name, int(trained.model.count_params()), watch.losses
+            evaluation.vus_pr, len(content), latency, target.name, int(whole.model.count_params()), watch.losses
         )
 
 

@@ -26,7 +26,7 @@ def outputs_of(model: Any, windows: Arrays) -> Arrays:
     return tuple(np.asarray(part) for part in keras.tree.flatten(model.predict(_one(windows), verbose=0)))
 
 
-def distill(student: Any, windows: Arrays, targets: Arrays, tell: Callable[[int], None]) -> Any:
+def distill(student: Any, windows: Arrays, targets: Arrays, tell: Callable[[int], None] = lambda _: None) -> Any:
     """Train a student on its teacher's outputs; the best weights on windows that it does not learn from are kept.
 
     Args:

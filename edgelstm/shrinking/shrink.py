@@ -88,7 +88,7 @@ def shrink(
     """
     _check(source, model)
     detection = None if data is None else Detection.of(source, model, data, label_column)
-    lessons = _lessons(source)
+    lessons = lessons_of(source)
     targets, held = outputs_of(model, lessons), outputs_of(model, source.held)
     tried: list[Student] = []
     student = model
@@ -135,10 +135,13 @@ def _named(units: dict[str, int]) -> str:
     return "-".join(map(str, units.values()))
 
 
-def _lessons(source: Source) -> Arrays:
+def lessons_of(source: Source) -> Arrays:
     """Windows to learn on: more than a conversion looks at, where rows are at hand; each fourth one stretched, too.
 
     A detector's work begins where normal operation ends: a student has to do there what its teacher does.
+
+    Args:
+        source: The whole model with its representative data.
     """
     rows = source.representative
     if rows is None or len(source.windows) > 1 or source.metadata.kind not in DETECTORS or source.windows[0].ndim != 3:

@@ -22,8 +22,9 @@ from edgelstm.search.design import Design, design_of, suggest
 from edgelstm.search.frontier import Point, chosen, frontier, points
 from edgelstm.search.injected import split_for_injection, write_injected
 from edgelstm.search.study import check_question, ended_trials, open_study, requeue_lost, run_study
-from edgelstm.search.trial import Result, Rival, TrialTask, hopeless
+from edgelstm.search.trial import Result, Rival, TrialTask, family, hopeless
 from edgelstm.training.options import Options
+from edgelstm.training.train import Trained
 
 QUICK = ("--epochs", "1", "--trials")
 
@@ -53,7 +54,7 @@ def normal_rows(path, rows):
 
 
 @pytest.mark.parametrize(
-    "design", [Design(), Design("linear", "ewma", 16), Design("autoencoder", "mean", 0, (8, 4), "dynamic")]
+    "design", [Design(), Design("linear", "ewma", 16), Design("autoencoder", "mean", 0, (8, 4), "dynamic", 2)]
 )
 def test_a_design_comes_back_from_its_parameters(design):
     assert design_of(design.parameters) == design
@@ -67,12 +68,18 @@ def test_the_frontier_holds_what_no_other_point_beats():
 
 
 def test_a_trial_is_hopeless_where_three_not_larger_ones_are_clearly_better():
-    rivals = [Rival("forecaster 0", size, {3: 0.1}) for size in (50, 60, 70)]
+    rivals = [Rival("forecaster witnesses", size, {3: 0.1}) for size in (50, 60, 70)]
 
     assert hopeless(rivals, 3, 0.2, 80)
     assert not hopeless(rivals, 3, 0.105, 80)
     assert not hopeless(rivals, 3, 0.2, 65)
     assert not hopeless(rivals, 8, 0.2, 80)
+
+
+def test_losses_are_compared_where_they_measure_the_same():
+    assert family(Design(lookback=8)) == family(Design(lookback=48, units=(8, 4)))
+    assert family(Design()) != family(Design(score="ewma"))
+    assert family(Design("autoencoder", "mean", 8)) != family(Design("autoencoder", "mean", 16))
 
 
 @pytest.mark.parametrize("form", ["search.log", "sqlite:///search.db"])
@@ -143,6 +150,24 @@ def test_faults_are_injected_into_rows_that_are_not_trained_on(tmp_path):
     assert (judged.values[labelled] != late.parts()[0][labelled]).any(axis=1).mean() > 0.9
     with pytest.raises(SeriesError, match="Give more rows"):
         split_for_injection(read_series([normal_rows(tmp_path / "short.csv", 500)]))
+
+
+def test_train_shrinks_as_the_design_of_a_search_says(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+    study.enqueue_trial(Design(units=(8,), halvings=2).parameters)
+    study.enqueue_trial(Design(units=(8,)).parameters)
+    list(run_study(study, Instant(fail=None), task(), 2))
+    data = normal_rows(tmp_path / "normal.csv", 900)
+
+    small, whole = (tmp_path / f"{trial}.keras" for trial in (0, 1))
+    for trial, output in enumerate((small, whole)):
+        here("train", data, "-o", output, "--from", tmp_path / f"search.log:{trial}", "--epochs", "1")
+    shrunk, full = map(Trained.load, (small, whole))
+
+    assert [layer.units for layer in shrunk.model.layers if hasattr(layer, "cell")] == [2]
+    assert shrunk.model.count_params() < full.model.count_params() / 2
+    assert shrunk.metadata.scoring.scale != full.metadata.scoring.scale
+    assert small.stat().st_size < whole.stat().st_size
 
 
 @pytest.fixture(scope="module")
