@@ -139,7 +139,7 @@ def warm(options: argparse.Namespace) -> None:
         for start in ("cold", "warm"):
             home = Place(str(options.out / f"models-{start}-{rows}"))
             shutil.rmtree(home.path(), ignore_errors=True)
-            engine, stage = LocalEngine(options.workers), Training(Options(limits=False), warm=start == "warm")
+            engine, stage = LocalEngine(options.workers), Training(Options(), warm=start == "warm")
             if stage.warm:
                 list(
                     run_stage(

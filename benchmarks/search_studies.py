@@ -34,7 +34,7 @@ from edgelstm.calibration_data import simulator
 from edgelstm.evaluation.evaluate import evaluate
 from edgelstm.search.design import Design
 from edgelstm.search.frontier import Point, frontier, points
-from edgelstm.search.study import RESULT, ended_trials, open_study
+from edgelstm.search.study import RESULT, VOID, ended_trials, open_study
 
 ROWS = 2000  # of the pump's normal operation
 FOLDER = "valve1"
@@ -128,21 +128,20 @@ def judge(folder: Path) -> None:
     made = points(study)
     report(
         "study", ended=len(ended_trials(study)), completed=len(made), pruned=states.count("PRUNED"),
-        killed_and_begun_again=states.count("FAIL") - sum(bool(trial.user_attrs[RESULT]["error"]) for trial in ended_trials(study)),
+        killed_and_begun_again=sum(trial.state.name == "FAIL" and not {RESULT, VOID} & set(trial.user_attrs) for trial in study.trials),
+        proposed_again=sum(VOID in trial.user_attrs for trial in study.trials),
         failed=[trial.user_attrs[RESULT]["error"] for trial in ended_trials(study) if trial.user_attrs[RESULT]["error"]],
         running=states.count("RUNNING"),
     )  # fmt: skip
     rows = list(judged([default_of(folder), *frontier(made)], folder))
     for row in rows:
         report("point", **row)
-    kept = [row for row in rows[1:] if row["size"] <= rows[0]["size"]]
-    for measure in ("chosen_by", "judged_by"):
-        best = max(kept, key=lambda row: row[measure])
-        report(
-            "dominates", by=measure, default=rows[0][measure], best=best[measure], trial=best["trial"],
-            bytes=best["size"], bytes_of_default=rows[0]["size"],
-            smallest_as_good=min((row["size"] for row in kept if row[measure] >= rows[0][measure]), default=None),
-        )  # fmt: skip
+    default, kept = rows[0], [row for row in rows[1:] if row["size"] <= rows[0]["size"]]
+    good = [row for row in kept if row["chosen_by"] >= default["chosen_by"]]
+    report(
+        "dominates", default=default, best=max(kept, key=lambda row: row["chosen_by"], default=None),
+        smallest_as_good=min(good, key=lambda row: row["size"], default=None),
+    )  # fmt: skip
 
 
 def default_of(folder: Path) -> Point:
@@ -151,8 +150,12 @@ def default_of(folder: Path) -> Point:
     if not file.exists():
         normal = sorted(map(str, folder.glob("normal*.csv")))
         names = ("--columns", ",".join(sensors(folder / "chosen.csv")))
-        subprocess.run([*EDGELSTM, "train", *normal, "-o", file.with_name("default.keras"), *names], check=True)
-        subprocess.run([*EDGELSTM, "convert", file.with_name("default.keras"), "--int8", "-o", file], check=True)
+        subprocess.run(
+            [*EDGELSTM, "train", *normal, "-o", file.with_name("default.keras"), *names], check=True, stdout=sys.stderr
+        )
+        subprocess.run(
+            [*EDGELSTM, "convert", file.with_name("default.keras"), "--int8", "-o", file], check=True, stdout=sys.stderr
+        )
     quality = evaluate(file, folder / "chosen.csv", LABEL).vus_pr or 0.0
     return Point(-1, Design(), quality, file.stat().st_size, file.stat().st_size, file.name)
 

@@ -17,7 +17,8 @@ from .design import Design, design_of, suggest
 from .trial import Result, Rival, TrialTask, family, run_trial
 
 NAME = "edgelstm"
-HOLDER, RESULT, QUESTION = "holder", "result", "question"
+HOLDER, RESULT, QUESTION, VOID = "holder", "result", "question", "void"
+REPEATS = 10  # of a known design, after which designs are drawn at random
 ABANDONED = timedelta(hours=2)  # after which a trial of another machine counts as lost
 UNNAMED = timedelta(minutes=1)  # the same for a trial that was just begun: naming its process takes milliseconds
 
@@ -98,9 +99,41 @@ def run_study(study: Any, engine: Engine, task: TrialTask, trials: int) -> Itera
 
 
 def _ask(study: Any, task: TrialTask) -> TrialTask:
+    """Ask for a design that is new: a sampler proposes good ones again and again, and would learn nothing from their trials.
+
+    Of a space that is used up, an old one is tried once more.
+    """
+    import optuna
+
+    known = {design_of(trial.params) for trial in study.trials if "kind" in trial.params and not _is_void(trial)}
+    samplers = [study.sampler] * REPEATS + [optuna.samplers.RandomSampler(seed=len(study.trials))] * REPEATS
+    trial, design = _asked(study, samplers[0])
+    for sampler in samplers[1:]:
+        if design not in known:
+            break
+        _withdraw(study, trial)
+        trial, design = _asked(study, sampler)
+    study.sampler = samplers[0]
+    return replace(task, number=trial.number, design=design, rivals=tuple(_rivals(study)))
+
+
+def _asked(study: Any, sampler: Any) -> tuple[Any, Design]:
+    study.sampler = sampler
     trial = study.ask()
     trial.set_user_attr(HOLDER, asdict(Holder("", socket.gethostname(), os.getpid(), started(os.getpid()))))
-    return replace(task, number=trial.number, design=suggest(trial), rivals=tuple(_rivals(study)))
+    return trial, suggest(trial)
+
+
+def _withdraw(study: Any, trial: Any) -> None:
+    from optuna.trial import TrialState
+
+    trial.set_user_attr(VOID, True)
+    study.tell(trial, state=TrialState.FAIL)
+
+
+def _is_void(trial: Any) -> bool:
+    """Tell whether a trial never was one, or was lost: its design is still to be tried."""
+    return VOID in trial.user_attrs or (trial.state.is_finished() and RESULT not in trial.user_attrs)
 
 
 def _tell(study: Any, number: int, result: Result) -> None:

@@ -99,6 +99,15 @@ def test_a_study_goes_on_where_it_stopped_and_begins_with_the_default(tmp_path, 
         chosen(study, 99)
 
 
+def test_no_design_is_tried_twice(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+
+    made = [design for _, design, _ in run_study(study, Instant(fail=4), task(), 60)]
+
+    assert len(made) == len(set(made)) == 60
+    assert len(ended_trials(study)) == 60
+
+
 def test_a_trial_whose_process_was_killed_gets_another_turn(tmp_path):
     study = open_study(str(tmp_path / "search.log"))
     outcomes = run_study(study, Instant(fail=None), task(), 2)
