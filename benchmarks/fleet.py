@@ -56,12 +56,7 @@ def write_plant(folder: Path, assets: int, rows: int) -> Path:
         draw = np.random.default_rng(1000 + number)
         constants = {name: getattr(simulator, name) * draw.uniform(*span) for name, span in RANGES.items()}
         with mock.patch.multiple(simulator, **constants):
-            values = simulator.simulate(rows, number).values
-        lines = [",".join(["time", *simulator.CHANNELS])]
-        for second, row in enumerate(values):
-            cells = (f"{value:.{digits}f}" for value, digits in zip(row, simulator.DECIMALS, strict=True))
-            lines.append(",".join([str(second), *cells]))
-        path.write_text("\n".join(lines) + "\n")
+            path.write_text(simulator.as_csv(simulator.simulate(rows, number)))
     return folder
 
 

@@ -60,12 +60,7 @@ def write_pump(folder: Path) -> list[Path]:
     normal = folder / "normal.csv"
     normal.write_text("".join(simulator.content("pump_normal.csv").splitlines(keepends=True)[: ROWS + 1]))
     (folder / "chosen.csv").write_text(simulator.content("pump_faults.csv"))
-    run = simulator.simulate(*OTHER, other_faults())
-    lines = [",".join(["time", *simulator.CHANNELS, LABEL, "fault"])]
-    for second, (row, fault) in enumerate(zip(run.values, run.fault, strict=True)):
-        cells = (f"{value:.{digits}f}" for value, digits in zip(row, simulator.DECIMALS, strict=True))
-        lines.append(",".join([str(second), *cells, str(int(bool(fault))), fault]))
-    (folder / "judged.csv").write_text("\n".join(lines) + "\n")
+    (folder / "judged.csv").write_text(simulator.as_csv(simulator.simulate(*OTHER, other_faults())))
     return [normal]
 
 

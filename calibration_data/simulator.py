@@ -193,11 +193,20 @@ FILES = {"pump_normal.csv": (*NORMAL, ()), "pump_faults.csv": (*FAULTY, SHIPPED)
 def content(name: str) -> str:
     """Content of pump_normal.csv or pump_faults.csv."""
     rows, seed, faults = FILES[name]
-    run = simulate(rows, seed, faults)
-    lines = [",".join(["time", *CHANNELS, *(("anomaly", "fault") if faults else ())])]
+    return as_csv(simulate(rows, seed, faults))
+
+
+def as_csv(run: Run) -> str:
+    """A recording as CSV, with the columns `anomaly` and `fault` where it has faults.
+
+    Args:
+        run: The recording.
+    """
+    labelled = any(run.fault)
+    lines = [",".join(["time", *CHANNELS, *(("anomaly", "fault") if labelled else ())])]
     for second, (row, fault) in enumerate(zip(run.values, run.fault, strict=True)):
         cells = [f"{value:.{digits}f}" for value, digits in zip(row, DECIMALS, strict=True)]
-        lines.append(",".join([str(second), *cells, *((str(int(bool(fault))), fault) if faults else ())]))
+        lines.append(",".join([str(second), *cells, *((str(int(bool(fault))), fault) if labelled else ())]))
     return "\n".join(lines) + "\n"
 
 

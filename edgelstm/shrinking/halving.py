@@ -12,7 +12,7 @@ from .description import described
 from .distillation import distill, outputs_of
 from .narrowing import check_recurrent, narrowed
 from .recurrent import units_of
-from .shrink import FEWEST, lessons_of
+from .shrink import fewer, lessons_of
 
 
 def halved(trained: Trained, times: int) -> Trained:
@@ -38,6 +38,5 @@ def halved(trained: Trained, times: int) -> Trained:
     lessons = lessons_of(source)
     targets, student = outputs_of(trained.model, lessons), trained.model
     for _ in range(times):
-        units = {name: max(FEWEST, round(count / 2)) for name, count in units_of(student).items()}
-        student = distill(narrowed(student, units, lessons), lessons, targets)
+        student = distill(narrowed(student, fewer(units_of(student), 0.5), lessons), lessons, targets)
     return replace(trained, model=student, metadata=described(source, student, trained.model))

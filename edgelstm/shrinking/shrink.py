@@ -121,10 +121,20 @@ def _narrower(whole: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Yield the units of ever narrower models by layer, none twice."""
     before = dict(whole)
     for share in SHARES:
-        units = {name: min(count, max(FEWEST, round(share * count))) for name, count in whole.items()}
+        units = fewer(whole, share)
         if units != before:
             yield units
         before = units
+
+
+def fewer(whole: Mapping[str, int], share: float) -> dict[str, int]:
+    """A share of the units of each layer, two at least where there are as many.
+
+    Args:
+        whole: Units by layer.
+        share: Of the units, up to 1.
+    """
+    return {name: min(count, max(FEWEST, round(share * count))) for name, count in whole.items()}
 
 
 def _epochs(step: str, tell: Tell) -> Callable[[int], None]:
