@@ -33,7 +33,7 @@ from edgelstm.calibration_data import simulator
 
 from edgelstm.evaluation.evaluate import evaluate
 from edgelstm.search.design import Design
-from edgelstm.search.frontier import Point, frontier, points
+from edgelstm.search.frontier import Point, frontier, heard, points
 from edgelstm.search.study import RESULT, VOID, ended_trials, open_study
 
 ROWS = 2000  # of the pump's normal operation
@@ -126,7 +126,7 @@ def judge(folder: Path) -> None:
         killed_and_begun_again=sum(trial.state.name == "FAIL" and not {RESULT, VOID} & set(trial.user_attrs) for trial in study.trials),
         proposed_again=sum(VOID in trial.user_attrs for trial in study.trials),
         failed=[trial.user_attrs[RESULT]["error"] for trial in ended_trials(study) if trial.user_attrs[RESULT]["error"]],
-        running=states.count("RUNNING"),
+        running=states.count("RUNNING"), left_off=len(made) - len(heard(made)),
     )  # fmt: skip
     rows = list(judged([default_of(folder), *frontier(made)], folder))
     for row in rows:
@@ -151,8 +151,8 @@ def default_of(folder: Path) -> Point:
         subprocess.run(
             [*EDGELSTM, "convert", file.with_name("default.keras"), "--int8", "-o", file], check=True, stdout=sys.stderr
         )
-    quality = evaluate(file, folder / "chosen.csv", LABEL).vus_pr or 0.0
-    return Point(-1, Design(), quality, file.stat().st_size, file.stat().st_size, file.name)
+    found = evaluate(file, folder / "chosen.csv", LABEL)
+    return Point(-1, Design(), found.vus_pr or 0.0, found.f1, file.stat().st_size, file.stat().st_size, file.name)
 
 
 def judged(chosen: Sequence[Point], folder: Path) -> Iterator[dict[str, Any]]:
@@ -160,7 +160,7 @@ def judged(chosen: Sequence[Point], folder: Path) -> Iterator[dict[str, Any]]:
     for point in chosen:
         other = evaluate(folder / "search.models" / point.file, folder / "judged.csv", LABEL)
         yield {
-            "trial": point.number, "design": str(point.design), "size": point.size, "chosen_by": point.quality,
+            "trial": point.number, "design": str(point.design), "size": point.size, "chosen_by": point.quality, "f1_chosen": point.f1,
             "judged_by": other.vus_pr, "f1": other.f1,
         }  # fmt: skip
 

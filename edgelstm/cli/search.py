@@ -146,7 +146,7 @@ def _follow(outcomes: Any, trials: int) -> None:
 
 def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None:
     from edgelstm.runtime.io.atomic_files import write_atomic
-    from edgelstm.search.frontier import frontier, picture, points, table
+    from edgelstm.search.frontier import frontier, heard, picture, points, table
     from edgelstm.search.study import ended_trials
 
     made = points(study)
@@ -157,6 +157,11 @@ def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None
         f"{len(ended)} trials: {len(made)} completed, {pruned} given up, {len(ended) - len(made) - pruned} failed",
         err=True,
     )
+    if silent := [str(point.number) for point in made if point not in heard(made)]:
+        click.echo(
+            f"left off the frontier, with less than half of the best F1 at their own threshold: trials {', '.join(silent)}",
+            err=True,
+        )
     drawn = _beside(address, ".frontier.png")
     write_atomic(drawn, picture(made, unit))
     if as_json:

@@ -13,6 +13,7 @@ from ..pareto import pareto_front
 from .design import Design, design_of
 from .study import RESULT, ended_trials
 
+HEARD = 0.5  # times the highest F1 of a study, which a design's own threshold has to reach
 INK, BLUE, GREY, ORANGE = "#1d2430", "#0072B2", "#98a2b3", "#D55E00"  # Okabe and Ito's palette
 
 
@@ -25,7 +26,9 @@ class Point:
     design: Design
     """Its design."""
     quality: float
-    """VUS-PR."""
+    """VUS-PR, which asks for no threshold."""
+    f1: float
+    """F1 of the rows at the model's own threshold; 0 where the study is older."""
     cost: float
     """Bytes, or microseconds a call."""
     size: int
@@ -41,17 +44,28 @@ def points(study: Any) -> list[Point]:
         result = trial.user_attrs[RESULT]
         if trial.values:
             quality, cost = trial.values
-            made.append(Point(trial.number, design_of(trial.params), quality, cost, result["size"], result["file"]))
+            f1 = float(result.get("f1") or 0.0)
+            made.append(Point(trial.number, design_of(trial.params), quality, f1, cost, result["size"], result["file"]))
     return made
 
 
 def frontier(made: Sequence[Point]) -> list[Point]:
-    """Points that no other one beats, the cheapest first.
+    """Points that no other one beats, the cheapest first; of those whose alarms are heard.
 
     Args:
         made: All points.
     """
-    return pareto_front(made, cost=lambda point: point.cost, quality=lambda point: point.quality)
+    return pareto_front(heard(made), cost=lambda point: point.cost, quality=lambda point: point.quality)
+
+
+def heard(made: Sequence[Point]) -> list[Point]:
+    """Points whose own threshold finds anomalies: a good ranking of rows does not help where the threshold is out of reach.
+
+    Args:
+        made: All points.
+    """
+    least = HEARD * max((point.f1 for point in made), default=0.0)
+    return [point for point in made if point.f1 >= least]
 
 
 def chosen(study: Any, number: int | None = None) -> Point:
@@ -86,8 +100,11 @@ def table(best: Sequence[Point], unit: str) -> list[str]:
         best: The frontier.
         unit: Unit of the cost.
     """
-    lines = [f"{'trial':>6}  {'VUS-PR':>6}  {unit:>9}  design"]
-    lines += [f"{point.number:>6}  {point.quality:>6.3f}  {point.cost:>9,.0f}  {point.design}" for point in best]
+    lines = [f"{'trial':>6}  {'VUS-PR':>6}  {'F1':>5}  {unit:>9}  design"]
+    lines += [
+        f"{point.number:>6}  {point.quality:>6.3f}  {point.f1:>5.3f}  {point.cost:>9,.0f}  {point.design}"
+        for point in best
+    ]
     return lines
 
 

@@ -67,6 +67,8 @@ class Result:
 
     quality: float | None = None
     """VUS-PR; None for a trial that was given up or failed."""
+    f1: float | None = None
+    """F1 of the rows at the model's own threshold."""
     size: int = 0
     """Bytes of the file."""
     latency: float | None = None
@@ -178,8 +180,9 @@ def _made(task: TrialTask, watch: Any) -> Result:
             task.home.write(model.name, model.read_bytes())
         latency = _latency(converted.bundle.flatbuffer) if task.latency else None
         return Result(
-            evaluation.vus_pr, len(content), latency, target.name, int(whole.model.count_params()), watch.losses
-        )
+            evaluation.vus_pr, evaluation.f1, len(content), latency, target.name,
+            int(whole.model.count_params()), watch.losses,
+        )  # fmt: skip
 
 
 def _latency(flatbuffer: bytes) -> float:

@@ -10,6 +10,7 @@ from ..training.fitting import fit
 
 Arrays = tuple[npt.NDArray[Any], ...]
 EPOCHS, BATCH, RATE = 60, 32, 3e-3
+STEPS = 16  # a call of the graph: Keras' own loop around a step costs more than the step
 PATIENCE = 8
 VALIDATION = 0.15  # of the windows, the last ones
 
@@ -45,7 +46,7 @@ def distill(student: Any, windows: Arrays, targets: Arrays, tell: Callable[[int]
     early = [_one(tuple(part[:cut] for part in side)) for side in (windows, targets)]
     late = tuple(_one(tuple(part[cut:] for part in side)) for side in (windows, targets))
     loss = ["mse"] * len(targets) if len(targets) > 1 else "mse"
-    student.compile(keras.optimizers.Adam(RATE), loss, jit_compile=False)
+    student.compile(keras.optimizers.Adam(RATE), loss, jit_compile=False, steps_per_execution=STEPS)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=PATIENCE, restore_best_weights=True)
     slower = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=PATIENCE // 2)
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: tell(epoch + 1))

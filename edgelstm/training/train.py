@@ -130,7 +130,8 @@ def train(
         moment = calendar.size if calendar else 0
         if options.witnessed:
             scoring = witness_style(weights.comparison, options.architecture, lookback, channels, moment)
-        tell(weights.comparison.sentence)
+        if options.architecture.kind != "linear":
+            tell(weights.comparison.sentence)
     metadata = Metadata(
         kind="forecaster" if horizon else "autoencoder",
         window=lookback.rows,

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgelstm.runtime.errors import ConfigError, SeriesError
 from edgelstm.data.series import Series, read_series
 from edgelstm.fleet.engine import Outcome
 from edgelstm.search.design import Design, design_of, suggest
-from edgelstm.search.frontier import Point, chosen, frontier, points
+from edgelstm.search.frontier import Point, chosen, frontier, heard, points
 from edgelstm.search.injected import split_for_injection, write_injected
 from edgelstm.search.study import check_question, ended_trials, open_study, requeue_lost, run_study
 from edgelstm.search.trial import Result, Rival, TrialTask, family, hopeless
@@ -38,7 +39,7 @@ class Instant:
     def run(self, function, tasks):
         for task in tasks:
             size = 1000 + 10 * sum(task.design.units)
-            value = Result(task.number / 10, size, file=f"{task.number}.tflite", parameters=size, losses={3: 0.1})
+            value = Result(task.number / 10, 0.5, size, file=f"{task.number}.tflite", parameters=size, losses={3: 0.1})
             yield Outcome(task, value) if task.number != self.fail else Outcome(task, error="its process ended")
 
 
@@ -62,9 +63,18 @@ def test_a_design_comes_back_from_its_parameters(design):
 
 
 def test_the_frontier_holds_what_no_other_point_beats():
-    made = [Point(at, Design(), quality, cost, 0, "") for at, (quality, cost) in enumerate([(0.5, 10), (0.4, 12), (0.7, 20), (0.7, 30), (0.9, 40)])]  # fmt: skip
+    made = [Point(at, Design(), quality, 0.5, cost, 0, "") for at, (quality, cost) in enumerate([(0.5, 10), (0.4, 12), (0.7, 20), (0.7, 30), (0.9, 40)])]  # fmt: skip
 
     assert [point.number for point in frontier(made)] == [0, 2, 4]
+
+
+def test_a_design_whose_threshold_nothing_reaches_is_left_off_the_frontier():
+    """A search on SKAB had put one with an F1 of .005 first."""
+    made = [Point(at, Design(), quality, f1, cost, 0, "") for at, (quality, f1, cost) in enumerate([(0.5, 0.8, 10), (0.9, 0.005, 12), (0.7, 0.4, 20)])]  # fmt: skip
+
+    assert [point.number for point in frontier(made)] == [0, 2]
+    assert [point.number for point in heard(made)] == [0, 2]
+    assert [point.number for point in frontier([replace(made[1], f1=0.0)])] == [1]  # of an older study
 
 
 def test_a_trial_is_hopeless_where_three_not_larger_ones_are_clearly_better():
