@@ -95,14 +95,14 @@ def kills(options: argparse.Namespace) -> None:
         resident.append(memory())
     ended.set()
     engine.close()
-    seconds = time.monotonic() - begin
+    seconds, used = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
     report(
         "kills", assets=len(outcomes), rows=options.rows, workers=options.workers, kills=len(killed), wall_seconds=seconds,
         done=sum(outcome.done.state == "done" for outcome in outcomes), failed=[o.done.error for o in outcomes if o.done.error],
         twice_to_the_end=sum(outcome.done.state == "kept" for outcome in outcomes),
         second_attempts=sum(outcome.attempts > 1 for outcome in outcomes),
         cpu_seconds_an_asset=float(np.median([outcome.seconds for outcome in outcomes])),
-        cpu_seconds_with_starts=resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime / len(outcomes),
+        cpu_seconds_with_starts=(used.ru_utime + used.ru_stime) / len(outcomes),
         coordinator_mb=[round(resident[at] / 1e6, 1) for at in np.linspace(0, len(resident) - 1, 5).astype(int)],
         files_sha256=hashlib.sha256(json.dumps(hashes(home), sort_keys=True).encode()).hexdigest(),
     )  # fmt: skip

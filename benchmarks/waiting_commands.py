@@ -37,7 +37,7 @@ keras.utils.set_random_seed(0)
 layers = keras.layers
 model = keras.Sequential([
     layers.Input((30, 1)), layers.LSTM(64, return_sequences=True), layers.LSTM(32), layers.RepeatVector(30),
-    layers.LSTM(32, return_sequences=True), layers.LSTM(64, return_sequences=True), layers.BatchNormalization(),
+    layers.LSTM(32, return_sequences=True), layers.LSTM(64, return_sequences=True),
     layers.TimeDistributed(layers.Dense(1)),
 ])
 assert model.count_params() == 62_529

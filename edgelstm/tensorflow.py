@@ -1,5 +1,6 @@
 """Loading TensorFlow without its chatter: it writes to file descriptor 2, past Python's `sys.stderr`."""
 
+import logging
 import os
 
 from edgelstm.runtime.io.native_stderr import silent_stderr
@@ -16,3 +17,6 @@ def load_tensorflow() -> None:
         # the first op starts the runtime, which has more to say
         tf.constant(0.0)
         keras.backend.backend()
+    logging.getLogger("tensorflow").setLevel(
+        logging.ERROR
+    )  # it warns of models that are traced anew, which is meant here

@@ -68,7 +68,6 @@ def command(
 
 def _shrunk(model: Path, target: Path, widths: Path | None, wishes: dict[str, Any], options: dict[str, Any]) -> Shrunk:
     """Search, and write the smallest model that fits."""
-    import logging
     from tempfile import TemporaryDirectory
 
     from edgelstm.cli.progress import steps
@@ -80,7 +79,6 @@ def _shrunk(model: Path, target: Path, widths: Path | None, wishes: dict[str, An
         from edgelstm.tensorflow import load_tensorflow
 
         load_tensorflow()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that every student is traced anew
         from edgelstm.deployment.calibration_file import Wishes
         from edgelstm.deployment.representative_data import read_source
         from edgelstm.keras_file import load_keras

@@ -1,6 +1,5 @@
 """TensorFlow in a worker that makes many models: started once, on one thread, with nothing left of the model before."""
 
-import logging
 import os
 import threading
 
@@ -15,7 +14,6 @@ def fresh_session() -> None:
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     load_tensorflow()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of tracing again, which is meant here
     import keras
 
     keras.backend.clear_session()

@@ -38,5 +38,8 @@ def halved(trained: Trained, times: int) -> Trained:
     lessons = lessons_of(source)
     targets, student = outputs_of(trained.model, lessons), trained.model
     for _ in range(times):
-        student = distill(narrowed(student, fewer(units_of(student), 0.5), lessons), lessons, targets)
+        units = fewer(units_of(student), 0.5)
+        if units == units_of(student):
+            break  # the fewest that there are
+        student = distill(narrowed(student, units, lessons), lessons, targets)
     return replace(trained, model=student, metadata=described(source, student, trained.model))
