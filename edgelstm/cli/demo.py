@@ -7,13 +7,14 @@ import click
 
 from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
+from edgelstm.cli.train_common import SEEDS
 
 
 @click.command("demo", epilog=examples("edgelstm demo -o my-first-detector"))
 @click.option(
     "-o", "--output", default="edgelstm-demo", show_default=True, type=click.Path(path_type=Path), help="Folder."
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=0, show_default=True, type=SEEDS)
 @json_option()
 def command(output: Path, seed: int, as_json: bool) -> None:
     """Train on a simulated pump, convert to int8, and stream faults through the result.

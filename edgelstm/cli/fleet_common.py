@@ -57,8 +57,8 @@ def follow(title: str, total: int, engine: Engine, outcomes: Iterable[Progress])
     return states
 
 
-def finish(home: Any, states: Counter[str], as_json: bool = False) -> None:
-    """Write the manifest; exit with code 1 if an asset failed.
+def finish(home: Any, states: Counter[str], as_json: bool = False) -> int:
+    """Write the manifest, and return the number of assets in it; exit with code 1 if an asset failed.
 
     Args:
         home: The fleet's folder.
@@ -73,6 +73,7 @@ def finish(home: Any, states: Counter[str], as_json: bool = False) -> None:
         click.echo(json.dumps({"assets": dict(states), "manifest": str(home.path(JSON_FILE)), "listed": count}))
     if states["failed"]:
         sys.exit(1)
+    return count
 
 
 def by_option(function: F) -> F:

@@ -23,19 +23,20 @@ def command(folder: str, output: Path, title: str | None, as_json: bool) -> None
     rest of the fleet, comes first; filter and sort are in the page.
     """
     from edgelstm.cli.input_files import check_folder
-    from edgelstm.fleet.manifest import JSON_FILE, write_manifest
+    from edgelstm.fleet.manifest import JSON_FILE, rows, write_manifest
     from edgelstm.fleet.places import Place
     from edgelstm.fleet.report import INDEX, pages
     from edgelstm.runtime.errors import ConfigError
     from edgelstm.runtime.io.atomic_files import write_atomic
 
     home = Place(folder)
-    if not write_manifest(home):
+    if next(rows(home), None) is None:
         raise ConfigError(f"{folder} holds no fleet. Make one: edgelstm fleet train DATA -o {folder}.")
-    rows = json.loads(home.read(JSON_FILE) or b"")["assets"]
+    write_manifest(home)
+    listed = json.loads(home.read(JSON_FILE) or b"")["assets"]
     check_folder(output / "assets", INDEX)
-    for name, page in pages(rows, title or Path(home.path()).name):
+    for name, page in pages(listed, title or Path(home.path()).name):
         write_atomic(output / name, page.encode())
-    click.echo(f"{output / INDEX}: {len(rows):,} assets", err=True)
+    click.echo(f"{output / INDEX}: {len(listed):,} assets", err=True)
     if as_json:
-        click.echo(json.dumps({"page": str(output / INDEX), "assets": len(rows)}))
+        click.echo(json.dumps({"page": str(output / INDEX), "assets": len(listed)}))

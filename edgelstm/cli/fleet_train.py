@@ -73,6 +73,7 @@ def command(
     from edgelstm.fleet.run import run_stage
     from edgelstm.fleet.settings import Settings, write_settings
     from edgelstm.fleet.training import Training
+    from edgelstm.runtime.errors import OutputError
 
     from .train_detector import detector_of
 
@@ -82,13 +83,16 @@ def command(
     assets = list_assets(data, by, home)
     engine = open_engine(scheduler, workers)
     try:
-        write_settings(home, Settings(data, by, stage))
+        write_settings(home, Settings(Place(data).address, by, stage))
         if warm_start:
             _train_common_model(stage, assets, home, engine)
         states = follow("training", len(assets), engine, run_stage(stage, assets, home, engine))
     finally:
         engine.close()
-    finish(home, states, as_json)
+    if finish(home, states, as_json) < states["done"] + states["kept"]:
+        raise OutputError(
+            f"The workers write elsewhere: {home.address} lists fewer assets than were made. Give a folder that all of them reach."
+        )
 
 
 def _train_common_model(stage: Training, assets: list[Asset], home: Place, engine: Engine) -> None:
@@ -106,6 +110,8 @@ def _train_common_model(stage: Training, assets: list[Asset], home: Place, engin
     (outcome,) = run_stage(CommonModel(stage.settings, stage.reading), [sample], home, engine)
     if outcome.done.error:
         raise TrainingError(f"The common model of the warm start: {outcome.done.error}")
+    if outcome.done.state == "elsewhere":
+        raise TrainingError("Another run trains the common model of the warm start. Run this again when it is over.")
 
 
 command.params += without(NOT_SHARED, detector.params)

@@ -17,9 +17,10 @@ def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...
     from edgelstm.runtime.model_file.metadata import SCHEMES
 
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if text != "all" and (not names or (unknown := set(names) - set(SCHEMES))):
+    unknown = sorted(set(names) - set(SCHEMES))
+    if text != "all" and (unknown or not names):
         raise click.BadParameter(
-            f"a scheme is all, or some of {', '.join(SCHEMES)}; received {', '.join(sorted(unknown))}"
+            f"a scheme is all, or some of {', '.join(SCHEMES)}; received {', '.join(unknown) or repr(text)}"
         )
     return () if text == "all" else names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from .fleet_common import engine_options
 from .json_option import json_option
 from .lazy_group import examples
 from .reading_options import reading_of, reading_options
-from .train_common import calendar_options, data_argument, names
+from .train_common import SEEDS, calendar_options, data_argument, names
 
 if TYPE_CHECKING:
     from edgelstm.data.series import Series
@@ -59,15 +60,13 @@ UNITS = {"bytes": "bytes", "latency": "us a call"}
     "-o",
     "--output",
     metavar="FOLDER",
-    help="Folder for the models; on a cluster, one that all workers reach.  [default: STUDY.models]",
+    help="Folder for the models; on a cluster, one that all workers reach.  [default: beside the study, .models]",
 )
 @click.option("--columns", metavar="A,B", help="Channels to take; all number columns but labels if left out.")
 @reading_options
 @calendar_options("Hour and weekday are inputs of forecasters.")
 @click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="Of a trial, at most.")
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of sampler, weights and shuffling."
-)
+@click.option("--seed", default=0, show_default=True, type=SEEDS, help="Seed of sampler, weights and shuffling.")
 @engine_options
 @json_option("Print the frontier as JSON.")
 def command(
@@ -87,7 +86,8 @@ def command(
     from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
     from edgelstm.search.design import Design
-    from edgelstm.search.study import check_question, open_study, run_study
+    from edgelstm.search.labelled import check_labels
+    from edgelstm.search.study import check_question, open_study, run_study, take_folder
     from edgelstm.search.trial import TrialTask, digest_of
     from edgelstm.training.options import Options
 
@@ -97,11 +97,17 @@ def command(
         raise click.UsageError(
             "Injected faults are written as the model reads them. With --counter or --channels, give --data."
         )
-    series, rows = _judged(reading.normal_rows(data), labelled)
+    if labelled is None and label_column is not None:
+        raise click.UsageError("--label-column is of --data, which is left out.")
+    normal = reading.normal_rows(data)
+    if labelled is not None:
+        label_column = check_labels(labelled, label_column, reading, normal.channels)
+    series, rows = _judged(normal, labelled)
     settings = Options(epochs=epochs, scaler=scaler, seed=seed, calendar=calendar, zone=zone, limits=False)
     opened = open_study(study, seed)
-    check_question(opened, digest_of(series, rows, settings), objective)
+    check_question(opened, digest_of(series, rows, settings, label_column), objective)
     home = Place(output or _beside(study, ".models"))
+    take_folder(opened, home)
     task = TrialTask(-1, Design(), settings, series, rows, label_column, objective == "latency", home=home)
     engine = open_engine(scheduler, workers)
     click.echo(f"searching {trials} trials with {engine.description}", err=True)
@@ -131,7 +137,10 @@ def _judged(series: Series, labelled: Path | None) -> tuple[Series, bytes]:
 
 
 def _beside(study: str, ending: str) -> str:
-    return f"search{ending}" if "://" in study else f"{Path(study).with_suffix('')}{ending}"
+    """Name of what lies beside a study; the address of a database may hold a password, so its hash names it."""
+    if "://" in study:
+        return f"search-{hashlib.sha256(study.encode()).hexdigest()[:8]}{ending}"
+    return f"{study.removesuffix('.log')}{ending}"
 
 
 def _follow(outcomes: Any, trials: int) -> None:
@@ -145,6 +154,7 @@ def _follow(outcomes: Any, trials: int) -> None:
 
 
 def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None:
+    from edgelstm.runtime.errors import ConfigError
     from edgelstm.runtime.io.atomic_files import write_atomic
     from edgelstm.search.frontier import frontier, heard, picture, points, table
     from edgelstm.search.study import ended_trials
@@ -157,6 +167,11 @@ def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None
         f"{len(ended)} trials: {len(made)} completed, {pruned} given up, {len(ended) - len(made) - pruned} failed",
         err=True,
     )
+    if not made:
+        reasons = [trial.user_attrs["result"]["error"] for trial in ended if trial.user_attrs["result"]["error"]]
+        raise ConfigError(
+            f"No trial was completed. The last failure: {reasons[-1] if reasons else 'all were given up'}"
+        )
     if silent := [str(point.number) for point in made if point not in heard(made)]:
         click.echo(
             f"left off the frontier, with less than half of the best F1 at their own threshold: trials {', '.join(silent)}",

@@ -10,6 +10,7 @@ import click
 from .json_option import json_option
 
 F = TypeVar("F", bound=Callable[..., Any])
+SEEDS = click.IntRange(0, 2**32 - 1)  # what NumPy takes
 INTERRUPTED = 130  # exit code of a shell's own for a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -44,7 +45,7 @@ def output_options(function: F) -> F:
             help="Model file to write, .keras.",
         ),
         click.option(
-            "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and shuffling."
+            "--seed", default=0, show_default=True, type=SEEDS, help="Seed of weights and shuffling."
         ),
         click.option(
             "--no-embed", is_flag=True, help="Keep rows out of the model file; convert then needs --calibration."
@@ -188,7 +189,7 @@ def print_result(
     as_json: bool,
     sentence: Callable[[dict[str, Any]], str],
     more: dict[str, Any],
-    hint: str = "",
+    conversion: str = "--int8",
 ) -> None:
     """Print the record of a saved model: a line of JSON, or a sentence and the next step.
 
@@ -200,7 +201,7 @@ def print_result(
         as_json: Whether to print JSON.
         sentence: Makes the sentence from the record.
         more: Entries of the record that not every kind has.
-        hint: Further options of the conversion.
+        conversion: Options of the conversion that comes next.
     """
     losses = trained.history["loss"]
     record = {
@@ -216,6 +217,6 @@ def print_result(
         click.echo(f"{output}: {sentence(record)}", err=True)
         for line in record.get("sentences", ()):
             click.echo(line, err=True)
-        click.echo(f"Next: edgelstm convert {output} --int8{hint}", err=True)
+        click.echo(f"Next: edgelstm convert {output} {conversion}", err=True)
     if trained.interrupted:
         raise SystemExit(INTERRUPTED)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 
@@ -26,6 +27,8 @@ from .train_common import (
     rows_or_auto,
     warn_of_lost_rows,
 )
+
+DESIGNED = ("kind", "lookback", "units", "score")  # options that a design of a search stands for
 
 if TYPE_CHECKING:
     from edgelstm import AnomalyDetector
@@ -151,9 +154,10 @@ def command(
     detector = detector_of(
         columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options
     )
-    settings, halvings = detector.options(), 0
+    settings, halvings, scheme = detector.options(), 0, "int8"
     if study is not None:
-        settings, halvings = _designed(settings, study)
+        _check_no_design(study)
+        settings, halvings, scheme = _designed(settings, study)
     series = reading.normal_rows(data)
     print_rows(series)
     with epochs(settings.epochs) as callbacks:
@@ -161,10 +165,11 @@ def command(
     trained = _halved(detector.trained_, halvings)
     trained.save(output, embed=not no_embed)
     warn_of_lost_rows(series)
-    streaming = " --streaming" if settings.architecture.streaming else ""
+    conversion = "--int8" if scheme == "int8" else f"--scheme {scheme}"
+    conversion += " --streaming" if settings.architecture.streaming else ""
     if not as_json:
         _print_limits(trained)
-    print_result(trained, output, as_json, _sentence, _record(trained), streaming)
+    print_result(trained, output, as_json, _sentence, _record(trained), conversion)
 
 
 def _halved(trained: Trained, times: int) -> Trained:
@@ -177,8 +182,19 @@ def _halved(trained: Trained, times: int) -> Trained:
     return halved(trained, times)
 
 
-def _designed(settings: Options, study: str) -> tuple[Options, int]:
-    """Settings with the design of a search, and how often the trained model is halved."""
+def _check_no_design(study: str) -> None:
+    """Refuse options that the design of a search would overrule."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0] for parameter in context.command.params
+        if parameter.name in DESIGNED and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: --from {study} says that. Leave one of both out.")
+
+
+def _designed(settings: Options, study: str) -> tuple[Options, int, str]:
+    """Settings with the design of a search, how often the trained model is halved, and the scheme that it was judged in."""
     from edgelstm.search.frontier import chosen
     from edgelstm.search.study import open_study
 
@@ -189,7 +205,7 @@ def _designed(settings: Options, study: str) -> tuple[Options, int]:
         raise click.UsageError(f"There is no study {address}. Make one: edgelstm search.")
     point = chosen(open_study(address), int(number) if number else None)
     click.echo(f"trial {point.number}: {point.design}, VUS-PR {point.quality:.3f}", err=True)
-    return point.design.options(settings), point.design.halvings
+    return point.design.options(settings), point.design.halvings, point.design.scheme
 
 
 def _print_limits(trained: Trained) -> None:
@@ -209,7 +225,9 @@ def detector_of(*, lookback: int | None, score: str | None, seed: int, **options
     """
     from edgelstm import AnomalyDetector
 
-    return AnomalyDetector(lookback=lookback or "auto", score_rule=score, random_state=seed, **options)
+    return AnomalyDetector(
+        lookback="auto" if lookback is None else lookback, score_rule=score, random_state=seed, **options
+    )
 
 
 def _record(trained: Trained) -> dict[str, Any]:

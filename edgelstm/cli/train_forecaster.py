@@ -111,7 +111,7 @@ def forecaster_of(*, lookback: int | None, seed: int, **options: Any) -> Forecas
     """
     from edgelstm import Forecaster
 
-    return Forecaster(lookback=lookback or "auto", random_state=seed, **chosen(options))
+    return Forecaster(lookback="auto" if lookback is None else lookback, random_state=seed, **chosen(options))
 
 
 def _record(trained: Trained) -> dict[str, Any]:

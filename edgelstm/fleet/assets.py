@@ -13,6 +13,7 @@ from .places import Place
 from .table_parts import column_names, split_table
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".jsonl", ".parquet", ".pq")
+MANIFEST = "manifest.parquet"  # that a fleet writes beside its models, and so perhaps beside the data
 LONGEST_NAME = 120  # characters of an asset's name
 
 
@@ -62,7 +63,7 @@ def _of_folder_or_table(data: str, by: str, home: Place) -> Iterable[tuple[str, 
         raise SeriesError(f"There is no {data}. Name a folder, a pattern with {{{by}}}, or the file of a long table.")
     if place.system.isfile(place.path()):
         return split_table([data], by, home)
-    names = [name for name in place.names() if name.lower().endswith(ENDINGS) and not name.startswith(".")]
+    names = [name for name in place.names() if _holds_data(name)]
     files = [_address(place, name) for name in names]
     if files and by in column_names(files[0]):
         return split_table(files, by, home)
@@ -95,16 +96,24 @@ def _expression(pattern: str, by: str) -> re.Pattern[str]:
 
     >>> _expression("data/{asset}/*.csv", "asset").fullmatch("data/P1/a.csv")["asset"]
     'P1'
+    >>> _expression("data/**/{asset}-0[1-3].csv", "asset").fullmatch("data/P1-02.csv")["asset"]
+    'P1'
     """
-    forms = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    forms = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     text, named = "", False
-    for part in re.split(rf"(\{{{re.escape(by)}\}}|\*\*|\*|\?)", pattern):
+    for part in re.split(rf"(\{{{re.escape(by)}\}}|\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern):
         if part == f"{{{by}}}":
             text += "(?P=asset)" if named else "(?P<asset>[^/]+)"
             named = True
+        elif part.startswith("[") and part.endswith("]"):
+            text += f"[^{part[2:]}" if part.startswith(("[!", "[^")) else part
         else:
             text += forms.get(part, re.escape(part))
     return re.compile(text)
+
+
+def _holds_data(name: str) -> bool:
+    return name.lower().endswith(ENDINGS) and not name.startswith(".") and name != MANIFEST
 
 
 def _stem(name: str) -> str:

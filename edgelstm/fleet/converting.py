@@ -12,7 +12,7 @@ from edgelstm.runtime.errors import ModelError
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .stage import Made
+from .stage import Made, read_record
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,18 @@ class Conversion:
                 "threshold": metadata.threshold and metadata.threshold.value,
             }
         return Made(files, facts)
+
+
+def is_of_earlier_model(home: Place, asset: Asset, model_sha256: str) -> bool:
+    """Tell whether an asset's conversions were made of another model than the one that is there.
+
+    Args:
+        home: The fleet's folder.
+        asset: The asset.
+        model_sha256: Hash of its Keras model.
+    """
+    record = read_record(home, Conversion().name, asset)
+    return record is not None and not record["error"] and record["input"] != model_sha256
 
 
 def model_copy(home: Place, name: str, folder: Path) -> tuple[Path, str]:

@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.errors import ModelError, SeriesError
 
 from .asset_files import digest_of, local_files
 from .assets import Asset
-from .converting import model_copy
+from .converting import is_of_earlier_model, model_copy
 from .fresh_session import ALONE, fresh_session
 from .places import Place
 from .stage import Made
+
+JUDGED_MODEL = "judged_sha256"
+"""Name of the fact that says which file was judged."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Judging:
 
         Raises:
             SeriesError: If there are several files.
+            ModelError: If there is no model, or its conversion is of an earlier one.
         """
         if len(asset.files) > 1:
             raise SeriesError(f"An evaluation takes one labelled file an asset; {asset.name} has {len(asset.files)}.")
@@ -56,6 +60,8 @@ class Judging:
         model, known = model_copy(
             home, f"{asset.stem}{'' if scheme == 'keras' else f'.{scheme}'}.{_ending(scheme)}", folder
         )
+        if scheme != "keras":
+            _check_conversion(home, asset)
         (data,) = local_files(asset, folder)
         return (model, data), hashlib.sha256(f"{known} {digest_of([data])}".encode()).hexdigest()
 
@@ -78,8 +84,15 @@ class Judging:
 
             evaluation = evaluate(model, data, self.label_column, self.time_column)
         document = {**evaluation.document(), "data": data.name}
-        return Made(
-            {f"{asset.stem}.evaluation.json": json.dumps(document, indent=1).encode() + b"\n"}, evaluation.record()
+        facts = {**evaluation.record(), JUDGED_MODEL: hashlib.sha256(model.read_bytes()).hexdigest()}
+        return Made({f"{asset.stem}.evaluation.json": json.dumps(document, indent=1).encode() + b"\n"}, facts)
+
+
+def _check_conversion(home: Place, asset: Asset) -> None:
+    model = home.read(f"{asset.stem}.keras")
+    if model is not None and is_of_earlier_model(home, asset, hashlib.sha256(model).hexdigest()):
+        raise ModelError(
+            f"The conversion of {asset.name} is of an earlier model. Convert the present one: edgelstm fleet convert."
         )
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from .assets import Asset
+from .assets import MANIFEST, Asset
+from .converting import is_of_earlier_model
+from .evaluating import JUDGED_MODEL
 from .places import Place
 from .stage import RECORDS, read_record
 
-JSON_FILE, PARQUET_FILE = "manifest.json", "manifest.parquet"
+JSON_FILE, PARQUET_FILE = "manifest.json", MANIFEST
 BLOCK = 5000  # rows that are held at a time
 SCHEMA = 1
 TRAINED = (
@@ -48,12 +50,33 @@ def _row(home: Place, asset: Asset, record: dict[str, Any]) -> dict[str, Any]:
         "detection_limits": limits["channels"],
         "versions": [{"name": tool, "version": version} for tool, version in sorted(record["versions"].items())],
     }  # fmt: skip
-    converted = read_record(home, "convert", asset) if record["files"] else None
-    row["conversion_error"] = converted["error"] if converted else ""
-    row["converted"] = [{"scheme": scheme, **made} for scheme, made in (converted or {"facts": {}})["facts"].items()]
-    judged = read_record(home, "evaluate", asset) if record["files"] else None
-    row["evaluation_error"] = judged["error"] if judged else ""
-    return row | {name: (judged or {"facts": {}})["facts"].get(name) for name in JUDGED}
+    converted, row["conversion_error"] = _conversions(home, asset, row["model_sha256"])
+    row["converted"] = [{"scheme": scheme, **made} for scheme, made in converted["facts"].items()]
+    present = {row["model_sha256"], *converted["files"].values()}
+    judged, row["evaluation_error"] = _evaluation(home, asset, present) if record["files"] else ({}, "")
+    return row | {name: judged.get(name) for name in JUDGED}
+
+
+def _conversions(home: Place, asset: Asset, model_sha256: str) -> tuple[dict[str, Any], str]:
+    """Record of an asset's conversions, and why there are none of the present model."""
+    nothing: dict[str, Any] = {"facts": {}, "files": {}}
+    record = read_record(home, "convert", asset) if model_sha256 else None
+    if record is None:
+        return nothing, ""
+    if is_of_earlier_model(home, asset, model_sha256):
+        return nothing, "It was converted before it was trained again: run edgelstm fleet convert."
+    return record, record["error"]
+
+
+def _evaluation(home: Place, asset: Asset, present: set[str]) -> tuple[dict[str, Any], str]:
+    """Figures of an asset's evaluation, and why there are none of the present files."""
+    record = read_record(home, "evaluate", asset)
+    if record is None:
+        return {}, ""
+    facts: dict[str, Any] = record["facts"]
+    if facts and facts.get(JUDGED_MODEL) not in present:
+        return {}, "Its files have changed since they were judged: run edgelstm fleet evaluate."
+    return facts, record["error"]
 
 
 def write_manifest(home: Place) -> int:

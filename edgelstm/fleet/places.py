@@ -31,8 +31,8 @@ class Place:
         return system, str(root).rstrip("/")
 
     def __getstate__(self) -> dict[str, str]:
-        """Return the address alone: a connection does not travel to another process."""
-        return {"url": self.url}
+        """Return the address alone, a whole one: neither a connection nor a working directory travels to another process."""
+        return {"url": self.address}
 
     def __setstate__(self, state: dict[str, str]) -> None:
         self.__dict__.update(state)
@@ -46,6 +46,11 @@ class Place:
     def is_local(self) -> bool:
         """True for a folder of this machine."""
         return "file" in _protocols(self.system)
+
+    @property
+    def address(self) -> str:
+        """Its address, the same from any working directory."""
+        return self.path() if self.is_local else self.url
 
     def path(self, name: str = "") -> str:
         """Path of a file within the file system."""

@@ -19,6 +19,7 @@ from .places import Place
 
 RECORDS = ".fleet"
 SCHEMA = 1
+RESULT = ("files", "input", "facts", "data", "versions")  # of a record, what a step that was done leaves
 
 
 class Stage(Protocol):
@@ -192,9 +193,13 @@ def _kept(task: Task, key: str) -> Done | None:
     record = read_record(task.home, task.stage.name, task.asset)
     if record is None or record["key"] != key:
         return None
-    if record["error"]:
-        return Done(task.asset.name, "failed", record["error"]) if record["refused"] else None
-    return Done(task.asset.name, "kept") if is_whole(task.home, record) else None
+    if record["refused"]:
+        return Done(task.asset.name, "failed", record["error"])
+    if not record["files"] or not is_whole(task.home, record):
+        return None
+    if record["error"]:  # of a later attempt, such as one while its data were out of reach
+        _record(task, key, **{name: record[name] for name in RESULT})
+    return Done(task.asset.name, "kept")
 
 
 def _write(task: Task, key: str, digest: str, made: Made) -> None:
@@ -207,7 +212,11 @@ def _write(task: Task, key: str, digest: str, made: Made) -> None:
 
 def _fail(task: Task, key: str, error: str, refused: bool = True) -> Done:
     line = " ".join(error.split())[:500]
-    _record(task, key, error=line, refused=refused)
+    earlier = None if key else read_record(task.home, task.stage.name, task.asset)
+    if earlier is not None and earlier["files"]:  # what was made before is still there
+        _record(task, earlier["key"], error=line, **{name: earlier[name] for name in RESULT})
+    else:
+        _record(task, key, error=line, refused=refused)
     return Done(task.asset.name, "failed", line)
 
 

@@ -12,6 +12,7 @@ from edgelstm.runtime.errors import EdgelstmError
 from ..versions import tool_versions
 from .assets import Asset, list_assets
 from .claims import read_claim
+from .converting import is_of_earlier_model
 from .places import Place
 from .settings import read_settings
 from .stage import is_whole, key_of, read_record
@@ -54,7 +55,11 @@ def _state(training: Training, asset: Asset, home: Place) -> State:
             _, digest = training.gather(asset, home, Path(folder))
     except EdgelstmError as error:
         return State(asset.name, "failed", str(error))
-    if record["error"] and (not record["refused"] or record["key"] == key_of(training, digest, tool_versions())):
+    if (
+        record["error"]
+        and not record["files"]
+        and (not record["refused"] or record["key"] == key_of(training, digest, tool_versions()))
+    ):
         return State(asset.name, "failed", record["error"])
     if record["input"] != digest:
         return State(asset.name, "stale", "its data have changed")
@@ -64,4 +69,6 @@ def _state(training: Training, asset: Asset, home: Place) -> State:
         return State(asset.name, "stale", "other options made it")
     if not is_whole(home, record):
         return State(asset.name, "stale", "its file is missing or has changed")
+    if is_of_earlier_model(home, asset, record["files"].get(f"{asset.stem}.keras", "")):
+        return State(asset.name, "stale", "its conversions are of an earlier model")
     return State(asset.name, "done")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,11 +14,13 @@ from edgelstm.runtime.errors import ConfigError
 
 from ..fleet.claims import Holder, started
 from ..fleet.engine import Engine
+from ..fleet.places import Place
 from .design import Design, design_of, suggest
 from .trial import Result, Rival, TrialTask, family, run_trial
 
 NAME = "edgelstm"
-HOLDER, RESULT, QUESTION, VOID = "holder", "result", "question", "void"
+HOLDER, RESULT, QUESTION, VOID, IDENTITY = "holder", "result", "question", "void", "identity"
+MARK = ".study"  # file of a folder of models: identity of the study that they are of
 REPEATS = 10  # of a known design, after which designs are drawn at random
 ABANDONED = timedelta(hours=2)  # after which a trial of another machine counts as lost
 UNNAMED = timedelta(minutes=1)  # the same for a trial that was just begun: naming its process takes milliseconds
@@ -78,6 +81,27 @@ def check_question(study: Any, digest: str, cost: str) -> None:
         raise ConfigError("This study was begun with other data, labels or options. Name another file with --study.")
 
 
+def take_folder(study: Any, home: Place) -> None:
+    """Write into a folder which study its models are of.
+
+    Args:
+        study: The study.
+        home: Folder for its models.
+
+    Raises:
+        ConfigError: If the folder holds another study's models.
+        OutputError: If it cannot be written to.
+    """
+    if IDENTITY not in study.user_attrs:
+        study.set_user_attr(IDENTITY, os.urandom(8).hex())
+    identity = str(study.user_attrs[IDENTITY]).encode()
+    other = home.read(MARK)
+    if other is None:
+        home.write(MARK, identity)
+    elif other != identity:
+        raise ConfigError(f"{home.address} holds the models of another study. Name another folder with -o.")
+
+
 def run_study(study: Any, engine: Engine, task: TrialTask, trials: int) -> Iterator[tuple[int, Design, Result]]:
     """Make trials until the study has as many, and yield them as they end.
 
@@ -90,12 +114,20 @@ def run_study(study: Any, engine: Engine, task: TrialTask, trials: int) -> Itera
     requeue_lost(study)
     if not study.trials:
         study.enqueue_trial(Design().parameters)  # what `edgelstm train` makes
-    missing = trials - len(ended_trials(study))
-    asked = (_ask(study, task) for _ in range(max(0, missing)))
-    for outcome in engine.run(run_trial, asked):
+    for outcome in engine.run(run_trial, _asked_until(study, task, trials)):
         result = outcome.value if isinstance(outcome.value, Result) else Result(error=outcome.error)
         _tell(study, outcome.task.number, result)
         yield outcome.task.number, outcome.task.design, result
+
+
+def _asked_until(study: Any, task: TrialTask, trials: int) -> Iterator[TrialTask]:
+    """Ask for trials until as many have ended or are under way, those of other runs on the same study included."""
+    while len(ended_trials(study)) + sum(_is_under_way(trial) for trial in study.trials) < trials:
+        yield _ask(study, task)
+
+
+def _is_under_way(trial: Any) -> bool:
+    return trial.state.name == "RUNNING" and not _is_lost(trial)
 
 
 def _ask(study: Any, task: TrialTask) -> TrialTask:
@@ -105,7 +137,7 @@ def _ask(study: Any, task: TrialTask) -> TrialTask:
     """
     import optuna
 
-    known = {design_of(trial.params) for trial in study.trials if "kind" in trial.params and not _is_void(trial)}
+    known = {_design(trial) for trial in study.trials if not _is_void(trial)}
     samplers = [study.sampler] * REPEATS + [optuna.samplers.RandomSampler(seed=len(study.trials))] * REPEATS
     trial, design = _asked(study, samplers[0])
     for sampler in samplers[1:]:
@@ -124,6 +156,14 @@ def _asked(study: Any, sampler: Any) -> tuple[Any, Design]:
     return trial, suggest(trial)
 
 
+def _design(trial: Any) -> Design | None:
+    """Design of a trial; None while another run still chooses it."""
+    try:
+        return design_of(trial.params)
+    except KeyError:
+        return None
+
+
 def _withdraw(study: Any, trial: Any) -> None:
     from optuna.trial import TrialState
 
@@ -137,14 +177,16 @@ def _is_void(trial: Any) -> bool:
 
 
 def _tell(study: Any, number: int, result: Result) -> None:
+    from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
     identity = study.trials[number]._trial_id
-    study._storage.set_trial_user_attr(identity, RESULT, {**asdict(result), "losses": _keyed(result.losses)})
-    if result.quality is not None:
-        study.tell(number, [result.quality, result.cost])
-    else:
-        study.tell(number, state=TrialState.PRUNED if result.pruned else TrialState.FAIL)
+    with suppress(UpdateFinishedTrialError):  # another machine took it for lost, and its design is tried again
+        study._storage.set_trial_user_attr(identity, RESULT, {**asdict(result), "losses": _keyed(result.losses)})
+        if result.quality is not None:
+            study.tell(number, [result.quality, result.cost])
+        else:
+            study.tell(number, state=TrialState.PRUNED if result.pruned else TrialState.FAIL)
 
 
 def _keyed(losses: Mapping[int, float]) -> dict[str, float]:
@@ -173,7 +215,10 @@ def requeue_lost(study: Any) -> int:
 
     lost = [trial for trial in study.get_trials(states=(TrialState.RUNNING,)) if _is_lost(trial)]
     for trial in lost:
-        study.tell(trial.number, state=TrialState.FAIL)
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except ValueError:  # another run was quicker
+            continue
         if "kind" in trial.params:
             study.enqueue_trial(trial.params)
     return len(lost)

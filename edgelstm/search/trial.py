@@ -192,15 +192,17 @@ def _latency(flatbuffer: bytes) -> float:
     return float(compare({"model": bare_call(TFLiteModel(flatbuffer))}, 0.2)["model"].p50)
 
 
-def digest_of(series: Series, labelled: bytes, settings: Options) -> str:
+def digest_of(series: Series, labelled: bytes, settings: Options, label_column: str | None = None) -> str:
     """Hash of what a study rests on, so that two questions are not mixed in one.
 
     Args:
         series: Rows to train on.
         labelled: Rows to judge on.
         settings: Settings that the search does not vary.
+        label_column: Column of labels.
     """
     buffer = io.BytesIO()
     np.save(buffer, series.values)
-    facts = repr((series.channels, series.segments, settings)).encode()
+    np.save(buffer, series.time)
+    facts = repr((series.channels, series.segments, settings, label_column)).encode()
     return hashlib.sha256(buffer.getvalue() + labelled + facts).hexdigest()

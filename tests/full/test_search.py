@@ -16,13 +16,17 @@ pytest.importorskip("optuna", reason="needs the scale extra")
 pytest.importorskip("fsspec", reason="needs the scale extra")
 
 from edgelstm.runtime.errors import ConfigError, SeriesError
+from optuna.trial import TrialState
 
+from edgelstm.cli.search import _beside, _show
 from edgelstm.data.series import Series, read_series
+from edgelstm.fleet.claims import started
 from edgelstm.fleet.engine import Outcome
-from edgelstm.search.design import Design, design_of, suggest
+from edgelstm.fleet.places import Place
+from edgelstm.search.design import KINDS, Design, design_of, suggest
 from edgelstm.search.frontier import Point, chosen, frontier, heard, points
 from edgelstm.search.injected import split_for_injection, write_injected
-from edgelstm.search.study import check_question, ended_trials, open_study, requeue_lost, run_study
+from edgelstm.search.study import check_question, ended_trials, open_study, requeue_lost, run_study, take_folder
 from edgelstm.search.trial import Result, Rival, TrialTask, family, hopeless
 from edgelstm.training.options import Options
 from edgelstm.training.train import Trained
@@ -152,6 +156,85 @@ def test_two_questions_are_not_mixed_in_one_study(tmp_path):
 
     with pytest.raises(ConfigError, match="other data"):
         check_question(study, "b", "bytes")
+
+
+def test_runs_that_share_a_study_make_no_more_trials_than_asked_for_and_wait_for_half_chosen_designs(tmp_path):
+    address = str(tmp_path / "search.log")
+    one = run_study(open_study(address), Instant(fail=None), task(), 4)
+    next(one)
+    other = open_study(address)
+    chosen_by_halves = other.ask()
+    chosen_by_halves.suggest_categorical("kind", KINDS)
+    chosen_by_halves.set_user_attr("holder", {"run": "", "host": os.uname().nodename, "process": os.getpid(), "started": started(os.getpid())})  # fmt: skip
+
+    made = [*list(run_study(open_study(address), Instant(fail=None), task(), 4)), *one]
+
+    assert len(made) == 2  # beside the first one and the one under way
+    assert len(ended_trials(open_study(address))) == 3
+
+
+def test_a_trial_that_another_machine_took_for_lost_does_not_end_the_run(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+
+    class Slow(Instant):
+        def run(self, function, tasks):
+            for outcome in super().run(function, tasks):
+                study.tell(outcome.task.number, state=TrialState.FAIL)
+                yield outcome
+
+    outcomes = run_study(study, Slow(fail=None), task(), 2)
+    next(outcomes)
+
+    assert ended_trials(study) == []
+
+
+def test_a_folder_of_another_studys_models_is_refused(tmp_path):
+    home = Place(str(tmp_path / "models"))
+    one, other = (open_study(str(tmp_path / name)) for name in ("one.log", "other.log"))
+    take_folder(one, home)
+    take_folder(one, home)
+
+    with pytest.raises(ConfigError, match="another study"):
+        take_folder(other, home)
+
+
+def test_labels_are_checked_before_the_first_trial(tmp_path):
+    rows = normal_rows(tmp_path / "normal.csv", 300)
+    lines = rows.read_text().splitlines()
+    path = tmp_path / "labelled.csv"
+
+    def search(marks, *more):
+        path.write_text("\n".join(f"{line},{mark}" for line, mark in zip(lines, ["anomaly", *marks], strict=True)))
+        return refused_here("search", rows, "--data", path, "--study", tmp_path / "search.log", *more)
+
+    assert "no column 'nosuch'" in search("0" * 150 + "1" * 150, "--label-column", "nosuch")
+    assert "marks no row as anomalous" in search("0" * 300)
+    assert "marks every row as anomalous" in search("1" * 300)
+    assert "--label-column is of --data" in here("search", rows, "--label-column", "anomaly", code=2).stderr
+    assert not (tmp_path / "search.log").exists()
+
+
+def test_a_study_whose_trials_all_fail_says_why(tmp_path, capsys):
+    study = open_study(str(tmp_path / "search.log"))
+    list(run_study(study, Instant(fail=0), task(), 1))
+
+    with pytest.raises(ConfigError, match="its process ended"):
+        _show(study, str(tmp_path / "search.log"), "bytes", Place(str(tmp_path / "models")), False)
+
+
+def test_a_design_is_not_mixed_with_options_of_its_own(tmp_path):
+    study = open_study(str(tmp_path / "search.log"))
+    list(run_study(study, Instant(fail=None), task(), 1))
+    rows = normal_rows(tmp_path / "normal.csv", 300)
+    words = ("train", rows, "-o", tmp_path / "a.keras", "--from", tmp_path / "search.log", "--kind", "linear")
+
+    assert "--kind: --from" in here(*words, code=2).stderr
+
+
+def test_what_lies_beside_a_study_has_its_name():
+    assert _beside("runs/run.1", ".models") == "runs/run.1.models"
+    assert _beside("search.log", ".models") == "search.models"
+    assert _beside("sqlite:///a.db", ".models") != _beside("sqlite:///b.db", ".models")
 
 
 def test_faults_are_injected_into_rows_that_are_not_trained_on(tmp_path):

@@ -3,6 +3,7 @@
 import click
 import pytest
 
+from edgelstm.cli.report import command as report
 from edgelstm.cli.train_detector import command, detector_of
 
 
@@ -49,6 +50,20 @@ def test_every_flag_reaches_the_trainer(flags, path, value):
         found = getattr(found, name)
 
     assert found == value
+
+
+def test_a_look_back_of_no_rows_is_not_the_automatic_one():
+    assert parsed("--lookback", "0").lookback == 0  # which the training refuses
+
+
+def test_a_seed_is_one_that_numpy_takes():
+    with pytest.raises(click.BadParameter, match="4294967295"):
+        parsed("--seed", "5000000000")
+
+
+def test_schemes_of_a_report_are_names():
+    with pytest.raises(click.BadParameter, match="received ','"):
+        report.make_context("report", ["pump.keras", "--schemes", ","])
 
 
 def test_a_look_back_that_is_no_number_is_wrong_usage():
