@@ -101,6 +101,7 @@ class NumberColumn:
             except ValueError:
                 pass
             else:
+                self.cells.clear(values)
                 values[~np.isfinite(values)] = np.nan
                 self._plain = True
                 return values

@@ -6,8 +6,11 @@ import csv
 import logging
 import math
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
 from ..errors import SeriesError
 from .signals import Signal
@@ -110,7 +113,8 @@ def unit_of(text: str) -> tuple[str, str] | None:
 class CellReader:
     """Reads the cells of one source as numbers; what is not a plain number is counted, and said once.
 
-    Units are passed over as long as a column has one: a second unit in the same column is text.
+    Units are passed over as long as a column has one: a second unit in the same column is text. A word for a missing value
+    that is a number, as loggers write -999, stands for that number however a cell writes it.
 
     Args:
         decimal_comma: Whether a comma may be the decimal mark.
@@ -124,6 +128,8 @@ class CellReader:
     [1.5, 2.0, nan, None]
     >>> cells.notes()
     ['1 cell holds the unit l/min (flow)', "1 cell says 'defekt', which counts as missing"]
+    >>> CellReader(missing=["-999"]).read("-999.0", "flow")
+    nan
     """
 
     def __init__(
@@ -137,6 +143,8 @@ class CellReader:
         self.signals = signals or {}
         self.decimal_comma, self.thousands, self.origin = decimal_comma, thousands, origin
         self.missing = frozenset(word.strip().casefold() for word in missing)
+        self.sentinels = _sentinels(self.missing)
+        """Numbers that stand for a missing value, each with its word."""
         self.units = {column: signal.unit for column, signal in self.signals.items() if signal.unit}
         """Unit of each column that has one."""
         self.understood: Counter[str] = Counter()
@@ -160,14 +168,39 @@ class CellReader:
         if self._switches and (switch := self._switches.get(column, {}).get(word)) is not None:
             return switch
         if word in self.missing or word in MISSING_WORDS:
-            self._count(word, f"says {text!r}, which counts as missing")
+            self._count(word, _says_missing(text))
             return math.nan
         value = number(text, self.decimal_comma, self.thousands)
-        if value is not None:
-            if word in SWITCHES and word not in ("true", "false"):
+        if value is not None and word in SWITCHES:
+            if word not in ("true", "false"):
                 self._count(word, f"says {text!r}, which counts as {value:g}")
             return value
-        return self._with_unit(text, column)
+        value = self._with_unit(text, column) if value is None else value
+        return value if value is None else self.measured(value)
+
+    def measured(self, value: float) -> float:
+        """A source's number, NaN where a word for a missing value is this number; that is counted, as a cell's word is.
+
+        Args:
+            value: As the source has it.
+        """
+        word = self.sentinels.get(value)
+        if word is None:
+            return value
+        self._count(word, _says_missing(word))
+        return math.nan
+
+    def clear(self, values: Any) -> None:
+        """Make NaN of numbers that stand for a missing value, as `measured` does of one.
+
+        Args:
+            values: Array of doubles, of any shape; it is changed.
+        """
+        for value, word in self.sentinels.items():
+            places = values == value
+            if count := int(places.sum()):
+                values[places] = math.nan
+                self._count(word, _says_missing(word), count)
 
     def _with_unit(self, text: str, column: str) -> float | None:
         parts = unit_of(text)
@@ -179,15 +212,32 @@ class CellReader:
             self._count("", f"holds the unit {parts[1]} ({column})")
         return value
 
-    def _count(self, word: str, rule: str) -> None:
+    def _count(self, word: str, rule: str, count: int = 1) -> None:
         rule = self._words.setdefault(word, rule) if word else rule  # a word is one, in capitals or not
-        self.understood[rule] += 1
-        if self.origin and self.understood[rule] == 1:
+        self.understood[rule] += count
+        if self.origin and self.understood[rule] == count:
             log.warning("%s: a cell %s", self.origin, rule)
 
     def notes(self) -> list[str]:
         """Clauses on the cells that were understood by a rule, with their number."""
         return clauses(self.understood)
+
+
+def _says_missing(text: str) -> str:
+    return f"says {text!r}, which counts as missing"
+
+
+def _sentinels(words: Iterable[str]) -> dict[float, str]:
+    """Words that are numbers, by their number and by what a sensor or a file that keeps 4 bytes makes of it."""
+    sentinels: dict[float, str] = {}
+    for word in sorted(words):
+        value = _number(word, decimal_comma=True, thousands="")
+        if value is None or not math.isfinite(value):
+            continue
+        sentinels.setdefault(value, word)
+        with suppress(OverflowError):
+            sentinels.setdefault(struct.unpack("f", struct.pack("f", value))[0], word)
+    return sentinels
 
 
 def clauses(understood: Mapping[str, int]) -> list[str]:

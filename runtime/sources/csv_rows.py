@@ -133,9 +133,11 @@ class CsvRows:
     def _numbers(self, cells: list[str]) -> list[float]:
         if self._plain:
             try:
-                return [float(cells[at]) for at in self._picks]
+                values = [float(cells[at]) for at in self._picks]
             except ValueError:
                 pass
+            else:
+                return [self.cells.measured(value) for value in values] if self.cells.sentinels else values
         return [self._number(cells, at) for at in self._picks]
 
     def _number(self, cells: list[str], at: int) -> float:

@@ -14,6 +14,7 @@ from ..io.addresses import Address
 from ..io.modbus import BITS, ModbusLine, ModbusLostError, ModbusOptions, ModbusRefusalError
 from ..io.reconnect import Attempts
 from .column_mapping import Columns, Row
+from .csv_cells import CellReader
 from .live import LiveSource, ticks
 from .modbus_map import Register, read_map
 from .sample import Sample
@@ -97,6 +98,7 @@ class ModbusSource(LiveSource):
         wanted = [registers[name] for name in columns.names]
         self.requests = plan_requests(wanted, self._line.unit, options.gap, options.most)
         self._channels = len(wanted)
+        self._cells = CellReader(missing=columns.missing, origin=self.name)
         self._attempts = Attempts(self.name)
         self.refusals = 0
         """Exceptions of devices so far."""
@@ -140,7 +142,7 @@ class ModbusSource(LiveSource):
                 self._say(request, error)
             return
         for channel, at, register in request.channels:
-            values[channel] = register.value(raw[at : at + register.count])
+            values[channel] = self._cells.measured(register.value(raw[at : at + register.count]))
 
     def _take_apart(self, request: Request, values: list[float]) -> None:
         at, single = self.requests.index(request), request.apart()

@@ -139,7 +139,7 @@ class OpcSource(LiveSource):
         if value is None:
             return math.nan
         if isinstance(value, (bool, int, float)):
-            number = float(value)
+            number = self._cells.measured(float(value))
             return number if math.isfinite(number) else math.nan
         read = self._cells.read(value, name)
         if read is None:

@@ -107,7 +107,7 @@ class RecordRows:
         if value is None:
             return math.nan
         if isinstance(value, (float, int)):
-            return float(value)
+            return self._cells.measured(float(value)) if self._cells.sentinels else float(value)
         number = self._cells.read(value, name) if isinstance(value, str) else None
         if number is None:
             raise SeriesError(f"{name}: {str(value)[:40]!r} is not a number")

@@ -181,7 +181,7 @@ class SparkplugSource(LiveSource):
 
     def _number(self, value: float | str | None, channel: int) -> float:
         if value is None or isinstance(value, float):
-            return value if value is not None and math.isfinite(value) else math.nan
+            return self._cells.measured(value) if value is not None and math.isfinite(value) else math.nan
         number = self._cells.read(value, self.columns.names[channel])
         if number is None:
             self.rows.count(SeriesError(f"{self.columns.names[channel]}: {value[:40]!r} is not a number"))

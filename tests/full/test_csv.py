@@ -186,6 +186,18 @@ def test_words_for_missing_values_go_with_the_model_to_the_device(tmp_path):
     assert math.isnan(list(TextSource(tmp_path / "a.csv", Columns.of(metadata)))[3].values[0])
 
 
+@pytest.mark.parametrize("cell", ["-999", "-999.0", " -999 ", "-999 °C"])
+def test_numbers_that_stand_for_a_missing_value_go_with_the_model_to_the_device(tmp_path, cell):
+    rows = "time,a\n" + "".join(f"{row},{cell if row == 3 else row}\n" for row in range(9))
+    series = read(tmp_path, rows, missing=["-999"])
+    metadata = Metadata("generic", 4, channels=(Channel("a"),), sections=series.sections)
+
+    assert series.values.ravel().tolist() == list(range(9))
+    assert any("which counts as missing" in sentence for sentence in series.repairs.sentences())
+    assert read_for_model(metadata, tmp_path / "a.csv").repairs.filled == 1
+    assert math.isnan(list(TextSource(tmp_path / "a.csv", Columns.of(metadata)))[3].values[0])
+
+
 def test_a_column_of_words_some_of_which_are_switches_is_no_channel(tmp_path):
     words = ["ON", "OFF", "OFF", "STANDBY"]
     series = read(tmp_path, "time,a,mode\n" + "".join(f"{row},{row},{words[row % 4]}\n" for row in range(40)))

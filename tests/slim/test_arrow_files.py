@@ -135,3 +135,14 @@ def test_text_among_numbers_names_the_row(tmp_path):
 
     with pytest.raises(SeriesError, match="line 3, column 'flow': 'broken'"):
         read_series([write(tmp_path / "a.parquet", content)])
+
+
+def test_a_number_that_stands_for_a_missing_value_is_found_in_columns_of_4_bytes(tmp_path):
+    flow = FLOW.copy()
+    flow[3] = -999.9
+    path = write(tmp_path / "a.parquet", table().set_column(1, "flow", arrow().array(flow)))
+    series = read_series([path], missing=["-999.9"])
+    samples = list(open_file(path, Columns(("flow",), missing=("-999.9",))))
+
+    assert series.values[:, 0].min() >= -1
+    assert np.isnan([sample.values[0] for sample in samples]).nonzero()[0].tolist() == [3]
