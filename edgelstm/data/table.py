@@ -14,6 +14,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 from edgelstm.runtime.io.timestamps import LABEL_NAMES, seconds
 from edgelstm.runtime.sources.csv_cells import clauses
+from edgelstm.runtime.sources.csv_dialect import doubled
 from edgelstm.runtime.sources.record_table import open_path
 from edgelstm.runtime.sources.resampling import Resampling
 from edgelstm.runtime.sources.signals import Signal
@@ -104,6 +105,7 @@ class _Reader:
         label = request.label_column
         self._check(list(filter(None, (request.time_column, label))))
         names = self.table.names
+        self._check_single(request.columns or ())
         self.columns = request.columns if request.columns and set(request.columns) <= set(names) else None
         self.time = self.table.time(request.time_column, tuple(filter(None, (*(self.columns or ()), label))))
         taken = (label, *(names[at] for at in self.time.positions))
@@ -128,6 +130,14 @@ class _Reader:
         label = self.request.label_column
         if label in (self.request.columns or ()):
             raise SeriesError(f"{label!r} is the label column and cannot be a channel too. Leave it out.")
+
+    def _check_single(self, columns: Sequence[str]) -> None:
+        twice = next((name for name, count in Counter(columns).items() if count > 1), None)
+        if twice is not None:
+            raise SeriesError(f"The column {twice} is named twice. Name each column once.")
+        name = doubled(self.table.header, columns)
+        if name is not None:
+            raise SeriesError(f"{self.name} has several columns called {name}. Give each a name of its own.")
 
     def read(self) -> None:
         """Take all rows, block by block."""

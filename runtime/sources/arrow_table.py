@@ -41,7 +41,7 @@ class ArrowTable(CsvTable):
         if self._first is None:
             raise SeriesError(f"{origin} holds no rows. Give a file with one row a sample.")
         names, rows = self._first
-        self.names = column_names(names, len(names))
+        self.header, self.names = tuple(names), column_names(names, len(names))
         self.dialect = Dialect("", ".", "", self.names, self.names, True, 0, False, tuple(rows[:MOST_LINES]))
 
     def read_only(self, positions: Collection[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -150,6 +150,20 @@ def column_names(header: Sequence[str], width: int) -> tuple[str, ...]:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name}.{seen[name] - 1}")
     return tuple(names)
+
+
+def doubled(header: Sequence[str], wanted: Collection[str]) -> str | None:
+    """A wanted name that several columns have, of which not all are wanted as `name`, `name.1` and so on; None if none is.
+
+    Args:
+        header: Cells of the header.
+        wanted: Names of the columns to take.
+
+    >>> doubled(["time", "flow", "flow"], ["flow"]), doubled(["flow", "flow"], ["flow", "flow.1"])
+    ('flow', None)
+    """
+    counts = Counter(cell.lstrip("#").strip() for cell in header)
+    return next((name for name in wanted if not all(f"{name}.{at}" in wanted for at in range(1, counts[name]))), None)
 
 
 def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:

@@ -12,12 +12,13 @@ from pathlib import Path
 from threading import Event as Flag
 
 from ..errors import SeriesError, ShapeError
-from .column_mapping import Columns, Parse, Row
-from .csv_rows import file_rows, layout
+from .column_mapping import Columns, Row
+from .csv_rows import file_rows
 from .csv_table import CsvTable
 from .file_head import begun, holds_records
 from .line_reader import file_magic, read_lines
 from .sample import Sample
+from .stream_rows import StreamRows
 from .time_columns import TimeReader
 
 log = logging.getLogger("edgelstm")
@@ -66,7 +67,7 @@ def is_regular(path: Path | str) -> bool:
 
 
 def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:
-    """Samples from lines of CSV or JSON as they come; blank lines are passed over.
+    """Samples from lines of CSV or JSON as they come; blank lines and repeated headers are passed over.
 
     Args:
         lines: Of the source.
@@ -80,21 +81,14 @@ def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator
     >>> [(sample.row, sample.values) for sample in parse_lines(["flow,motor", "1,2"], Columns(("motor",)), "x")]
     [(0, [2.0])]
     """
-    parse: Parse | None = None
-    row = 0
+    rows, count = StreamRows(columns, origin), itertools.count()
     for at, line in enumerate(lines, 1):
-        if not line or line.isspace():
-            continue
         try:
-            if parse is None:
-                parse, header = layout(line, columns, origin)
-                if header:
-                    continue
-            values, time, label = parse(line)
+            row = rows.read(line)
         except (SeriesError, ShapeError) as error:
             raise located(error, origin, at) from error
-        yield Sample(values, time, row, label)
-        row += 1
+        if row is not None:
+            yield Sample(row.values, row.time, next(count), row.label)
 
 
 def parse_file(lines: Iterable[str], columns: Columns, origin: str) -> Iterator[Sample]:

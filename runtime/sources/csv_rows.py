@@ -7,13 +7,13 @@ that it is not held up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ConfigError, SeriesError, ShapeError
 from ..io.timestamps import is_time
 from .column_mapping import Columns, Parse, Row, short
 from .csv_cells import CellReader, number, split, unit_of
-from .csv_dialect import column_names
+from .csv_dialect import column_names, doubled
 from .csv_table import CsvTable
 from .records import is_line_protocol, parse_json, parse_line_protocol
 from .time_columns import TimeReader, find_time
@@ -26,7 +26,25 @@ TEXT_HINT = " (--missing names words for a missing value)"
 MOST_CELLS = 1000  # of a line that are looked at to settle its separator
 
 
-def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Parse, bool]:
+class Layout(NamedTuple):
+    """Layout of the rows of a live stream."""
+
+    parse: Parse
+    """A function from a line to a `Row`."""
+    header: bool
+    """True if the line that settled it is a header."""
+    names: tuple[str, ...]
+    """Names of the columns; empty for records, which name theirs in each line."""
+    sought: frozenset[str]
+    """Names by which another header is told."""
+
+    @property
+    def by_position(self) -> bool:
+        """True if cells are taken by position, as nothing names their columns."""
+        return bool(self.names) and not self.header
+
+
+def layout(first: str, columns: Columns, origin: str = "the input") -> Layout:
     """Settle how rows of a live stream are read, from the first of them.
 
     Args:
@@ -34,28 +52,33 @@ def layout(first: str, columns: Columns, origin: str = "the input") -> tuple[Par
         columns: What the model wants.
         origin: Name of the source, for messages.
 
-    Returns:
-        A function from a line to a `Row`, and whether the first line is a header.
-
     Raises:
-        ShapeError: If the channels cannot be found in it.
+        ShapeError: If the channels cannot be found in it, or several columns have the name of one.
 
-    >>> parse, header = layout("time;flow;motor", Columns(("motor", "flow")))
-    >>> header, parse("7;1,5;2")
+    >>> settled = layout("time;flow;motor", Columns(("motor", "flow")))
+    >>> settled.header, settled.parse("7;1,5;2")
     (True, Row(values=[2.0, 1.5], time=7.0, label='7'))
     """
     line_protocol = is_line_protocol(first)
     if line_protocol or first.lstrip()[:1] in ("{", "["):
         from .record_rows import RecordRows
 
-        return RecordRows(columns, origin, parse_line_protocol if line_protocol else parse_json).parse, False
+        records = RecordRows(columns, origin, parse_line_protocol if line_protocol else parse_json)
+        return Layout(records.parse, False, (), frozenset(columns.names))
     separator = _separator(first, columns)
     reader = CellReader(separator != ",", missing=columns.missing, origin=origin, signals=columns.by_path)
     cells = [cell.strip() for cell in split(first, separator)]
     header = _is_header(cells, columns)
     names = column_names(cells, len(cells)) if header else _positions(cells, columns, origin)
-    rows = _long_rows(names, columns, reader) if columns.is_long(names) else CsvRows(names, columns, origin, reader)
-    return lambda line: rows.row(split(line, separator)), header
+    if header:
+        _refuse_doubled(cells, columns, origin)
+    grid = columns.resampling
+    if grid is not None and columns.is_long(names):
+        rows: CsvRows | LongRows = _long_rows(names, columns, reader)
+        sought = frozenset((*grid.keys, *grid.values))
+    else:
+        rows, sought = CsvRows(names, columns, origin, reader), frozenset(columns.names)
+    return Layout(lambda line: rows.row(split(line, separator)), header, tuple(names), sought)
 
 
 def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows | LongRows:
@@ -67,7 +90,7 @@ def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows |
         cells: Reads its numbers.
 
     Raises:
-        ShapeError: If the channels cannot be found in it.
+        ShapeError: If the channels cannot be found in it, or several columns have the name of one.
         ConfigError: If the time column cannot.
     """
     dialect = table.dialect
@@ -80,6 +103,7 @@ def file_rows(table: CsvTable, columns: Columns, cells: CellReader) -> CsvRows |
         table.take_header(names)  # a header of numbers
     elif not dialect.header:
         names = table.names = tuple(_positions(dialect.first, columns, table.origin))
+    _refuse_doubled(table.header, columns, table.origin)
     _check_names(names, columns, table.origin)
     return CsvRows(names, columns, table.origin, cells, table.time(columns.time, columns.names))
 
@@ -157,6 +181,31 @@ def _check_names(header: Sequence[str], columns: Columns, origin: str) -> None:
         raise columns.lacking(header, origin)
     if columns.time is not None and columns.time not in header:
         raise ConfigError(f"{origin} has no time column {columns.time!r} (its columns: {short(header)}).")
+
+
+def _refuse_doubled(header: Sequence[str], columns: Columns, origin: str) -> None:
+    name = doubled(header, columns.names)
+    if name is not None:
+        raise ShapeError(
+            f"The model takes one column {name}; {origin} has several of that name. Give each a name of its own."
+        )
+
+
+def named_cells(line: str, columns: Columns) -> frozenset[str]:
+    """The cells of a line of names; empty for a line with a value in it, and for JSON.
+
+    Args:
+        line: The line.
+        columns: Names that the separator must tell apart.
+
+    >>> sorted(named_cells("time;flow", Columns(("flow",)))), sorted(named_cells("7;flow", Columns(("flow",))))
+    (['flow', 'time'], [])
+    """
+    if line.lstrip()[:1] in ("{", "["):
+        return frozenset()
+    cells = [cell.strip() for cell in split(line, _separator(line, columns))]
+    named = frozenset(cell.lstrip("#").strip() for cell in cells)
+    return named if not any(_is_value(cell) for cell in named.difference(columns.names)) else frozenset()
 
 
 def width(line: str, columns: Columns) -> int:

@@ -51,15 +51,18 @@ class CsvTable:
             raise SeriesError(f"{origin} is empty, it holds no rows. Give a CSV file with one row a sample.")
         self.dialect: Dialect = dialect
         self.names = dialect.names
+        self.header = dialect.first if dialect.header else ()
         self.skip = dialect.skip
         """Lines before the first row."""
 
+    header: Sequence[str] = ()
+    """Cells of the header as they are written; empty where there is none."""
     footer: Sequence[str] = ()
     """Lines of words after the last row, known once all rows were taken."""
 
     def take_header(self, names: Sequence[str]) -> None:
         """Take the first row, of numbers, as the header that it is."""
-        self.names, self.skip = tuple(names), self.skip + 1
+        self.names, self.header, self.skip = tuple(names), self.dialect.first, self.skip + 1
 
     def cells(self, missing: Iterable[str] = (), signals: Mapping[str, Signal] | None = None) -> CellReader:
         """A reader of this table's numbers.

@@ -10,9 +10,9 @@ from threading import Event as Flag
 
 from ..errors import EdgelstmError, SeriesError, ShapeError
 from ..io.timestamps import stamp
-from .column_mapping import Columns, Parse, Row
-from .csv_rows import layout, width
+from .column_mapping import Columns, Row
 from .sample import Sample
+from .stream_rows import StreamRows
 
 log = logging.getLogger("edgelstm")
 PATIENCE = 20  # lines at the start that may be unreadable before the source counts as a wrong one
@@ -32,12 +32,16 @@ class LiveRows:
         self.columns, self.origin, self.clock = columns, origin, clock
         self.bad = self.row = 0
         self.fits = False
-        """True if anything so far has fit the model."""
+        """True if anything so far has fit the model, and no header since was refused."""
         self.error: EdgelstmError | None = None
-        """Reason why the first unreadable line is none."""
-        self._parse: Parse | None = None
-        self._refused = self._begin = 0
-        self.header = ""
+        """Reason why the first unreadable line is none, or that of a header that is refused later."""
+        self._rows = StreamRows(columns, origin)
+        self._begin = self._passed = 0
+
+    @property
+    def header(self) -> str:
+        """The line that names the columns; empty where none does."""
+        return self._rows.header
 
     def line(self, line: str) -> Sample | None:
         """Return one line's sample; None for a header, a blank or an unreadable line.
@@ -59,25 +63,17 @@ class LiveRows:
             SeriesError: If it cannot be read.
             ShapeError: If it does not fit the model.
         """
-        if not line or line.isspace() or line == self.header:
-            return None
-        parse = self._parse or self._settle(line)
-        return None if parse is None else parse(line)
-
-    def _settle(self, line: str) -> Parse | None:
-        """Settle the layout by a line; None when it is a header.
-
-        Rows as wide as a header that was refused are its rows: they are not taken by position.
-        """
         try:
-            parse, header = layout(line, self.columns, self.origin)
-        except ShapeError:
-            self._refused = width(line, self.columns)
+            return self._rows.read(line)
+        except ShapeError as error:
+            if self._rows.refusal is error:
+                self._doubt(error)
             raise
-        if not header and self.error is not None and 1 < self._refused == width(line, self.columns):
-            raise self.error
-        self._parse, self.header = parse, line if header else ""
-        return None if header else parse
+
+    def _doubt(self, error: ShapeError) -> None:
+        """Take a header that is refused for a wrong source's, whatever came before it."""
+        if self.fits:
+            self.fits, self.error, self._passed = False, None, self.bad
 
     def sample(self, row: Row) -> Sample:
         """Make a row the next sample."""
@@ -95,9 +91,9 @@ class LiveRows:
         """Count a line that cannot be used; the first one is logged.
 
         Raises:
-            EdgelstmError: If not one of the first lines could be used.
+            EdgelstmError: If not one of the first lines could be used, or of those after a header that is refused.
         """
-        if not self.fits and self.bad + 1 >= PATIENCE:
+        if not self.fits and self.bad - self._passed + 1 >= PATIENCE:
             self.bad += 1
             raise error
         self.count(error)
@@ -111,7 +107,8 @@ class LiveRows:
 
     def new_file(self) -> None:
         """Settle the layout anew, as a rotated file may have other columns, and count its rows from 0."""
-        self._parse, self._refused, self.header, self._begin = None, 0, "", self.row
+        self._rows.forget()
+        self._begin = self.row
 
     def samples(self, lines: Iterable[str]) -> Iterator[Sample]:
         """Iterate the samples of some lines."""

@@ -18,7 +18,7 @@ class PipeSource(LiveSource):
         columns: Which columns feed the model.
 
     Raises (while reading):
-        SeriesError, ShapeError: If not one line fits the model.
+        SeriesError, ShapeError: If not one line fits the model, or the newest header does not.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -26,5 +26,5 @@ class PipeSource(LiveSource):
 
     def __iter__(self) -> Iterator[Sample]:
         yield from self.rows.samples(read_lines("-", self._stop, self.rows.pass_over))
-        if not self.rows.row and not self._stop.is_set():
+        if not self.rows.fits and not self._stop.is_set():
             raise self.rows.error or SeriesError(f"{self.name} holds no rows. Give one row a sample.")

@@ -96,6 +96,12 @@ def test_a_row_with_too_many_cells_is_named(tmp_path):
         read(tmp_path, "# logger\n# 17\ntime,a,b\n0,1,2\n1,1,2\n2,3,4,5\n3,1,2\n")
 
 
+@pytest.mark.parametrize(("columns", "said"), [(["a"], "several columns called a"), (["b", "b"], "b is named twice")])
+def test_a_column_that_is_not_one_is_refused_by_its_name(tmp_path, columns, said):
+    with pytest.raises(SeriesError, match=said):
+        read(tmp_path, "a,b,a\n1,2,3\n2,3,4\n", columns=columns)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     with pytest.raises(SeriesError, match="no text file"):
         read(tmp_path, bytes(range(256)))
