@@ -199,9 +199,14 @@ def card_of(path: Path, evaluation: Path | None = None) -> Card:
         SeriesError: If the evaluation cannot be read.
     """
     metadata, flatbuffer = model_parts(path)
-    beside = path.with_suffix(".evaluation.json")
-    stored = evaluation or (beside if beside.is_file() else None)
+    stored = evaluation or evaluation_of(path)
     return Card(metadata, path.name, len(flatbuffer) or None, None if stored is None else _read_evaluation(stored))
+
+
+def evaluation_of(model: Path) -> Path | None:
+    """MODEL.evaluation.json beside a model, which `edgelstm evaluate` stores; None where it is not."""
+    beside = model.with_suffix(".evaluation.json")
+    return beside if beside.is_file() else None
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:

@@ -30,8 +30,11 @@ def command(model: Path, output: Path | None, evaluation: Path | None, as_json: 
     """
     import json
 
-    from edgelstm.model_card import card_of
+    from edgelstm.model_card import card_of, evaluation_of
+    from edgelstm.runtime.io.atomic_files import check_writable
 
+    if output is not None:
+        check_writable(output, model, evaluation or evaluation_of(model))
     card = card_of(model, evaluation)
     if output is not None:
         card.save(output)

@@ -90,6 +90,7 @@ def command(
     that loses no more than this. The loss is the output's error, or with --data the VUS-PR below the Keras model's.
     """
     from edgelstm.cli.input_files import check_readable
+    from edgelstm.runtime.io.atomic_files import check_writable
 
     request = Request(
         model, (*schemes, *(("int8",) if int8 else ())), output, streaming, target or "", c_array, max_drop, data,
@@ -97,8 +98,11 @@ def command(
     )  # fmt: skip
     for conflict in request.conflicts():
         raise click.UsageError(conflict)
+    inputs = (options["calibration"], options["scaler_from"], data)
     if model.is_file():  # else the error is the missing model's
-        check_readable(options["calibration"], options["scaler_from"], data)
+        check_readable(*inputs)
+    for file in request.outputs():
+        check_writable(file, model, *inputs)
     if max_drop is not None:
         _search(request, label_column, as_json, options)
     else:
@@ -160,16 +164,25 @@ class Request:
         target = "" if self.target == "arm" else self.target
         return self.output or self.model.with_name(file_name(self.model, scheme, self.streaming, target))
 
+    def header(self, scheme: str) -> Path:
+        """C header of a scheme."""
+        target = self.file(scheme)
+        return target.with_name(f"{target.name.removesuffix('.tflite')}.h")
+
+    def outputs(self) -> Iterator[Path]:
+        """Files that may be written; a search chooses among all schemes."""
+        schemes = self.wanted if self.max_drop is None else SCHEMES
+        yield from map(self.file, schemes)
+        if self.c_array:
+            yield from map(self.header, schemes)
+
 
 def _convert(request: Request, as_json: bool, options: dict[str, Any]) -> None:
     from edgelstm.cli.convert_output import show, times_of
     from edgelstm.cli.progress import steps
     from edgelstm.deployment.convert import convert_file
-    from edgelstm.runtime.io.atomic_files import check_writable
 
     files = {scheme: request.file(scheme) for scheme in request.wanted}
-    for file in files.values():
-        check_writable(file)
     target = "" if request.target == "arm" else request.target
     with steps(f"converting {request.model.name}") as tell:
         made = convert_file(
@@ -180,7 +193,7 @@ def _convert(request: Request, as_json: bool, options: dict[str, Any]) -> None:
     for scheme, converted in made.items():
         converted.bundle.save(files[scheme])
         if request.c_array:
-            _write_header(converted, files[scheme])
+            _write_header(converted, request.header(scheme))
     show(made, files, times, as_json)
 
 
@@ -188,8 +201,7 @@ def _write_header(converted: Any, target: Path) -> None:
     from edgelstm.deployment.c_header import c_header
     from edgelstm.runtime.io.atomic_files import write_atomic
 
-    name = target.name.removesuffix(".tflite")
-    write_atomic(target.with_name(f"{name}.h"), c_header(converted.bundle, name).encode())
+    write_atomic(target, c_header(converted.bundle, target.name.removesuffix(".h")).encode())
 
 
 def _search(request: Request, label_column: str | None, as_json: bool, options: dict[str, Any]) -> None:
@@ -200,9 +212,7 @@ def _search(request: Request, label_column: str | None, as_json: bool, options: 
     from edgelstm.deployment.representative_data import read_source
     from edgelstm.deployment.scheme_search import lines, record, refusal, search
     from edgelstm.runtime.errors import ConversionError
-    from edgelstm.runtime.io.atomic_files import check_writable
 
-    check_writable(request.file("int8"))
     reading = {name: options.pop(name) for name in ("calibration", "scaler", "scaler_from", "kind")}
     with steps(f"searching {request.model.name}") as tell:
         source = read_source(request.model, Wishes(**reading, lookback=options["lookback"]))

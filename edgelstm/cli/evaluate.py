@@ -67,12 +67,13 @@ def command(
     if calibration is None and unused:
         raise click.UsageError(f"--{unused[0].replace('_', '-')} goes with --calibration FILE.")
     target = output or model.with_suffix(".evaluation.json")
-    check_readable(data, calibration, foreign["scaler_from"])
+    inputs = (data, calibration, foreign["scaler_from"])
+    check_readable(*inputs)
     if output or model.is_file():  # else the error is the missing model's
-        check_writable(target)
+        check_writable(target, model, *inputs)
     narrator = Narrator.of(language, timezone)
     if plot:
-        check_writable(plot)
+        check_writable(plot, model, *inputs)
     if calibration is None and _evaluate_other_kinds(model, data, label_column, target, as_json):
         if plot:
             click.echo(f"Warning: {plot} was not written: this model raises no alarms.", err=True)

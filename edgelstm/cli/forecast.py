@@ -71,6 +71,10 @@ def command(
     if live_flags:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in live_flags)
         raise click.UsageError(f"{names}: for live forecasts. Ask for them with {LIVE}.")
+    if plot:
+        from edgelstm.runtime.io.atomic_files import check_writable
+
+        check_writable(plot, model, source, channels)
     _once(model, Path(source), level, plot, as_json, (columns, time_column, missing, channels))
 
 

@@ -10,7 +10,7 @@ from edgelstm.cli.json_option import json_option
 from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.page_options import words_options
 
-PAGE = "report.html"
+PAGE, ALARMS = "report.html", "alarms.html"
 
 
 def _schemes(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
@@ -51,12 +51,15 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
     the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
     """
-    from edgelstm.reporting.files import write_report
+    from edgelstm.reporting.files import FILES, write_report
+    from edgelstm.runtime.io.atomic_files import check_apart
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
     if options["data"] is None and (options["label_column"] or options["time_column"]):
         raise click.UsageError("--label-column and --time-column are columns of --data FILE. Name it.")
+    for name in (*FILES, ALARMS):
+        check_apart(output / name, options["data"], options["calibration"], options["scaler_from"], *benches)
     report, models = _merged(output, benches) if model is None else _built(model, output, benches, options)
     page = write_report(output, report, models)
     _show(report, page, as_json)

@@ -57,6 +57,8 @@ def command(
 
     if as_json and output is None:
         raise click.UsageError("--json prints counts where the scores stand now. Name a file for them with -o.")
+    for file in filter(None, (output, plot)):
+        check_writable(file, model, data, channels)
     narrator = Narrator.of(language, timezone)
     detector = Detector.from_bundle(load_tried_bundle(model))
     columns_of = parse_columns(detector.metadata, columns, time_column, missing, channels)
@@ -68,7 +70,6 @@ def command(
         from edgelstm.alarm_page.recorder import Recorder
         from edgelstm.alarm_page.write import write_alarm_page
 
-        check_writable(plot)
         sinks.append(recorder := Recorder(detector, narrator))
 
     def score(stream: TextIO) -> Status:

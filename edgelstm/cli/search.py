@@ -19,6 +19,7 @@ from .train_common import SEEDS, calendar_options, data_argument, names
 if TYPE_CHECKING:
     from edgelstm.data.series import Series
 
+DRAWN = ".frontier.png"  # end of the picture's name
 UNITS = {"bytes": "bytes", "latency": "us a call"}
 
 
@@ -85,6 +86,7 @@ def command(
     from edgelstm.cli.input_files import check_readable
     from edgelstm.fleet.open_engine import open_engine
     from edgelstm.fleet.places import Place
+    from edgelstm.runtime.io.atomic_files import check_apart
     from edgelstm.search.design import Design
     from edgelstm.search.labelled import check_labels
     from edgelstm.search.study import check_question, open_study, run_study, take_folder
@@ -92,6 +94,8 @@ def command(
     from edgelstm.training.options import Options
 
     check_readable(*data, labelled)
+    for file in (study, _beside(study, DRAWN)):
+        check_apart(file, *data, labelled, options["channels"])
     reading = reading_of(options, names(columns))
     if labelled is None and (reading.counters or reading.signals):
         raise click.UsageError(
@@ -177,7 +181,7 @@ def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None
             f"left off the frontier, with less than half of the best F1 at their own threshold: trials {', '.join(silent)}",
             err=True,
         )
-    drawn = _beside(address, ".frontier.png")
+    drawn = _beside(address, DRAWN)
     write_atomic(drawn, picture(made, unit))
     if as_json:
         click.echo(json.dumps([{**asdict(point), "file": home.path(point.file)} for point in best]))

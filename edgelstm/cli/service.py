@@ -29,7 +29,7 @@ def command(
     import sys
 
     from edgelstm.runtime.errors import ConfigError
-    from edgelstm.runtime.io.atomic_files import write_atomic
+    from edgelstm.runtime.io.atomic_files import check_apart, write_atomic
     from edgelstm.runtime.service import systemd_unit
 
     if (config is None) != template:
@@ -37,6 +37,8 @@ def command(
     executable = program or shutil.which(sys.argv[0]) or shutil.which("edgelstm")
     if not executable:
         raise ConfigError("The edgelstm command is not on the path. Name it with --program.")
+    if output is not None:
+        check_apart(output, config)
     executable = str(Path(executable).absolute())
     text = _unit(config, executable, period) if config else systemd_unit.template(executable)
     if output is None:

@@ -56,8 +56,9 @@ def command(
         raise click.UsageError("--label-column is a column of --data FILE. Name it.")
     target = output or model.with_name(f"{model.stem}.small.keras")
     if model.is_file():  # else the error is the missing model's
-        check_readable(options["calibration"], options["scaler_from"], data)
-        check_writable(target)
+        inputs = (options["calibration"], options["scaler_from"], data)
+        check_readable(*inputs)
+        check_writable(target, model, *inputs)
     if data is not None:
         label_column = require_label_column(data, label_column)
     if widths is not None:

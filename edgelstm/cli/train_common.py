@@ -91,22 +91,23 @@ def _keras_file(_: click.Context, __: click.Parameter, path: Path) -> Path:
     return path
 
 
-def check_paths(data: tuple[Path, ...], output: Path) -> None:
+def check_paths(data: tuple[Path, ...], output: Path, *others: str | None) -> None:
     """Find missing files and folders before the long work.
 
     Args:
         data: Files to read.
         output: File to write.
+        *others: Values of options that may name further files to read; None is passed over.
 
     Raises:
         SeriesError: If a data file cannot be read.
-        OutputError: If the output's folder is missing or not writable.
+        OutputError: If the output's folder is missing or not writable, or the output is a file to read.
     """
     from edgelstm.cli.input_files import check_readable
     from edgelstm.runtime.io.atomic_files import check_writable
 
     check_readable(*data)
-    check_writable(output)
+    check_writable(output, *data, *others)
 
 
 def names(text: str | None) -> list[str]:

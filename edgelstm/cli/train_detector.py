@@ -149,7 +149,7 @@ def command(
     """
     from edgelstm.cli.progress import epochs
 
-    check_paths(data, output)
+    check_paths(data, output, options["channels"], study)
     reading = reading_of(options, names(columns), label_column)
     detector = detector_of(
         columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options

@@ -81,7 +81,7 @@ def command(
     """
     from edgelstm.cli.progress import epochs
 
-    check_paths(data, output)
+    check_paths(data, output, options["channels"], options["holidays"])
     targets, known = names(target), names(covariates)
     if len({*targets, *known}) < len(targets) + len(known):
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")

@@ -56,7 +56,7 @@ def command(
     from edgelstm import Classifier
     from edgelstm.cli.progress import epochs
 
-    check_paths(data, output)
+    check_paths(data, output, options["channels"])
     reading, seed = reading_of(options, names(columns), label_column), options.pop("seed")
     classifier = Classifier(
         label_column=label_column, columns=reading.columns or None, time_column=reading.time_column,

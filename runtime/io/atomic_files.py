@@ -31,8 +31,7 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
     'whole or not at all'
     """
     target = Path(path)
-    # os.path, since Path's own questions raise where this user may not look
-    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+    if _is_device(target):
         with _through(target) as beside:
             yield beside
         return
@@ -49,6 +48,12 @@ def replacing(path: Path | str, mode: int = 0o666) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+def _is_device(target: Path) -> bool:
+    """Tell whether a path is a device or a pipe, such as /dev/stdout."""
+    # os.path, since Path's own questions raise where this user may not look
+    return os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target)
 
 
 @contextmanager
@@ -83,13 +88,47 @@ def write_atomic(path: Path | str, content: bytes, mode: int = 0o666) -> None:
         beside.write_bytes(content)
 
 
-def check_writable(path: Path | str) -> None:
-    """Find out before long work whether its result could be written.
+def check_apart(output: Path | str, *inputs: Path | str | None) -> None:
+    """Find out before any work whether its result would replace what is read.
+
+    Args:
+        output: File to write, or to append to.
+        *inputs: Files that are read, `-` for standard input; None and addresses that are no files are passed over.
 
     Raises:
-        OutputError: If the folder is missing or not writable, or the path is a folder.
+        OutputError: If the output is one of them, by whatever name.
+
+    >>> import tempfile
+    >>> data = Path(tempfile.mkdtemp()) / "pump.csv"
+    >>> check_apart(data, data)  # there is nothing to lose yet
+    >>> _ = data.write_text("flow")
+    >>> check_apart(data, data)
+    Traceback (most recent call last):
+    edgelstm.runtime.errors.OutputError: Cannot write ...pump.csv: it is the input ...pump.csv. Name another output.
+    """
+    if not os.path.isfile(output):  # a terminal is read and written
+        return
+    for path in filter(None, inputs):
+        with suppress(OSError, ValueError):  # no file, or not even a name of one
+            if os.path.samefile(output, 0 if str(path) == "-" else path):
+                name = "standard input" if str(path) == "-" else path
+                raise OutputError(f"Cannot write {output}: it is the input {name}. Name another output.")
+
+
+def check_writable(path: Path | str, *inputs: Path | str | None) -> None:
+    """Find out before long work whether its result could be written.
+
+    Args:
+        path: File to write.
+        *inputs: Files that are read, see `check_apart`.
+
+    Raises:
+        OutputError: If the folder is missing or not writable, or the path is a folder or one of the inputs.
     """
     target = Path(path)
+    check_apart(target, *inputs)
+    if _is_device(target):
+        return
     if target.is_dir():
         raise OutputError(f"Cannot write {target}: it is a folder. Name a file.")
     if not target.parent.is_dir():

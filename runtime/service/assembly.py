@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, TextIO
 from ..alarms.narrator import Narrator
 from ..detector import Detector
 from ..errors import ConfigError, EdgelstmError, SeriesError
-from ..io.access import Access
 from ..io.addresses import Address, parse_address, read_secret
 from ..io.atomic_files import check_writable
 from ..io.state_folder import spool_folder, state_folder
 from ..read_ahead import ahead_of
-from ..sinks import Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery, sink_kind
+from ..sinks import Delivery, EventLines, RemoteSink, ScoreLines, Sink, plan_delivery
 from ..sources import Columns, Source, open_source
 from ..sources.registry import on_grid
 from .answer_book import AnswerBook, answers_path
@@ -26,6 +25,7 @@ from .last_good import LastGoodModel, choose_model
 from .model_reload import ModelWatch
 from .model_watch import Watch
 from .overrides import at_work, tuned
+from .own_files import check_own_files, outputs
 from .runner import Runner
 from .status import EVENTS
 
@@ -47,6 +47,7 @@ def assemble(config: Config, stream: TextIO | None = None) -> list[Runner]:
     out, several = stream or sys.stdout, len(config.streams) > 1
     narrator = Narrator.of(config.settings.language, config.settings.timezone)
     plans: list[_Plan] = []
+    check_own_files(config)
     try:
         for one in config.streams:  # all checks before the first connection
             plans.append(_Plan(one, config.settings, out, dry=False))  # noqa: PERF401
@@ -64,6 +65,7 @@ def describe(config: Config) -> list[str]:
         EdgelstmError: If any of it is not usable.
     """
     lines = []
+    check_own_files(config)
     read_secret(config.settings.token_file)
     Narrator.of(config.settings.language, config.settings.timezone)
     for plan in [_Plan(one, config.settings, sys.stdout, dry=True) for one in config.streams]:
@@ -153,8 +155,7 @@ class _Plan:
         one, source = self.config, parse_address(self.config.source)
         if not source.scheme and source.target != "-" and not one.follow and not os.path.exists(source.target):
             raise SeriesError(f"There is no file {source.target}. Check the name.")
-        outputs = [address.target for address, _, _ in self.deliveries if sink_kind(address).access is Access.FOLDER]
-        for path in filter(None, (*outputs, one.state, one.event_log)):
+        for path in outputs(one):
             check_writable(path)
 
     def runner(self, settings: Settings, narrator: Narrator, out: TextIO, model: str) -> Runner:

@@ -13,8 +13,6 @@ A state belongs to a source as much as to a model: another model goes on after t
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,14 +21,13 @@ from typing import Any
 
 from ..alarms.events import Event
 from ..errors import ModelError, OutputError
-from ..io.atomic_files import write_atomic
 from ..model_at_work import ModelAtWork
 from ..sources.sample import Sample
 from .event_log import EventLog, Position, lock_beside
+from .state_file import read_state, write_state
 
 log = logging.getLogger("edgelstm")
 INTERVAL = 300.0  # seconds: a window of 100 samples and 8 channels writes some 4 MB a day
-LARGEST = 1 << 26  # bytes; a state is some KB
 
 
 class Checkpoint:
@@ -209,39 +206,3 @@ class Checkpoint:
             self._log.close()
             self._log = None
         self._lock.close()
-
-
-def write_state(path: Path, state: dict[str, Any]) -> int:
-    """Replace the state file, readable for its user alone.
-
-    Args:
-        path: The file.
-        state: Plain JSON types.
-
-    Returns:
-        Bytes written.
-    """
-    body = json.dumps(state, separators=(",", ":")).encode()
-    content = hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-    write_atomic(path, content, mode=0o600)
-    return len(content)
-
-
-def read_state(path: Path) -> dict[str, Any] | None:
-    """Read the state that was kept, None when there is none.
-
-    Raises:
-        ModelError: If it is damaged.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ModelError("it is of an impossible size.")
-        digest, _, body = path.read_bytes().partition(b"\n")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ModelError(f"it cannot be read ({error.strerror or error}).") from error
-    if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise ModelError("its checksum does not fit.")
-    state: dict[str, Any] = json.loads(body)
-    return state

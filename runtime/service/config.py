@@ -117,6 +117,8 @@ class Config:
     """Settings that all streams share."""
     streams: tuple[StreamConfig, ...]
     """The models."""
+    path: str = ""
+    """TOML file that they were read from; empty for none."""
 
 
 def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Config:
@@ -132,7 +134,7 @@ def load_config(path: Path | str, flags: Mapping[str, Any] | None = None) -> Con
     Raises:
         ConfigError: If the file cannot be read, or has an unknown key or a value of the wrong type.
     """
-    return make_config({**read_toml(path), **(flags or {})}, str(path))
+    return replace(make_config({**read_toml(path), **(flags or {})}, str(path)), path=str(path))
 
 
 def make_config(record: Mapping[str, Any], where: str = "The command line") -> Config:

@@ -121,3 +121,33 @@ def test_no_permission_is_a_clear_error(tmp_path):
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("convert", "m.keras", "-o", "m.keras"),
+        ("convert", "m.keras", "--calibration", "d.csv", "-o", "./d.csv"),
+        ("train", "d.csv", "-o", "d.keras"),
+        ("train", "states", "d.csv", "-o", "d.keras"),
+        ("train", "forecaster", "d.csv", "--target", "flow_lpm", "-o", "d.keras"),
+        ("shrink", "m.keras", "--data", "d.csv", "-o", "d.csv"),
+        ("search", "d.csv", "--study", "d.csv"),
+        ("report", "m.keras", "--data", "report/report.csv"),
+        ("evaluate", "m.keras", "d.csv", "-o", "d.csv"),
+        ("card", "m.keras", "-o", "m.keras"),
+    ],
+    ids=" ".join,
+)
+def test_an_output_that_is_an_input_is_refused(way, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    model, data = (way / "pump.keras").read_bytes(), (way / "faults.csv").read_bytes()
+    (tmp_path / "m.keras").write_bytes(model)
+    (tmp_path / "d.csv").write_bytes(data)
+    (tmp_path / "d.keras").symlink_to("d.csv")
+    (tmp_path / "report").mkdir()
+    os.link("d.csv", "report/report.csv")
+
+    assert "it is the input" in refused_here(*words)
+    assert (tmp_path / "m.keras").read_bytes() == model
+    assert (tmp_path / "d.csv").read_bytes() == data

@@ -12,9 +12,10 @@ import time
 import pytest
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import ConfigError, OutputError
-from edgelstm.runtime.service.checkpoint import Checkpoint, read_state
+from edgelstm.runtime.service.checkpoint import Checkpoint
 from edgelstm.runtime.service.config import make_config
 from edgelstm.runtime.service.event_log import EventLog
+from edgelstm.runtime.service.state_file import read_state
 from edgelstm.runtime.sources import Sample
 from sink_helpers import event, wait_for
 
@@ -211,7 +212,7 @@ def test_a_full_disk_does_not_end_the_watch_and_nothing_is_lost(model, stream, t
     write, full = os.write, False
     monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:7] if full else content))
     monkeypatch.setattr(
-        "edgelstm.runtime.service.checkpoint.write_atomic", lambda *_, **__: None if not full else no_space()
+        "edgelstm.runtime.service.state_file.write_atomic", lambda *_, **__: None if not full else no_space()
     )
     for sample in samples(stream):
         full = 140 < sample.row < 400

@@ -16,8 +16,8 @@ from edgelstm.runtime.io.terminal import printable
 from edgelstm.runtime.model_file.bounded_json import LARGEST
 from edgelstm.runtime.model_file.bundle import Bundle, parse_bundle
 from edgelstm.runtime.model_file.metadata import from_json, to_record
-from edgelstm.runtime.service.checkpoint import read_state
 from edgelstm.runtime.service.config import load_config, make_config
+from edgelstm.runtime.service.state_file import read_state
 from edgelstm.runtime.sources import Columns
 from edgelstm.runtime.sources.live import LiveRows
 from hypothesis import given, settings

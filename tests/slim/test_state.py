@@ -15,7 +15,8 @@ import pytest
 from command_helpers import edgelstm_here
 from edgelstm.runtime import Detector
 from edgelstm.runtime.errors import OutputError
-from edgelstm.runtime.service.checkpoint import Checkpoint, read_state
+from edgelstm.runtime.service.checkpoint import Checkpoint
+from edgelstm.runtime.service.state_file import read_state
 from edgelstm.runtime.sources import Sample
 
 
@@ -238,7 +239,7 @@ def test_a_day_of_snapshots_spares_the_card(model, stream, tmp_path):
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt-get install strace")
 def test_a_snapshot_is_written_synced_renamed_and_the_folder_synced(model, tmp_path):
     program = (
-        "import sys; from pathlib import Path; from edgelstm.runtime.service.checkpoint import write_state; "
+        "import sys; from pathlib import Path; from edgelstm.runtime.service.state_file import write_state; "
         "write_state(Path(sys.argv[1]), {'rows': 1})"
     )
     trace = tmp_path / "trace"
