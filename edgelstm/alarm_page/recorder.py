@@ -49,7 +49,8 @@ class Recorder:
         """
         self.label = sample.label or self.label
         judged_by = self._detector.stream.judged_by if result.score is not None else ()
-        self._times.append(float(sample.row) if sample.time is None else sample.time)
+        counted = np.nan if result.status == "time" else float(sample.row)  # no row number beside times
+        self._times.append(counted if sample.time is None else sample.time)
         self._scores.append(result.score if result.score is not None else np.nan)
         self._values.extend(sample.values)
         self._expected.extend(self._detector.expectation.read(judged_by) or self._blank)

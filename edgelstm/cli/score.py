@@ -79,6 +79,8 @@ def command(
             raise SeriesError(runner.warning)
         if runner.warning:
             click.echo(f"Warning: {runner.warning}", err=True)
+        elif untimed := runner.status.statuses["time"]:
+            click.echo(f"Warning: {untimed:,} rows without a time were dropped.", err=True)
         if plot:
             write_alarm_page(plot, recorder, model.name, data.name)
             click.echo(f"Alarms over time: {plot}", err=True)

@@ -279,6 +279,9 @@ def judge_detector(
         raise SeriesError(f"An evaluation needs rows with a score: {warning}")
     labels = read_labels(series.labels)
     warnings = [f"Only {warning}"] if warning else []
+    untimed = int(np.isnan(series.time).sum())
+    if untimed and not warning:
+        warnings.append(f"{untimed:,} rows without a time were dropped.")
     if labels.all():
         values = ", ".join(sorted(set(series.labels.tolist()))[:5])
         warnings.append(f"Every row is labelled anomalous ({values}): normal is 0, false, normal, ok, no or empty.")

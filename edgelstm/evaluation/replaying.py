@@ -1,6 +1,5 @@
 """Rows through a detector, as a device would take them: scores, alarms and events."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +42,7 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None, rec
     Args:
         detector: Any model.
         values: Shape (T, F), sensor units, NaN where a value is missing.
-        time: Shape (T,), seconds; None counts rows.
+        time: Shape (T,), seconds, NaN for rows without one, which are dropped; None counts rows.
         recorder: Receiver of every sample with its result, and of the events; None for none.
     """
     detector.reset()
@@ -56,7 +55,7 @@ def replay(detector: Detector, values: Doubles, time: Doubles | None = None, rec
     samples: list[list[float]] = values.tolist()
     for row, (moment, sample) in enumerate(zip(clock, samples, strict=True)):
         at.setdefault(moment, row)
-        result = detector.update(sample, None if math.isnan(moment) else moment)
+        result = detector.update(sample, moment)
         if result.score is not None:
             scores[row], flagged[row] = result.score, result.anomaly
         closed += [event for event in result.events if event.state == "closed"]

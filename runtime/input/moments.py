@@ -41,7 +41,7 @@ class Moments:
         """Return the time of a row: NaN, which is dropped, where a calendar needs a date and the row has none.
 
         Args:
-            time: As it came, seconds; None for none.
+            time: As it came, seconds; None for none, NaN where only this row has none.
             first: Whether it is the first row of its stream.
 
         Raises:
@@ -49,7 +49,7 @@ class Moments:
         """
         if self._calendar is None or self._calendar.knows(time):
             return time
-        if first:
+        if first and not (time is not None and math.isnan(time)):
             raise self._calendar.undated(time)
         return math.nan
 

@@ -7,7 +7,8 @@ an anomaly of the machine and a fault of its sensors are told apart.
     late        older than the row before                          dropped
     early       under half a period after the row before (burst)   dropped: the model knows one rate only
     clock       the clock was set back, or its jump is not real    taken on with the new time, after a warm-up
-    time        a time that is no number                           dropped
+    time        no time where rows before had one, or one that     dropped
+                is no number
     merged      early or doubled, with readings that the row      taken on for these channels, and scored for them
                 before lacks
     bridged     rows missing, fewer than `bridge`                  filled in on a straight line

@@ -86,7 +86,7 @@ class Validator:
 
         Args:
             values: The row, shape (F,), sensor units.
-            time: Its time, seconds.
+            time: Its time, seconds; None without one, which is dropped where rows before it had one.
             arrival: Time of its arrival on a clock that never jumps, seconds; None when replayed.
             length: Euclidean length of the scaled values, NaN when one is.
 
@@ -98,7 +98,12 @@ class Validator:
             step = time - before
             if not self._earliest < step <= self._latest:
                 return self._odd_step(values, time, step, arrival)
-        elif time is not None and not math.isfinite(time):
+        elif time is not None:
+            if not math.isfinite(time):
+                return self._drop("time")
+            if self._readings.last is not None:  # rows were counted until now: no event goes on from a count to a time
+                return self._set_clock(values, time, arrival)
+        elif before is not None:
             return self._drop("time")
         self._time, self._arrival = time, arrival
         self._count_row(time)
@@ -135,6 +140,9 @@ class Validator:
         self._late_time = time
         if self._backwards < BACKWARDS:
             return self._drop("late")
+        return self._set_clock(values, time, arrival)
+
+    def _set_clock(self, values: list[float], time: float, arrival: float | None) -> Admission:
         self._counts["clock"] += 1
         self.rate.restart()
         return self._restart(values, time, arrival)

@@ -72,3 +72,18 @@ def test_commands_that_need_the_train_extra_say_so_in_one_line(words, tmp_path, 
     assert len([line for line in result.stderr.splitlines() if line.startswith("Error:")]) == 1
     if words[0] != "report":  # whose model is missing: that comes first
         assert "pip install 'edgelstm[train]'" in result.stderr
+
+
+def test_rows_without_a_time_are_said_and_lose_no_alarm(labelled, tmp_path):
+    head, *rows = labelled.read_text().splitlines()
+    at = len(rows) // 2 + 30
+    holes = [*rows[:at], *("," + row.partition(",")[2] for row in rows[at : at + 5]), *rows[at + 5 :]]
+    path = tmp_path / "holes.csv"
+    path.write_text("\n".join([head, *holes]))
+    whole, holed = (
+        json.loads(slim("evaluate", MODELS / "auto.int8.tflite", data, "-o", tmp_path / "e.json", "--json").stdout)
+        for data in (labelled, path)
+    )
+
+    assert holed["warnings"] == ["5 rows without a time were dropped."]
+    assert (holed["alarms"], holed["event_recall"]) == (whole["alarms"], whole["event_recall"])

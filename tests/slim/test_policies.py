@@ -138,13 +138,22 @@ def test_summer_time_in_a_log_is_a_gap_or_a_clock_set_back_and_nothing_with_offs
     assert results[-1].status == "ok"
 
 
-@pytest.mark.parametrize("time", [NAN, math.inf, -math.inf])
+@pytest.mark.parametrize("time", [None, NAN, math.inf, -math.inf])
 def test_a_time_that_is_no_number_is_dropped(make, stream, time):
     rows, detector = clean(stream), make()
     play(detector, rows[:60])
 
     assert detector.update(rows[60, 1:], time).status == "time"
     assert detector.update(rows[60, 1:], rows[60, 0]).status == "ok"
+
+
+def test_a_first_time_after_rows_without_one_starts_the_stream_anew(make, stream):
+    rows, detector = clean(stream), make()
+    for row in rows[:60]:
+        detector.update(row[1:], None)
+
+    assert detector.update(rows[60, 1:], 1e9).status == "warmup"
+    assert detector.validator.counts["clock"] == 1
 
 
 def test_a_time_that_is_no_number_at_the_very_start_is_dropped(make, stream):
