@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..errors import SeriesError
 from ..io.timestamps import is_time
 from .csv_cells import SWITCHES, is_number, number, unit_of
 
@@ -52,6 +53,9 @@ class Dialect:
 def sniff(lines: Sequence[str]) -> Dialect | None:
     """Find out how a file is written, from its first lines; None if they are blank.
 
+    Raises:
+        SeriesError: If a line of names stands over rows of more cells.
+
     >>> dialect = sniff(["# Logger 5", "Zeit;Druck", "0;1,5", "1;1.234,5"])
     >>> dialect.separator, dialect.decimal, dialect.thousands, dialect.names, dialect.skip
     (';', ',', '.', ('Zeit', 'Druck'), 2)
@@ -64,14 +68,15 @@ def sniff(lines: Sequence[str]) -> Dialect | None:
         return None
     rows = _without_comments(written)
     width = _width(rows)
-    first = _first(rows, width)
-    header = _is_header(rows[first][1], [cells for _, cells in rows[first + 1 : first + 11]])
+    first, header = _header(rows, width, separator)
     begin = first + header
     if header:  # up to 3 rows of units and the like below it
         begin = next((at for at in range(begin, min(begin + 4, len(rows))) if _has_values(rows[at])), begin)
     data = [cells for _, cells in rows[begin:]]
     decimal, thousands = _marks([cell for cells in data for cell in cells], separator)
     names = column_names(rows[first][1] if header else [], max(width, len(rows[first][1]) if header else 0))
+    lacking = ("",) * (len(names) - width)
+    data = [[*cells, *lacking] if len(cells) == width else cells for cells in data]
     return Dialect(
         separator, decimal, thousands, names, tuple(rows[first][1]), header, rows[begin - 1][0] if begin else 0,
         len(rows) < len(written), tuple(map(tuple, data)),
@@ -92,6 +97,48 @@ def _is_header(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         return True
     texts = [at for at, cell in enumerate(cells) if cell and number(cell, True) is None and not _is_data(cell)]
     return any(below and all(at < len(row) and _is_value(row[at]) for row in below) for at in texts)
+
+
+def _header(rows: Sequence[Numbered], width: int, separator: str) -> tuple[int, bool]:
+    """Place of the header, and True; of the first row that could be one, and False, where there is none."""
+    first = _first(rows, width)
+    header = _is_header(rows[first][1], [cells for _, cells in rows[first + 1 : first + 11]])
+    if width == 1 or separator == BLANK:  # there prose has as many cells as words
+        return first, header
+    if header:
+        return first - _are_units(rows, first, width), True
+    above = _names_above(rows[:first], [cells for _, cells in rows[first:] if len(cells) == width])
+    return (first, False) if above is None else (above, True)
+
+
+def _are_units(rows: Sequence[Numbered], first: int, width: int) -> bool:
+    """Tell units that end in empty cells, below more names: both lines are wider than the rows."""
+    cells, above = rows[first][1], rows[first - 1][1] if first else []
+    return len(above) == len(cells) > width and _are_names(above) and _filled(above) > _filled(cells)
+
+
+def _names_above(above: Sequence[Numbered], rows: Sequence[Sequence[str]]) -> int | None:
+    """The line of names that is not as wide as the rows of data below it; None where there is none.
+
+    Names too many are columns at the end in which nothing was written. With names too few nobody knows which column lacks one.
+    """
+    block = [at for at, (_, cells) in enumerate(above) if len(cells) == len(above[-1][1])]
+    at = next((at for at in block if _are_names(above[at][1])), None)
+    if at is None:
+        return None
+    line, names, cells = above[at][0], _filled(above[at][1]), max(map(_filled, rows))
+    if names >= cells:
+        return at
+    if 2 * names <= cells:  # a title
+        return None
+    raise SeriesError(
+        f"line {line} has {names} names, the rows {cells} cells. Give each column a name, or leave that line out."
+    )
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Tell several names side by side, maybe without one for the first column."""
+    return _filled(cells) > 1 and all(cells[1 : _filled(cells)]) and not any(map(_is_value, cells))
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[Numbered]:

@@ -33,7 +33,7 @@ class CsvTable:
         head: Lines before those, read already.
 
     Raises:
-        SeriesError: If there is no line that is not blank, or the file is no text.
+        SeriesError: If there is no line that is not blank, the file is no text, or its rows have more cells than names.
 
     >>> table = CsvTable(["Logger 5", "Zeit;Druck", "0;1,5"], "a.csv")
     >>> table.names, list(table.rows())
@@ -46,7 +46,10 @@ class CsvTable:
         self._head = list(head) or read_head(self._lines)
         if any(not CONTROLS.isdisjoint(line) for line in self._head):
             raise SeriesError(f"{origin} is no text file. Give a CSV file with one row a sample.")
-        dialect = sniff(_bounded(self._head))
+        try:
+            dialect = sniff(_bounded(self._head))
+        except SeriesError as error:
+            raise SeriesError(f"{origin}, {error}") from error
         if dialect is None:
             raise SeriesError(f"{origin} is empty, it holds no rows. Give a CSV file with one row a sample.")
         self.dialect: Dialect = dialect

@@ -86,6 +86,30 @@ def test_a_clock_without_a_date_is_refused_by_name():
         table("Time,a\n12:00,1\n12:01,2")
 
 
+def test_names_at_the_end_without_cells_are_empty_columns_until_one_has_a_cell():
+    text = (
+        "time,a,b,remark,who\n" + "".join(f"{2000 - row},{row},{-row}\n" for row in range(300)) + "1700,300,-300,x,me"
+    )
+    samples = table(text, AB)
+
+    assert [sample.values for sample in samples] == [[float(row), float(-row)] for row in range(300, -1, -1)]
+
+
+@pytest.mark.parametrize("text", ["time,a,b\n0,1,2,3\n1,1,2,3", "Logger\na,b\n0,1,2,\n1,1,2,\n2,1,2,"])
+def test_names_too_few_for_the_rows_are_an_error(text):
+    line, names = (1, 3) if text.startswith("time") else (2, 2)
+    with pytest.raises(
+        SeriesError, match=rf"pump.csv, line {line} has {names} names, the rows {names + 1} cells\. Give"
+    ):
+        table(text, AB)
+
+
+def test_a_title_over_rows_without_names_is_none():
+    assert [sample.values for sample in table("Pump 4,Hall B\n0,1,2,3,4\n1,1,2,3,4", Columns(tuple("abcd")))] == (
+        [[1.0, 2.0, 3.0, 4.0]] * 2
+    )
+
+
 @pytest.mark.parametrize("word", ["unavailable", "unknown", "---", "#NV", "k.A.", "n/a", "Keine Daten", "#DIV/0!"])
 def test_a_word_for_missing_counts_for_its_cell_alone(word):
     text = f"time,a,b\n0,1,2\n1,{word},3\n2,2,4"
