@@ -65,7 +65,7 @@ class Detector:
         form = "stream." if metadata.stateful else ""
         identity = self.identity = f"{metadata.source}.{form}{metadata.scheme}"
         self.validator = Validator(metadata, policies)
-        self.faults = SensorFaults(metadata.names, identity, self.validator.recover)
+        self.faults = SensorFaults(metadata, identity, self.validator.recover)
         self.stream = open_stream(metadata, predict)
         self.scorer = scorer_of(metadata.scoring)
         self.alarms = AlarmStage(metadata, self.faults, debounce, adapt)
@@ -162,7 +162,7 @@ class Detector:
         error = self.stream.push(scaled, self._moments.at(time))
         events = self._watch_input(index, time)
         if error is None:
-            return Result(time, None, self.threshold, False, None, "warmup", events)
+            return self._no_score(index, time, "warmup", events)
         return self._score(index, time, error, REGULAR, events)
 
     def _values(self, sample: npt.ArrayLike) -> list[float]:
@@ -184,12 +184,17 @@ class Detector:
         self, index: int, time: float | None, error: Iterable[float], admission: Admission, events: tuple[Event, ...]
     ) -> Result:
         """Turn an error into a score, and the score into events beside those about the input."""
+        events += self.faults.unscored.scored(index, time) if self.faults.unscored.any else ()
         score, parts = self.scorer.update(error, admission.masked)
         threshold, bar = self.threshold, self.alarms.bar(self.scorer, score)
         alarms = self.alarms.update(index, time, score, bar, parts, self.stream, admission.replace)
         events = alarms[:1] + events + alarms[1:] if alarms and alarms[0].kind == "anomaly" else events + alarms
         anomaly = bar is not None and score > bar
         return Result(time, score, threshold, anomaly, parts, admission.status, events)
+
+    def _no_score(self, index: int, time: float | None, status: str, events: tuple[Event, ...]) -> Result:
+        events += self.faults.unscored.missed(index, time)
+        return Result(time, None, self.threshold, False, None, status, events)
 
     def _watch_input(self, index: int, time: float | None) -> tuple[Event, ...]:
         """Return events about the input."""
@@ -205,7 +210,7 @@ class Detector:
             events = self.alarms.end_anomaly()
         if admission.values is None:
             events += self._watch_input(index, time) if admission.status == "missing" else ()
-            return Result(time, None, self.threshold, False, None, admission.status, events)
+            return self._no_score(index, time, admission.status, events)
         if admission.replace:
             self.stream.undo()
         for before, row in zip(range(len(admission.fill), 0, -1), admission.fill, strict=True):
@@ -215,7 +220,7 @@ class Detector:
         masked, count = admission.masked, len(self._offset)
         if error is None or len(masked) == count:
             status = "warmup" if error is None else admission.status
-            return Result(time, None, self.threshold, False, None, status, events)
+            return self._no_score(index, time, status, events)
         counted = [0.0 if place % count in masked else value for place, value in enumerate(error)]
         return self._score(index, time, counted, admission, events)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from .alarms.events import Event, Result
+from .input.sensor_faults import SensorFaults
 from .input.validator import Validator
 from .model_file.metadata import Metadata
 
@@ -21,6 +22,8 @@ class ModelAtWork(Protocol):
     """Number of samples taken so far."""
     validator: Validator
     """Input policies at work."""
+    faults: SensorFaults
+    """Sensor faults that are open, and rows that cannot be scored."""
 
     @property
     def metadata(self) -> Metadata:

@@ -57,7 +57,7 @@ class LiveForecaster:
             policies = replace(policies, bridge=FILL)
         self.identity = f"{metadata.source}.{metadata.scheme}"
         self.validator = Validator(metadata, policies)
-        self.faults = SensorFaults(metadata.names, self.identity, self.validator.recover)
+        self.faults = SensorFaults(metadata, self.identity, self.validator.recover)
         self.rows = RecentRows(metadata, forecaster.features)
         self.reliability = Reliability(forecaster, self.identity)
         self.index = 0
@@ -98,7 +98,10 @@ class LiveForecaster:
             self.rows.keep_ahead(row, moment)
             return _result(time, "ahead")
         admission = self.validator.admit(row, moment, arrival) or Admission("ok", row)
-        return self._take(index, time, admission)
+        result = self._take(index, time, admission)
+        unscored = self.faults.unscored
+        events = unscored.scored(index, time) if result.forecast else unscored.missed(index, time)
+        return result._replace(events=result.events + events)
 
     def _moment(self, time: float | None, index: int) -> float | None:
         """Return the time as the validator takes it; NaN, which is dropped, where one is needed and the row has none."""

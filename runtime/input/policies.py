@@ -22,6 +22,8 @@ an anomaly of the machine and a fault of its sensors are told apart.
     far         a value further outside the training range than    scored against its true value; limited only where no
                 that is wide                                       arithmetic could bear it, which still shows
     stuck       one value for longer than ever in training         scored as it is
+
+Where rows come and none of them can be scored, for whatever reason, `unscored_rows` raises one, too.
 """
 
 from __future__ import annotations

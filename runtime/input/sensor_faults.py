@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..alarms.events import Event
 from ..alarms.tracker import EventTracker, Level
+from ..model_file.metadata import Metadata
+from .unscored_rows import REASON, UnscoredRows
 
 NO_CHANNELS: frozenset[int] = frozenset()
 
@@ -15,13 +17,15 @@ class SensorFaults:
     """Sensor-fault events of one stream.
 
     Args:
-        names: Channel names, F of them.
+        metadata: The model's, with its channels and window.
         identity: Text that tells this model's events from another's; part of each event's id.
         recover: Good samples before a fault is over.
     """
 
-    def __init__(self, names: Sequence[str], identity: str, recover: int) -> None:
-        self.names, self.identity, self.recover = tuple(names), identity, recover
+    def __init__(self, metadata: Metadata, identity: str, recover: int) -> None:
+        self.names, self.identity, self.recover = metadata.names, identity, recover
+        self.unscored = UnscoredRows(metadata, identity)
+        """Watch over rows that come and have no score."""
         self._tracker = EventTracker("sensor_fault", identity, cooldown=recover)
 
     def update(self, index: int, time: float | None, present: Iterable[tuple[str, int | None]]) -> tuple[Event, ...]:
@@ -47,7 +51,7 @@ class SensorFaults:
 
     @property
     def open(self) -> bool:
-        """True while there is a fault."""
+        """True while there is a fault of the readings or of their rate."""
         return bool(self._tracker.excursions)
 
     @property
@@ -72,15 +76,16 @@ class SensorFaults:
 
     def finish(self) -> tuple[Event, ...]:
         """Close all open events, as at the end of a stream."""
-        return self._tracker.finish()
+        return self._tracker.finish() + self.unscored.finish()
 
     def to_state(self) -> dict[str, Any]:
-        """Return the open faults by key, `REASON` or `REASON.CHANNEL INDEX`, as plain JSON types."""
-        return self._tracker.to_state()
+        """Return the faults by key, `REASON` or `REASON.CHANNEL INDEX`, as plain JSON types."""
+        return {**self._tracker.to_state(), **self.unscored.to_state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what `to_state` returned."""
-        self._tracker.restore(state)
+        self._tracker.restore({key: state[key] for key in state if key != REASON})
+        self.unscored.restore({key: state[key] for key in state if key == REASON})
 
 
 class CalmCheck:

@@ -11,7 +11,7 @@ SCORED = ("ok", "held", "merged")  # statuses of rows that have a score, but in 
 REASONS = {
     "unreadable": "could not be read; check the format and the columns (--columns)",
     "missing": "have no usable value; check the columns (--columns), and name words for a missing value with --missing",
-    "duplicate": "have the time of the row before; check --time-column: the date and the time of day may be two columns",
+    "duplicate": "have the time of the row before; check the clock of the source and --time-column: the date and the time of day may be two columns",
     "late": "are older than the row before; check --time-column and the order of the rows",
     "early": "follow the row before in less than half of the model's period{period}; resample them, or retrain",
     "time": "have no time; check --time-column",
@@ -40,7 +40,7 @@ def coverage_warning(
     >>> coverage_warning(metadata, 900, {"ok": 900, "warmup": 24})
     ''
     >>> print(coverage_warning(metadata, 76, {"ok": 76, "warmup": 24, "duplicate": 900}))
-    76 of 1,000 rows were scored: 900 have the time of the row before; check --time-column: the date and the time of day may be two columns.
+    76 of 1,000 rows were scored: 900 have the time of the row before; check the clock of the source and --time-column: the date and the time of day may be two columns.
     """
     rows = sum(statuses.values()) - statuses.get("ahead", 0) + unreadable
     if not rows or (scored and 2 * scored >= rows):

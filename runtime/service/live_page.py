@@ -158,7 +158,7 @@ class _Site:
         return Response(HTTPStatus.UNAUTHORIZED, b"Token missing or wrong\n", headers={"WWW-Authenticate": "Bearer"})
 
     def _health(self, named: bool) -> Response:
-        """Tell whether every stream takes samples; strangers are not told the streams' names."""
+        """Tell whether every stream takes samples and scores them; strangers are not told the streams' names."""
         states = {runner.name: _health(runner) for runner in self.runners}
         well = all(state in ("ok", "ended") for state in states.values())
         body = json.dumps({"ok": well, **({"streams": states} if named else {})}).encode()
@@ -195,7 +195,9 @@ def _health(runner: Runner) -> str:
         return status.state
     limit = max(SILENCE, 10 * (status.period or 0.0))
     age = status.age if status.age is not None else status.uptime
-    return "ok" if age < limit else "silent"
+    if age >= limit:
+        return "silent"
+    return "unscored" if runner.detector.faults.unscored.open else "ok"
 
 
 def _sinks(runner: Runner) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..alarms.events import Event
 from ..alarms.narrator import Narrator
 from ..errors import ConfigError, SeriesError
+from ..input.unscored_rows import REASON
 from ..input.unscored_warning import coverage_warning
 from ..model_at_work import ModelAtWork
 from ..sinks import RemoteSink, Sink
@@ -81,9 +82,11 @@ class Runner:
     @property
     def warning(self) -> str:
         """Sentence with the likely reason where most rows were not scored; empty otherwise."""
-        status = self.status
-        verb = "scored" if status.forecast is None else "forecast from"
-        return coverage_warning(self.detector.metadata, status.scored, status.statuses, self.source.skipped, verb)
+        return self._coverage(self.status.scored, self.status.statuses, self.source.skipped)
+
+    def _coverage(self, scored: int, statuses: Mapping[str, int], unreadable: int = 0) -> str:
+        verb = "scored" if self.status.forecast is None else "forecast from"
+        return coverage_warning(self.detector.metadata, scored, statuses, unreadable, verb)
 
     @property
     def model(self) -> dict[str, Any]:
@@ -99,7 +102,8 @@ class Runner:
         """Score samples until the source ends; then close open events and flush the sinks.
 
         Raises:
-            EdgelstmError: If the source or a sink cannot go on. Results until then have been written.
+            EdgelstmError: If the source or a sink cannot go on, or a file has ended and no row was scored. Results until then
+                have been written.
         """
         self.status.state = "running"
         with ExitStack() as closing:
@@ -111,17 +115,19 @@ class Runner:
                 closing.callback(sink.close)
             try:
                 self._loop()
-                if (
-                    not self.status.samples
-                    and not self.source.skipped
-                    and not self._stopped
-                    and self.checkpoint is None
-                ):
-                    raise SeriesError(f"{self.source.name} holds no rows. Give one row a sample.")
+                if not self._stopped and self.checkpoint is None:  # a state's run may well be its file's last rows
+                    self._refuse_nothing()
             except BaseException as error:
                 self.status.state, self.status.error = "failed", str(error) or type(error).__name__
                 raise
         self.status.state = "ended"
+
+    def _refuse_nothing(self) -> None:
+        """Raise SeriesError where a source has ended by itself without a row, or a file without a score."""
+        if not self.status.samples and not self.source.skipped:
+            raise SeriesError(f"{self.source.name} holds no rows. Give one row a sample.")
+        if self.source.replayable and not self.status.scored and self.warning:  # a pipe may end before it has begun
+            raise SeriesError(self.warning)
 
     def stop(self) -> None:
         """End the run soon, as if the source had ended; may be called from a signal handler or another thread."""
@@ -224,6 +230,8 @@ class Runner:
             self.watch.observe(sample, result, seconds)
         for event in result.events:
             self._event(event)
+            if event.reason == REASON and event.state == "open":
+                log.warning("%s: %s", self.name, self._coverage(0, self.status.unscored))
 
     def _event(self, event: Event, origin: Sink | None = None) -> None:
         """Give an event to the log and all sinks; one that a sink raised itself, to the other sinks alone."""

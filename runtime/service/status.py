@@ -33,6 +33,8 @@ class Status:
         self.samples = self.scored = self.anomalies = 0
         self.seconds = 0.0
         self.statuses: Counter[str] = Counter()
+        self.unscored: Counter[str] = Counter()
+        """Rows since the last score, by the status of their result."""
         self.opened: Counter[str] = Counter()
         self.last: Result | None = None
         self.last_at: float | None = None
@@ -56,7 +58,11 @@ class Status:
         """
         with self._guard:
             self.samples += 1
-            self.scored += result.score is not None or bool(result.forecast)
+            if result.score is not None or result.forecast:
+                self.scored += 1
+                self.unscored.clear()
+            else:
+                self.unscored[result.status] += 1
             if result.forecast or self.forecast is None:
                 self.forecast = result.forecast
             self.anomalies += result.anomaly

@@ -82,6 +82,14 @@ def test_late_and_doubled_rows_make_no_forecast(live, stream):
     assert (again.status, again.forecast, late.status, late.forecast) == ("duplicate", {}, "late", {})
 
 
+def test_rows_that_make_no_forecast_for_long_are_one_event(live, stream):
+    still = [(stream[40, 0], *row[1:]) for row in stream[41:141]]
+    results = fed(live, [*stream[:41], *still, *stream[41:80]])
+    events = [(row, event.reason, event.state) for row, result in enumerate(results) for event in result.events]
+
+    assert events == [(104, "unscored", "open"), (141, "unscored", "closed")]
+
+
 def test_a_snapshot_goes_on_without_a_difference(live, stream):
     whole = fed(LiveForecaster(Forecaster.load(AHEAD)), stream)
     fed(live, stream[:330])  # in the middle of an open event

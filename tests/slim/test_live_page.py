@@ -48,6 +48,17 @@ def test_health_turns_bad_when_samples_stay_away(page, monkeypatch):
     assert page.get("/healthz")[:2] == (503, '{"ok": false, "streams": {"pump": "silent"}}')
 
 
+def test_health_is_bad_while_rows_come_and_none_is_scored(page):
+    for _ in range(100):
+        page.runner.detector.update([50.0, 7.0], 0.0)
+    assert page.get("/healthz")[:2] == (503, '{"ok": false, "streams": {"pump": "unscored"}}')
+
+    time, window = 1e6, page.runner.detector.metadata.window
+    for row in range(window + 1):
+        page.runner.detector.update([50.0, 7.0], time + row)
+    assert page.get("/healthz")[0] == 200
+
+
 def test_the_page_gets_only_the_scores_that_it_lacks(page):
     whole = json.loads(page.get("/api/live")[1])["streams"][0]
     part = json.loads(page.get("/api/live?pump=590")[1])["streams"][0]

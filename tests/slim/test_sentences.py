@@ -78,8 +78,8 @@ def test_over_midnight_both_days_are_named():
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("sensor_fault", "missing"), ("sensor_fault", "stuck"), ("sensor_fault", "rate"), ("drift", "inputs"),
-        ("drift", "scores"), ("overflow", "mqtt: 7 records dropped"), ("model", "last_good"), ("model", "too slow"),
+        ("sensor_fault", "missing"), ("sensor_fault", "stuck"), ("sensor_fault", "rate"), ("sensor_fault", "unscored"),
+        ("drift", "inputs"), ("drift", "scores"), ("overflow", "mqtt: 7 records dropped"), ("model", "last_good"), ("model", "too slow"),
     ],
 )  # fmt: skip
 def test_every_kind_of_event_has_words_in_every_language(words, kind, reason):
