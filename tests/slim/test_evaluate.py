@@ -76,8 +76,8 @@ def test_commands_that_need_the_train_extra_say_so_in_one_line(words, tmp_path, 
 
 def test_rows_without_a_time_are_said_and_lose_no_alarm(labelled, tmp_path):
     head, *rows = labelled.read_text().splitlines()
-    at = len(rows) // 2 + 30
-    holes = [*rows[:at], *("," + row.partition(",")[2] for row in rows[at : at + 5]), *rows[at + 5 :]]
+    at = len(rows) // 2 + 18
+    holes = [*rows[:at], *("," + row.partition(",")[2] for row in rows[at : at + 2]), *rows[at + 2 :]]
     path = tmp_path / "holes.csv"
     path.write_text("\n".join([head, *holes]))
     whole, holed = (
@@ -85,5 +85,5 @@ def test_rows_without_a_time_are_said_and_lose_no_alarm(labelled, tmp_path):
         for data in (labelled, path)
     )
 
-    assert holed["warnings"] == ["5 rows without a time were dropped."]
+    assert holed["warnings"] == ["2 rows without a time were dropped."]
     assert (holed["alarms"], holed["event_recall"]) == (whole["alarms"], whole["event_recall"])
