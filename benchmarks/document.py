@@ -12,7 +12,7 @@ from typing import Any
 from document_device import device_section
 from document_feedback import feedback_section
 from document_forecasting import forecasting_section
-from document_network import flagged_section, network_section
+from document_network import flagged_section, network_section, product_section
 from latency_page import latency_section
 
 HERE = Path(__file__).parent
@@ -187,6 +187,7 @@ def main() -> None:
         "",
     ]
     lines += left_out_section(json.loads((HERE / "results" / "left_out.json").read_text()))
+    lines += product_section(by_title(reports))
     lines += network_section([report for report in by_title(reports) if report["benchmark"] != "pump"])
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
     lines += flagged_section(HERE / "results")
