@@ -60,6 +60,7 @@ def command(
     from edgelstm.runtime.recalibration import recalibrate, recalibrate_by_answers, roll_back
     from edgelstm.runtime.scoring.threshold_rules import parse_rule
     from edgelstm.runtime.sources import open_file
+    from edgelstm.runtime.sources.line_reader import check_rereadable
     from edgelstm.runtime.sources.signals import Signals
 
     if rollback == (recent is not None):
@@ -75,6 +76,7 @@ def command(
         labels = None
         answers = read_answers(feedback) if feedback else ()
         if label_column:
+            check_rereadable(recent)
             marks = open_file(recent, replace(chosen, channels=(label_column,), taken=(), signals=Signals()))
             labels = (mark.values[0] > 0 for mark in marks)
         done = (

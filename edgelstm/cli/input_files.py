@@ -10,13 +10,15 @@ def check_readable(*paths: Path | None) -> None:
         *paths: Files of data; None is passed over.
 
     Raises:
-        SeriesError: If one cannot be read.
+        SeriesError: If one cannot be read, or only once.
     """
     from edgelstm.runtime.errors import SeriesError
+    from edgelstm.runtime.sources.line_reader import check_rereadable
 
     for path in paths:
         if path is None:
             continue
+        check_rereadable(path)
         try:
             with path.open("rb") as stream:
                 if not stream.read(1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
+import os
 import select
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -157,6 +158,23 @@ def _gunzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield member.flush()
     if not member.eof:
         raise EOFError
+
+
+def check_rereadable(path: Path | str) -> None:
+    """Refuse what can be read only once, where a file is read several times: what the first reading takes, others lack.
+
+    Args:
+        path: File name, `-` for standard input; one that is not there is passed over.
+
+    Raises:
+        SeriesError: If it is standard input, a pipe or a device.
+    """
+    standard = str(path) == "-"
+    if standard or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
+        raise SeriesError(
+            f"{'Standard input' if standard else path} can be read only once, and would be read several times. "
+            "Write it to a file, and name that."
+        )
 
 
 def file_magic(path: Path | str) -> bytes:

@@ -11,7 +11,7 @@ from ..errors import SeriesError
 from .csv_dialect import Dialect
 from .csv_table import CsvTable
 from .file_head import begun, holds_records
-from .line_reader import file_magic, read_lines
+from .line_reader import check_rereadable, file_magic, read_lines
 from .records import as_text, flatten, is_json, lookup, parse_json, parse_line_protocol
 
 
@@ -80,9 +80,10 @@ def open_path(path: Path, wanted: Sequence[str] = ()) -> CsvTable:
         wanted: Columns that are asked for, where the file holds records: paths to values in them.
 
     Raises:
-        SeriesError: If it cannot be read, holds nothing, or is of another kind.
+        SeriesError: If it cannot be read, or only once; holds nothing, or is of another kind.
         ConfigError: If it needs an extra that is missing.
     """
+    check_rereadable(path)
     if not file_magic(path):
         return open_table(read_lines(path), path.name, wanted)
     from .arrow_table import ArrowTable

@@ -151,3 +151,24 @@ def test_an_output_that_is_an_input_is_refused(way, tmp_path, monkeypatch, words
     assert "it is the input" in refused_here(*words)
     assert (tmp_path / "m.keras").read_bytes() == model
     assert (tmp_path / "d.csv").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "PIPE", "-o", "out.keras"),
+        ("train", "intents", "PIPE", "-o", "out.keras"),
+        ("report", "MODEL", "--data", "PIPE", "-o", "out"),
+        ("search", "PIPE"),
+        ("convert", "MODEL", "--calibration", "PIPE", "-o", "out.tflite"),
+        ("shrink", "MODEL", "--data", "PIPE", "-o", "out.keras"),
+    ],
+    ids=" ".join,
+)
+def test_a_pipe_is_refused_where_rows_are_read_several_times(way, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    places = {"PIPE": "pipe", "MODEL": way / "pump.keras"}
+
+    assert "pipe can be read only once" in refused_here(*(places.get(word, word) for word in words))
+    assert os.listdir() == ["pipe"]
