@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import SeriesError
+from edgelstm.runtime.io.timestamps import LABEL_NAMES
 
 Doubles = npt.NDArray[np.float64]
 MOST_KEYS = 200  # channels of a long table
@@ -142,11 +143,12 @@ def find_long(time: Doubles, keys: Sequence[KeyColumn], numbers: Mapping[str, Do
 
 
 def _form(key: KeyColumn, numbers: Mapping[str, Doubles]) -> LongForm | None:
-    """The table as it would be with a key: its values are the columns that vary within the key."""
+    """The table as it would be with a key: its values are the columns that vary within the key, but for labels."""
     codes = key.codes
-    names = key.name.split("\0")
-    values = tuple(name for name, column in numbers.items() if name not in names and _varies(column, codes))
-    return LongForm(tuple(names), values, codes, tuple(key.cells)) if values else None
+    keys = key.name.split("\0")
+    others = {name: column for name, column in numbers.items() if name not in keys and name.lower() not in LABEL_NAMES}
+    values = tuple(name for name, column in others.items() if _varies(column, codes))
+    return LongForm(tuple(keys), values, codes, tuple(key.cells)) if values else None
 
 
 def _joint(keys: Sequence[KeyColumn], numbers: Mapping[str, Doubles]) -> list[KeyColumn]:

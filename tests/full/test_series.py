@@ -1,6 +1,7 @@
 """CSV files as they come."""
 
 import gzip
+import math
 
 import numpy as np
 import pytest
@@ -104,3 +105,30 @@ def test_gzip_is_read(tmp_path):
 def test_files_without_data_say_so(tmp_path, content, word):
     with pytest.raises(SeriesError, match=word):
         read_series([write(tmp_path, content)])
+
+
+@pytest.mark.parametrize("order", ["one value a row", "one pump a row"])
+def test_a_column_with_a_labels_name_is_no_channel_of_a_long_table(tmp_path, order):
+    """Neither of one with a value a row, nor of one with a row for each of several assets."""
+    rows = [(60 * row, round(math.sin(row / 9), 2), row % 7, int(row % 40 == 3)) for row in range(400)]
+    lines = ["time,flow,motor,Anomaly,fault,pump"]
+    lines += [f"{time},{flow},{motor},{label},,{pump}" for time, flow, motor, label in rows for pump in "AB"]
+    names = ("A.flow", "A.motor", "B.flow", "B.motor")
+    if order == "one value a row":
+        lines, names = ["time,key,value,Anomaly,fault"], ("flow", "motor")
+        lines += [
+            f"{row[0]},{name},{value},{row[3]}," for row in rows for name, value in zip(names, row[1:3], strict=True)
+        ]
+    path = write(tmp_path, "\n".join(lines))
+    series, labelled = read_series([path]), read_series([path], label_column="Anomaly")
+
+    assert series.channels == labelled.channels == names
+    assert any("not used as inputs: Anomaly, fault" in sentence for sentence in series.repairs.sentences())
+    assert labelled.labels is not None
+    assert labelled.labels.any()
+
+
+def test_a_column_called_label_may_name_the_channels_of_a_long_table(tmp_path):
+    rows = [f"{60 * row},{label},{10 * label + row % 7}" for row in range(400) for label in (1, 2)]
+
+    assert read_series([write(tmp_path, "\n".join(["time,label,value", *rows]))]).channels == ("1", "2")
