@@ -90,6 +90,7 @@ def _once(
     import sys
 
     from edgelstm.cli.streams import parse_columns
+    from edgelstm.runtime.forecasting.recent_notes import recent_notes
     from edgelstm.runtime.forecasting.record import record
     from edgelstm.runtime.forecasting.time_grid import read_recent
     from edgelstm.runtime.sources.line_reader import read_lines
@@ -99,6 +100,8 @@ def _once(
     lines = (line.rstrip("\r\n") for line in sys.stdin) if str(recent) == "-" else read_lines(recent)
     rows = read_recent(lines, wanted, forecaster.metadata.period, recent.name)
     forecast = forecaster.forecast(rows.values, rows.times, level=level)
+    for note in recent_notes(forecaster, rows):
+        click.echo(f"Warning: {note}", err=True)
     if plot:
         from edgelstm.forecasting.plot import forecast_picture
 

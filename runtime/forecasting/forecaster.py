@@ -138,7 +138,7 @@ class Forecaster:
             ModelError: If the model carries no such interval.
         """
         rows, moments = np.asarray(values, np.float64), np.asarray(times, np.float64)
-        start = self._origin(rows) if origin is None else origin
+        start = self.origin(rows) if origin is None else origin
         rows, moments = self._checked(rows, moments, start)
         scaled = self._scaler.transform(rows)
         window, horizon = self.metadata.window, self.metadata.horizon
@@ -147,7 +147,15 @@ class Forecaster:
         answer = np.stack([np.asarray(self._predict(*pair), np.float64) for pair in pairs])
         return self._finish(answer, inputs, moments[start : start + horizon], level, factors)
 
-    def _origin(self, rows: Doubles) -> int:
+    def origin(self, rows: Doubles) -> int:
+        """Return the first row to forecast: the one after the last row that holds every target.
+
+        Args:
+            rows: Sensor units, shape (T, F).
+
+        Raises:
+            ShapeError: If there are other channels.
+        """
         if rows.ndim != 2 or rows.shape[1] != len(self.metadata.channels):
             raise ShapeError(
                 f"The model expects {len(self.metadata.channels)} channels ({', '.join(self.metadata.names)}); "

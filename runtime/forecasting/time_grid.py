@@ -31,6 +31,10 @@ class Recent:
     """Seconds since 1970 or the row number, shape (T,)."""
     dated: bool
     """True if the times are dates."""
+    doubled: int = 0
+    """Rows that were dropped, as their time was there already."""
+    untimed: int = 0
+    """Rows that were dropped, as they have no time and others have one."""
 
 
 def read_recent(lines: Iterable[str], columns: Columns, period: float | None, origin: str = "the input") -> Recent:
@@ -49,20 +53,25 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
     rows = list(ModelRows(columns).samples(parse_file(lines, columns, origin)))
     if not rows:
         raise SeriesError(f"{origin} holds no rows. Give the most recent ones, oldest first.")
-    values = np.array([row.values for row in rows], np.float64)
+    timed = rows if period is None else _timed(rows, origin)
+    values = np.array([row.values for row in timed], np.float64)
     values[~np.isfinite(values)] = np.nan
     if period is None:
         return Recent(bridged(values), np.arange(len(rows), dtype=np.float64), False)
-    values, times = on_grid(values, _times(rows, origin), period)
-    return Recent(bridged(values), times, is_time(rows[0].label))
+    moments = np.array([row.time for row in timed], np.float64)
+    values, times = on_grid(values, moments, period)
+    doubled = len(moments) - len(np.unique(np.rint((moments - times[0]) / period)))
+    return Recent(bridged(values), times, is_time(timed[0].label), doubled, len(rows) - len(timed))
 
 
-def _times(rows: list[Sample], origin: str) -> Doubles:
-    if any(row.time is None for row in rows):
+def _timed(rows: list[Sample], origin: str) -> list[Sample]:
+    """The rows that have a time."""
+    timed = [row for row in rows if row.time is not None]
+    if not timed:
         raise SeriesError(
             f"{origin} has rows without a time, which this model needs. Give a time column, or name it with --time-column."
         )
-    return np.array([row.time for row in rows], np.float64)
+    return timed
 
 
 def on_grid(values: Doubles, times: Doubles, period: float) -> tuple[Doubles, Doubles]:

@@ -29,7 +29,7 @@ class Readings:
         self.recover = policies.recover or window
         self._hold = min(policies.hold or max(2, window // 8), self.recover)
         self._computable = [(o - FAR * s, o + FAR * s) for o, s in zip(scaler.offset, scaler.scale, strict=True)]
-        self._near = _near_training(metadata.channels, scaler)
+        self._near = near_training(metadata.channels, scaler)
         self._physical = [policies.physical(channel) for channel in metadata.channels]
         ranges = list(zip(self._computable, self._near, self._physical, strict=True))
         self._low = [max(low for low, _ in three) for three in ranges]
@@ -193,8 +193,13 @@ class Readings:
         )  # fmt: skip
 
 
-def _near_training(channels: Sequence[Channel], scaler: Scaler) -> list[tuple[float, float]]:
-    """Return the training range of each channel and as much again on both sides; infinite where it is not known."""
+def near_training(channels: Sequence[Channel], scaler: Scaler) -> list[tuple[float, float]]:
+    """Return the training range of each channel and as much again on both sides; infinite where it is not known.
+
+    Args:
+        channels: The model's.
+        scaler: The model's.
+    """
     ranges = []
     for channel, scale in zip(channels, scaler.scale, strict=True):
         low, high = channel.train_low, channel.train_high

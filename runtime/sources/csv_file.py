@@ -18,7 +18,6 @@ from .csv_table import CsvTable
 from .file_head import begun, holds_records
 from .line_reader import file_magic, read_lines
 from .sample import Sample
-from .stream_rows import StreamRows
 from .time_columns import TimeReader
 
 log = logging.getLogger("edgelstm")
@@ -81,6 +80,8 @@ def parse_lines(lines: Iterable[str], columns: Columns, origin: str) -> Iterator
     >>> [(sample.row, sample.values) for sample in parse_lines(["flow,motor", "1,2"], Columns(("motor",)), "x")]
     [(0, [2.0])]
     """
+    from .stream_rows import StreamRows  # most files are tables
+
     rows, count = StreamRows(columns, origin), itertools.count()
     for at, line in enumerate(lines, 1):
         try:
