@@ -78,15 +78,19 @@ class StreamRows:
         try:
             settled = layout(line, self.columns, self.origin)
         except ShapeError as error:
-            if self.refusal is not None and self._width is None:
-                raise self.refusal from error
+            if (refusal := self._refusal_of(line)) is not None:
+                raise refusal from error
             self.forget()
             self.refusal, self._width = error, None if before else width(line, self.columns)
             raise
-        if self.refusal is not None and settled.by_position and self._width in (None, width(line, self.columns)):
-            raise self.refusal
+        if settled.by_position and (refusal := self._refusal_of(line)) is not None:
+            raise refusal
         if before is not None and before.names != settled.names and not self._told:
             self._told = True
             log.warning("%s: another header; its columns hold from here on: %s", self.origin, short(settled.names))
         self._layout, self.refusal, self.header = settled, None, line if settled.header else ""
         return None if settled.header else settled.parse(line)
+
+    def _refusal_of(self, line: str) -> ShapeError | None:
+        """The newest refusal, where a line is one of its rows; a single cell tells nothing."""
+        return self.refusal if self._width is None or 1 < self._width == width(line, self.columns) else None

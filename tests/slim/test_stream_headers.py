@@ -66,3 +66,9 @@ def test_a_file_with_two_columns_of_one_name_is_refused_in_one_line(tmp_path):
     path.write_text("flow,motor,flow\n1,2,3\n")
     with pytest.raises(ShapeError, match=r"twice.csv has several of that name.*line 1"):
         list(open_file(path, COLUMNS))
+
+
+def test_rows_of_a_first_header_that_is_refused_end_with_its_reason():
+    with pytest.raises(ShapeError, match=r"x has no motor"):
+        live(["time,flow,a,b", *["1,2,3,4"] * PATIENCE])
+    assert live(["hello", "1", "2"], Columns(("flow",)))[1] == [[1], [2]]
