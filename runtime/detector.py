@@ -193,7 +193,7 @@ class Detector:
         return Result(time, score, threshold, anomaly, parts, admission.status, events)
 
     def _no_score(self, index: int, time: float | None, status: str, events: tuple[Event, ...]) -> Result:
-        events += self.faults.unscored.missed(index, time)
+        events += self.faults.unscored.missed(index, self.validator.usable(time))
         return Result(time, None, self.threshold, False, None, status, events)
 
     def _watch_input(self, index: int, time: float | None) -> tuple[Event, ...]:

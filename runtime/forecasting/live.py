@@ -100,7 +100,8 @@ class LiveForecaster:
         admission = self.validator.admit(row, moment, arrival) or Admission("ok", row)
         result = self._take(index, time, admission)
         unscored = self.faults.unscored
-        events = unscored.scored(index, time) if result.forecast else unscored.missed(index, time)
+        watched = unscored.scored if result.forecast else unscored.missed
+        events = watched(index, self.validator.usable(time))
         return result._replace(events=result.events + events)
 
     def _moment(self, time: float | None, index: int) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,8 +63,7 @@ class UnscoredRows:
         return self._observe(index, time, Level.QUIET)
 
     def _observe(self, index: int, time: float | None, level: Level) -> tuple[Event, ...]:
-        known = time if time is not None and math.isfinite(time) else None  # a row may be dropped for its time
-        event = self._tracker.observe(REASON, index, known, level)
+        event = self._tracker.observe(REASON, index, time, level)
         return (event,) if event else ()
 
     def finish(self) -> tuple[Event, ...]:

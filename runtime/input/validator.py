@@ -79,6 +79,10 @@ class Validator:
         """True when `faults` may yield one now: a quick check."""
         return bool(self._readings.bad) or self._readings.stuck or self.rate.wrong
 
+    def usable(self, time: float | None) -> float | None:
+        """Return a time for events: that of the newest row taken where a row has none, or one that is no number."""
+        return time if time is not None and math.isfinite(time) else self._time
+
     def admit(
         self, values: list[float], time: float | None, arrival: float | None = None, length: float = math.inf
     ) -> Admission | None:

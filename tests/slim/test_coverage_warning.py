@@ -122,6 +122,15 @@ def test_a_blind_stream_goes_on_from_a_snapshot_with_the_same_events(bundle, str
     assert [event.state for event in events if event.reason == "unscored"] == ["open", "closed"]
 
 
+def test_rows_that_lose_their_time_are_told_by_the_time_of_the_last_one_that_had_it(bundle, stream):
+    detector = Detector.from_bundle(bundle)
+    rows = [(row.tolist(), 1.7e9 + at if at <= 100 else None) for at, row in enumerate(stream[:200, 1:])]
+    (opened,) = [event for values, time in rows for event in detector.update(values, time).events]
+    (closed,) = detector.finish()
+
+    assert (opened.reason, opened.start, closed.end) == ("unscored", 1.7e9 + 100, 1.7e9 + 100)
+
+
 class Told:
     """A sink that keeps events with the number of the row at which they came."""
 
