@@ -149,11 +149,15 @@ class _Plan:
         """Find files that cannot be read or written.
 
         Raises:
-            SeriesError: If the source is a file that is not there.
+            SeriesError: If the source is a file that is not there, or the folder of one to follow is missing.
             OutputError: If a file could not be written.
         """
         one, source = self.config, parse_address(self.config.source)
-        if not source.scheme and source.target != "-" and not one.follow and not os.path.exists(source.target):
+        if one.follow:
+            from ..sources.tail import announce_absence
+
+            announce_absence(Path(source.target))
+        elif not source.scheme and source.target != "-" and not os.path.exists(source.target):
             raise SeriesError(f"There is no file {source.target}. Check the name.")
         for path in outputs(one):
             check_writable(path)

@@ -12,9 +12,10 @@ import tty
 from datetime import timedelta
 
 import pytest
+from command_helpers import MODEL, edgelstm_here
 from edgelstm.runtime.errors import ConfigError, EdgelstmError, SeriesError, ShapeError
 from edgelstm.runtime.io.addresses import parse_address
-from edgelstm.runtime.sources import Columns, open_source
+from edgelstm.runtime.sources import Columns, open_source, tail
 from edgelstm.runtime.sources.live import Grid, LiveRows
 from edgelstm.runtime.sources.mqtt_inbox import Message
 from edgelstm.runtime.sources.tail import FollowSource
@@ -73,6 +74,35 @@ def test_a_growing_file_is_followed_through_rotation_and_truncation(tmp_path):
             again.write("flow,motor\n5,0\n")
 
         assert found.until(5) == [1, 2, 3, 4, 5]
+
+
+def test_a_followed_file_that_is_gone_is_said_once_and_its_successor_is_read(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(tail, "LOOKS", 3)
+    path = tmp_path / "pump.csv"
+    path.write_text("flow,motor\n1,0\n")
+    with Collector(FollowSource(path, FLOW)) as found:
+        assert found.until(1) == [1]
+        path.unlink()
+        assert wait_for(lambda: caplog.messages)
+        time.sleep(1)
+        path.write_text("flow,motor\n2,0\n")
+        assert found.until(2) == [1, 2]
+
+    assert caplog.messages == [f"{path} is gone; waiting for a new one of its name."]
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_file_to_follow_that_is_not_there_is_said_and_its_missing_folder_refused(tmp_path, dry):
+    path = tmp_path / "none.csv"
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgelstm", "run", MODEL, path, "--follow", *dry], stderr=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stderr.readline() == f"There is no {path} yet; waiting for it.\n"
+        waiting.terminate()
+    done = edgelstm_here("run", MODEL, tmp_path / "no" / "none.csv", "--follow", *dry)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: There is no folder {tmp_path / 'no'}")
 
 
 def test_following_passes_over_a_bad_line(tmp_path):
