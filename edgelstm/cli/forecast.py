@@ -12,6 +12,7 @@ from edgelstm.cli.lazy_group import examples
 from edgelstm.cli.stream_command import StreamCommand
 from edgelstm.cli.streams import columns_options, keeping_options, quiet_pipe, serving_options
 
+PICTURES = (".png", ".svg", ".pdf")
 LIVE = "--live, --follow, or an address as the source"
 
 
@@ -27,7 +28,9 @@ LIVE = "--live, --follow, or an address as the source"
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.argument("source", metavar="SOURCE")
 @click.option("--level", type=click.IntRange(1, 99), help="Percent that the interval holds: 80 or 95.  [default: 80]")
-@click.option("--plot", type=click.Path(path_type=Path), help="Picture to write, .png or .svg (needs matplotlib).")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Picture to write, .png, .svg or .pdf (needs matplotlib)."
+)
 @json_option()
 @columns_options
 @click.option("--live", is_flag=True, help="Forecast anew with each row, one JSON line a forecast and event.")
@@ -72,10 +75,17 @@ def command(
         names = ", ".join(f"--{name.replace('_', '-')}" for name in live_flags)
         raise click.UsageError(f"{names}: for live forecasts. Ask for them with {LIVE}.")
     if plot:
-        from edgelstm.runtime.io.atomic_files import check_writable
-
-        check_writable(plot, model, source, channels)
+        _check_picture(plot, model, source, channels)
     _once(model, Path(source), level, plot, as_json, (columns, time_column, missing, channels))
+
+
+def _check_picture(plot: Path, *inputs: Path | str | None) -> None:
+    from edgelstm.runtime.errors import OutputError
+    from edgelstm.runtime.io.atomic_files import check_writable
+
+    check_writable(plot, *inputs)
+    if plot.suffix.lower() not in PICTURES:
+        raise OutputError(f"The name of a picture ends in {', '.join(PICTURES)}; received {plot.name}. Rename it.")
 
 
 def _once(

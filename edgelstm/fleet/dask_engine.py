@@ -38,6 +38,24 @@ def isolated(function: Callable[[Any], Any], task: Any) -> Outcome:
     return replace(outcome, task=None)
 
 
+def _check_address(scheduler: str) -> None:
+    """Refuse what no client is made of: a client that fails while it is made waits half a minute at its end."""
+    from distributed import Security
+    from distributed.comm import get_address_host_port
+
+    try:
+        get_address_host_port(scheduler)
+    except ValueError as error:
+        raise ConfigError(
+            f"{scheduler} is no address of a Dask scheduler: {error}. Write it as tcp://host:8786."
+        ) from error
+    secure = scheduler.partition("://")[0] in ("tls", "wss")
+    if secure and Security().get_connection_args("client").get("ssl_context") is None:
+        raise ConfigError(
+            f"{scheduler} needs certificates, and Dask's configuration names none. Set distributed.comm.tls there."
+        )
+
+
 class DaskEngine:
     """Workers of a Dask scheduler.
 
@@ -45,11 +63,13 @@ class DaskEngine:
         scheduler: Its address, such as tcp://host:8786.
 
     Raises:
-        ConfigError: If it cannot be reached.
+        ConfigError: If it is no address, or cannot be reached.
     """
 
     def __init__(self, scheduler: str) -> None:
         from distributed import Client
+
+        _check_address(scheduler)
 
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its tracebacks of workers that end
         try:

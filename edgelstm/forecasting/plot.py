@@ -37,12 +37,9 @@ def forecast_picture(path: Path, rows: Recent, forecast: Forecast, shown: int) -
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlabel("time (UTC, or as written)" if rows.dated else "time")
     axes[0].legend(loc="upper left", ncols=4, frameon=False, fontsize=8)
+    form = path.suffix.lstrip(".").lower()
     with replacing(path) as beside:
-        figure.savefig(
-            beside,
-            format=path.suffix.lstrip(".") or "png",
-            metadata={"Software": None} if path.suffix == ".png" else None,
-        )
+        figure.savefig(beside, format=form, metadata={"Software": None} if form == "png" else None)
 
 
 def _moment(time: float, dated: bool) -> Any:

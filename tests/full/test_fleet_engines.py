@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -120,6 +122,24 @@ def test_workers_end_with_their_coordinator():
 
     assert not started(process)
     assert suitable_workers() >= 1
+
+
+@pytest.mark.parametrize("address", ["nope", "tcp://host", "tcp://host:x", "carrier-pigeon://host:8786"])
+def test_what_is_no_address_of_a_scheduler_is_said_at_once(address):
+    """Of a process of its own: what Dask leaves behind speaks at its end."""
+    program = (
+        "import sys\nfrom edgelstm.fleet.open_engine import open_engine\n"
+        "try:\n    open_engine(sys.argv[1])\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, address], capture_output=True, text=True, timeout=20)
+
+    assert done.stdout.startswith(f"ConfigError {address} is no address of a Dask scheduler")
+    assert done.stderr == ""
+
+
+def test_a_scheduler_that_wants_certificates_is_said_at_once():
+    with pytest.raises(ConfigError, match="needs certificates"):
+        open_engine("tls://127.0.0.1:1")
 
 
 def test_a_scheduler_that_is_not_there_is_said(monkeypatch):

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from command_helpers import DATA, MODELS, edgelstm_here
 from edgelstm.runtime.errors import ConfigError, ModelError, SeriesError, ShapeError
 from edgelstm.runtime.forecasting.calendar import calendar_features
 from edgelstm.runtime.forecasting.features import InputFeatures, context_size, examples
@@ -280,3 +281,12 @@ def test_the_command_forecasts_from_a_file(models):
 
     assert told["times"][0] == "3600"
     assert len(told["targets"]["level_cm"]["upper"]) == 6
+
+
+@pytest.mark.parametrize("name", ["x.txt", "picture", "x.csv"])
+def test_a_picture_of_no_form_is_refused_before_any_work(tmp_path, name):
+    done = edgelstm_here("forecast", MODELS / "ahead.int8.tflite", DATA, "--plot", tmp_path / name)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == f"Error: The name of a picture ends in .png, .svg, .pdf; received {name}. Rename it.\n"

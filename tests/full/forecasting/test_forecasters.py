@@ -172,10 +172,13 @@ def test_the_fused_op_is_kept(made):
     assert accuracy["ops"] < 40  # unrolled, it has hundreds
 
 
-def test_a_plot_is_written(made, tmp_path):
-    run("forecast", made[1], made[3], "--plot", tmp_path / "tomorrow.png")
+@pytest.mark.parametrize(
+    ("ending", "begin"), [("png", b"\x89PNG"), ("PNG", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_plot_is_written(made, tmp_path, ending, begin):
+    run("forecast", made[1], made[3], "--plot", tmp_path / f"tomorrow.{ending}")
 
-    assert (tmp_path / "tomorrow.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / f"tomorrow.{ending}").read_bytes().startswith(begin)
 
 
 def test_a_csv_calibrates_a_model_without_rows(made, tmp_path):
