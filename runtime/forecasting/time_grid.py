@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
 
 def _timed(rows: list[Sample], origin: str) -> list[Sample]:
     """The rows that have a time."""
-    timed = [row for row in rows if row.time is not None]
+    timed = [row for row in rows if row.time is not None and math.isfinite(row.time)]
     if not timed:
         raise SeriesError(
             f"{origin} has rows without a time, which this model needs. Give a time column, or name it with --time-column."

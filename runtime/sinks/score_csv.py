@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from typing import TextIO
 
 from ..alarms.events import Event, Result
@@ -29,7 +30,7 @@ class ScoreTable:
             result: The detector's result for it.
         """
         if self._timed is None:
-            self._timed = bool(sample.label)
+            self._timed = bool(sample.label) or (sample.time is not None and math.isnan(sample.time))
             self._write(("time" if self._timed else "row", "score", "anomaly"))
         key = sample.label if self._timed else sample.row
         self._write((key, "" if result.score is None else repr(result.score), int(result.anomaly)))

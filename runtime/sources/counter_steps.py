@@ -89,7 +89,7 @@ class _Meter:
         self._rows += 1
         if not math.isfinite(reading):
             return math.nan
-        span = self._rows if time is None or math.isnan(self._time) else time - self._time
+        span = self._rows if time is None or math.isnan(time - self._time) else time - self._time
         if span <= 0:
             self._late += 1
             if self._late < BACKWARDS:

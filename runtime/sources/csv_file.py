@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -125,7 +126,8 @@ def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
         raise located(error, origin, table.skip) from error
     count = itertools.count()
     rows = _file_rows(table, reader.row, count)
-    backwards = _newest_first(table, reader.time)
+    moments = _first_moments(table, reader.time)
+    backwards = len(moments) >= FALLING and all(a >= b for a, b in pairwise(moments)) and moments[0] > moments[-1]
     if backwards:
         log.warning("%s: its rows stand newest first; they are read in the order of time", origin)
     if backwards or reader.sparse:
@@ -133,24 +135,24 @@ def parse_table(table: CsvTable, columns: Columns) -> Iterator[Sample]:
 
         yield from in_time_order(rows)
     else:
+        untimed = math.nan if moments else None  # in a file with times, a row without one is not counted instead
         for row, (values, time, label) in enumerate(rows):
-            yield Sample(values, time, row, label)
+            yield Sample(values, untimed if time is None else time, row, label)
     if not next(count):
         raise SeriesError(f"{origin} holds no rows. Give one row a sample.")
     for note in (*table.notes(), *cells.notes()):
         log.warning("%s: %s", origin, note)
 
 
-def _newest_first(table: CsvTable, time: TimeReader | None) -> bool:
-    """Tell whether the times of a file's first rows fall, and never rise."""
+def _first_moments(table: CsvTable, time: TimeReader | None) -> list[float]:
+    """The times of a file's first rows, without those that have none."""
     if time is None:
-        return False
+        return []
     try:
         moments = [time.read(cells)[0] for cells in table.dialect.rows if len(cells) == len(table.names)]
     except SeriesError:
-        return False
-    known = [moment for moment in moments if moment is not None]
-    return len(known) >= FALLING and all(a >= b for a, b in pairwise(known)) and known[0] > known[-1]
+        return []
+    return [moment for moment in moments if moment is not None]
 
 
 def _file_rows(table: CsvTable, read: Callable[[list[str]], Row], count: Iterator[int]) -> Iterator[Row]:

@@ -11,7 +11,7 @@ class Sample(NamedTuple):
     values: list[float]
     """Sensor units, shape (F,); NaN where a cell is empty or a channel silent."""
     time: float | None
-    """Seconds since 1970, or the stream's own count; None without a time column."""
+    """Seconds since 1970, or the stream's own count; None without a time, NaN where it is known that others have one."""
     row: int
     """Number of the row in its source, from 0."""
     label: str = ""
