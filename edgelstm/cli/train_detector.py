@@ -185,12 +185,12 @@ def _halved(trained: Trained, times: int) -> Trained:
 def _check_no_design(study: str) -> None:
     """Refuse options that the design of a search would overrule."""
     context = click.get_current_context()
-    given = [
+    named = [
         parameter.opts[0] for parameter in context.command.params
         if parameter.name in DESIGNED and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]  # fmt: skip
-    if given:
-        raise click.UsageError(f"{', '.join(given)}: --from {study} says that. Leave one of both out.")
+    if named:
+        raise click.UsageError(f"{', '.join(named)}: --from {study} says that. Leave one of both out.")
 
 
 def _designed(settings: Options, study: str) -> tuple[Options, int, str]:
