@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ class Config:
     """Settings that all streams share."""
     streams: tuple[StreamConfig, ...]
     """The models."""
-    path: str = ""
+    path: str = field(default="", compare=False)
     """TOML file that they were read from; empty for none."""
 
 
