@@ -33,15 +33,13 @@ def _stale(forecaster: Forecaster, recent: Recent) -> Iterator[str]:
     """Rows after the origin that are not there to tell covariates alone."""
     origin, features = forecaster.origin(recent.values), forecaster.features
     later = recent.values[origin:]
-    measured = np.ones(len(later), bool)
-    if features.known:
-        others = np.delete(later, range(features.targets, features.targets + features.known), axis=1)
-        measured = np.isfinite(others).any(axis=1)
-    count = int(np.flatnonzero(measured)[-1]) + 1 if measured.any() else 0
-    if not count:
+    others = np.delete(later, range(features.targets, features.targets + features.known), axis=1)
+    measured = np.flatnonzero(np.isfinite(others).any(axis=1)) if features.known else np.arange(len(later))
+    if not len(measured):
         return
-    lacking = np.isnan(later[:count, : features.targets]).any(axis=0)
-    names = ", ".join(name for name, lacks in zip(forecaster.targets, lacking, strict=True) if lacks)
+    count = int(measured[-1]) + 1
+    late = later[:count]
+    names = ", ".join(name for at, name in enumerate(forecaster.targets) if np.isnan(late[:, at]).any())
     rows = "row has" if count == 1 else f"{count:,} rows have"
     yield f"the last {rows} no {names}: the forecast is from {stamp(recent.times[origin], recent.dated)} on."
 

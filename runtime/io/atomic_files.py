@@ -110,8 +110,9 @@ def check_apart(output: Path | str, *inputs: Path | str | None) -> None:
         return
     for path in filter(None, inputs):
         with suppress(OSError, ValueError):  # no file, or not even a name of one
-            if os.path.samefile(output, 0 if str(path) == "-" else path):
-                name = "standard input" if str(path) == "-" else path
+            piped = str(path) == "-"
+            if os.path.samefile(output, 0 if piped else str(path)):
+                name = "standard input" if piped else path
                 raise OutputError(f"Cannot write {output}: it is the input {name}. Name another output.")
 
 

@@ -37,7 +37,6 @@ class StreamRows:
         """The line that names the columns; empty where none does."""
         self._layout: Layout | None = None
         self.refusal: ShapeError | None = None
-        self.refusal: ShapeError | None = None
         """Reason for which a line that should settle the layout could not; None once another one did."""
         self._width: int | None = 0  # of the refused rows; None for all: what could be read before must be named again
 
