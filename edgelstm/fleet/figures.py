@@ -151,7 +151,7 @@ def _distances(figure: Figure, values: Sequence[float | None]) -> list[float]:
 
 
 def histograms(made: Sequence[Entry]) -> list[Histogram]:
-    """Distributions of the figures that at least two assets have.
+    """Distributions of the figures that are not the same in all assets.
 
     Args:
         made: All assets.
@@ -159,7 +159,7 @@ def histograms(made: Sequence[Entry]) -> list[Histogram]:
     result = []
     for figure in FIGURES:
         numbers = np.array([value for entry in made if (value := entry.values[figure.key]) is not None])
-        if len(numbers) < 2:
+        if len(set(numbers.tolist())) < 2:
             continue
         counts, edges = np.histogram(numbers, BARS)
         result.append(

@@ -64,7 +64,7 @@ def _conversions(home: Place, asset: Asset, model_sha256: str) -> tuple[dict[str
     if record is None:
         return nothing, ""
     if is_of_earlier_model(home, asset, model_sha256):
-        return nothing, "It was converted before it was trained again: run edgelstm fleet convert."
+        return nothing, "converted before it was trained again: run edgelstm fleet convert"
     return record, record["error"]
 
 
@@ -75,7 +75,7 @@ def _evaluation(home: Place, asset: Asset, present: set[str]) -> tuple[dict[str,
         return {}, ""
     facts: dict[str, Any] = record["facts"]
     if facts and facts.get(JUDGED_MODEL) not in present:
-        return {}, "Its files have changed since they were judged: run edgelstm fleet evaluate."
+        return {}, "its files have changed since they were judged: run edgelstm fleet evaluate"
     return facts, record["error"]
 
 
