@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Score DATA with MODEL, one row per input row, in the input's order.
 
-    Columns: time (or row, where the data have no times), score, anomaly (1 above the threshold). Rows that could not
-    be scored (warm-up, dropped rows) have an empty score.
+    Columns: time (or row, where the data have no times), score, anomaly (1 where the score is above the threshold and its
+    judges agree). Rows that could not be scored (warm-up, dropped rows) have an empty score.
     """
     import json
     import signal
@@ -96,6 +96,6 @@ def command(
         counts = {"rows": done.samples, "scored": done.scored, "anomalies": done.anomalies}
         click.echo(json.dumps({"file": str(output), **counts, "events": [event.record() for event in told.events]}))
         return
-    click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.anomalies} above the threshold.", err=True)
+    click.echo(f"{output}: {done.samples} rows, {done.scored} scored, {done.anomalies} anomalous.", err=True)
     for line in told.lines():
         click.echo(line, err=True)
