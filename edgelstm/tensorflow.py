@@ -17,6 +17,5 @@ def load_tensorflow() -> None:
         # the first op starts the runtime, which has more to say
         tf.constant(0.0)
         keras.backend.backend()
-    logging.getLogger("tensorflow").setLevel(
-        logging.ERROR
-    )  # it warns of models that are traced anew, which is meant here
+    # it warns of models that are traced anew, which is meant here
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -176,7 +176,8 @@ def _show(study: Any, address: str, unit: str, home: Any, as_json: bool) -> None
         raise ConfigError(
             f"No trial was completed. The last failure: {reasons[-1] if reasons else 'all were given up'}"
         )
-    if silent := [str(point.number) for point in made if point not in heard(made)]:
+    kept = {point.number for point in heard(made)}
+    if silent := [str(point.number) for point in made if point.number not in kept]:
         click.echo(
             f"left off the frontier, with less than half of the best F1 at their own threshold: trials {', '.join(silent)}",
             err=True,
