@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from edgelstm.runtime.errors import ModelError
 from .assets import Asset
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .stage import Made, read_record
+from .stage import Made
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,13 @@ class Conversion:
         return Made(files, facts)
 
 
-def is_of_earlier_model(home: Place, asset: Asset, model_sha256: str) -> bool:
+def is_of_earlier_model(record: Mapping[str, Any] | None, model_sha256: str) -> bool:
     """Tell whether an asset's conversions were made of another model than the one that is there.
 
     Args:
-        home: The fleet's folder.
-        asset: The asset.
+        record: Of its step `convert`; None for none.
         model_sha256: Hash of its Keras model.
     """
-    record = read_record(home, Conversion().name, asset)
     return record is not None and not record["error"] and record["input"] != model_sha256
 
 

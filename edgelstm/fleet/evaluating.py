@@ -15,7 +15,7 @@ from .assets import Asset
 from .converting import is_of_earlier_model, model_copy
 from .fresh_session import ALONE, fresh_session
 from .places import Place
-from .stage import Made
+from .stage import Made, read_record
 
 JUDGED_MODEL = "judged_sha256"
 """Name of the fact that says which file was judged."""
@@ -90,7 +90,8 @@ class Judging:
 
 def _check_conversion(home: Place, asset: Asset) -> None:
     model = home.read(f"{asset.stem}.keras")
-    if model is not None and is_of_earlier_model(home, asset, hashlib.sha256(model).hexdigest()):
+    record = read_record(home, "convert", asset)
+    if model is not None and is_of_earlier_model(record, hashlib.sha256(model).hexdigest()):
         raise ModelError(
             f"The conversion of {asset.name} is of an earlier model. Convert the present one: edgelstm fleet convert."
         )

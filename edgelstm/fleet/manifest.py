@@ -63,7 +63,7 @@ def _conversions(home: Place, asset: Asset, model_sha256: str) -> tuple[dict[str
     record = read_record(home, "convert", asset) if model_sha256 else None
     if record is None:
         return nothing, ""
-    if is_of_earlier_model(home, asset, model_sha256):
+    if is_of_earlier_model(record, model_sha256):
         return nothing, "converted before it was trained again: run edgelstm fleet convert"
     return record, record["error"]
 

@@ -69,6 +69,7 @@ def _state(training: Training, asset: Asset, home: Place) -> State:
         return State(asset.name, "stale", "other options made it")
     if not is_whole(home, record):
         return State(asset.name, "stale", "its file is missing or has changed")
-    if is_of_earlier_model(home, asset, record["files"].get(f"{asset.stem}.keras", "")):
+    converted = read_record(home, "convert", asset)
+    if is_of_earlier_model(converted, record["files"].get(f"{asset.stem}.keras", "")):
         return State(asset.name, "stale", "its conversions are of an earlier model")
     return State(asset.name, "done")
