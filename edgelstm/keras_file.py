@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.inference.flatbuffer.reader import MARK
 from edgelstm.runtime.io.atomic_files import replacing
 from edgelstm.runtime.model_file import metadata as meta
 from edgelstm.runtime.model_file.bounded_json import LARGEST as LARGEST_METADATA
@@ -110,6 +111,7 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
         if is_hdf5(path):
             read_config(path)
             return None, None
+        _check_unconverted(path)
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if "config.json" not in names:
@@ -136,6 +138,16 @@ def read_extras(path: Path | str) -> tuple[meta.Metadata | None, Representative 
     except OSError as error:
         raise ModelError(f"Cannot read {path}: {error.strerror or error}.") from error
     return metadata, data
+
+
+def _check_unconverted(path: Path) -> None:
+    """Refuse a converted model by name: ours end with a zip archive of metadata, so that they would pass for a damaged one."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] == MARK:
+            raise ModelError(
+                f"{path} is a TFLite model, converted already; a Keras model is wanted here. Name the .keras file that it was "
+                "made from: layers and weights cannot be taken back from it."
+            )
 
 
 def model_parts(path: Path) -> tuple[meta.Metadata, bytes]:

@@ -51,18 +51,31 @@ def command(model: Path | None, output: Path, benches: tuple[Path, ...], as_json
     the .tflite files into a folder.
     Without MODEL, merges --bench results into the report that is in the folder already.
     """
-    from edgelstm.reporting.files import FILES, write_report
-    from edgelstm.runtime.io.atomic_files import check_apart
+    from edgelstm.reporting.files import write_report
 
     if model is None and not benches:
         raise click.UsageError("Missing argument 'MODEL.keras', or --bench to add to an existing report.")
     if options["data"] is None and (options["label_column"] or options["time_column"]):
         raise click.UsageError("--label-column and --time-column are columns of --data FILE. Name it.")
-    for name in (*FILES, ALARMS):
-        check_apart(output / name, options["data"], options["calibration"], options["scaler_from"], *benches)
+    options["widths"] = _files_of(options["widths"])
+    _check_outputs(model, output, benches, options)
     report, models = _merged(output, benches) if model is None else _built(model, output, benches, options)
     page = write_report(output, report, models)
     _show(report, page, as_json)
+
+
+def _check_outputs(model: Path | None, output: Path, benches: tuple[Path, ...], options: dict[str, Any]) -> None:
+    """Refuse a folder where a file of the report would replace one that it is made from."""
+    from edgelstm.deployment.convert import file_name
+    from edgelstm.reporting.files import FILES
+    from edgelstm.runtime.io.atomic_files import check_apart
+    from edgelstm.runtime.model_file.metadata import SCHEMES
+
+    models = [] if model is None else [model, *options["widths"]]
+    converted = [file_name(path, scheme, options["streaming"]) for path in models for scheme in SCHEMES]
+    inputs = options["data"], options["calibration"], options["scaler_from"]
+    for name in (*FILES, ALARMS, *converted):
+        check_apart(output / name, *models, *inputs, *benches)
 
 
 def _merged(output: Path, benches: tuple[Path, ...]) -> tuple[Any, dict[str, bytes]]:
@@ -90,7 +103,6 @@ def _built(
     from edgelstm.tensorflow import load_tensorflow
 
     read_extras(model)
-    options["widths"] = _files_of(options["widths"])
     Narrator.of(options["language"], options["timezone"])
     check_readable(options["data"], options["calibration"], options["scaler_from"])
     if options["label_column"]:

@@ -50,19 +50,21 @@ def command(
     """
     from edgelstm.cli.input_files import check_folder, check_readable
     from edgelstm.data.label_columns import require_label_column
-    from edgelstm.runtime.io.atomic_files import check_writable
+    from edgelstm.runtime.io.atomic_files import check_apart, check_writable
 
     if label_column and data is None:
         raise click.UsageError("--label-column is a column of --data FILE. Name it.")
     target = output or model.with_name(f"{model.stem}.small.keras")
+    inputs = (options["calibration"], options["scaler_from"], data)
     if model.is_file():  # else the error is the missing model's
-        inputs = (options["calibration"], options["scaler_from"], data)
         check_readable(*inputs)
         check_writable(target, model, *inputs)
     if data is not None:
         label_column = require_label_column(data, label_column)
     if widths is not None:
         check_folder(widths, target.name)
+        for earlier in widths.glob(f"{model.stem}.u*.keras"):  # by the names of `shrink`, which come after TensorFlow
+            check_apart(earlier, model, *inputs)
     result = _shrunk(model, target, widths, {"data": data, "label_column": label_column, "budget": max_drop}, options)
     _show(result, target, as_json)
 

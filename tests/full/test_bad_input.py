@@ -48,6 +48,14 @@ def test_a_keras_file_that_is_none_is_refused(way, tmp_path):
     assert "not a Keras model file" in refused_here("convert", tmp_path / "no.keras")
 
 
+@pytest.mark.parametrize("command", ["convert", "shrink", "report"])
+def test_a_converted_model_is_named_as_such_where_keras_is_wanted(way, command):
+    error = refused_here(command, way / "pump.int8.tflite")
+
+    assert "is a TFLite model, converted already" in error
+    assert "Name the .keras file that it was made from" in error
+
+
 def run_code(inputs):
     """Code that a stranger's file might run when it is loaded."""
     open("ran", "w").close()
@@ -133,7 +141,10 @@ def test_no_permission_is_a_clear_error(tmp_path):
         ("train", "forecaster", "d.csv", "--target", "flow_lpm", "-o", "d.keras"),
         ("shrink", "m.keras", "--data", "d.csv", "-o", "d.csv"),
         ("search", "d.csv", "--study", "d.csv"),
+        ("shrink", "m.keras", "--data", "d.csv", "--widths", "report", "-o", "s.keras"),
         ("report", "m.keras", "--data", "report/report.csv"),
+        ("report", "m.keras", "--data", "d.csv", "-o", "converted"),
+        ("report", "m.keras", "--data", "d.csv", "--widths", "narrow", "-o", "widths"),
         ("evaluate", "m.keras", "d.csv", "-o", "d.csv"),
         ("card", "m.keras", "-o", "m.keras"),
     ],
@@ -147,6 +158,12 @@ def test_an_output_that_is_an_input_is_refused(way, tmp_path, monkeypatch, words
     (tmp_path / "d.keras").symlink_to("d.csv")
     (tmp_path / "report").mkdir()
     os.link("d.csv", "report/report.csv")
+    os.link("d.csv", "report/m.u9-9.keras")
+    for folder in ("converted", "narrow", "widths"):
+        (tmp_path / folder).mkdir()
+    os.link("m.keras", "converted/m.int8.tflite")
+    os.link("m.keras", "narrow/m.u4-4.keras")
+    os.link("m.keras", "widths/m.u4-4.int8.tflite")
 
     assert "it is the input" in refused_here(*words)
     assert (tmp_path / "m.keras").read_bytes() == model
