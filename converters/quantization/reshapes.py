@@ -8,7 +8,14 @@ from ..flatbuffer import Graph
 from ..private_api import schema
 
 RESHAPE = "RESHAPE"
-ELEMENTWISE = {"ADD", "SUB", "MUL", "QUANTIZE", "DEQUANTIZE"}  # in which a value meets those in its own place alone
+ELEMENTWISE = {
+    "ADD",
+    "SUB",
+    "MUL",
+    "TANH",
+    "QUANTIZE",
+    "DEQUANTIZE",
+}  # in which a value meets those in its own place alone
 
 
 def sink_reshapes(graph: Graph) -> None:
@@ -57,18 +64,22 @@ def _shape_of(graph: Graph, index: int) -> Any:
 
 
 def shorten_reshapes(graph: Graph) -> None:
-    """Join reshapes that follow each other, drop what nobody reads, and keep shapes as options instead of tensors.
+    """Join reshapes that follow each other, drop those that change or serve nothing, and keep shapes as options instead of tensors.
 
     Args:
         graph: A quantized graph, changed in place.
     """
     sources: dict[int, int] = {}
+    same: dict[int, int] = {}
     for operator in graph.operators:
+        operator.inputs = np.asarray([same.get(int(index), int(index)) for index in operator.inputs], np.int32)
         if graph.name_of(operator) != RESHAPE:
             continue
         source, output = int(operator.inputs[0]), int(operator.outputs[0])
         sources[output] = sources.get(source, source)
         operator.inputs = np.asarray([sources[output], *operator.inputs[1:]], np.int32)
+        if tuple(graph.tensors[output].shape) == tuple(graph.tensors[sources[output]].shape):
+            same[output] = sources[output]
         if len(operator.inputs) > 1 and graph.constant(int(operator.inputs[1])) is not None:
             operator.builtinOptions = _shape_of(graph, output)
             operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions

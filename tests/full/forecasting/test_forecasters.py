@@ -245,3 +245,12 @@ def test_a_forecaster_needs_a_target(tmp_path):
 
     assert result.exit_code == 2
     assert "--target" in result.stderr
+
+
+def test_intervals_and_hours_have_three_significant_digits_in_the_file():
+    residuals = np.random.default_rng(0).normal(0, 50, (200, 6))
+    fitted = fit_intervals(residuals, 1, np.arange(6) + np.arange(200)[:, None] % 19)
+    numbers = np.array([fitted["intervals"]["80"][name] for name in ("lower", "upper")])
+
+    assert np.abs(numbers).max() > 50
+    assert all(float(f"{number:.3g}") == number for number in np.r_[numbers.ravel(), np.ravel(fitted["hours"])])
