@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgelstm.runtime.alarms.local_time import is_date
 from edgelstm.runtime.forecasting.features import SECTION
 from edgelstm.runtime.forecasting.forecaster import Forecast
-from edgelstm.runtime.forecasting.time_grid import bridged, on_grid
+from edgelstm.runtime.forecasting.recent_notes import recent_notes
+from edgelstm.runtime.forecasting.time_grid import Recent, recent_of
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..data.series import Series
@@ -146,13 +149,14 @@ class Forecaster(Estimator):
     def forecast(self, X: Any, level: int | None = None) -> Forecast:
         """Forecast the rows after X, as arrays.
 
+        Warns, as the command line does, where the newest rows lack a target or values lie far outside of training.
+
         Args:
             X: Recent rows, at least as many as the model looks back; where there are covariates, the rows to come follow
                 with these filled and the targets empty.
             level: Percent that the interval is meant to hold; None is the lowest that the model carries.
         """
-        values, times = self._recent(X)
-        return forecaster_over(self.model_, self.metadata_).forecast(values, times, level=level)
+        return self._forecast(X, level)
 
     def predict(self, X: Any, level: int | None = None) -> Any:
         """Forecast the rows after X, as a table of the same library.
@@ -165,7 +169,7 @@ class Forecaster(Estimator):
             A table of the horizon's rows: a column a target, and its interval as `NAME_low80` and `NAME_high80`; times in
             the zone of X. For an array the forecast alone, shape (H, C).
         """
-        made = self.forecast(X, level)
+        made = self._forecast(X, level)
         if library_of(X) == "numpy" and not isinstance(X, str):
             return made.values
         columns: dict[str, npt.NDArray[Any]] = {}
@@ -176,16 +180,28 @@ class Forecaster(Estimator):
                 columns[f"{target}_high{made.level}"] = made.upper[:, place]
         return table_like(X, columns, moments_like(X, made.times, self.time_column))
 
-    def _recent(self, rows: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Values (T, F) and times of the newest rows on the model's grid."""
+    def _forecast(self, rows: Any, level: int | None) -> Forecast:
+        """Forecast with warnings that name the line which called a method of this class."""
+        forecaster, recent = forecaster_over(self.model_, self.metadata_), self._recent(rows)
+        made = forecaster.forecast(recent.values, recent.times, level=level)
+        dates = library_of(rows) != "numpy" and recent.dated
+
+        def written(time: float) -> str:
+            return str(moments_like(rows, np.array([time]), self.time_column)[0])
+
+        for note in recent_notes(forecaster, recent, written if dates else None):
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return made
+
+    def _recent(self, rows: Any) -> Recent:
+        """The newest rows on the model's grid."""
         metadata = self.metadata_
         series: Series = read_frame(
             self._checked(rows, fitted=True), wanted_by(metadata, self.time_column), repair=False
         )
-        if metadata.period is None or series.period is None:
-            return bridged(np.array(series.values)), series.time
-        values, times = on_grid(series.values, series.time, metadata.period)
-        return bridged(values), times
+        period = None if series.period is None else metadata.period
+        dated = bool(len(series.time)) and is_date(float(series.time[0]))
+        return recent_of(np.array(series.values), np.asarray(series.time), period, dated)
 
     @classmethod
     def takes(cls, metadata: Metadata) -> bool:

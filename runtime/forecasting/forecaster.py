@@ -123,7 +123,7 @@ class Forecaster:
         level: int | None = None,
         factors: Doubles | None = None,
     ) -> Forecast:
-        """Forecast the H rows from an origin on.
+        """Forecast the H rows from an origin on; `recent_notes` tells of rows that it cannot be trusted for.
 
         Args:
             values: Sensor units, shape (T, F), on the model's time grid; from the origin on only the known channels count.

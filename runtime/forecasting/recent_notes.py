@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,14 +12,16 @@ from .record import stamp
 from .time_grid import Recent
 
 
-def recent_notes(forecaster: Forecaster, recent: Recent) -> list[str]:
+def recent_notes(forecaster: Forecaster, recent: Recent, written: Callable[[float], str] | None = None) -> list[str]:
     """Sentences about rows that a forecast cannot be trusted for; none where all is well.
 
     Args:
         forecaster: The forecaster.
         recent: The rows that it is given, with which it can make a forecast.
+        written: Writes a time; None for UTC, or the row number.
     """
-    return [*_dropped(recent), *_stale(forecaster, recent), *_far(forecaster, recent)]
+    written = written or (lambda time: stamp(time, recent.dated))
+    return [*_dropped(recent), *_stale(forecaster, recent, written), *_far(forecaster, recent)]
 
 
 def _dropped(recent: Recent) -> Iterator[str]:
@@ -29,7 +31,7 @@ def _dropped(recent: Recent) -> Iterator[str]:
         yield f"{recent.untimed:,} rows without a time were dropped."
 
 
-def _stale(forecaster: Forecaster, recent: Recent) -> Iterator[str]:
+def _stale(forecaster: Forecaster, recent: Recent, written: Callable[[float], str]) -> Iterator[str]:
     """Rows after the origin that are not there to tell covariates alone."""
     origin, features = forecaster.origin(recent.values), forecaster.features
     later = recent.values[origin:]
@@ -41,7 +43,7 @@ def _stale(forecaster: Forecaster, recent: Recent) -> Iterator[str]:
     late = later[:count]
     names = ", ".join(name for at, name in enumerate(forecaster.targets) if np.isnan(late[:, at]).any())
     rows = "row has" if count == 1 else f"{count:,} rows have"
-    yield f"the last {rows} no {names}: the forecast is from {stamp(recent.times[origin], recent.dated)} on."
+    yield f"the last {rows} no {names}: the forecast is from {written(float(recent.times[origin]))} on."
 
 
 def _far(forecaster: Forecaster, recent: Recent) -> Iterator[str]:

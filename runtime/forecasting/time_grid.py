@@ -58,11 +58,29 @@ def read_recent(lines: Iterable[str], columns: Columns, period: float | None, or
     values = np.array([row.values for row in timed], np.float64)
     values[~np.isfinite(values)] = np.nan
     if period is None:
-        return Recent(bridged(values), np.arange(len(rows), dtype=np.float64), False)
+        return recent_of(values, np.arange(len(rows), dtype=np.float64), None)
     moments = np.array([row.time for row in timed], np.float64)
-    values, times = on_grid(values, moments, period)
-    doubled = len(moments) - len(np.unique(np.rint((moments - times[0]) / period)))
-    return Recent(bridged(values), times, is_time(timed[0].label), doubled, len(rows) - len(timed))
+    return recent_of(values, moments, period, is_time(timed[0].label), len(rows) - len(timed))
+
+
+def recent_of(values: Doubles, times: Doubles, period: float | None, dated: bool = False, untimed: int = 0) -> Recent:
+    """Bring rows to the model's grid.
+
+    Args:
+        values: Sensor units, shape (T, F); NaN where one is missing.
+        times: Shape (T,).
+        period: Seconds between the model's samples; None when it was trained on rows without times.
+        dated: Whether the times are dates.
+        untimed: Rows that were dropped before.
+
+    Raises:
+        SeriesError: If the rows span many more steps than there are rows.
+    """
+    if period is None:
+        return Recent(bridged(values), times, False)
+    grid, moments = on_grid(values, times, period)
+    doubled = len(times) - len(np.unique(np.rint((times - moments[0]) / period)))
+    return Recent(bridged(grid), moments, dated, doubled, untimed)
 
 
 def _timed(rows: list[Sample], origin: str) -> list[Sample]:

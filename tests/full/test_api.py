@@ -1,5 +1,8 @@
 """The Python API with TensorFlow: estimators, conversion, tables of several libraries, the commands' scores."""
 
+import re
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -186,6 +189,23 @@ def test_forecasts_come_as_a_table_whose_times_follow_the_rows(normal):
     assert list(table.columns) == ["flow_lpm", "flow_lpm_low80", "flow_lpm_high80"]
     assert table.index[0] == normal.index[-1] + pd.Timedelta("1s")
     np.testing.assert_array_equal(table["flow_lpm"].to_numpy(), values[:, 0])
+
+
+def test_forecasts_warn_of_rows_that_they_cannot_be_trusted_for(normal):
+    forecaster = edgelstm.Forecaster("flow_lpm", horizon=5, lookback=16, units=4, epochs=1).fit(normal)
+    far, silent = normal.copy(), normal.copy()
+    far.iloc[-1, far.columns.get_loc("flow_lpm")] = 1e9
+    silent.iloc[-8:, silent.columns.get_loc("flow_lpm")] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        forecaster.predict(normal)
+
+    with pytest.warns(UserWarning, match="1 of the 16 values of flow_lpm .* do not trust it") as told:
+        forecaster.predict(far)
+    assert told[0].filename == __file__
+    stamp = re.escape(str(normal.index[-8]))
+    with pytest.warns(UserWarning, match=f"the last 8 rows have no flow_lpm: the forecast is from {stamp} on"):
+        forecaster.forecast(silent)
 
 
 def test_states_are_named_at_each_row_with_a_full_window(normal):
