@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
+from forecast_packaged import REMARKS, write_packaged
 
 from edgelstm.data.series import Series, read_series
 from edgelstm.data.table import read_names
@@ -69,6 +71,15 @@ def electricity(folder: Path) -> Iterator[Case]:
             yield _load(f"{name}_weather", path, target, [*known, *weather], [], note)
 
 
+def packaged(packages: Path | None) -> Iterator[Case]:
+    """Load series that lie in Python packages and on which nothing was chosen, as `electricity`."""
+    with TemporaryDirectory() as folder:
+        write_packaged(packages, Path(folder))
+        for case in electricity(Path(folder)):
+            remark = REMARKS[case.name.removesuffix("_weather")]
+            yield replace(case, note=f"{case.note}; {remark}")
+
+
 def _load(name: str, path: Path, target: str, known: list[str], others: list[str], note: str) -> Case:
     series = read_series([path], [target, *known, *others])
     day, rows = round(DAY / (series.period or 3600.0)), len(series.values)
@@ -96,4 +107,4 @@ def etth(folder: Path) -> Iterator[Case]:
                 yield Case(name, series, len(targets), 0, horizon, 24, ETT_ENDS, 96, note, known, lookback)
 
 
-CASES = {"electricity": electricity, "etth": etth}
+CASES = {"electricity": electricity, "etth": etth, "packaged": packaged}

@@ -81,12 +81,14 @@ def main() -> None:
     """Run the cases and peers that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=sorted(CASES))
-    parser.add_argument("--data", type=Path, required=True, help="Folder with files of the layout.")
+    parser.add_argument("--data", type=Path, help="Folder with files of the layout; for packaged, with packages.")
     parser.add_argument("--out", type=Path, help="Folder for forecast_peers_CASE.json.")
     parser.add_argument("--case", default="*", help="Only cases of this name; * and ? stand for any letters.")
     parser.add_argument("--peers", default="*", help="Only peers of this name; * and ? stand for any letters.")
     parser.add_argument("--timezone", default="", help="Of the calendar; empty takes times as the files have them.")
     given = parser.parse_args()
+    if given.data is None and given.what != "packaged":
+        parser.error(f"{given.what} needs --data FOLDER")
     warnings.simplefilter("ignore")
     import_module("threadpoolctl").threadpool_limits(1)
     for case in CASES[given.what](given.data):

@@ -1,4 +1,4 @@
-"""Forecasters against simple baselines: `python benchmarks/forecasting.py {etth,electricity} --data DIR [--out DIR]`.
+"""Forecasters against simple baselines: `python benchmarks/forecasting.py {etth,electricity,packaged} --data DIR [--out DIR]`.
 
 Every method forecasts from the same daily origins of the test part; the neural model and the linear ones also from every
 row (stride 1), the convention of the published figures. Keras float and int8 TFLite are measured by the same code. The
@@ -154,7 +154,7 @@ def main() -> None:
     """Run the cases that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=sorted(CASES))
-    parser.add_argument("--data", type=Path, required=True, help="Folder with files of the layout.")
+    parser.add_argument("--data", type=Path, help="Folder with files of the layout; for packaged, with packages.")
     parser.add_argument("--out", type=Path, help="Folder for forecasting_CASE.json.")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--case", default="*", help="Only cases of this name; * and ? stand for any letters.")
@@ -163,6 +163,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="Passes; the trainer's own number if left out.")
     parser.add_argument("--quick", action="store_true", help="Leave exponential smoothing and SARIMA out.")
     given = parser.parse_args()
+    if given.data is None and given.what != "packaged":
+        parser.error(f"{given.what} needs --data FOLDER")
     load_tensorflow()
     cases = [case for case in CASES[given.what](given.data) if fnmatch(case.name, given.case)]
     for case in cases:
