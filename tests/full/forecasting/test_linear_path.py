@@ -114,6 +114,15 @@ def test_a_gain_of_every_week_is_proven_and_one_of_a_few_is_not():
     assert not proven(before, before * 0.99, 24 * 140, 24)  # not worth another network
 
 
+def test_of_less_than_four_weeks_the_size_of_a_gain_decides():
+    before = np.ones(24 * 14)
+    uneven = np.repeat([0.6, 1.1], len(before) // 2)
+
+    assert proven(before, uneven, len(before), 24)
+    assert not proven(before, before * 0.99, len(before), 24)
+    assert not proven(np.ones(24 * 56), np.repeat([0.6, 1.1], 24 * 28), 24 * 56, 24)
+
+
 def test_holidays_of_a_country_reach_years_ahead():
     pytest.importorskip("holidays", reason="the extra [holidays] is not installed")
     days = holiday_days("DE-BY", BEGIN, BEGIN)
