@@ -66,7 +66,9 @@ def baselines(case: Case, values: Doubles, slow: bool) -> dict[str, Any]:
 def neural(case: Case, values: Doubles, seed: int, folder: Path, epochs: int | None, zone: str) -> dict[str, Any]:
     """Train, convert and measure one seed."""
     from edgelstm.deployment.convert import convert_file
-    from edgelstm.forecasting.train import Options, predict, train_forecaster
+    from edgelstm.forecasting.network_training import predict
+    from edgelstm.forecasting.options import Options
+    from edgelstm.forecasting.train import train_forecaster
 
     start = time.time()
     options = Options(case.horizon, case.targets, case.known, calendar=case.calendar, zone=zone, seed=seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,21 @@ from edgelstm.runtime.model_file.metadata import Metadata
 from ..data.series import Series
 from ..forecasting.architecture import Network
 from ..forecasting.keras_forecaster import forecaster_over
-from ..forecasting.train import Options, train_forecaster
+from ..forecasting.options import Options
+from ..forecasting.train import train_forecaster
+from ..training.train import Trained
 from .answers import moments_like, table_like
 from .columns import library_of
 from .estimator import AUTO, Estimator
 from .frames import Wanted, read_frame, wanted_by
+
+
+def _several(rows: Any) -> bool:
+    """Tell a list of tables, arrays, paths or series from the rows of one."""
+    kinds = (Series, str, Path)
+    return isinstance(rows, list | tuple) and any(
+        isinstance(one, kinds) or library_of(one) != "numpy" or np.ndim(one) == 2 for one in rows
+    )
 
 
 class Forecaster(Estimator):
@@ -132,7 +144,8 @@ class Forecaster(Estimator):
         """Train on rows in time order; the newest 15 % choose the epoch and the intervals.
 
         Args:
-            X: pandas or polars table, array (T, F), path of a CSV file, or a `Series`.
+            X: pandas or polars table, array (T, F), path of a CSV file, or a `Series`. A list of these is several series, such as
+                meters, each scaled by its own rows: a model in deviations, to `fine_tune` for each.
             y: Not used: targets are columns of X.
             callbacks: Keras callbacks.
 
@@ -140,10 +153,36 @@ class Forecaster(Estimator):
             TrainingError: If there are too few rows.
             SeriesError: If the rows cannot be read.
         """
-        series = read_frame(self._checked(X, fitted=False), Wanted(self.wanted(), self.time_column))
-        series = self._with_units(series)
-        self._take(train_forecaster(series, self.options(len(series.channels)), callbacks))
-        self.notes_ = tuple(series.repairs.sentences())
+        return self._train(X, None, callbacks)
+
+    def fine_tune(self, X: Any, *, callbacks: Iterable[Any] = ()) -> Forecaster:
+        """Go on from the fitted weights on other rows of the same kind, which scale and intervals are fitted to.
+
+        The network stays as it was trained; epochs, batch size, learning rate (a third of it), seed and names of columns are
+        this object's parameters.
+
+        Args:
+            X: Rows as of `fit`.
+            callbacks: Keras callbacks.
+
+        Raises:
+            TrainingError: If there are too few rows, or they are of another form.
+            SeriesError: If the rows cannot be read.
+        """
+        return self._train(X, self.trained_, callbacks)
+
+    def _train(self, rows: Any, start: Trained | None, callbacks: Iterable[Any]) -> Forecaster:
+        wanted = Wanted(self.wanted(), self.time_column)
+        parts = [read_frame(self._checked(part, fitted=False), wanted) for part in (rows if _several(rows) else [rows])]
+        parts = [self._with_units(part) for part in parts]
+        options = self.options(len(parts[0].channels))
+        if start is not None:
+            built = self.with_options(start.metadata).options(len(start.metadata.channels))
+            own = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate", "seed")}
+            options = replace(built, **own)
+        series = parts if _several(rows) else parts[0]
+        self._take(train_forecaster(series, options, callbacks, start=start))
+        self.notes_ = tuple(sentence for part in parts for sentence in part.repairs.sentences())
         return self
 
     def forecast(self, X: Any, level: int | None = None) -> Forecast:

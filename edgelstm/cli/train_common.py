@@ -191,6 +191,7 @@ def print_result(
     sentence: Callable[[dict[str, Any]], str],
     more: dict[str, Any],
     conversion: str = "--int8",
+    following: str | None = None,
 ) -> None:
     """Print the record of a saved model: a line of JSON, or a sentence and the next step.
 
@@ -203,6 +204,7 @@ def print_result(
         sentence: Makes the sentence from the record.
         more: Entries of the record that not every kind has.
         conversion: Options of the conversion that comes next.
+        following: Command that comes next in its place.
     """
     losses = trained.history["loss"]
     record = {
@@ -218,6 +220,6 @@ def print_result(
         click.echo(f"{output}: {sentence(record)}", err=True)
         for line in record.get("sentences", ()):
             click.echo(line, err=True)
-        click.echo(f"Next: edgelstm convert {output} {conversion}", err=True)
+        click.echo(f"Next: {following or f'edgelstm convert {output} {conversion}'}", err=True)
     if trained.interrupted:
         raise SystemExit(INTERRUPTED)

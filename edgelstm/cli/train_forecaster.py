@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .lazy_group import examples
 from .reading_options import reading_of, reading_options
@@ -24,6 +25,18 @@ from .train_common import (
     warn_of_lost_rows,
 )
 
+DECIDED = (
+    "horizon",
+    "calendar",
+    "zone",
+    "holidays",
+    "normalize",
+    "lookback",
+    "units",
+    "dropout",
+    "scaler",
+)  # by --from
+
 if TYPE_CHECKING:
     from edgelstm import Forecaster
     from edgelstm.training.train import Trained
@@ -34,13 +47,27 @@ if TYPE_CHECKING:
     epilog=examples(
         "edgelstm train forecaster load.csv -o load.keras --target demand --horizon 48 --calendar",
         "edgelstm train forecaster load.csv -o load.keras --target demand --covariates holiday --columns temperature",
+        "edgelstm train forecaster meters/*.csv -o street.keras --target load --horizon 24 --calendar --separate",
+        "edgelstm train forecaster meters/17.csv -o 17.keras --from street.keras",
     ),
 )
 @data_argument()
 @output_options
-@click.option("--target", required=True, metavar="A,B", help="Columns to forecast.")
+@click.option("--target", metavar="A,B", help="Columns to forecast; needed but with --from.")
 @click.option("--covariates", metavar="A,B", help="Columns known for the rows to come: weather forecasts, holidays.")
 @click.option("--columns", metavar="A,B", help="Further columns whose past is an input.")
+@click.option(
+    "--separate",
+    is_flag=True,
+    help="Each file is a series of its own, such as a meter, on its own scale: for a model to go on from.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="MODEL.keras",
+    type=click.Path(path_type=Path, readable=False),
+    help="Go on from this forecaster, which decides horizon, look-back and inputs.",
+)
 @reading_options
 @click.option("--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows to forecast.")
 @calendar_options("Hour, weekday and season of the rows to come are inputs.")
@@ -65,9 +92,11 @@ if TYPE_CHECKING:
 def command(
     data: tuple[Path, ...],
     output: Path,
-    target: str,
+    target: str | None,
     covariates: str | None,
     columns: str | None,
+    separate: bool,
+    start: Path | None,
     units: int | None,
     dropout: float | None,
     no_embed: bool,
@@ -78,27 +107,54 @@ def command(
 
     DATA is one or more CSV files with the target columns, and those of the covariates. The newest 15 % of the rows
     choose the epoch and the intervals. For alarms on sensors, train a detector: `edgelstm train DATA.csv`.
+
+    Of many series of one kind, such as meters: train one model on some of them with --separate, and from it, with
+    --from, one for each of them, however few its rows are.
     """
     from edgelstm.cli.progress import epochs
 
-    check_paths(data, output, options["channels"], options["holidays"])
     targets, known = names(target), names(covariates)
+    if start is None and not targets:
+        raise click.UsageError("Name the columns to forecast with --target, or a model to go on from with --from.")
+    check_paths(data, output, options["channels"], options["holidays"], str(start) if start else None)
     if len({*targets, *known}) < len(targets) + len(known):
         raise click.UsageError("A column is named twice in --target and --covariates. Name each once.")
     reading = reading_of(options)
-    forecaster = forecaster_of(
-        target=targets, covariates=known, columns=names(columns), time_column=reading.time_column, units=units,
-        dropout=dropout, **options,
-    )  # fmt: skip
-    settings = forecaster.options()
-    series = replace(reading, columns=tuple(forecaster.wanted() or ())).series(data)
-    print_rows(series)
-    with epochs(settings.epochs) as callbacks:
-        forecaster.fit(series, callbacks=callbacks)
+    options |= {"target": targets, "covariates": known, "columns": names(columns), "units": units, "dropout": dropout}
+    forecaster = (
+        forecaster_of(time_column=reading.time_column, **options) if start is None else _started(start, options)
+    )
+    reading = replace(reading, columns=tuple(forecaster.wanted() or ()))
+    series = [reading.series(part) for part in ([[path] for path in data] if separate else [data])]
+    for one in series:
+        print_rows(one)
+    with epochs(forecaster.options().epochs) as callbacks:
+        train = forecaster.fit if start is None else forecaster.fine_tune
+        train(series if separate else series[0], callbacks=callbacks)
     trained = forecaster.trained_
     forecaster.save(output, embed=not no_embed)
-    warn_of_lost_rows(series)
-    print_result(trained, output, as_json, _sentence, _record(trained))
+    for one in series:
+        warn_of_lost_rows(one)
+    following = f"edgelstm train forecaster ONE.csv -o ONE.keras --from {output}" if separate else None
+    print_result(trained, output, as_json, _sentence, _record(trained), following=following)
+
+
+def _started(start: Path, options: dict[str, Any]) -> Forecaster:
+    """The forecaster of a file, with the parameters of its fine-tuning; options that the file decides are refused."""
+    from edgelstm import Forecaster
+
+    context = click.get_current_context()
+    named = [
+        parameter.opts[0] for parameter in context.command.params
+        if parameter.name in DECIDED and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if named:
+        raise click.UsageError(f"{', '.join(named)}: --from {start} says that. Leave one of both out.")
+    forecaster = Forecaster.load(start)
+    own = {name: options[name] for name in ("target", "covariates", "columns") if options[name]}
+    own |= chosen({name: options[name] for name in ("epochs", "batch_size", "learning_rate")})
+    forecaster.set_params(random_state=options["seed"], **own)
+    return forecaster
 
 
 def forecaster_of(*, lookback: int | None, seed: int, **options: Any) -> Forecaster:

@@ -171,9 +171,8 @@ def _for_model(table: Table, model: Metadata, repair: bool) -> Table:
 
 def _series(tables: list[Table], names: Sequence[str], repair: bool) -> Series:
     _check_alike(tables, names)
-    if not repair:
-        return _joined([_raw(table) for table in tables])
-    return _joined([_repair(table) for table in _in_time_order(tables)])
+    parts = [_repair(table) for table in _in_time_order(tables)] if repair else [_raw(table) for table in tables]
+    return one_after_another(parts)
 
 
 def _check_alike(tables: Sequence[Table], names: Sequence[str]) -> None:
@@ -235,7 +234,8 @@ def _repair(table: Table) -> Series:
     values, filled = fill_short(values, cuts)
     segments, dropped = complete_stretches(values, cuts)
     refuse_loss(table, untimed, dropped, len(values))
-    constant = tuple(name for name, column in zip(table.channels, values.T, strict=True) if _is_constant(column))
+    lowest, highest = np.nanmin(values, axis=0, initial=np.inf), np.nanmax(values, axis=0, initial=-np.inf)
+    constant = tuple(name for name, flat in zip(table.channels, highest <= lowest, strict=True) if flat)
     repairs = Repairs(
         reordered, doubled, untimed, 0, filled - inserted * values.shape[1], inserted, dropped,
         max(0, len(segments) - 1), constant, table.ignored, table.notes,
@@ -243,12 +243,12 @@ def _repair(table: Table) -> Series:
     return Series(values, time, table.channels, period, segments, labels, repairs, table.resampling, units=table.units)
 
 
-def _is_constant(column: Doubles) -> bool:
-    return bool(np.nanmax(column, initial=-np.inf) <= np.nanmin(column, initial=np.inf))
+def one_after_another(made: Sequence[Series]) -> Series:
+    """Several stretches as one series; each begins a new segment.
 
-
-def _joined(made: list[Series]) -> Series:
-    """Several stretches as one series; each begins a new segment."""
+    Args:
+        made: Series of the same channels and period.
+    """
     if len(made) == 1:
         return made[0]
     offsets = np.cumsum([0, *(len(part.values) for part in made[:-1])])

@@ -26,7 +26,7 @@ def holidays_of(series: Series, place: str, patch: int) -> list[int]:
             "Holidays go with --calendar, and with rows of which a day has 2 to 96 and the look-back is whole days. "
             "Give --calendar, and leave --lookback out."
         )
-    return holiday_days(place, float(series.time[0]), float(series.time[-1]))
+    return holiday_days(place, float(series.time.min()), float(series.time.max()))
 
 
 def holiday_days(place: str, first: float, last: float) -> list[int]:

@@ -10,7 +10,7 @@ from edgelstm.classification.data import Texts
 from edgelstm.classification.train import train_texts
 from edgelstm.cli.train import command
 from edgelstm.data.series import Series
-from edgelstm.forecasting.train import Options as ForecasterOptions
+from edgelstm.forecasting.options import Options as ForecasterOptions
 from edgelstm.forecasting.train import train_forecaster
 from edgelstm.keras_file import load_keras, read_extras
 from edgelstm.training.architectures import Architecture

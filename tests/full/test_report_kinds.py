@@ -72,7 +72,8 @@ def test_a_forecaster_without_labels_is_judged_on_its_own_rows(tmp_path):
 def test_a_forecaster_of_targets_is_judged_by_its_errors(tmp_path):
     from edgelstm.data.series import read_series
     from edgelstm.forecasting.architecture import Network
-    from edgelstm.forecasting.train import Options, train_forecaster
+    from edgelstm.forecasting.options import Options
+    from edgelstm.forecasting.train import train_forecaster
 
     random = np.random.default_rng(0)
     hours = np.arange(24 * 60)
