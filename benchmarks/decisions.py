@@ -167,14 +167,28 @@ def judged(case: Case, scoring: Scoring, normal: Sequence[Doubles], test: Double
         test: Errors of test rows.
         limit: Number of the threshold rule.
     """
+    heard, threshold = judged_rows(scoring, normal, test, limit)
+    late = np.full((len(case.test) - len(test), 2), np.nan)
+    score, bar = np.concatenate([late, heard]).T
+    return Found(case, score, np.nan_to_num(score / bar) > 1, alarms_of(score / bar, 1.0), threshold)
+
+
+def judged_rows(scoring: Scoring, normal: Sequence[Doubles], test: Doubles, limit: float) -> tuple[Doubles, float]:
+    """Return the score of each test row and what it has to exceed, shape (N, 2), and the threshold.
+
+    Args:
+        scoring: As in `judged`.
+        normal: As in `judged`.
+        test: As in `judged`.
+        limit: As in `judged`.
+    """
     scores = [score for part in normal for score in segment_scores(scoring, part)]
     threshold = set_threshold(parse_rule(f"limits:{limit}"), scores).value
-    scorer, heard, late = scorer_of(scoring), [], [np.nan] * (len(case.test) - len(test))
+    scorer, heard = scorer_of(scoring), []
     for error in test.tolist():
         score = scorer.update(error)[0]
-        heard.append((score, score / scorer.bar(score, threshold)))
-    score, alarm = np.concatenate([np.stack([late, late], axis=1), np.asarray(heard).reshape(-1, 2)]).T
-    return Found(case, score, np.nan_to_num(alarm) > 1, alarms_of(alarm, 1.0), threshold)
+        heard.append((score, scorer.bar(score, threshold)))
+    return np.asarray(heard).reshape(-1, 2), threshold
 
 
 def figures(results: Sequence[Found], benchmark: str) -> dict[str, float]:

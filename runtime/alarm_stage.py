@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ from .alarms.evidence import Evidence
 from .drift.monitor import DriftMonitor
 from .error_stream import ErrorStream
 from .input.sensor_faults import CalmCheck, SensorFaults
+from .input.validator import Admission
 from .model_file.metadata import Metadata
+from .scoring.beyond import Beyond, lifted
 from .scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -43,18 +45,33 @@ class AlarmStage:
             harmless = harmless_of(metadata.sections, len(metadata.channels))
         self.debounce = Debounce(metadata.names, faults.identity, rules, harmless)
         self.drift = DriftMonitor.of(metadata, faults.identity, adapt)
+        self.beyond: Beyond | None = Beyond(metadata)
+        """Distance from training that is an alarm by itself; None where all rows are known to be normal operation."""
         self._evidence = Evidence(metadata)
         self._faults = faults
         self._calm_check = CalmCheck(faults.recover)
 
-    def bar(self, scorer: Scorer, score: float) -> float | None:
-        """Return what the newest score has to exceed to be an anomaly; None without a threshold.
+    def judge(
+        self, scorer: Scorer, error: Iterable[float], admission: Admission
+    ) -> tuple[float, tuple[float, ...], float | None]:
+        """Return the score of the newest sample, each channel's part in it (F,), and what the score has to exceed.
 
         Args:
-            scorer: The score at work, which has just taken the sample.
-            score: Its score.
+            scorer: The score at work.
+            error: Error of the sample, shape (K * F,), scaled units.
+            admission: Its treatment: values of a regular sample, which lies near training, are not looked at.
+
+        Returns:
+            None in place of the last where the model carries no threshold.
         """
-        return self.threshold if self.threshold is None or not self._judged else scorer.bar(score, self.threshold)
+        score, parts = scorer.update(error, admission.masked)
+        if self.threshold is None:
+            return score, parts, None
+        if admission.values and self.beyond:
+            distances = self.beyond.distances(admission.values, admission.masked)
+            if distances:
+                return *lifted((score, parts), distances, self.threshold), self.threshold
+        return score, parts, scorer.bar(score, self.threshold) if self._judged else self.threshold
 
     def update(
         self,

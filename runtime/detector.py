@@ -185,8 +185,8 @@ class Detector:
     ) -> Result:
         """Turn an error into a score, and the score into events beside those about the input."""
         events += self.faults.unscored.scored(index, time) if self.faults.unscored.any else ()
-        score, parts = self.scorer.update(error, admission.masked)
-        threshold, bar = self.threshold, self.alarms.bar(self.scorer, score)
+        threshold = self.threshold
+        score, parts, bar = self.alarms.judge(self.scorer, error, admission)
         alarms = self.alarms.update(index, time, score, bar, parts, self.stream, admission.replace)
         events = alarms[:1] + events + alarms[1:] if alarms and alarms[0].kind == "anomaly" else events + alarms
         anomaly = bar is not None and score > bar

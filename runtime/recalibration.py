@@ -35,6 +35,7 @@ log = logging.getLogger("edgelstm")
 MOST = 100_000  # newest rows that count; a year of them would not fit a small computer's memory
 LEAST = 100  # scores; fewer say nothing about a rare one
 FACTOR = 3.0  # a threshold that moves further than this says that the rows are not normal, or the model not fit
+ODD = 0.005  # share of rows at each end that do not count as values of training: one wild reading opens no range
 PREVIOUS = "previous"
 
 
@@ -101,7 +102,7 @@ def recalibrate(
 ) -> Recalibration:
     """Set a model file's threshold, and the reference of its drift, by recent rows of normal operation.
 
-    The old ones are kept in the file. Where most rows get no score, a warning with the likely reason is logged.
+    Values of these rows count as values of training from then on. The old ones are kept in the file. Where most rows get no score, a warning with the likely reason is logged.
 
     Args:
         path: The `.tflite` file, replaced whole.
@@ -122,7 +123,9 @@ def recalibrate(
     rule = rule or rule_of(metadata)
     if labels is None and rule.name in RULES and RULES[rule.name].labelled:
         raise ConfigError(f"The rule {rule.name} needs labelled rows. Name their column with --label-column.")
-    replay = _replay(Detector.from_bundle(bundle), rows, repeat(False) if labels is None else labels)
+    detector = Detector.from_bundle(bundle)
+    detector.alarms.beyond = None  # these rows are normal operation wherever they are
+    replay = _replay(detector, rows, repeat(False) if labels is None else labels)
     scores, good = replay.normal()
     warning = coverage_warning(metadata, len(replay.scores), replay.statuses)
     if len(scores) < LEAST:
@@ -135,7 +138,8 @@ def recalibrate(
     setting = replace(setting_of(metadata), labels=np.asarray(replay.labels, bool) if by_labels else None)
     new = set_threshold(rule, used, setting)
     _refuse_far(old, new, force)
-    changed = metadata.with_(threshold=new, sections=_sections(metadata, old, new, scores, _scaled(metadata, good)))
+    sections = _sections(metadata, old, new, scores, _scaled(metadata, good))
+    changed = metadata.with_(threshold=new, sections=sections, channels=_widened(metadata, good))
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     before, after = (sum(score > threshold.value for score in used) for threshold in (old, new))
     return Recalibration(old.value, new.value, len(used), before, after, len(replay.scores) - len(used))
@@ -191,12 +195,15 @@ def _untaught(bundle: Bundle) -> Bundle:
 
 
 def _widened(metadata: Metadata, rows: Sequence[list[float]]) -> tuple[Channel, ...]:
-    """Return the channels with the values of further normal rows as values of training."""
+    """Return the channels with the values of further normal rows as values of training; one row in 200 may be odd on each side."""
+    if not rows:
+        return metadata.channels
+    ends = np.quantile(np.asarray(rows, np.float64), [ODD, 1.0 - ODD], axis=0).T.tolist()
     channels = []
-    for channel, values in zip(metadata.channels, zip(*rows, strict=True), strict=False):
+    for channel, values in zip(metadata.channels, ends, strict=True):
         known = [value for value in (*values, channel.train_low, channel.train_high) if value is not None]
         channels.append(replace(channel, train_low=min(known), train_high=max(known)))
-    return tuple(channels) or metadata.channels
+    return tuple(channels)
 
 
 def _refuse_far(old: Threshold, new: Threshold, force: bool) -> None:
@@ -235,7 +242,15 @@ def _sections(metadata: Metadata, old: Threshold, new: Threshold, scores: list[f
 
 
 def _previous(metadata: Metadata, old: Threshold) -> dict[str, Any]:
-    return {"threshold": asdict(old), **{name: metadata.sections.get(name) for name in (SECTION, TAUGHT)}}
+    ranges = [[channel.train_low, channel.train_high] for channel in metadata.channels]
+    kept = {name: metadata.sections.get(name) for name in (SECTION, TAUGHT)}
+    return {"threshold": asdict(old), "ranges": ranges, **kept}
+
+
+def _with_ranges(channels: Sequence[Channel], ranges: Sequence[Sequence[float | None]]) -> tuple[Channel, ...]:
+    """Return channels with earlier values of training; as they are where a file keeps none."""
+    pairs = zip(channels, ranges, strict=True) if ranges else ()
+    return tuple(replace(channel, train_low=low, train_high=high) for channel, (low, high) in pairs) or tuple(channels)
 
 
 def roll_back(path: Path | str) -> Recalibration:
@@ -255,11 +270,14 @@ def roll_back(path: Path | str) -> Recalibration:
         )
     try:
         old, before = Threshold(**kept["threshold"]), {name: kept.get(name) for name in (SECTION, TAUGHT)}
-    except (TypeError, KeyError) as error:
+        channels = _with_ranges(bundle.metadata.channels, kept.get("ranges", ()))
+    except (TypeError, KeyError, ValueError) as error:
         raise ModelError(f"{bundle.origin} keeps a damaged old threshold ({error}). Recalibrate it.") from error
     sections = {name: section for name, section in sections.items() if name not in before}
     changed = bundle.metadata.with_(
-        threshold=old, sections=sections | {name: section for name, section in before.items() if section}
+        threshold=old,
+        channels=channels,
+        sections=sections | {name: section for name, section in before.items() if section},
     )
     type(bundle)(bundle.flatbuffer, changed, bundle.origin).save(path)
     known = harmless_of(changed.sections, len(changed.channels))

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.alarms.debounce import DebounceRules
-from edgelstm.runtime.model_file.metadata import Metadata
+from edgelstm.runtime.model_file.metadata import Metadata, scaled_ranges, training_widths
+from edgelstm.runtime.scoring.beyond import RANGES
 from edgelstm.runtime.scoring.registry import scorer_of
 
 Floats = npt.NDArray[np.float32]
@@ -86,6 +87,8 @@ class _Trial:
         self._scoring, self._threshold = metadata.scoring, metadata.threshold
         self._channels = len(metadata.channels)
         self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
+        self._low, self._high = np.array(scaled_ranges(metadata, unknown=(-math.inf, math.inf))).T
+        self._reach = RANGES * np.array(list(training_widths(metadata).values()))
         self._scorer = scorer_of(metadata.scoring)
         self._start = self._scorer.to_state()
         self._reached: dict[bytes, tuple[dict[str, Any], int]] = {}  # states at the fault's first row, rows in alarm
@@ -97,7 +100,13 @@ class _Trial:
             stretches: Scaled rows, each (W + CALM + ROWS, F).
         """
         if len(stretches):
-            yield from (self._delay(errors) for errors in self._errors(np.stack(stretches)))
+            yield from map(self._delay, self._errors(np.stack(stretches)), map(self._beyond, stretches))
+
+    def _beyond(self, stretch: Floats) -> list[bool]:
+        """Tell which rows from the fault's first one on lie so far outside of training that they are anomalies by that."""
+        rows = stretch[-ROWS:, : self._channels]
+        outside = np.maximum(self._low - rows, rows - self._high) > self._reach
+        return list(outside.any(axis=1))
 
     def _errors(self, stretches: Floats) -> npt.NDArray[np.float64]:
         """Return errors, shape (B, CALM + ROWS, K * F)."""
@@ -112,10 +121,11 @@ class _Trial:
             errors.append((part[:, -1:, : self._channels].astype(np.float64) - kept).reshape(len(part), -1))
         return np.concatenate(errors).reshape(len(stretches), CALM + ROWS, -1)
 
-    def _delay(self, errors: npt.NDArray[np.float64]) -> int | None:
+    def _delay(self, errors: npt.NDArray[np.float64], beyond: Sequence[bool]) -> int | None:
         above = self._calm(errors[:CALM])
-        for row, error in enumerate(errors[CALM:].tolist()):
-            above = self._above(error, above)
+        for row, (error, outside) in enumerate(zip(errors[CALM:].tolist(), beyond, strict=True)):
+            alarm = self._alarm(error) or outside
+            above = above + 1 if alarm else 0
             if above >= self._minimum:
                 return row
         return None
@@ -127,16 +137,16 @@ class _Trial:
             self._scorer.restore(self._start)
             above = 0
             for error in errors.tolist():
-                above = self._above(error, above)
+                above = above + 1 if self._alarm(error) else 0
             self._reached[place] = self._scorer.to_state(), above
         state, above = self._reached[place]
         self._scorer.restore(state)
         return above
 
-    def _above(self, error: list[float], above: int) -> int:
-        """Return the rows in alarm up to this one."""
+    def _alarm(self, error: list[float]) -> bool:
+        """Take a row's error, and tell whether the score is above what an anomaly takes."""
         score, value = self._scorer.update(error)[0], self._threshold.value
-        return above + 1 if score > (self._scorer.bar(score, value) if self._threshold.judged else value) else 0
+        return score > (self._scorer.bar(score, value) if self._threshold.judged else value)
 
 
 def _places(normal: Sequence[Floats], length: int, count: int) -> list[Floats]:

@@ -1,0 +1,122 @@
+"""Rows far outside of training as anomalies by themselves: from which distance on, judged on all corpora.
+
+Example: python benchmarks/beyond_training.py --data DATA --out results
+
+The linear forecast with the product's own score and judges, as in `decisions.py`, whose errors are taken from OUT/errors where
+they are kept. Beyond each distance a row counts as an anomaly, whatever the judges say. The distance was not tuned: ten ranges
+of training are the smallest of those tried that changes no figure but on channels that stay thousands of ranges away.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import click
+import numpy as np
+import numpy.typing as npt
+from contenders import Found, alarms_of
+from decisions import judged_rows, kept_errors
+from edgelstm.runtime.model_file.metadata import Channel, Metadata
+from edgelstm.runtime.model_file.scaler import Scaler
+from edgelstm.runtime.scoring import beyond
+from edgelstm.runtime.scoring.registry import fit_scoring, style_of
+from judging import summarize
+from protocols import PROTOCOLS, Case
+
+RANGES = (math.inf, 1.0, 2.0, 3.0, 5.0, 10.0)
+
+
+def measure_of(case: Case, ranges: float) -> beyond.Beyond:
+    """Return the distance from a case's rows of training, 1 for so many of their ranges."""
+    names = [f"{number}" for number in range(case.train.shape[1])]
+    ends = zip(names, np.nanmin(case.train, axis=0), np.nanmax(case.train, axis=0), strict=True)
+    channels = tuple(Channel(name, train_low=float(low), train_high=float(high)) for name, low, high in ends)
+    same = Scaler("none", (0.0,) * len(names), (1.0,) * len(names))
+    with mock.patch.object(beyond, "RANGES", ranges):
+        return beyond.Beyond(Metadata("forecaster", 1, 1, channels, None, same))
+
+
+def lifted(found: npt.NDArray[np.float64], case: Case, ranges: float, threshold: float) -> npt.NDArray[np.float64]:
+    """Return scores and bars with rows that are further outside than so many ranges as anomalies.
+
+    Args:
+        found: Score and bar of each test row that has one, shape (N, 2).
+        case: The rows.
+        ranges: Distance from which on they count.
+        threshold: The threshold in force.
+    """
+    changed = found.copy()
+    if math.isinf(ranges):
+        return changed
+    measure = measure_of(case, ranges)
+    for row, values in enumerate(case.test[-len(found) :].tolist()):
+        distances = measure.distances(values)
+        if distances:
+            changed[row] = beyond.lifted((found[row, 0], ()), distances, threshold)[0], threshold
+    return changed
+
+
+def outcomes(case: Case, path: Path) -> dict[float, Found]:
+    """Return what is found on a case from each distance on; empty where it has too few rows of training."""
+    known = kept_errors(case, path)
+    if known is None:
+        return {}
+    normal, test, order = known
+    reads = order * len(case.channels)
+    scoring = fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(reads, reads)))
+    heard, threshold = judged_rows(scoring, normal, test, 1.0)
+    late = np.full((len(case.test) - len(test), 2), np.nan)
+    made = {}
+    for ranges in RANGES:
+        score, bar = np.concatenate([late, lifted(heard, case, ranges, threshold)]).T
+        alarm = np.nan_to_num(score / bar)
+        made[ranges] = Found(case, score, alarm > 1, alarms_of(score / bar, 1.0), threshold)
+    return made
+
+
+def table_of(figures: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """Return a Markdown table: a distance a row, a corpus a column."""
+    names = list(figures)
+    lines = ["| further outside than | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for distance in next(iter(figures.values())):
+        cells = [
+            f"{one['vus_pr']:.3f} / {one['f1']:.3f} / {100 * one['far']:.1f} % / {one['false_alarms_per_1000_rows']:.2f}"
+            for one in (figures[name][distance] for name in names)
+        ]
+        title = "never (the judges alone)" if distance == "inf" else f"{distance} ranges"
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return lines
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of all corpora.")
+@click.option("--pump", default="calibration_data", type=click.Path(path_type=Path, exists=True), show_default=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where beyond_training.json goes.")
+def main(data: Path, pump: Path, out: Path) -> None:
+    """Judge all corpora from each distance on; write OUT/beyond_training.json, and print its table."""
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    for benchmark, cases in PROTOCOLS.items():
+        found: dict[float, list[Found]] = {ranges: [] for ranges in RANGES}
+        for case in cases(pump if benchmark == "pump" else data / benchmark):
+            for ranges, one in outcomes(case, out / "errors" / f"{benchmark}.{case.name}.npz").items():
+                found[ranges].append(one)
+        figures[benchmark] = {f"{ranges:g}": short(results, benchmark) for ranges, results in found.items()}
+        click.echo(f"{benchmark} done", err=True)
+    (out / "beyond_training.json").write_text(json.dumps(figures, indent=1) + "\n")
+    click.echo("\n".join(table_of(figures)))
+
+
+def short(results: Sequence[Found], benchmark: str) -> dict[str, float]:
+    """Return the figures that the table shows, and the NAB score where there is one."""
+    whole = summarize(results, benchmark)
+    names = ("vus_pr", "f1", "far", "event_recall", "event_precision", "false_alarms_per_1000_rows", "nab_score")
+    return {name: whole[name] for name in names if name in whole}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Rows so far outside of training that nothing a model learned holds there: an alarm, whatever forecasts and judges say.
+
+A forecast follows a level wherever it goes, and an integer model cannot tell values apart beyond the end of its numbers. So
+errors of a stream that stays far outside of training may be small. What is further outside than ten times the range of
+training is an anomaly by itself, as long as it lasts; `edgelstm calibrate` on such rows accepts them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from ..model_file.metadata import Metadata, training_widths
+from .scorer import Scored
+
+RANGES = 10.0  # widths of the training range; judges see what is nearer, and integers end at sixteen
+
+
+class Beyond:
+    """Distance of rows from the values of training.
+
+    Args:
+        metadata: The model's, with the training range of each channel; one whose range is not known never counts.
+    """
+
+    def __init__(self, metadata: Metadata) -> None:
+        scales = metadata.scaler.scale if metadata.scaler else ()
+        widths = zip(training_widths(metadata).values(), scales, strict=True)
+        reaches = [RANGES * width * scale for width, scale in widths]
+        ends = [
+            (-math.inf, math.inf)
+            if channel.train_low is None or channel.train_high is None
+            else (channel.train_low, channel.train_high)
+            for channel in metadata.channels
+        ]
+        self._channels = [(low, high, reach) for (low, high), reach in zip(ends, reaches, strict=True)]
+
+    def distances(self, values: Sequence[float], masked: Collection[int] = ()) -> tuple[float, ...]:
+        """Return how far outside of training each channel is, 1 for ten ranges; empty where none is further.
+
+        Args:
+            values: A row, shape (F,), sensor units.
+            masked: Channels that do not count.
+        """
+        distances = tuple(
+            0.0 if place in masked else max(low - value, value - high, 0.0) / reach
+            for place, (value, (low, high, reach)) in enumerate(zip(values, self._channels, strict=True))
+        )
+        return distances if max(distances) > 1.0 else ()
+
+
+def lifted(scored: Scored, distances: Sequence[float], threshold: float) -> Scored:
+    """Return the score of a row that is too far outside, and each channel's part in it: above the threshold.
+
+    Args:
+        scored: What the errors say.
+        distances: Of `Beyond`, shape (F,).
+        threshold: The threshold in force.
+    """
+    score = threshold * max(distances)
+    if score <= scored[0]:
+        return scored
+    length = math.hypot(*distances)
+    return score, tuple(score * distance / length for distance in distances)
