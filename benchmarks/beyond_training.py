@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from contenders import Found, alarms_of
 from decisions import judged_rows, kept_errors
+from edgelstm.runtime.input import beyond
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
-from edgelstm.runtime.scoring import beyond
 from edgelstm.runtime.scoring.registry import fit_scoring, style_of
 from judging import summarize
 from protocols import PROTOCOLS, Case
@@ -88,7 +88,7 @@ def table_of(figures: dict[str, dict[str, dict[str, float]]]) -> list[str]:
             f"{one['vus_pr']:.3f} / {one['f1']:.3f} / {100 * one['far']:.1f} % / {one['false_alarms_per_1000_rows']:.2f}"
             for one in (figures[name][distance] for name in names)
         ]
-        title = "never (the judges alone)" if distance == "inf" else f"{distance} ranges"
+        title = {"inf": "never (the judges alone)", "1": "1 range"}.get(distance, f"{distance} ranges")
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
 

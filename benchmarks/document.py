@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from document_beyond import beyond_section
 from document_device import device_section
 from document_feedback import feedback_section
 from document_forecasting import forecasting_section
@@ -190,6 +191,7 @@ def main() -> None:
     lines += product_section(by_title(reports))
     lines += network_section([report for report in by_title(reports) if report["benchmark"] != "pump"])
     lines += decision_section(json.loads((HERE / "results" / "decisions.json").read_text()))
+    lines += beyond_section(HERE / "results")
     lines += flagged_section(HERE / "results")
     lines += feedback_section(HERE / "results")
     for name in ("promise", "causes", "predicted_limits"):

@@ -11,10 +11,10 @@ from .alarms.events import TAUGHT, Event
 from .alarms.evidence import Evidence
 from .drift.monitor import DriftMonitor
 from .error_stream import ErrorStream
+from .input.beyond import Beyond, lifted
 from .input.sensor_faults import CalmCheck, SensorFaults
 from .input.validator import Admission
 from .model_file.metadata import Metadata
-from .scoring.beyond import Beyond, lifted
 from .scoring.scorer import Scorer
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from click.core import ParameterSource
 
 from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 
+from .candidate_table import candidate_lines
 from .lazy_group import examples
 from .reading_options import reading_of, reading_options
 from .registered import RuleText, ScoreName
@@ -144,8 +146,9 @@ def command(
     printed. Rows that look unlike all others are left out, counted and printed too: training data is rarely clean.
     The newest 15 % of the rows decide when training stops.
 
-    A forecaster holds two forecasts of the next row, a linear and a recurrent one, and is told by the errors of both. Where
-    the recurrent one errs more on the newest 15 %, that is said, and `--kind linear` writes the linear one alone.
+    A forecaster holds two forecasts of the next row, a linear and a recurrent one, and is told by the errors of both. What
+    each finds of faults injected into normal rows is shown. Where the recurrent one errs more on the newest 15 %, or adds
+    nothing, that is said, and `--kind linear` writes the linear one alone.
     """
     from edgelstm.cli.progress import epochs
 
@@ -154,7 +157,7 @@ def command(
     detector = detector_of(
         columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options
     )
-    settings, halvings, scheme = detector.options(), 0, "int8"
+    settings, halvings, scheme = replace(detector.options(), candidates=True), 0, "int8"
     if study is not None:
         _check_no_design(study)
         settings, halvings, scheme = _designed(settings, study)
@@ -209,6 +212,8 @@ def _designed(settings: Options, study: str) -> tuple[Options, int, str]:
 
 
 def _print_limits(trained: Trained) -> None:
+    for line in candidate_lines(trained.metadata.sections["training"].get("candidates")):
+        click.echo(line)
     limits = limit_table(trained.metadata.sections.get(SECTION), trained.metadata.period)
     for line in limits.lines() if limits else ():
         click.echo(line)
@@ -241,6 +246,7 @@ def _record(trained: Trained) -> dict[str, Any]:
         "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
         "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
         "contamination": training["contamination"], "witnesses": training["witnesses"],
+        "candidates": training.get("candidates"),
         "detection_limits": metadata.sections.get(SECTION), "sentences": sentences(metadata),
     }  # fmt: skip
 

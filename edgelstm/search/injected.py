@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 
 from ..data.series import Series
-from ..training.detection_limits import ROWS, injected_fault
+from ..training.injected_faults import ROWS, injected_fault
 
 Doubles = npt.NDArray[np.float64]
 SHARE = 0.3  # newest rows, which the faults go into

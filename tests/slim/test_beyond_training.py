@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
+from edgelstm.runtime.input.beyond import Beyond, lifted
 from edgelstm.runtime.recalibration import recalibrate, roll_back
-from edgelstm.runtime.scoring.beyond import Beyond, lifted
 from edgelstm.runtime.sources import Sample
 
 NAMES = ["cast.int8", "cast.float32", "auto.int8"]
@@ -32,7 +32,7 @@ def opened(results):
 @pytest.mark.parametrize("away", [-10_000.0, 12.0, 30.0, 10_000.0])
 @pytest.mark.parametrize("still", [True, False])
 def test_a_stream_far_outside_alarms_as_soon_as_it_is_scored_and_as_long_as_it_lasts(models, stream, name, away, still):
-    """What stands still there has no error at all, once a forecast has followed it."""
+    """A forecast that has followed a stream that stands still there has no error at all."""
     bundle = load_bundle(models / f"{name}.tflite")
     _, width = ranges_of(bundle.metadata)
     normal = np.repeat(stream[:1, 1:], 140, axis=0) if still else stream[:140, 1:]

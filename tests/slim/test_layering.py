@@ -86,14 +86,14 @@ def loaded(tmp_path_factory):
     return modules
 
 
-def test_run_loads_at_most_600_kb_of_our_sources(loaded):
+def test_run_loads_at_most_610_kb_of_our_sources(loaded):
     """All of our modules that a plain run has loaded: an int8 model, a file, events to standard output, nothing kept.
 
     What only other sources, sinks, a state or a live page need is imported where it is used.
     """
     sources = [Path(file) for name, file in loaded.items() if name.startswith("edgelstm") and file]
 
-    assert sum(path.stat().st_size for path in sources) <= 600_000
+    assert sum(path.stat().st_size for path in sources) <= 610_000
 
 
 def test_updates_cost_nothing_where_they_are_not_configured(loaded):

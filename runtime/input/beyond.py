@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from ..model_file.metadata import Metadata, training_widths
-from .scorer import Scored
+from ..scoring.scorer import Scored
 
 RANGES = 10.0  # widths of the training range; judges see what is nearer, and integers end at sixteen
 
