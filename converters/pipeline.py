@@ -19,6 +19,7 @@ from .refusal import refusal
 from .validator import Candidate, Validator
 
 GOOD_ENOUGH = 0.015  # relative error below which an all-integer model is kept without looking further
+EVEN = 0.02  # of the worst channel; above it an all-integer model is no longer kept without looking further
 WANTED = 0.01  # of the worst channel; above it 8-bit weights are tried with kernels that compute in float
 ROUNDED = 0.02  # above it a dynamic model's weights are rounded by their effect, too, which takes seconds
 PROMISED = 0.03  # above it no all-integer model is preferred, and the last dense layers may stay float
@@ -151,7 +152,7 @@ class _Converter:
 
     def _untuned_int8(self) -> Candidate:
         full = _best([self.best_ranges("full", rounded=rounded) for rounded in (False, True)])
-        if full.validation.error <= GOOD_ENOUGH and full.within:
+        if full.validation.error <= GOOD_ENOUGH and full.validation.channel_error <= EVEN:
             return self._shortened(full)
         micro = self.job.target == "micro"  # which has no op with float values and int8 weights
         mixed = [self.best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
@@ -163,6 +164,7 @@ class _Converter:
         kept = full.within and full.validation.error <= max(PROMISED, best.validation.error)
         kept = kept or not best.within
         kept = kept and full.validation.error <= PREFERENCE * best.validation.error
+        kept = kept and full.worst <= PREFERENCE * best.worst
         return self._shortened(full) if kept else best
 
     def _shortened(self, full: Candidate) -> Candidate:
@@ -209,9 +211,13 @@ class _Converter:
 
 
 def _best(candidates: list[Candidate]) -> Candidate:
-    """The most accurate of the candidates that keep the limits; where none does, the one with the least largest error."""
+    """The most accurate of the candidates that keep the limits; where none does, the one with the least largest error.
+
+    Candidates in which no single channel loses much come before others.
+    """
     within = [item for item in candidates if item.within] or [min(candidates, key=lambda item: item.worst)]
-    return min(within, key=lambda candidate: candidate.validation.error)
+    even = [item for item in within if item.validation.channel_error <= EVEN]
+    return min(even or within, key=lambda candidate: candidate.validation.error)
 
 
 def _not_unrolled(scheme: str, file: TFLiteFile, lowered: TFLiteFile) -> str:

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from ..lowering.keras_to_tflite import structured
 from ..private_api import replaced_calls
-from ..quantization.weight_rounding import round_dense, round_gates
+from ..quantization.effect_rounding import round_dense
+from ..quantization.weight_rounding import round_gates
 from .integer_layers import GATES, Simulation
 
 Array = npt.NDArray[Any]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..flatbuffer import FLOAT32, INT8, INT16, Quantization, TFLiteFile
+from ..flatbuffer import FLOAT32, INT8, INT16, Graph, Quantization, TFLiteFile
 from .calibrator import Observations
 from .equal_constants import merge_equal_constants
 from .op_rules import LSTM, MOVES, is_integer, rule_of
@@ -50,8 +50,7 @@ def quantize(lowered: TFLiteFile, observations: Observations, scheme: Quantizati
     gather_single_rows(t.graph)
     for body in t.graph.bodies() if t.scheme.narrow else ():
         # a body's activations stay float: 8-bit states would add up their rounding over all steps
-        for operator in body.operators:
-            hybrid_weights(body, operator)
+        body.sub.operators = [item for operator in body.operators for item in _float_operator(body, operator, scheme)]
     merge_equal_constants(t.graph)
     return t.graph.finished()
 
@@ -123,9 +122,16 @@ def _keep_float(t: QuantizedGraph, name: str, operator: Any, hybrid: bool) -> No
     for index in map(int, operator.inputs):
         if index >= 0:
             t.as_float(index)
-    if t.scheme.depth == "widened":
-        t.done += widened_weights(t.graph, operator)
-    elif hybrid and t.scheme.narrow:
-        hybrid_weights(t.graph, operator)
+    if (hybrid and t.scheme.narrow) or t.scheme.depth == "widened":
+        t.done += _float_operator(t.graph, operator, t.scheme)
+    else:
+        t.done.append(operator)
     t.floats.update(map(int, operator.outputs))
-    t.done.append(operator)
+
+
+def _float_operator(graph: Graph, operator: Any, scheme: QuantizationScheme) -> list[Any]:
+    """A float operator with int8 weights, after the operators that widen these where the scheme wants that."""
+    if scheme.depth == "widened":
+        return [*widened_weights(graph, operator), operator]
+    hybrid_weights(graph, operator)
+    return [operator]

@@ -66,6 +66,31 @@ def test_rounding_by_effect_loses_less_than_rounding_to_the_nearest():
     assert np.median(gains) <= 0.85
 
 
+def simple(seed, activation):
+    """A SimpleRNN with a dense head, lowered, with windows to choose on and windows to judge on."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((16, 3)), L.SimpleRNN(12, activation=activation), L.Dense(2)])
+    data = waves(np.random.default_rng(seed), (240, 16, 3))
+    return lower(model), data[:200], data[200:]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_simple_rnns_are_rounded_by_their_effect_too(activation):
+    """The median over five models, float activations: what is left is the rounding of the weights alone."""
+    gains, scheme = [], QuantizationScheme("widened", io="float32")
+    for seed in range(5):
+        lowered, windows, held = simple(seed, activation)
+        seen = observe(lowered, (windows,))
+        exact = run(lowered.content, (held,))[0]
+        plain, rounded = (
+            relative_rms(run(quantize(file, seen, scheme).content, (held,))[0], exact)
+            for file in (lowered, with_rounded_gates(lowered, seen))
+        )
+        gains.append(rounded / plain)
+
+    assert np.median(gains) <= 0.85
+
+
 def test_weights_on_their_steps_are_not_rounded_again():
     _, rounded = seen_and_rounded(16, 3, 0)
     operator = next(op for op in rounded.graph.operators if rounded.graph.name_of(op) == "UNIDIRECTIONAL_SEQUENCE_LSTM")
