@@ -125,7 +125,7 @@ def decision_section(table: dict[str, dict[str, dict[str, float]]]) -> list[str]
     lines = [
         "## What decides an alarm",
         "",
-        "The linear forecast of `--kind linear`, the product's own score and judges, no rows left out of training "
+        "The linear forecast of `--kind linear`, the product's own score and judges, without the rule of rows far outside of training, no rows left out of training "
         "(`python benchmarks/decisions.py`): F1 over rows / share of normal rows flagged / event recall / false alarms in 1000 rows. "
         "The score alone alarms above 1.5 limits; with judges above what they agree on, where each reading counts by its bar: 3.75 "
         "deviations, and at least the 99.9 % quantile of that reading in normal operation, but for *bars alike*, which are the deviations alone. "

@@ -123,7 +123,7 @@ def flagged_section(results: Path) -> list[str]:
     lines = [
         "## Normal rows in alarm",
         "",
-        "The linear forecast and the product's decision, no rows left out of training (`python benchmarks/flagged_rows.py`): where flagged normal rows lie, as shares of the normal rows. "
+        "The linear forecast and the product's judges, without the rule of rows far outside of training, no rows left out of training (`python benchmarks/flagged_rows.py`): where flagged normal rows lie, as shares of the normal rows. "
         "The last column is F1 if alarms ended with the fault.",
         "",
         "| corpus | normal rows flagged | " + " | ".join(places) + " | F1 | F1, ended with the fault |",

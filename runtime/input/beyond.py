@@ -1,7 +1,7 @@
 """Rows so far outside of training that nothing a model learned holds there: an alarm, whatever forecasts and judges say.
 
 A forecast follows a level wherever it goes, and an integer model cannot tell values apart beyond the end of its numbers. So
-errors of a stream that stays far outside of training may be small. What is further outside than ten times the range of
+errors of a stream that stays far outside of training may be small. What is further outside than five times the range of
 training is an anomaly by itself, as long as it lasts; `edgelstm calibrate` on such rows accepts them.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from ..model_file.metadata import Metadata, training_widths
 from ..scoring.scorer import Scored
 
-RANGES = 10.0  # widths of the training range; judges see what is nearer, and integers end at sixteen
+RANGES = 5.0  # widths of the training range: the least that raises no more false alarms, whichever corpus is left out but one
 
 
 class Beyond:
@@ -36,7 +36,7 @@ class Beyond:
         self._channels = [(low, high, reach) for (low, high), reach in zip(ends, reaches, strict=True)]
 
     def distances(self, values: Sequence[float], masked: Collection[int] = ()) -> tuple[float, ...]:
-        """Return how far outside of training each channel is, 1 for ten ranges; empty where none is further.
+        """Return how far outside of training each channel is, 1 for five ranges; empty where none is further.
 
         Args:
             values: A row, shape (F,), sensor units.
@@ -52,12 +52,14 @@ class Beyond:
 def lifted(scored: Scored, distances: Sequence[float], threshold: float) -> Scored:
     """Return the score of a row that is too far outside, and each channel's part in it: above the threshold.
 
+    It grows with the logarithm of the distance, so that rows that all are far away are still ranked by their errors.
+
     Args:
         scored: What the errors say.
         distances: Of `Beyond`, shape (F,).
         threshold: The threshold in force.
     """
-    score = threshold * max(distances)
+    score = threshold * (1.0 + math.log(max(distances)))
     if score <= scored[0]:
         return scored
     length = math.hypot(*distances)
