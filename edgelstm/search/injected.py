@@ -12,13 +12,12 @@ import numpy.typing as npt
 from edgelstm.runtime.errors import SeriesError
 
 from ..data.series import Series
-from ..training.injected_faults import ROWS, injected_fault
+from ..training.injected_faults import FAULTS, ROWS, injected_fault
 
 Doubles = npt.NDArray[np.float64]
 SHARE = 0.3  # newest rows, which the faults go into
 CALM = 60  # rows between two faults
-KINDS = ("offset", "drift", "stuck")
-SIZES = (1.0, 2.0, 4.0)  # deviations of the channel, in turn
+SIZES = (1.0, 2.0, 4.0)  # deviations of the channel, where a kind has a size
 LEAST = 4  # faults
 
 
@@ -58,17 +57,16 @@ def write_injected(series: Series, path: Path) -> int:
         path: The CSV file.
     """
     deviations = np.concatenate(series.parts()).std(axis=0)
+    spread = np.where(deviations > 0, deviations, 1.0)
     plan = _plan(len(series.channels))
     count, lines = 0, [",".join(["time", *(f'"{name}"' for name in series.channels), "anomaly"])]
     for start, stop in series.segments:
         rows, labels = series.values[start:stop].copy(), np.zeros(stop - start, int)
         for first in range(CALM, len(rows) - ROWS - CALM + 1, ROWS + CALM):
             kind, channel, size = next(plan)
-            place = rows[first : first + ROWS] / np.where(deviations, deviations, 1)
-            rows[first : first + ROWS] = injected_fault(place, kind, channel, size) * np.where(
-                deviations, deviations, 1
-            )
-            labels[first : first + ROWS] = 1
+            faulty = injected_fault(rows[first : first + ROWS] / spread, kind, channel, size, seed=count) * spread
+            end = first + FAULTS[kind].lasts
+            rows[first:end], labels[first:end] = faulty[: end - first], 1
             count += 1
         times = series.time[start:stop].tolist()
         for moment, row, label in zip(times, rows.tolist(), labels.tolist(), strict=True):
@@ -78,9 +76,11 @@ def write_injected(series: Series, path: Path) -> int:
 
 
 def _plan(channels: int) -> Iterator[tuple[str, int, float]]:
-    """Kinds, channels and sizes in turn, signs alternating; coprime steps, so that all pairs come."""
-    number = 0
+    """Yield kinds in turn, each with channels, sizes and signs in an order of its own: every combination before one comes again."""
+    random = np.random.default_rng(0)
+    every = [(channel, sign * size) for channel in range(channels) for size in SIZES for sign in (-1, 1)]
     while True:
-        size = SIZES[number // len(KINDS) % len(SIZES)] * (-1) ** number
-        yield KINDS[number % len(KINDS)], number * 7 % channels if channels % 7 else number % channels, size
-        number += 1
+        orders = [random.permutation(len(every)) for _ in FAULTS]
+        for turn in range(len(every)):
+            for kind, order in zip(FAULTS, orders, strict=True):
+                yield kind, *every[order[turn]]

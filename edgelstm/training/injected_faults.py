@@ -26,6 +26,8 @@ class Fault:
     """From values of normal operation in deviations, shape (`ROWS`,), a size and random numbers to faulty ones."""
     sized: bool = False
     """True if it has a size, in deviations of the channel."""
+    lasts: int = ROWS
+    """Rows that are faulty."""
     says: str = ""
     """Course of the fault, in a few words."""
 
@@ -63,10 +65,10 @@ def _slowed(values: Values, _: float, __: np.random.Generator) -> Values:
 
 
 FAULTS = {
-    "offset": Fault(_offset, True, "a step that stays"),
-    "drift": Fault(_drift, True, "a ramp"),
-    "noise": Fault(_noise, True, "added noise"),
-    "spike": Fault(_spike, True, f"{SPIKE} rows off"),
+    "offset": Fault(_offset, True, says="a step that stays"),
+    "drift": Fault(_drift, True, says="a ramp"),
+    "noise": Fault(_noise, True, says="added noise"),
+    "spike": Fault(_spike, True, SPIKE, says=f"{SPIKE} rows off"),
     "stuck": Fault(_stuck, says="a channel stands still"),
     "uncorrelated": Fault(_uncorrelated, says="out of step with the others"),
     "reversed": Fault(_reversed, says="a course that runs backwards"),

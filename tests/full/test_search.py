@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 from commands import here, refused_here
@@ -21,6 +22,7 @@ from edgelstm.search.frontier import Point, chosen, frontier, heard
 from edgelstm.search.injected import split_for_injection, write_injected
 from edgelstm.search.study import ended_trials, open_study, run_study
 from edgelstm.search.trial import Rival, family, hopeless
+from edgelstm.training.injected_faults import FAULTS
 from edgelstm.training.options import Options
 from edgelstm.training.train import Trained
 
@@ -75,7 +77,9 @@ def test_faults_are_injected_into_rows_that_are_not_trained_on(tmp_path):
     assert early.segments == ((0, 2100),)
     assert late.segments == ((2100, 3000),)
     labelled = judged.labels == "1"
-    assert labelled.sum() == 60 * count
+    lasts = [fault.lasts for _, fault in zip(range(count), cycle(FAULTS.values()), strict=False)]
+    assert count == 7
+    assert labelled.sum() == sum(lasts) == 6 * 60 + 2
     assert (judged.values[~labelled] == late.parts()[0][~labelled]).all()
     assert (judged.values[labelled] != late.parts()[0][labelled]).any(axis=1).mean() > 0.9
     with pytest.raises(SeriesError, match="Give more rows"):
