@@ -98,16 +98,16 @@ def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats],
 
 
 def _faulty(places: Sequence[Floats], deviations: Floats) -> Iterator[tuple[str, Floats]]:
-    """Yield kinds and stretches with a fault: each kind and size at each place, in one channel after the other."""
+    """Yield kinds and stretches with a fault: each kind and size at each place, in a channel that is drawn anew each time."""
+    random = np.random.default_rng(0)
     moving = np.flatnonzero(deviations > 0)
-    number = 0
+    drawn = moving if len(moving) else np.arange(len(deviations))
     for at, place in enumerate(places):
         for kind, fault in FAULTS.items():
             for size in SIZES if fault.sized else (0.0,):
-                channel = int(moving[number % len(moving)]) if len(moving) else 0
+                channel, seed = int(random.choice(drawn)), int(random.integers(2**31))
                 signed = size * float(deviations[channel]) * (-1) ** at
-                yield kind, injected_fault(place, kind, channel, signed, seed=number)
-                number += 1
+                yield kind, injected_fault(place, kind, channel, signed, seed)
 
 
 def _styles(metadata: Metadata, order: int) -> Iterator[tuple[str, Scoring, slice]]:

@@ -10,7 +10,7 @@ from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import style_of
 
 from edgelstm.cli.candidate_table import candidate_lines
-from edgelstm.training.candidates import _as_good, compare_candidates
+from edgelstm.training.candidates import SIZES, _as_good, _faulty, compare_candidates
 from edgelstm.training.injected_faults import FAULTS, ROWS, injected_fault
 
 WINDOW, ORDER = 8, 2
@@ -73,6 +73,19 @@ def test_few_rows_give_no_comparison_and_no_lines():
 
     assert compare_candidates(Forecasts(), metadata, [rows[:90]], ORDER) is None
     assert list(candidate_lines(None)) == []
+
+
+@pytest.mark.parametrize("channels", [1, 5, 8, 16, 17])
+def test_each_kind_and_size_comes_in_many_channels(channels):
+    """With faults in one channel after the other, one size of a kind would always meet the same channel of eight."""
+    places = [np.random.default_rng(place).normal(size=(100, channels)) for place in range(12)]
+    met = {}
+    for number, (kind, faulty) in enumerate(_faulty(places, np.ones(channels))):
+        place, turn = divmod(number, sum(len(SIZES) if fault.sized else 1 for fault in FAULTS.values()))
+        met.setdefault((kind, turn), set()).update(np.flatnonzero((faulty != places[place]).any(axis=0)))
+
+    assert len(met) == 16
+    assert all(len(seen) >= min(channels, 3) for seen in met.values())
 
 
 @pytest.mark.parametrize("kind", FAULTS)
