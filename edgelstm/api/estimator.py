@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from edgelstm.runtime.errors import ModelError
+from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..data.series import Series, with_units
@@ -74,7 +75,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
 
         trained = Trained.load(path)
         if not cls.takes(trained.metadata):
-            raise ModelError(f"{Path(path).name} is no model of {cls.__name__}: it is a {trained.metadata.kind}.")
+            raise ModelError(f"{Path(path).name} is no model of {cls.__name__}: it is {_said(trained.metadata)}.")
         estimator = cls.with_options(trained.metadata)
         estimator._take(trained)
         return estimator
@@ -145,3 +146,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _said(metadata: Metadata) -> str:
+    """Words for the kind of a model: a detector is often a forecaster, too, of the next row."""
+    if metadata.scoring is not None and FORECAST not in metadata.sections:
+        return "a detector of anomalies"
+    return f"a {metadata.kind}"

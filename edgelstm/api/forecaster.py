@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
 
 from edgelstm.runtime.alarms.local_time import is_date
+from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.features import SECTION
 from edgelstm.runtime.forecasting.forecaster import Forecast
 from edgelstm.runtime.forecasting.recent_notes import recent_notes
@@ -166,10 +168,26 @@ class Forecaster(Estimator):
             callbacks: Keras callbacks.
 
         Raises:
-            TrainingError: If there are too few rows, or they are of another form.
+            sklearn.exceptions.NotFittedError: If there are no weights to go on from.
+            TrainingError: If there are too few rows, or they or the named columns are of another form.
             SeriesError: If the rows cannot be read.
         """
+        check_is_fitted(self, "trained_")
+        self._check_roles(self.metadata_)
         return self._train(X, self.trained_, callbacks)
+
+    def _check_roles(self, metadata: Metadata) -> None:
+        """Refuse names of targets and covariates that the network, which stays as it is, would take for something else."""
+        section = metadata.sections[SECTION]
+        for role, named, count in (
+            ("targets", self.targets, section["targets"]),
+            ("covariates", tuple(self.covariates), section["known"]),
+        ):
+            if self.targets and len(named) != count:
+                raise TrainingError(
+                    f"The number of {role} is {count} in the model to go on from; named are {len(named)} "
+                    f"({', '.join(named)}). Name as many, in their order, or train a model of its own."
+                )
 
     def _train(self, rows: Any, start: Trained | None, callbacks: Iterable[Any]) -> Forecaster:
         wanted = Wanted(self.wanted(), self.time_column)

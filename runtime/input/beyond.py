@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from ..model_file.metadata import Metadata, training_widths
-from ..scoring.scorer import Scored
+
+if TYPE_CHECKING:
+    from ..scoring.scorer import Scored
 
 RANGES = 5.0  # widths of the training range: the least that raises no more false alarms, whichever corpus is left out but one
 
@@ -52,15 +55,14 @@ class Beyond:
 def lifted(scored: Scored, distances: Sequence[float], threshold: float) -> Scored:
     """Return the score of a row that is too far outside, and each channel's part in it: above the threshold.
 
-    It grows with the logarithm of the distance, so that rows that all are far away are still ranked by their errors.
+    It grows with the logarithm of the distance, so that rows that all are far away are still ranked by their errors. The
+    parts are those of the distances: a forecast that follows the far channel errs in others, which are not to blame.
 
     Args:
         scored: What the errors say.
         distances: Of `Beyond`, shape (F,).
         threshold: The threshold in force.
     """
-    score = threshold * (1.0 + math.log(max(distances)))
-    if score <= scored[0]:
-        return scored
+    score = max(threshold * (1.0 + math.log(max(distances))), scored[0])
     length = math.hypot(*distances)
     return score, tuple(score * distance / length for distance in distances)

@@ -8,7 +8,8 @@ from operator import eq, le
 from typing import Any
 
 from ..model_file.metadata import Channel, Metadata
-from ..model_file.scaler import Scaler
+from ..model_file.scaler import Scaler, width_of
+from .beyond import RANGES
 from .policies import READING_REASONS, Policies, stuck_limit
 
 FAR = 1e12  # scaled units; beyond it float32 arithmetic inside a model could overflow
@@ -196,6 +197,8 @@ class Readings:
 def near_training(channels: Sequence[Channel], scaler: Scaler) -> list[tuple[float, float]]:
     """Return the training range of each channel and as much again on both sides; infinite where it is not known.
 
+    As much is a unit of the scaler where that is more, but no more than what is an anomaly by itself.
+
     Args:
         channels: The model's.
         scaler: The model's.
@@ -203,6 +206,6 @@ def near_training(channels: Sequence[Channel], scaler: Scaler) -> list[tuple[flo
     ranges = []
     for channel, scale in zip(channels, scaler.scale, strict=True):
         low, high = channel.train_low, channel.train_high
-        width = math.inf if low is None or high is None else max(high - low, scale)
+        width = math.inf if low is None or high is None else max(high - low, min(scale, RANGES * width_of(low, high)))
         ranges.append((-math.inf if low is None else low - width, math.inf if high is None else high + width))
     return ranges

@@ -18,7 +18,7 @@ from ..scoring.threshold import Threshold
 from .alarm_reach import check_reach
 from .bounded_json import SURROGATES, check_text, load_json
 from .field_types import check_fields
-from .scaler import Scaler
+from .scaler import Scaler, width_of
 
 SCHEMA = 2
 READABLE = (1, 2)
@@ -274,8 +274,7 @@ def training_widths(metadata: Metadata) -> dict[str, float]:
         if channel.train_low is None or channel.train_high is None:
             widths[channel.name] = 1.0
         else:
-            width = channel.train_high - channel.train_low
-            widths[channel.name] = (width or max(abs(channel.train_high), 1.0)) / scale
+            widths[channel.name] = width_of(channel.train_low, channel.train_high) / scale
     return widths
 
 

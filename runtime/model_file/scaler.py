@@ -12,6 +12,7 @@ from ..errors import ConfigError
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 SCALERS = ("minmax", "standard", "robust", "none")
+NOISE = 1e-9  # of a constant channel's level: what it moves by rounding is not a spread
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,19 @@ def fit_scaler(values: npt.ArrayLike, kind: str = "standard") -> Scaler:
         offset, scale = np.zeros(data.shape[1]), np.ones(data.shape[1])
     else:
         raise ConfigError(f"A scaler is one of {', '.join(SCALERS)}; received {kind!r}.")
-    # rounding noise of a constant channel is not a spread: below 1e-9 of its level counts as none
-    scale = np.where(scale > 1e-9 * np.maximum(1e-3, np.abs(offset)), scale, 1.0)
+    scale = np.where(scale > NOISE * np.maximum(1e-3, np.abs(offset)), scale, 1.0)
     return Scaler(kind, tuple(map(float, offset)), tuple(map(float, scale)))
+
+
+def width_of(low: float, high: float) -> float:
+    """Width of a training range, sensor units; of a constant channel its level, 1 at least.
+
+    Args:
+        low: Lowest value of training.
+        high: Highest one.
+
+    >>> width_of(20.0, 70.0), width_of(30.0, 30.0 + 1e-13)  # rounding noise of a constant is no range
+    (50.0, 30.0000000000001)
+    """
+    level = max(abs(low), abs(high))
+    return high - low if high - low > NOISE * max(1e-3, level) else max(level, 1.0)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from edgelstm.runtime import Detector, load_bundle
 from edgelstm.runtime.input.beyond import Beyond, lifted
+from edgelstm.runtime.input.readings import near_training
+from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.recalibration import recalibrate, roll_back
 from edgelstm.runtime.sources import Sample
 
@@ -74,6 +76,25 @@ def test_a_score_is_never_lowered():
         3.0,
         pytest.approx((3.0 * 4 / 41**0.5, 3.0 * 5 / 41**0.5)),
     )
+
+
+def test_the_far_channel_is_named_also_where_errors_of_others_are_larger():
+    assert lifted((9.0, (0.0, 9.0)), (2.0, 0.0), 1.5) == (9.0, (9.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "width"), [(0.0, 0.01, 0.01), (0.1, 0.1 + 1e-15, 1.0), (0.1, 0.1, 1.0), (20.0, 70.0, 50.0)]
+)
+def test_no_row_that_is_an_anomaly_by_its_distance_passes_for_a_regular_one(models, low, high, width):
+    """A unit of the scaler may be far more than a channel's range; rounding noise of a constant is no range."""
+    metadata = load_bundle(models / "cast.int8.tflite").metadata
+    channel = replace(metadata.channels[0], train_low=low, train_high=high)
+    scaler = Scaler("none", (0.0, 0.0), (1.0, 1.0))
+    beyond = Beyond(metadata.with_(channels=(channel, replace(channel, name="b")), scaler=scaler))
+    least, most = near_training([channel], Scaler("none", (0.0,), (1.0,)))[0]
+
+    assert beyond.distances([least, most]) == ()
+    assert beyond.distances([low, high + 6 * width]) == pytest.approx((0.0, 1.2))
 
 
 def test_calibration_on_such_rows_accepts_them_and_a_roll_back_does_not(models, stream, tmp_path):

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from commands import here
-from edgelstm.runtime.errors import TrainingError
+from edgelstm.runtime.errors import ModelError, TrainingError
+from sklearn.exceptions import NotFittedError
 
 import edgelstm
 from edgelstm.data.series import Series, read_series
@@ -103,3 +104,20 @@ def test_rows_of_another_form_are_refused(street):
 
     with pytest.raises(TrainingError, match="a row every 3600"):
         forecaster.fine_tune(slower)
+
+
+@pytest.mark.parametrize("names", [{"target": ["load", "temperature"]}, {"covariates": ["temperature"]}])
+def test_columns_that_the_network_would_take_for_something_else_are_refused(street, names):
+    one = edgelstm.Forecaster.load(street / "street.keras").set_params(**names)
+    with pytest.raises(TrainingError, match="in the model to go on from"):
+        one.fine_tune(street / "own.csv")
+
+
+def test_a_forecaster_without_weights_and_a_detector_are_nothing_to_go_on_from(tmp_path):
+    with pytest.raises(NotFittedError):
+        edgelstm.Forecaster("load").fine_tune(meter(1.0, 1, 0))
+
+    rows = np.random.default_rng(0).normal(size=(400, 1))
+    edgelstm.AnomalyDetector(kind="linear", epochs=1).fit(rows).save(tmp_path / "pump.keras")
+    with pytest.raises(ModelError, match="a detector of anomalies"):
+        edgelstm.Forecaster.load(tmp_path / "pump.keras")
