@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import cache
@@ -235,3 +236,11 @@ def test_the_wheel_holds_every_file_of_the_tree_and_no_other():
     packaged = {name for name in installed if name.startswith("edgelstm/") and not name.endswith(".pyc")}
 
     assert packaged == tree
+
+
+def test_no_two_test_files_of_one_run_have_the_same_name():
+    """Pytest imports them by their names alone: a second one of a name is an error when all of them are collected."""
+    runs = (["slim"], ["full", "data"])
+    names = [[path.name for folder in run for path in (TREE / "tests" / folder).rglob("test_*.py")] for run in runs]
+
+    assert [name for run in names for name, count in Counter(run).items() if count > 1] == []
