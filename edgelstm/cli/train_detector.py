@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ DESIGNED = ("kind", "lookback", "units", "score")  # options that a design of a 
 
 if TYPE_CHECKING:
     from edgelstm import AnomalyDetector
+    from edgelstm.training.candidates import Candidates
     from edgelstm.training.options import Options
     from edgelstm.training.train import Trained
 
@@ -157,7 +157,7 @@ def command(
     detector = detector_of(
         columns=reading.columns or None, time_column=reading.time_column, channel_units=units_of or None, **options
     )
-    settings, halvings, scheme = replace(detector.options(), candidates=True), 0, "int8"
+    settings, halvings, scheme = detector.options(), 0, "int8"
     if study is not None:
         _check_no_design(study)
         settings, halvings, scheme = _designed(settings, study)
@@ -170,9 +170,11 @@ def command(
     warn_of_lost_rows(series)
     conversion = "--int8" if scheme == "int8" else f"--scheme {scheme}"
     conversion += " --streaming" if settings.architecture.streaming else ""
+    compared = _compared(trained)
     if not as_json:
-        _print_limits(trained)
-    print_result(trained, output, as_json, _sentence, _record(trained), conversion)
+        _print_tables(trained, compared)
+    facts = {**_record(trained), "candidates": compared.record() if compared else None}
+    print_result(trained, output, as_json, _sentence, facts, conversion)
 
 
 def _halved(trained: Trained, times: int) -> Trained:
@@ -211,8 +213,18 @@ def _designed(settings: Options, study: str) -> tuple[Options, int, str]:
     return point.design.options(settings), point.design.halvings, point.design.scheme
 
 
-def _print_limits(trained: Trained) -> None:
-    for line in candidate_lines(trained.metadata.sections["training"].get("candidates")):
+def _compared(trained: Trained) -> Candidates | None:
+    """Compare the model's forecasts; its file does not keep that, and is the one that a fleet makes of the same rows."""
+    from edgelstm.training.candidates import compare_candidates
+    from edgelstm.training.shared_trace import shared_predictor
+
+    rows = trained.representative
+    assert rows is not None  # a training always has them
+    return compare_candidates(shared_predictor(trained.model), trained.metadata, [*rows.segments, *rows.held])
+
+
+def _print_tables(trained: Trained, compared: Candidates | None) -> None:
+    for line in candidate_lines(compared):
         click.echo(line)
     limits = limit_table(trained.metadata.sections.get(SECTION), trained.metadata.period)
     for line in limits.lines() if limits else ():
@@ -246,7 +258,6 @@ def _record(trained: Trained) -> dict[str, Any]:
         "batch_size": training["batch"]["size"], "batch_rule": training["batch"]["rule"],
         "validation_loss": min(trained.history["val_loss"]), "threshold": metadata.threshold.value,
         "contamination": training["contamination"], "witnesses": training["witnesses"],
-        "candidates": training.get("candidates"),
         "detection_limits": metadata.sections.get(SECTION), "sentences": sentences(metadata),
     }  # fmt: skip
 

@@ -29,7 +29,6 @@ def described(source: Source, student: Any, teacher: Any) -> Metadata:
     shrunk = {"from_parameters": int(teacher.count_params()), "parameters": int(student.count_params())}
     sections = source.metadata.sections
     training = {**sections.get("training", {}), SHRUNK: shrunk}
-    training.pop("candidates", None)  # alarms by the forecasts of the whole model
     metadata, rows = replace(source.metadata, sections={**sections, "training": training}), source.representative
     if rows is None:
         return metadata

@@ -65,20 +65,20 @@ class Candidates:
         return {**asdict(self), "candidates": [asdict(one) for one in self.candidates]}
 
 
-def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats], order: int) -> Candidates | None:
+def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats]) -> Candidates | None:
     """Compare the linear forecast, the recurrent one and both.
 
     Args:
-        model: The Keras model with both forecasts.
+        model: The Keras model.
         metadata: Its metadata with scoring and threshold.
         normal: Scaled rows of normal operation in time order, each (T_i, F), or wider with a calendar.
-        order: Newest rows that the linear forecast reads.
 
     Returns:
-        The comparison; None where rows are too few for five places.
+        The comparison; None for a model without two forecasts, or where rows are too few for five places.
     """
     scoring, window = metadata.scoring, metadata.window
-    assert scoring is not None
+    if scoring is None or scoring.witnesses == 1 or not scoring.reads or metadata.threshold is None:
+        return None
     places = places_of(normal, window + CALM + ROWS, PLACES)
     if len(places) < LEAST:
         return None
@@ -88,7 +88,7 @@ def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats],
     kinds, faulty = zip(*_faulty(places, deviations[: len(metadata.channels)]), strict=True)
     blank, stretches = (errors_of(model, metadata, np.stack(rows)) for rows in (places, faulty))
     alarms, candidates = {}, []
-    for name, style, columns in _styles(metadata, order):
+    for name, style, columns in _styles(metadata, scoring):
         watch = _watch(metadata, style, known[:, columns])
         false = _alarms(watch, blank[..., columns], places)
         alarms[name] = _alarms(watch, stretches[..., columns], faulty)
@@ -110,10 +110,10 @@ def _faulty(places: Sequence[Floats], deviations: Floats) -> Iterator[tuple[str,
                 yield kind, injected_fault(place, kind, channel, signed, seed)
 
 
-def _styles(metadata: Metadata, order: int) -> Iterator[tuple[str, Scoring, slice]]:
+def _styles(metadata: Metadata, scoring: Scoring) -> Iterator[tuple[str, Scoring, slice]]:
     """Yield name, score and columns of the errors of each candidate."""
-    channels, moment = len(metadata.channels), metadata.width - len(metadata.channels)
-    near, far = order * channels + moment, metadata.window * channels + moment
+    channels = len(metadata.channels)
+    near, far = scoring.reads[0], metadata.window * channels + metadata.width - channels
     style = style_of("witnesses")
     yield LINEAR, replace(style, reads=(near, near)), slice(0, channels)
     yield RECURRENT, replace(style, reads=(far, far)), slice(channels, None)

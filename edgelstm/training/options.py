@@ -52,8 +52,6 @@ class Options:
     """IANA time zone of the calendar; empty takes times as they are written."""
     limits: bool = True
     """True if detection limits are measured after the training, where the model's kind allows it."""
-    candidates: bool = False
-    """True if what each forecast of a model finds is compared on injected faults after the training."""
 
     def __post_init__(self) -> None:
         if self.architecture.kind == "linear" and self.horizon != 1:

@@ -27,7 +27,6 @@ from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
 from .calendar import calendar_of, dated_parts, scaled
-from .candidates import compare_candidates
 from .detection_limits import detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
@@ -161,21 +160,11 @@ def train(
     metadata = fit_detector(metadata, batched_predict(predictor, metadata, normal), normal, rule)
     if promise := promise_doubt(metadata):
         tell(promise)
-    metadata = _with_trials(options, metadata, predictor, normal, lookback.order)
+    limits = detection_limits(predictor, metadata, normal) if options.limits else None
+    if limits:
+        metadata = metadata.with_(sections={**metadata.sections, SECTION: limits})
     course = weights.course
     return Trained(weights.model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
-
-
-def _with_trials(options: Options, metadata: Metadata, model: Any, normal: Sequence[Floats], order: int) -> Metadata:
-    """Return the metadata with what the model finds of injected faults: its limits, and each of its forecasts beside both."""
-    sections = dict(metadata.sections)
-    limits = detection_limits(model, metadata, normal) if options.limits else None
-    if limits:
-        sections[SECTION] = limits
-    if options.candidates and metadata.scoring and metadata.scoring.witnesses > 1:
-        candidates = compare_candidates(model, metadata, normal, order)
-        sections["training"] = {**sections["training"], "candidates": candidates.record() if candidates else None}
-    return metadata.with_(sections=sections)
 
 
 def _style(options: Options, window: int, channels: int) -> Scoring:

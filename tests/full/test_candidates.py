@@ -13,7 +13,7 @@ from edgelstm.cli.candidate_table import candidate_lines
 from edgelstm.training.candidates import SIZES, _as_good, _faulty, compare_candidates
 from edgelstm.training.injected_faults import FAULTS, ROWS, injected_fault
 
-WINDOW, ORDER = 8, 2
+WINDOW = 8
 CHANNELS = (Channel("flow", train_low=-4.0, train_high=4.0), Channel("pressure", train_low=-4.0, train_high=4.0))
 
 
@@ -37,7 +37,7 @@ def fitted(model, rows):
 
 def compared(model):
     rows = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
-    return compare_candidates(model, fitted(model, rows), [rows], ORDER)
+    return compare_candidates(model, fitted(model, rows), [rows])
 
 
 def test_a_blind_forecast_finds_nothing_and_the_other_one_does():
@@ -59,7 +59,7 @@ def test_the_linear_one_is_as_good_where_both_find_no_more_than_chance_explains(
 
 
 def test_the_one_listened_to_is_marked_and_the_smaller_model_is_named():
-    lines = list(candidate_lines(compared(Forecasts()).record()))
+    lines = list(candidate_lines(compared(Forecasts())))
 
     assert "both *" in lines[1]
     assert len(lines) == 2 + len(FAULTS) + 2 + 1
@@ -71,7 +71,7 @@ def test_few_rows_give_no_comparison_and_no_lines():
     rows = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
     metadata = fitted(Forecasts(), rows)
 
-    assert compare_candidates(Forecasts(), metadata, [rows[:90]], ORDER) is None
+    assert compare_candidates(Forecasts(), metadata, [rows[:90]]) is None
     assert list(candidate_lines(None)) == []
 
 
