@@ -3,8 +3,8 @@
 Example: python benchmarks/beyond_training.py --data DATA --out results
 
 The linear forecast with the product's own score and judges, as in `decisions.py`, whose errors are taken from OUT/errors where
-they are kept. Beyond each distance a row counts as an anomaly, whatever the judges say. The product's is the one with the highest mean F1 over rows among those that raise no more false alarms than the judges alone, with each
-corpus left out.
+they are kept. Beyond each distance a row counts as an anomaly, whatever the judges say. The product's is the one with the
+highest mean F1 over rows among those that raise no more false alarms than the judges alone, with each corpus left out.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import click
 import numpy as np
 import numpy.typing as npt
-from contenders import Found, alarms_of
-from decisions import judged_rows, kept_errors
+from contenders import Found
+from decisions import fitted, found_of, judged_rows, kept_errors
+from document_beyond import table_of
 from edgelstm.runtime.input import beyond
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler
-from edgelstm.runtime.scoring.registry import fit_scoring, style_of
 from judging import summarize
-from protocols import PROTOCOLS, Case
+from protocols import PROTOCOLS, Case, together
 
 RANGES = (math.inf, 1.0, 2.0, 3.0, 5.0, 10.0)
-GROUPS = ({"smap_msl", "tsb_m"}, {"nab", "tsb_u"})  # corpora with the same channels are left out together
 
 
 def measure_of(case: Case, ranges: float) -> beyond.Beyond:
@@ -68,30 +66,8 @@ def outcomes(case: Case, path: Path) -> dict[float, Found]:
     if known is None:
         return {}
     normal, test, order = known
-    reads = order * len(case.channels)
-    scoring = fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(reads, reads)))
-    heard, threshold = judged_rows(scoring, normal, test, 1.0)
-    late = np.full((len(case.test) - len(test), 2), np.nan)
-    made = {}
-    for ranges in RANGES:
-        score, bar = np.concatenate([late, lifted(heard, case, ranges, threshold)]).T
-        alarm = np.nan_to_num(score / bar)
-        made[ranges] = Found(case, score, alarm > 1, alarms_of(score / bar, 1.0), threshold)
-    return made
-
-
-def table_of(figures: dict[str, dict[str, dict[str, float]]]) -> list[str]:
-    """Return a Markdown table: a distance a row, a corpus a column."""
-    names = list(figures)
-    lines = ["| further outside than | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for distance in next(iter(figures.values())):
-        cells = [
-            f"{one['vus_pr']:.3f} / {one['f1']:.3f} / {100 * one['far']:.1f} % / {one['false_alarms_per_1000_rows']:.2f}"
-            for one in (figures[name][distance] for name in names)
-        ]
-        title = {"inf": "never (the judges alone)", "1": "1 range"}.get(distance, f"{distance} ranges")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return lines
+    heard, threshold = judged_rows(fitted(normal, order * len(case.channels)), normal, test, 1.0)
+    return {ranges: found_of(case, lifted(heard, case, ranges, threshold), threshold) for ranges in RANGES}
 
 
 def left_out_choices(figures: dict[str, dict[str, dict[str, float]]]) -> dict[str, str]:
@@ -101,8 +77,7 @@ def left_out_choices(figures: dict[str, dict[str, dict[str, float]]]) -> dict[st
     """
     chosen = {}
     for corpus in figures:
-        out = next((group for group in GROUPS if corpus in group), {corpus})
-        rest = [one for name, one in figures.items() if name not in out]
+        rest = [one for name, one in figures.items() if name not in together(corpus)]
         alarms, quality = (
             {distance: sum(one[distance][key] for one in rest) for distance in rest[0]}
             for key in ("false_alarms_per_1000_rows", "f1")

@@ -11,14 +11,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import numpy.typing as npt
-from decisions import kept_errors
-from edgelstm.runtime.scoring.registry import fit_scoring, scorer_of, style_of
+from decisions import fitted, kept_errors
+from edgelstm.runtime.scoring.registry import scorer_of
 from protocols import PROTOCOLS, Case
 
 Doubles = npt.NDArray[np.float64]
@@ -37,7 +36,7 @@ def hits(case: Case, path: Path) -> list[tuple[float, ...]]:
         return []
     normal, test, order = known
     channels = len(case.channels)
-    scoring = fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(order * channels,) * 2))
+    scoring = fitted(normal, order * channels)
     scorer = scorer_of(scoring)
     scored = [scorer.update(error) for error in test.tolist()]
     late = len(case.test) - len(test)

@@ -146,12 +146,9 @@ def decided(case: Case, path: Path) -> Iterator[tuple[str, Found]]:
     if known is None:
         return
     normal, test, order = known
-    reads = order * len(case.channels)
-    style = replace(style_of("witnesses"), reads=(reads, reads))
-    errors = np.concatenate(normal)
     for name, decision in DECISIONS.items():
         with decision.in_force():
-            scoring = fit_scoring(errors, style)
+            scoring = fitted(normal, order * len(case.channels))
             scoring = replace(scoring, bars=()) if name == ALONE else scoring
             found = judged(case, scoring, normal, test, decision.limit)
         yield name, found
@@ -167,10 +164,30 @@ def judged(case: Case, scoring: Scoring, normal: Sequence[Doubles], test: Double
         test: Errors of test rows.
         limit: Number of the threshold rule.
     """
-    heard, threshold = judged_rows(scoring, normal, test, limit)
-    late = np.full((len(case.test) - len(test), 2), np.nan)
+    return found_of(case, *judged_rows(scoring, normal, test, limit))
+
+
+def found_of(case: Case, heard: Doubles, threshold: float) -> Found:
+    """Return what scores and their bars find.
+
+    Args:
+        case: The rows.
+        heard: Score and bar of each of the last N test rows, shape (N, 2).
+        threshold: The threshold in force.
+    """
+    late = np.full((len(case.test) - len(heard), 2), np.nan)
     score, bar = np.concatenate([late, heard]).T
     return Found(case, score, np.nan_to_num(score / bar) > 1, alarms_of(score / bar, 1.0), threshold)
+
+
+def fitted(normal: Sequence[Doubles], values: int) -> Scoring:
+    """Return the product's score, fitted on the errors of a linear forecast.
+
+    Args:
+        normal: Errors of normal rows, in stretches.
+        values: Values that the forecast reads.
+    """
+    return fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(values, values)))
 
 
 def judged_rows(scoring: Scoring, normal: Sequence[Doubles], test: Doubles, limit: float) -> tuple[Doubles, float]:

@@ -15,10 +15,10 @@ from document_feedback import feedback_section
 from document_forecasting import forecasting_section
 from document_network import flagged_section, network_section, product_section
 from latency_page import latency_section
+from protocols import together
 
 HERE = Path(__file__).parent
 BEFORE = "root mean square"
-SAME_CHANNELS = ({"smap_msl", "tsb_m"}, {"nab", "tsb_u"})
 TITLES = {
     "skab": "SKAB: valves and pump faults, 8 sensors, one model a file (rows 0 to 399 train, the rest tests)",
     "smap_msl": "SMAP/MSL: spacecraft telemetry, the value channel without commands, one model a channel",
@@ -150,15 +150,15 @@ def left_out_choice(table: dict[str, dict[str, dict[str, float]]], corpus: str) 
     Of those that raise no more false alarms there than the root mean square. Corpora with the same channels are left out
     together.
     """
-    together = next((pair for pair in SAME_CHANNELS if corpus in pair), {corpus})
+    left_out = together(corpus)
 
     def others(name: str) -> float:
-        rest = [figures for each, figures in table[name].items() if each not in together]
+        rest = [figures for each, figures in table[name].items() if each not in left_out]
         return sum(figures["f1"] + figures["event_f1"] for figures in rest)
 
     def false_alarms(name: str) -> float:
         return sum(
-            figures["false_alarms_per_1000_rows"] for each, figures in table[name].items() if each not in together
+            figures["false_alarms_per_1000_rows"] for each, figures in table[name].items() if each not in left_out
         )
 
     quiet = [name for name in table if false_alarms(name) <= false_alarms(BEFORE)]

@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from beyond_training import table_of
-
 
 def beyond_section(results: Path) -> Iterator[str]:
     """Lines about rows that are anomalies by their distance from training: figures from each distance on.
@@ -21,3 +19,17 @@ def beyond_section(results: Path) -> Iterator[str]:
     yield from table_of(json.loads((results / "beyond_training.json").read_text()))
     yield from after.splitlines()
     yield ""
+
+
+def table_of(figures: dict[str, dict[str, dict[str, float]]]) -> list[str]:
+    """Return a Markdown table: a distance a row, a corpus a column."""
+    names = list(figures)
+    lines = ["| further outside than | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for distance in next(iter(figures.values())):
+        cells = [
+            f"{one['vus_pr']:.3f} / {one['f1']:.3f} / {100 * one['far']:.1f} % / {one['false_alarms_per_1000_rows']:.2f}"
+            for one in (figures[name][distance] for name in names)
+        ]
+        title = {"inf": "never (the judges alone)", "1": "1 range"}.get(distance, f"{distance} ranges")
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return lines

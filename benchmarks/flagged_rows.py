@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 import numpy as np
 import numpy.typing as npt
 from contenders import Found
-from decisions import judged, kept_errors
-from edgelstm.runtime.scoring.registry import fit_scoring, style_of
+from decisions import fitted, judged, kept_errors
 from protocols import PROTOCOLS, Case
 
 from edgelstm.evaluation.metrics import Points, points
@@ -110,9 +109,7 @@ def decided(folder: Path, benchmark: str, out: Path) -> Iterator[tuple[Case, Fou
         if known is None:
             continue
         normal, test, order = known
-        reads = order * len(case.channels)
-        scoring = fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(reads, reads)))
-        yield case, judged(case, scoring, normal, test, 1.0), order
+        yield case, judged(case, fitted(normal, order * len(case.channels)), normal, test, 1.0), order
 
 
 @click.command()

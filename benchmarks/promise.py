@@ -18,11 +18,10 @@ from pathlib import Path
 import click
 import numpy as np
 from contenders import alarms_of
-from decisions import errors_of
+from decisions import errors_of, fitted
 from edgelstm.runtime.alarms.debounce import DebounceRules
 from edgelstm.runtime.calibration import DOUBTFUL, segment_scores
 from edgelstm.runtime.errors import EdgelstmError
-from edgelstm.runtime.scoring.registry import fit_scoring, style_of
 from edgelstm.runtime.scoring.threshold import Setting, few_rows
 from edgelstm.runtime.scoring.threshold_rules import DAY, parse_rule, set_threshold
 from protocols import PROTOCOLS, Case
@@ -90,7 +89,7 @@ def outcome(benchmark: str, case: Case) -> Outcome | None:
         return None
     normal, later, order = known
     reads = order * len(case.channels)
-    scoring = fit_scoring(np.concatenate(normal), replace(style_of("witnesses"), reads=(reads, reads)))
+    scoring = fitted(normal, reads)
     before = np.concatenate([segment_scores(scoring, part) for part in normal])
     after = segment_scores(scoring, later)
     rules = DebounceRules()

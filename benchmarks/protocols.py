@@ -159,3 +159,9 @@ PROTOCOLS = {
     "skab": skab, "smap_msl": smap_msl, "nab": nab, "tsb_u": tsb, "tsb_m": tsb, "tep": tep, "asd": asd, "smd": smd,
     "pump": pump,
 }  # fmt: skip
+SAME_CHANNELS = ({"smap_msl", "tsb_m"}, {"nab", "tsb_u"})
+
+
+def together(corpus: str) -> set[str]:
+    """Return a corpus with those that hold the same channels: they are left out together."""
+    return next((pair for pair in SAME_CHANNELS if corpus in pair), {corpus})

@@ -102,7 +102,8 @@ def recalibrate(
 ) -> Recalibration:
     """Set a model file's threshold, and the reference of its drift, by recent rows of normal operation.
 
-    Values of these rows count as values of training from then on. The old ones are kept in the file. Where most rows get no score, a warning with the likely reason is logged.
+    Values of these rows count as values of training from then on. The old threshold, reference and values are kept in the
+    file. Where most rows get no score, a warning with the likely reason is logged.
 
     Args:
         path: The `.tflite` file, replaced whole.

@@ -1,11 +1,12 @@
 """Options and output that the kinds of `edgelstm train` share."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from .json_option import json_option
 
@@ -160,6 +161,22 @@ def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None
     if not text.isdecimal():
         raise click.BadParameter(f"{text!r} is not a count of rows, nor auto")
     return int(text)
+
+
+def refuse_overruled(options: Collection[str], said_by: str) -> None:
+    """Refuse options on the command line that what --from names would overrule.
+
+    Args:
+        options: Names of the present command's parameters that it decides.
+        said_by: What --from names.
+    """
+    context = click.get_current_context()
+    named = [
+        parameter.opts[0] for parameter in context.command.params
+        if parameter.name in options and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if named:
+        raise click.UsageError(f"{', '.join(named)}: --from {said_by} says that. Leave one of both out.")
 
 
 def chosen(options: dict[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from edgelstm.runtime.model_file.detection_limits import SECTION, limit_table
 
@@ -25,6 +25,7 @@ from .train_common import (
     pairs,
     print_result,
     print_rows,
+    refuse_overruled,
     rows_or_auto,
     warn_of_lost_rows,
 )
@@ -159,7 +160,7 @@ def command(
     )
     settings, halvings, scheme = detector.options(), 0, "int8"
     if study is not None:
-        _check_no_design(study)
+        refuse_overruled(DESIGNED, study)
         settings, halvings, scheme = _designed(settings, study)
     series = reading.normal_rows(data)
     print_rows(series)
@@ -173,7 +174,7 @@ def command(
     compared = _compared(trained)
     if not as_json:
         _print_tables(trained, compared)
-    facts = {**_record(trained), "candidates": compared.record() if compared else None}
+    facts = {**_record(trained), "candidates": asdict(compared) if compared else None}
     print_result(trained, output, as_json, _sentence, facts, conversion)
 
 
@@ -185,17 +186,6 @@ def _halved(trained: Trained, times: int) -> Trained:
 
     click.echo(f"shrinking it to 1/{2**times} of its units", err=True)
     return halved(trained, times)
-
-
-def _check_no_design(study: str) -> None:
-    """Refuse options that the design of a search would overrule."""
-    context = click.get_current_context()
-    named = [
-        parameter.opts[0] for parameter in context.command.params
-        if parameter.name in DESIGNED and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]  # fmt: skip
-    if named:
-        raise click.UsageError(f"{', '.join(named)}: --from {study} says that. Leave one of both out.")
 
 
 def _designed(settings: Options, study: str) -> tuple[Options, int, str]:

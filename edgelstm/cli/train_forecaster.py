@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from .lazy_group import examples
 from .reading_options import reading_of, reading_options
@@ -20,6 +19,7 @@ from .train_common import (
     output_options,
     print_result,
     print_rows,
+    refuse_overruled,
     rows_or_auto,
     training_options,
     warn_of_lost_rows,
@@ -143,13 +143,7 @@ def _started(start: Path, options: dict[str, Any]) -> Forecaster:
     """The forecaster of a file, with the parameters of its fine-tuning; options that the file decides are refused."""
     from edgelstm import Forecaster
 
-    context = click.get_current_context()
-    named = [
-        parameter.opts[0] for parameter in context.command.params
-        if parameter.name in DECIDED and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]  # fmt: skip
-    if named:
-        raise click.UsageError(f"{', '.join(named)}: --from {start} says that. Leave one of both out.")
+    refuse_overruled(DECIDED, str(start))
     forecaster = Forecaster.load(start)
     own = {name: options[name] for name in ("target", "covariates", "columns") if options[name]}
     own |= chosen({name: options[name] for name in ("epochs", "batch_size", "learning_rate")})

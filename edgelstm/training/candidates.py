@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,6 @@ class Candidates:
     """All of them."""
     linear_is_as_good: bool
     """True where both find no more than the linear one does, but for chance."""
-
-    def record(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON types."""
-        return {**asdict(self), "candidates": [asdict(one) for one in self.candidates]}
 
 
 def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats]) -> Candidates | None:

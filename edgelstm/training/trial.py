@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.alarms.debounce import DebounceRules
-from edgelstm.runtime.input.beyond import RANGES
-from edgelstm.runtime.model_file.metadata import Metadata, scaled_ranges, training_widths
+from edgelstm.runtime.input.beyond import Beyond
+from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.registry import scorer_of
 
 from .injected_faults import ROWS
@@ -32,10 +31,10 @@ class Watch:
     def __init__(self, metadata: Metadata) -> None:
         assert metadata.scoring is not None
         assert metadata.threshold is not None
+        assert metadata.scaler is not None
+        self._scaler, self._beyond = metadata.scaler, Beyond(metadata)
         self._threshold, self._channels = metadata.threshold, len(metadata.channels)
         self._minimum = DebounceRules.of(metadata.sections.get("decision", {})).minimum
-        self._low, self._high = np.array(scaled_ranges(metadata, unknown=(-math.inf, math.inf))).T
-        self._reach = RANGES * np.array(list(training_widths(metadata).values()))
         self._scorer = scorer_of(metadata.scoring)
         self._start = self._scorer.to_state()
         self._reached: dict[bytes, tuple[dict[str, Any], int]] = {}  # states at the fault's first row, rows in alarm
@@ -48,18 +47,13 @@ class Watch:
             stretch: The rows, the last of which hold the fault, scaled units.
         """
         above = self._calm(errors[:CALM])
-        beyond = self._beyond(stretch[-ROWS:, : self._channels])
-        for row, (error, outside) in enumerate(zip(errors[CALM:].tolist(), beyond, strict=True)):
-            alarm = self._alarm(error) or outside
+        rows = self._scaler.inverse(stretch[-ROWS:, : self._channels]).tolist()
+        for row, (error, values) in enumerate(zip(errors[CALM:].tolist(), rows, strict=True)):
+            alarm = self._alarm(error) or self._beyond.distances(values)
             above = above + 1 if alarm else 0
             if above >= self._minimum:
                 return row
         return None
-
-    def _beyond(self, rows: Floats) -> list[bool]:
-        """Tell which rows lie so far outside of training that they are anomalies by that."""
-        outside = np.maximum(self._low - rows, rows - self._high) > self._reach
-        return list(outside.any(axis=1))
 
     def _calm(self, errors: Doubles) -> int:
         """Bring the scorer to the fault's first row, and return the rows in alarm before it; each place is scored once."""

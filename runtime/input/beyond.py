@@ -11,7 +11,8 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from ..model_file.metadata import Metadata, training_widths
+from ..model_file.metadata import Metadata
+from ..model_file.scaler import width_of
 
 if TYPE_CHECKING:
     from ..scoring.scorer import Scored
@@ -27,16 +28,11 @@ class Beyond:
     """
 
     def __init__(self, metadata: Metadata) -> None:
-        scales = metadata.scaler.scale if metadata.scaler else ()
-        widths = zip(training_widths(metadata).values(), scales, strict=True)
-        reaches = [RANGES * width * scale for width, scale in widths]
-        ends = [
-            (-math.inf, math.inf)
-            if channel.train_low is None or channel.train_high is None
-            else (channel.train_low, channel.train_high)
-            for channel in metadata.channels
+        known = [(channel.train_low, channel.train_high) for channel in metadata.channels]
+        self._channels = [
+            (-math.inf, math.inf, 1.0) if low is None or high is None else (low, high, RANGES * width_of(low, high))
+            for low, high in known
         ]
-        self._channels = [(low, high, reach) for (low, high), reach in zip(ends, reaches, strict=True)]
 
     def distances(self, values: Sequence[float], masked: Collection[int] = ()) -> tuple[float, ...]:
         """Return how far outside of training each channel is, 1 for five ranges; empty where none is further.
