@@ -112,6 +112,15 @@ def _join(graph: BatchedGraph, operator: Operator) -> Step:
     return step
 
 
+def _tile(graph: BatchedGraph, operator: Operator) -> Step:
+    (source, multiples), target = operator.inputs, operator.outputs[0]
+    times = graph.constant(multiples)
+    if times is None or len(times) != len(graph.port(source).shape) or times[0] != 1:
+        raise UnprovenError("an unusual TILE")
+    graph.need(source)
+    return _apply(source, target, lambda values: np.tile(values, times))
+
+
 def _addition(graph: BatchedGraph, operator: Operator) -> Step:
     (first, second), target = operator.inputs, operator.outputs[0]
     ports = [graph.port(index) for index in (first, second, target)]
@@ -161,4 +170,5 @@ MAKERS: dict[str, Callable[[BatchedGraph, Operator], Step]] = {
     "STRIDED_SLICE": _slice,
     "GATHER": _gather,
     "CONCATENATION": _join,
+    "TILE": _tile,
 }

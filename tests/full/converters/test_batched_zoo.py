@@ -32,6 +32,12 @@ def autoencoder():
     return keras.Sequential([keras.Input((W, F)), *rows])
 
 
+def repeated():
+    """RepeatVector's TILE, and one dense layer over all rows."""
+    rows = [L.LSTM(8), L.RepeatVector(W), L.LSTM(7, return_sequences=True), L.TimeDistributed(L.Dense(F))]
+    return keras.Sequential([keras.Input((W, F)), *rows])
+
+
 def encoder_decoder():
     x = keras.Input((W, F))
     last, hidden, cell = L.LSTM(6, return_state=True)(x)
@@ -51,7 +57,14 @@ def highway():
 
 @pytest.mark.parametrize(
     ("build", "io"),
-    [(stacked, "int8"), (autoencoder, "int8"), (encoder_decoder, "int8"), (parallel, "int8"), (highway, "auto")],
+    [
+        (stacked, "int8"),
+        (autoencoder, "int8"),
+        (repeated, "int8"),
+        (encoder_decoder, "int8"),
+        (parallel, "int8"),
+        (highway, "auto"),
+    ],
 )
 def test_a_converted_architecture_gives_the_bits_of_the_interpreter(build, io):
     keras.utils.set_random_seed(3)
