@@ -1,16 +1,11 @@
 """The converter's front: one child process for all schemes of a model, and nothing left behind."""
 
 import contextlib
-import importlib.util
 import io as io_module
-import json
 import logging
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from edgelstm.runtime.errors import ConversionError
 
-from .job import SCHEMES, Conversion, Windows
-from .validation.limits import Validation
+from .child import Child, Here, require_tensorflow
+from .job import SCHEMES, Conversion
+from .task import ConversionTask
 from .validation.tflite_micro import check_target
 
 Array = npt.NDArray[Any]
@@ -78,46 +74,18 @@ def convert(
     unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
     if unknown:
         raise ConversionError(f"A scheme is one of {', '.join(SCHEMES)}; received {', '.join(unknown)}.")
-    _require_tensorflow()
+    require_tensorflow()
     if target == "micro":
         check_target(schemes)
     inputs = tuple(_clean(part) for part in (windows if isinstance(windows, tuple) else (windows,)))
     later = tuple(_clean(part) for part in (held if isinstance(held, tuple) else (held,)))
-    with tempfile.TemporaryDirectory(prefix="edgelstm-") as temporary:
-        folder = Path(temporary)
-        _stage(folder, model)
-        arrays = {f"window{i}": part for i, part in enumerate(inputs)} | {f"held{i}": p for i, p in enumerate(later)}
-        np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
-        job = {
-            "inputs": len(inputs),
-            "lookback": lookback,
-            "starts": starts,
-            "schemes": list(schemes),
-            "io": io,
-            "allow_drop": allow_drop,
-            "target": target,
-            "search": search,
-            "like_inputs": like_inputs,
-            "fine_tune": fine_tune,
-        }
-        (folder / "job.json").write_text(json.dumps(job))
-        own = custom_objects is not None
-        validations = (
-            _run(folder, tell) if apart and not own else _here(folder, job, inputs, later, custom_objects, tell)
-        )
-        return {
-            name: Conversion((folder / f"{number}.tflite").read_bytes(), Validation(**record))
-            for number, (name, record) in enumerate(validations.items())
-        }
-
-
-def _require_tensorflow() -> None:
-    missing = [name for name in ("tensorflow", "keras") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConversionError(
-            f"A conversion needs {' and '.join(missing)}, which the base install leaves out. "
-            "Install it on a workstation: pip install 'edgelstm[train]'."
-        )
+    with Child() if apart and custom_objects is None else Here() as place:
+        task = ConversionTask(
+            _staged(place.folder, model), inputs, later, schemes, lookback, starts, io, allow_drop, target, search,
+            like_inputs, fine_tune,
+        )  # fmt: skip
+        made: dict[str, Conversion] = place.run(partial(_quietly, task, custom_objects), tell)
+    return made
 
 
 @contextlib.contextmanager
@@ -132,21 +100,16 @@ def _silent_logger(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _here(
-    folder: Path, job: dict[str, Any], windows: Windows, held: Windows, custom_objects: Mapping[str, Any] | None,
-    tell: Tell,
-) -> dict[str, Any]:  # fmt: skip
+def _quietly(task: ConversionTask, custom_objects: Mapping[str, Any] | None, tell: Tell) -> dict[str, Conversion]:
+    """Convert, and keep off standard output what TensorFlow prints there."""
     import keras
-
-    from .worker import work
 
     with (
         _silent_logger("tensorflow"),
         contextlib.redirect_stdout(io_module.StringIO()),
         keras.saving.custom_object_scope(dict(custom_objects or {})),
     ):
-        validations: dict[str, Any] = work(folder, job, windows, held, tell)["validations"]
-    return validations
+        return task(tell)
 
 
 def _clean(part: Array) -> Array:
@@ -160,57 +123,11 @@ def _clean(part: Array) -> Array:
     return values
 
 
-def _stage(folder: Path, model: Any) -> None:
+def _staged(folder: Path, model: Any) -> Path:
+    """A file of the model in a folder."""
     target = folder / "model.keras"
     if isinstance(model, str | os.PathLike):
         target.symlink_to(Path(model).resolve())
     else:
         model.save(target)
-
-
-def _run(folder: Path, tell: Tell) -> dict[str, Any]:
-    """Start the worker, pass its steps on, and turn a crash into an error."""
-    command = [sys.executable, "-m", "edgelstm.converters.worker", str(folder)]
-    with (folder / "log.txt").open("wb") as log:
-        # in the empty folder: `-m` looks in the working directory first, and a clone of this project holds an edgelstm/
-        worker = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.PIPE, text=True, cwd=folder,
-            # its matrices are small, as in the command line; TensorFlow leaves compiled files in its temporary folder
-            env={"OPENBLAS_NUM_THREADS": "1", **os.environ, "TMPDIR": str(folder)},
-        )  # fmt: skip
-        step = ""
-        try:
-            for line in worker.stdout or ():
-                if line.startswith("step: "):
-                    step = line[6:].strip()
-                    tell(step)
-            code = worker.wait()
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
-            for pipe in (worker.stdout, worker.stdin):
-                if pipe:
-                    pipe.close()
-    result = folder / "result.json"
-    if code == 0 and result.exists():
-        outcome: dict[str, Any] = json.loads(result.read_text())
-        if "error" in outcome:
-            raise ConversionError(outcome["error"])
-        validations: dict[str, Any] = outcome["validations"]
-        return validations
-    raise ConversionError(_crash(code, step, (folder / "log.txt").read_text(errors="replace")))
-
-
-def _crash(code: int, step: str, log: str) -> str:
-    """One sentence for a worker that did not end well; its last step says where."""
-    if code < 0:
-        return (
-            f"The conversion crashed ({signal.Signals(-code).name}) at its step '{step}'. Please report the model; "
-            "simplify it layer by layer to find which one it is."
-        )
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    reason = next(
-        (line for line in reversed(lines) if ": " in line and not line.startswith(("File", "at "))), "no reason"
-    )
-    return f"TensorFlow's converter refused the model: {reason[:300]}. Replace the layer it names by a built-in one."
+    return target

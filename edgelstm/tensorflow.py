@@ -3,6 +3,7 @@
 import logging
 import os
 
+from edgelstm.runtime.io.imports import quick_imports
 from edgelstm.runtime.io.native_stderr import silent_stderr
 
 
@@ -10,7 +11,7 @@ def load_tensorflow() -> None:
     """Import TensorFlow and Keras quietly, for the processor alone; a later `import keras` then says nothing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with silent_stderr():
+    with silent_stderr(), quick_imports():
         import keras
         import tensorflow as tf
 

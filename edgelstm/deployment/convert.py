@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgelstm.converters import Conversion, RepresentativeCheck, Validation, check_representative, convert
+from edgelstm.converters.child import Child, Here
 from edgelstm.runtime.calibration import fit_detector
 from edgelstm.runtime.forecasting.features import SECTION as FORECAST
 from edgelstm.runtime.inference.engine import TFLiteEngine
@@ -20,8 +22,10 @@ from ..forecasting.intervals import predict_with, refit_intervals
 from ..versions import tool_versions
 from .calibration_file import Wishes
 from .foreign_kind import DETECTORS
-from .representative_data import Source, read_source
+from .representative_data import Source, Uncalibrated, open_source
 from .streaming import LONGEST_WARMUP, described, streamed
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,33 @@ def convert_file(
     if streaming:  # the kind of a foreign model shows in its one-row form, see `described`
         lookback = lookback or LONGEST_WARMUP
     files = (Path(file) if isinstance(file, str) else file for file in (calibration, scaler_from))
-    source = read_source(path, Wishes(next(files), scaler, next(files), kind, lookback, streaming, custom_objects))
+    wishes = Wishes(next(files), scaler, next(files), kind, lookback, streaming, custom_objects)
+    source = open_source(path, wishes)
+    if isinstance(source, Uncalibrated):
+        return _convert_calibrating(source, schemes, unlabelled_rule(threshold_rule), lookback=lookback, **options)
     source = streamed(source) if streaming else source
     return convert_source(source, schemes, threshold_rule, lookback=lookback, **options)
+
+
+def _convert_calibrating(
+    opened: Uncalibrated, schemes: Sequence[str], rule: Rule | None, *, tell: Tell = lambda _: None, apart: bool = True,
+    **options: Any,
+) -> dict[str, Converted]:  # fmt: skip
+    """Calibrate where the conversion runs, so that one process loads TensorFlow; its data are read meanwhile."""
+    with Child() if apart and opened.wishes.custom_objects is None else Here() as place:
+        task = partial(_calibrate_and_convert, opened, opened.read(), tuple(schemes), options)
+        source, conversions = place.run(task, tell)
+    return _finished(source, conversions, schemes, options.get("target", ""), rule, tell)
+
+
+def _calibrate_and_convert(
+    opened: Uncalibrated, data: Any, schemes: tuple[str, ...], options: dict[str, Any], tell: Tell
+) -> tuple[Source, dict[str, Conversion]]:
+    """The part of a conversion that takes Keras; the source returned holds no model of Keras' any more."""
+    source = opened.source(data)
+    source = streamed(source) if opened.wishes.streaming else source
+    conversions = _conversions(source, schemes, tell=tell, apart=False, **options)
+    return replace(source, model=None), conversions
 
 
 def convert_source(
@@ -118,7 +146,7 @@ def convert_source(
     threshold_rule: str | None = None,
     *,
     target: str = "",
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = lambda _: None,
     **options: Any,
 ) -> dict[str, Converted]:
     """As `convert_file`, from a model whose representative data have been read already.
@@ -132,20 +160,29 @@ def convert_source(
         options: As of `convert_file`.
     """
     rule = unlabelled_rule(threshold_rule)
-    check = check_representative(source.windows, source.held, source.metadata.names)
-    wanted = tuple(dict.fromkeys((*schemes, "float32")))
-    conversions = convert(
+    conversions = _conversions(source, schemes, target=target, tell=tell, **options)
+    return _finished(source, conversions, schemes, target, rule, tell)
+
+
+def _conversions(source: Source, schemes: Sequence[str], **options: Any) -> dict[str, Conversion]:
+    """Conversions to some schemes and to float32, for comparison."""
+    return convert(
         source.model or source.path,
         source.windows,
         source.held,
-        wanted,
+        tuple(dict.fromkeys((*schemes, "float32"))),
         starts=source.starts,
-        target=target,
         like_inputs=source.like_inputs,
         custom_objects=source.custom_objects,
-        tell=tell,
         **options,
     )
+
+
+def _finished(
+    source: Source, conversions: dict[str, Conversion], schemes: Sequence[str], target: str, rule: Rule | None,
+    tell: Tell,
+) -> dict[str, Converted]:  # fmt: skip
+    check = check_representative(source.windows, source.held, source.metadata.names)
     tell("thresholds")
     exact = conversions["float32"].flatbuffer
     return {scheme: finish(source, conversions[scheme], check, target, exact, rule) for scheme in schemes}

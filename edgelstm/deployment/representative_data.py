@@ -55,6 +55,54 @@ class Source:
         return self.metadata.scoring is not None
 
 
+@dataclass(frozen=True)
+class Uncalibrated:
+    """A model whose representative data a calibration file gives: only Keras knows whether they fit its layers."""
+
+    path: Path
+    """The model's file."""
+    metadata: Metadata | None
+    """Its own; None for a foreign model."""
+    wishes: Wishes
+    """The user's options."""
+
+    def read(self) -> Held | Series:
+        """Read the calibration data, without Keras.
+
+        Raises:
+            EdgelstmError: If they cannot be read.
+        """
+        data = self.wishes.calibration
+        return _windows_of(data) if self.wishes.windowed else _rows_of(data, self.metadata)
+
+    def source(self, data: Held | Series) -> Source:
+        """Load the model, and make its representative data.
+
+        Args:
+            data: From `read`.
+
+        Raises:
+            ModelError: If Keras cannot load the file.
+            ConversionError: If the data do not fit the model.
+        """
+        model = load_keras(self.path, self.wishes.custom_objects or {})
+        # imports Keras, which `load_keras` does without its chatter
+        from edgelstm.converters.lowering.model_checks import check
+
+        check(model, streaming=self.wishes.streaming)
+        if isinstance(data, Held):
+            made = calibrate_on_windows(data, model, self.metadata, self.wishes)
+        else:
+            made = calibrate_on_rows(name_of(self.wishes.calibration), data, model, self.metadata, self.wishes)
+        if made.windows is not None:
+            source = Source(self.path, made.metadata, made.representative, *made.windows)
+        else:
+            assert made.representative is not None  # rows always give it
+            source = _from_segments(self.path, made.metadata, made.representative)
+        kept = model if self.wishes.custom_objects or needs_loading(self.path) else None
+        return replace(source, notes=made.notes, model=kept, custom_objects=self.wishes.custom_objects)
+
+
 def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa: B008 (frozen)
     """Read a `.keras` file with its representative data: its own, or a calibration file's.
 
@@ -65,6 +113,17 @@ def read_source(path: Path | str, wishes: Wishes = Wishes()) -> Source:  # noqa:
     Raises:
         ModelError: If the file is no Keras model.
         ConversionError: If there are no representative data, or they do not fit the model.
+    """
+    opened = open_source(path, wishes)
+    return opened if isinstance(opened, Source) else opened.source(opened.read())
+
+
+def open_source(path: Path | str, wishes: Wishes) -> Source | Uncalibrated:
+    """Read a `.keras` file as far as that takes no Keras; arguments and errors as of `read_source`.
+
+    Args:
+        path: The model.
+        wishes: The user's options.
     """
     path = Path(path)
     metadata, representative = read_extras(path)
@@ -141,30 +200,13 @@ def spread_windows(segments: Sequence[Array], length: int, count: int) -> Array:
     return np.stack([views[part][row - starts[part]] for part, row in zip(parts, chosen, strict=True)])
 
 
-def _calibrated(path: Path, metadata: Metadata | None, wishes: Wishes) -> Source:
+def _calibrated(path: Path, metadata: Metadata | None, wishes: Wishes) -> Source | Uncalibrated:
     data = wishes.calibration
     if isinstance(data, Path) and not data.exists():
         raise ConversionError(f"There is no file {data}. Check the name of --calibration.")
     if metadata is not None and FORECAST in metadata.sections and not wishes.windowed:
         return _whole(path, metadata, examples_of(metadata, _rows_of(data, metadata), name_of(data)))
-    read = _windows_of(data) if wishes.windowed else _rows_of(data, metadata)  # before Keras is loaded: ten seconds
-    model = load_keras(path, wishes.custom_objects or {})
-    from edgelstm.converters.lowering.model_checks import (
-        check,
-    )  # imports Keras, which `load_keras` does without its chatter
-
-    check(model, streaming=wishes.streaming)
-    if isinstance(read, Held):
-        made = calibrate_on_windows(read, model, metadata, wishes)
-    else:
-        made = calibrate_on_rows(name_of(data), read, model, metadata, wishes)
-    if made.windows is not None:
-        source = Source(path, made.metadata, made.representative, *made.windows)
-    else:
-        assert made.representative is not None  # rows always give it
-        source = _from_segments(path, made.metadata, made.representative)
-    kept = model if wishes.custom_objects or needs_loading(path) else None
-    return replace(source, notes=made.notes, model=kept, custom_objects=wishes.custom_objects)
+    return Uncalibrated(path, metadata, wishes)
 
 
 def _windows_of(given: Any) -> Held:

@@ -1,54 +1,40 @@
 """A small model, trained and converted once for all tests of a process; conversions without a process of their own."""
 
-import contextlib
-import io
-import json
+import pickle
 from importlib import import_module
 from unittest import mock
 
 import pytest
 from commands import PUMP, here
-from edgelstm.converters import worker
-from edgelstm.runtime.errors import ConversionError
+from edgelstm.converters import child
+from edgelstm.runtime.errors import EdgelstmError
 
 FRONT = import_module("edgelstm.converters.convert")  # its function has the same name
-IN_A_CHILD = FRONT._run
+DEPLOYMENT = import_module("edgelstm.deployment.convert")
 
 
-class Steps(io.StringIO):
-    """Standard output of the worker, whose steps are passed on as they come."""
+class PickledHere(child.Here):
+    """This process as a child: task, result and error go there and back as bytes."""
 
-    def __init__(self, tell):
-        super().__init__()
-        self.tell = tell
-
-    def write(self, text):
-        if text.startswith("step: "):
-            self.tell(text[6:].strip())
-        return len(text)
-
-
-def in_this_process(folder, tell):
-    """Do a worker's job on the same files."""
-    with contextlib.redirect_stdout(Steps(tell)):
-        worker.main(folder)
-    outcome = json.loads((folder / "result.json").read_text())
-    if "error" in outcome:
-        raise ConversionError(outcome["error"])
-    return outcome["validations"]
+    def run(self, task, tell):
+        try:
+            result = pickle.loads(pickle.dumps(task))(tell)
+        except EdgelstmError as error:
+            raise pickle.loads(pickle.dumps(error)) from error
+        return pickle.loads(pickle.dumps(result))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def converting_here():
     """Conversions in this process: a child would load TensorFlow for 5 s each time."""
-    with mock.patch.object(FRONT, "_run", in_this_process):
+    with mock.patch.object(FRONT, "Child", PickledHere), mock.patch.object(DEPLOYMENT, "Child", PickledHere):
         yield
 
 
 @pytest.fixture
 def converting_in_a_child(converting_here):
     """Conversions in a child process, as they are."""
-    with mock.patch.object(FRONT, "_run", IN_A_CHILD):
+    with mock.patch.object(FRONT, "Child", child.Child), mock.patch.object(DEPLOYMENT, "Child", child.Child):
         yield
 
 
