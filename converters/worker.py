@@ -4,6 +4,7 @@ It loads TensorFlow, and waits on standard input for a line: a pickled task lies
 pickled result. Standard input is also the parent's hand: when it closes, the parent is gone.
 """
 
+import gc
 import os
 import pickle
 import shutil
@@ -27,6 +28,7 @@ def main(folder: Path) -> None:
     with quick_imports():
         import keras  # noqa: F401
         import tensorflow  # noqa: F401 (without it Keras loads it later)
+    gc.freeze()  # what TensorFlow made stays: no search for garbage looks through it again
     asked.wait()
     place, task = pickle.loads((folder / TASK).read_bytes())
     os.chdir(place)  # the task's files may be named from there

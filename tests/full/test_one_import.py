@@ -1,11 +1,14 @@
 """A conversion loads TensorFlow in one process, its own child, whoever made the model."""
 
 import os
+from importlib import import_module
 
 import keras
 import numpy as np
 import pytest
 from commands import edgelstm
+from edgelstm.converters.child import Child
+from edgelstm.runtime.errors import ConversionError
 from keras import layers as L  # noqa: N812
 
 W, F = 8, 2
@@ -68,3 +71,15 @@ def test_rows_that_do_not_fit_are_refused_in_one_line(folder):
 
     assert len(processes) == 1
     assert errors.startswith("Error: The model takes 2 channels; wide.csv has 3 (a, b, c).")
+
+
+def test_a_child_that_falls_says_at_which_step(tmp_path, monkeypatch):
+    (tmp_path / "falling.py").write_text("import os\ndef fall(tell):\n    tell('lowering')\n    os.abort()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    steps = []
+    with pytest.raises(ConversionError, match=r"crashed \(SIGABRT\) at its step 'lowering'"), Child() as child:
+        child.run(import_module("falling").fall, steps.append)
+
+    assert steps == ["loading TensorFlow", "lowering"]
+    assert not child.folder.exists()
