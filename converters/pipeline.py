@@ -152,7 +152,7 @@ class _Converter:
 
     def _untuned_int8(self) -> Candidate:
         full = _best([self.best_ranges("full", rounded=rounded) for rounded in (False, True)])
-        if full.validation.error <= GOOD_ENOUGH and full.validation.channel_error <= EVEN:
+        if _good_enough(full):
             return self._shortened(full)
         micro = self.job.target == "micro"  # which has no op with float values and int8 weights
         mixed = [self.best_ranges(depth) for depth in (("weights",) if micro else ("weights", "hybrid"))]
@@ -168,13 +168,15 @@ class _Converter:
         return self._shortened(full) if kept else best
 
     def _shortened(self, full: Candidate) -> Candidate:
-        """The same with 8-bit weights on the linear skip path where that costs next to nothing: it is smaller."""
+        """The same with 8-bit weights on the linear skip path where that costs next to nothing, or little and is needed: it is smaller."""
         if self.job.io != "auto" or not linear_skip_path(self.job.lowered.graph):
             return full
         narrow = self.job.target != "micro"
         scheme = QuantizationScheme("full", full.validation.ranges, self.job.io, narrow, coarse_path=True)
         short = self._quantized("int8", scheme, rounded=True)
-        return short if short.within and short.worst <= SHORT * full.worst else full
+        needed = 0 < self.job.budget < full.validation.size
+        close = short.worst <= SHORT * full.worst or (needed and _good_enough(short))
+        return short if short.within and close else full
 
     def _int16x8(self) -> Candidate:
         """16-bit activations: no recurrent op has them, so the layers are written out."""
@@ -208,6 +210,10 @@ class _Converter:
         source = self._rounded(scheme) if rounded else self.job.lowered
         file = quantize(source, self.observations, scheme)
         return self.finish(name, file, scheme.depth, "" if scheme.io == "float32" and name != "int8" else scheme.method)
+
+
+def _good_enough(candidate: Candidate) -> bool:
+    return candidate.validation.error <= GOOD_ENOUGH and candidate.validation.channel_error <= EVEN
 
 
 def _best(candidates: list[Candidate]) -> Candidate:

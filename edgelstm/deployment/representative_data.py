@@ -24,6 +24,7 @@ from .calibration_file import Wishes, calibrate_on_rows, calibrate_on_windows, n
 Array = npt.NDArray[Any]
 WINDOWS = 256  # representative windows, spread over all rows
 HELD = 128  # held-back windows for the validation
+FORECASTER_BYTES = 64 * 1024  # what a small device has for a forecaster's file
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Source:
     def like_inputs(self) -> bool:
         """Outputs are in the units of the inputs, as those of a detector of ours are; of others nobody knows."""
         return self.metadata.scoring is not None
+
+    @property
+    def budget(self) -> int:
+        """See `convert`: a forecast of many rows errs by far more than 8-bit weights change it; a detector's error is what counts."""
+        return FORECASTER_BYTES if FORECAST in self.metadata.sections else 0
 
 
 @dataclass(frozen=True)
