@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
     callback=rows_or_auto,
-    help="Rows looked back: a number, or auto (a week of days, or 8 patches).",
+    help="Rows looked back: a number, or auto (a week of days, 8 days where rows are of less than half a year, or 8 patches).",
 )
 @training_options(
     "examples",

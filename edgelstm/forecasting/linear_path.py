@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from .data import Pairs
 Array = npt.NDArray[Any]
 BLOCK = 4096  # examples whose normal equations are summed up at a time
 RIDGE = 5e-3  # penalty as a share of the inputs' mean sum of squares: large weights of opposite sign cannot be rounded to 8 bits
+STRONG = 0.5  # that of the second map of a short history; 0.2 and 1 forecast as well
 LOOKS = 3  # a look-back of 14 days is averaged with 7 and 4 of them
 CLEARLY = 0.99  # of the validation error of several look-backs' mean: what one look-back has to reach
 
@@ -104,27 +105,76 @@ class Equations:
         solved = np.mean(maps, axis=0).astype(np.float32)
         return LinearMap(solved[:lags], solved[lags:-1], solved[-1])
 
-    def _solved(self, newest: int, with_context: bool) -> Array:
+    def shrunk(self, aim: Array) -> LinearMap:
+        """Ridge regression with a hundred times the penalty, on the distance from given weights of the past.
+
+        Args:
+            aim: Shape (n * P, H).
+        """
+        lags = self.patches * self.patch
+        start = np.zeros(self.moment.shape)
+        start[:lags] = aim
+        rest = replace(self, moment=self.moment - self.gram @ start)
+        solved = np.asarray(start + rest._solved(lags, True, STRONG), np.float32)
+        return LinearMap(solved[:lags], solved[lags:-1], solved[-1])
+
+    def _solved(self, newest: int, with_context: bool, ridge: float = RIDGE) -> Array:
         """Weights of the newest lags, and perhaps of the context; 0 for the others."""
         lags, size = self.patches * self.patch, len(self.gram)
         past, known = np.arange(lags - newest, lags), np.arange(lags, size - 1) if with_context else np.zeros(0, int)
         kept, sizes = np.r_[past, known, size - 1], np.diag(self.gram)
         means = [sizes[past].mean(), sizes[known].mean() if len(known) else 0.0]
-        penalty = np.maximum(RIDGE * np.repeat(means, [len(past), len(known)]), 1e-9)
+        penalty = np.maximum(ridge * np.repeat(means, [len(past), len(known)]), 1e-9)
         solved = np.zeros(self.moment.shape)
         solved[kept] = np.linalg.solve(self.gram[np.ix_(kept, kept)] + np.diag([*penalty, 1e-9]), self.moment[kept])
         return solved
 
 
-def best_alone(equations: Equations, judge: Pairs) -> LinearMap:
+def best_alone(equations: Equations, judge: Pairs, week: int = 0) -> LinearMap:
     """Choose the map that stands alone: the mean of several look-backs', unless one on all of the past is clearly better.
 
     Which look-back is best changes with the seasons. On three stretches of ETTh1's training and validation months, the oil
     temperature's regression on 14 days had from 3.7 % less to 2.9 % more error than that on 4; the mean 1.7 to 3.2 % less.
 
+    A short history gets the mean of that map and a strongly shrunk one: towards 0 or towards last week, whichever forecasts the
+    validation rows better. 20 stretches of each of five series gave 5, 5, 4, 6 and 5 % less error on the rows after them
+    where they were of 5, 8, 12, 17 and 26 weeks; 2 and 1 %, and more error on some series, of 38 and 52.
+
     Args:
         equations: Of the training examples.
         judge: Validation examples.
+        week: Rows a week where the history is short; 0 where it is long, or has no weeks. A look-back below a week is left alone.
     """
     whole, averaged = equations.solve(), equations.solve(LOOKS)
-    return whole if whole.error(judge) < CLEARLY * averaged.error(judge) else averaged
+    best = whole if whole.error(judge) < CLEARLY * averaged.error(judge) else averaged
+    lags, horizon = best.kernel.shape
+    if not 0 < week <= lags:
+        return best
+    aims = np.zeros((lags, horizon)), last_week(lags, horizon, week)
+    return min((_mean(best, equations.shrunk(aim)) for aim in aims), key=lambda one: one.error(judge))
+
+
+def last_week(lags: int, horizon: int, week: int) -> Array:
+    """Weights of the forecast by last week's values plus the newest value's distance from that of a week before.
+
+    Args:
+        lags: Rows of the past, a week at least; of just a week its oldest row, a row late, stands for that of a week before.
+        horizon: Rows to forecast, H.
+        week: Rows a week.
+
+    Returns:
+        Shape (lags, H).
+    """
+    weights = np.zeros((lags, horizon))
+    steps = np.arange(horizon)
+    weights[lags - week + steps % week, steps] = 1
+    weights[-1] += 1
+    weights[max(lags - 1 - week, 0)] -= 1
+    return weights
+
+
+def _mean(first: LinearMap, second: LinearMap) -> LinearMap:
+    """Return the mean of two maps' forecasts, which is a linear map, too."""
+    return LinearMap(
+        (first.kernel + second.kernel) / 2, (first.season + second.season) / 2, (first.bias + second.bias) / 2
+    )

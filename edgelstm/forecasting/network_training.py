@@ -31,6 +31,7 @@ def fit_network(
     reach: tuple[int, int],
     callbacks: Iterable[Any],
     weights: Sequence[npt.NDArray[Any]] = (),
+    week: int = 0,
 ) -> tuple[Any, Fit]:
     """Train on absolute errors in scaled units; keep the best epoch, or the weights that it has to beat where they are as good.
 
@@ -43,6 +44,7 @@ def fit_network(
         reach: Rows that these span, and those of a horizon, or of a patch where that is longer.
         callbacks: Keras callbacks.
         weights: Those of another forecaster, from which training goes on in smaller steps.
+        week: Rows a week where the history is short, see `best_alone`; else 0.
 
     Returns:
         The Keras model and the course of its training.
@@ -56,7 +58,7 @@ def fit_network(
     steps, epochs = -(-min(len(learn), DRAWN) // options.batch_size), options.epochs or PASSES
     begin = options.learning_rate / (SLOWER if weights else 1.0)
     rate = keras.optimizers.schedules.CosineDecay(begin, steps * epochs)
-    alone, linear = _begin(model, learn, judge, weights)
+    alone, linear = _begin(model, learn, judge, weights, week)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3, clipnorm=1.0), "mae", jit_compile=False)
     best = Best(np.inf, alone.weights)
     course = fit(
@@ -75,7 +77,9 @@ def fit_network(
     return model, replace(course, history=course.history | kept)
 
 
-def _begin(model: Any, learn: Pairs, judge: Pairs, weights: Sequence[npt.NDArray[Any]]) -> tuple[Best, float]:
+def _begin(
+    model: Any, learn: Pairs, judge: Pairs, weights: Sequence[npt.NDArray[Any]], week: int
+) -> tuple[Best, float]:
     """Set a network to where its training begins; return what it has to beat, and the error of the linear map.
 
     Where examples are plenty, training starts from the map of the past alone and learns the context's beside the LSTM: from
@@ -85,7 +89,7 @@ def _begin(model: Any, learn: Pairs, judge: Pairs, weights: Sequence[npt.NDArray
     patches, patch = learn.history.shape[1:]
     plenty = len(learn) >= PLENTY * patches * patch
     equations = Equations.of(learn.history, learn.context, learn.answers)
-    linear = best_alone(equations, judge)
+    linear = best_alone(equations, judge, week)
     linear.set(model, trainable=plenty)
     alone = Best(linear.error(judge), model.get_weights())
     if weights:

@@ -15,6 +15,9 @@ from .architecture import Network
 MOST = 60_000  # origins times targets that are drawn from
 PASSES = 12
 DAY_PATCHES, LONGEST_DAY, OTHER_PATCHES = 7, 96, 8
+SHORT = (
+    26 * DAY_PATCHES
+)  # days of rows below which one day more is looked back, and the linear map is shrunk: see `best_alone`
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Options:
     holidays: str = ""
     """Country or region whose public holidays are inputs (US, DE-BY), or a file with a date a line; empty for none."""
     lookback: int | None = None
-    """Rows looked back, W; None takes a week of days, or 8 patches."""
+    """Rows looked back, W; None takes a week of days (8 of less than half a year of rows), or 8 patches."""
     normalize: str | None = None
     """last, window or none; None takes last, unless another is clearly better for a linear model."""
     network: Network = field(default_factory=Network)
@@ -81,9 +84,21 @@ def layout(series: Series, options: Options) -> tuple[int, int]:
     wanted = options.lookback
     if wanted is None:
         patch = patch or max(1, options.horizon // 2)
-        return (DAY_PATCHES if day == patch else OTHER_PATCHES) * patch, patch
+        days = DAY_PATCHES + bool(week_of_short(series, patch))
+        return (days if day == patch else OTHER_PATCHES) * patch, patch
     if wanted < 2:
         raise TrainingError(f"A look-back is at least 2 rows; received {wanted}.")
     if not patch or wanted % patch:
         patch = max(part for part in range(1, max(1, wanted // 4) + 1) if wanted % part == 0)
     return wanted, patch
+
+
+def week_of_short(series: Series, patch: int) -> int:
+    """Rows a week, where a patch is a day and the rows are of less than half a year; else 0.
+
+    Args:
+        series: The rows.
+        patch: Rows a patch, P.
+    """
+    a_day = series.period is not None and series.period * patch == DAY
+    return DAY_PATCHES * patch if a_day and len(series.values) < SHORT * patch else 0

@@ -25,7 +25,7 @@ from .holidays import holidays_of
 from .intervals import fit_intervals, hours_of
 from .linear_path import Equations
 from .network_training import fit_network, predict
-from .options import MOST, Options, layout, passes
+from .options import MOST, Options, layout, passes, week_of_short
 from .representative_data import representative
 from .several import joined, parted
 from .spread import MOST as SPREAD
@@ -70,7 +70,8 @@ def train_forecaster(
     learn = pairs(rows, scaler, features, window, options.horizon, early)
     judge = pairs(rows, scaler, features, window, options.horizon, thin(late, JUDGED // options.targets))
     reach = (len(late), max(options.horizon, features.patch))
-    model, course = fit_network(options, learn, judge, reach, callbacks, start.model.get_weights() if start else ())
+    before, week = start.model.get_weights() if start else (), week_of_short(rows, features.patch)
+    model, course = fit_network(options, learn, judge, reach, callbacks, before, week)
     answers, few = predict(model, judge), learn.take(thin(np.arange(len(learn)), SPREAD))
     features = with_spread(features, few, predict(model, few), judge, answers)
     residuals = (judge.answers - answers) / spread(features, judge.inputs, answers)
@@ -171,7 +172,7 @@ def _channels(series: Series, cuts: Rows) -> tuple[Channel, ...]:
 
 
 def _record(options: Options, window: int, course: Fit, series: Series) -> dict[str, Any]:
-    rule = "given" if options.lookback else "a week of days, or 8 patches"
+    rule = "given" if options.lookback else "a week of days (8 of less than half a year of rows), or 8 patches"
     return {
         "options": asdict(options),
         "lookback": {"rows": window, "rule": rule, "autocorrelation": []},

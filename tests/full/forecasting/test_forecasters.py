@@ -53,7 +53,7 @@ def made(tmp_path_factory):
     values = np.column_stack([load, flow, temperature]) + random.normal(0, [1.0, 0.1, 0.0], (len(hours), 3))
     train = write(folder / "load.csv", 0, 24 * DAYS, values)
     test = write(folder / "test.csv", 24 * DAYS, 24 * (DAYS + HOLD), values)
-    recent = write(folder / "recent.csv", 24 * DAYS, 24 * DAYS + 180 + HORIZON, values, HORIZON)
+    recent = write(folder / "recent.csv", 24 * DAYS, 24 * DAYS + 204 + HORIZON, values, HORIZON)
     run(
         "train", "forecaster", train, "-o", folder / "m.keras", "--horizon", HORIZON, "--target", "load,flow",
         "--covariates", "temperature", "--calendar", "--timezone", "UTC", "--units", 16, "--epochs", 4,
@@ -220,7 +220,7 @@ def test_too_few_rows_are_refused_before_training(tmp_path):
     data = tmp_path / "few.csv"
     data.write_text("time,load\n" + "".join(f"{3600 * hour},{hour % 24}\n" for hour in range(200)))
 
-    with pytest.raises(TrainingError, match="at least 100 stretches of 168"):
+    with pytest.raises(TrainingError, match="at least 100 stretches of 192"):
         run("train", "forecaster", data, "-o", tmp_path / "m.keras", "--horizon", 24, "--target", "load")
 
 

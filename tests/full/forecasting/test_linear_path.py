@@ -10,10 +10,12 @@ from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.forecasting.features import InputFeatures
 
 from edgelstm.cli import group
+from edgelstm.data.series import Series
 from edgelstm.forecasting.architecture import Network, build
 from edgelstm.forecasting.data import Pairs
 from edgelstm.forecasting.holidays import AHEAD, holiday_days
-from edgelstm.forecasting.linear_path import Equations, LinearMap, best_alone
+from edgelstm.forecasting.linear_path import Equations, LinearMap, best_alone, last_week
+from edgelstm.forecasting.options import Options, layout, week_of_short
 from edgelstm.forecasting.proof import proven
 from edgelstm.keras_file import read_extras
 
@@ -74,6 +76,83 @@ def test_else_several_look_backs_share_the_forecast():
     equations = Equations.of(newest.history, newest.context, newest.answers)
 
     np.testing.assert_array_equal(best_alone(equations, newest).kernel, equations.solve(looks=3).kernel)
+
+
+def test_last_weeks_values_carry_the_newest_distance_from_them():
+    week, lags, horizon = 14, 16, 4
+    history = np.random.default_rng(7).normal(size=(5, lags))
+    newest = history[:, -1] - history[:, -1 - week]
+
+    # the rows of the horizon are the week's after the one before the newest, and so on
+    expected = history[:, [2, 3, 4, 5]] + newest[:, None]
+    np.testing.assert_allclose(history @ last_week(lags, horizon, week), expected)
+
+
+def test_of_a_horizon_beyond_a_week_the_last_week_comes_again():
+    weights = last_week(8, 9, 7)
+
+    np.testing.assert_array_equal(weights[:, 7:], weights[:, :2])
+
+
+def test_a_short_history_is_shrunk_towards_last_week_where_that_forecasts_better():
+    """30 examples of 16 lags cannot tell that the answer is last week's: without the shrinkage much of it is chance."""
+    week, plain = 14, _examples(60, 8, 2)
+    truth = plain.history.reshape(60, -1) @ last_week(16, 4, week)
+    weekly = _answering(plain, truth)
+    learn, judge = weekly.take(slice(0, 30)), weekly.take(slice(30, 60))
+    equations = Equations.of(learn.history, learn.context, learn.answers)
+    short, usual = best_alone(equations, judge, week), best_alone(equations, judge)
+
+    exact = _answering_exactly(judge, truth[30:])
+    assert short.error(exact) < 0.7 * usual.error(exact)
+    halves = (usual.kernel + equations.shrunk(last_week(16, 4, week)).kernel) / 2
+    np.testing.assert_allclose(short.kernel, halves, atol=1e-6)
+
+
+def test_a_short_history_without_weeks_is_shrunk_towards_nothing():
+    week, noise = 14, _examples(90, 8, 2)
+    learn, judge = noise.take(slice(0, 60)), noise.take(slice(60, 90))
+    equations = Equations.of(learn.history, learn.context, learn.answers)
+    short, usual = best_alone(equations, judge, week), best_alone(equations, judge)
+
+    assert np.abs(short.kernel).sum() < np.abs(usual.kernel).sum()
+    halves = (usual.kernel + equations.shrunk(np.zeros((16, 4))).kernel) / 2
+    np.testing.assert_allclose(short.kernel, halves, atol=1e-6)
+
+
+def test_of_a_look_back_of_a_week_the_oldest_row_stands_for_the_week_before():
+    history = np.random.default_rng(8).normal(size=(5, 14))
+
+    expected = history[:, :4] + (history[:, -1] - history[:, 0])[:, None]
+    np.testing.assert_allclose(history @ last_week(14, 4, 14), expected)
+
+
+def test_a_look_back_below_a_week_is_left_alone():
+    plain = _examples(60, 6, 2)
+    equations = Equations.of(plain.history, plain.context, plain.answers)
+
+    np.testing.assert_array_equal(best_alone(equations, plain, 14).kernel, best_alone(equations, plain).kernel)
+
+
+@pytest.mark.parametrize(
+    ("days", "period", "rows", "week"),
+    [(181, 3600.0, 8 * 24, 168), (182, 3600.0, 7 * 24, 0), (10, 1800.0, 8 * 48, 336), (10, None, 8 * 12, 0)],
+)
+def test_less_than_half_a_year_of_rows_is_a_short_history(days, period, rows, week):
+    per_day = round(86_400 / (period or 3600.0))
+    series = _series(days * per_day, period)
+    window, patch = layout(series, Options(24))
+
+    assert window == rows
+    assert week_of_short(series, patch) == week
+
+
+def _series(rows, period):
+    return Series(np.zeros((rows, 1)), np.arange(rows) * (period or 1.0), ("load",), period, ((0, rows),))
+
+
+def _answering_exactly(examples, what):
+    return Pairs(examples.history, examples.context, what, examples.unit, examples.clock)
 
 
 def _examples(count, patches, patch):
