@@ -35,7 +35,7 @@ def convert(
     target: str = "",
     search: bool = False,
     like_inputs: bool = False,
-    budget: int = 0,
+    byte_budget: int = 0,
     fine_tune: bool = False,
     tell: Tell = lambda _: None,
     apart: bool = True,
@@ -58,7 +58,7 @@ def convert(
         search: Also make models whose layers differ in precision, and refuse none for its error.
         like_inputs: Outputs are in the units of the inputs, channel by channel, as an autoencoder's and a forecaster's
             are: a channel's error is measured by the larger of the deviations of output and input then.
-        budget: Bytes above which an int8 model's linear skip path has weights of 8 bits in place of 15 where that is accurate
+        byte_budget: Size above which an int8 model's linear skip path has weights of 8 bits in place of 15 where that is accurate
             enough, and not only where it costs next to nothing; 0 for no such number.
         fine_tune: Change the weights so that the int8 form gives the float model's outputs on the representative windows; the
             result is taken where it is more accurate on the held-back ones.
@@ -85,7 +85,7 @@ def convert(
     with Child() if apart and custom_objects is None else Here() as place:
         task = ConversionTask(
             _staged(place.folder, model), inputs, later, schemes, lookback, starts, io, allow_drop, target, search,
-            like_inputs, budget, fine_tune,
+            like_inputs, byte_budget, fine_tune,
         )  # fmt: skip
         made: dict[str, Conversion] = place.run(partial(_quietly, task, custom_objects), tell)
     return made

@@ -58,7 +58,7 @@ class Job:
     """Float model with weights that were fine-tuned for the integer form; None without."""
     like_inputs: bool = False
     """Outputs are in the units of the inputs, channel by channel, as an autoencoder's and a forecaster's are."""
-    budget: int = 0
+    byte_budget: int = 0
     """Bytes above which an all-integer model's linear skip path has weights of 8 bits if that is accurate enough; 0 for no such."""
 
     @property

@@ -174,7 +174,7 @@ class _Converter:
         narrow = self.job.target != "micro"
         scheme = QuantizationScheme("full", full.validation.ranges, self.job.io, narrow, coarse_path=True)
         short = self._quantized("int8", scheme, rounded=True)
-        needed = 0 < self.job.budget < full.validation.size
+        needed = 0 < self.job.byte_budget < full.validation.size
         close = short.worst <= SHORT * full.worst or (needed and _good_enough(short))
         return short if short.within and close else full
 

@@ -39,7 +39,7 @@ class ConversionTask:
     """Make mixtures of the schemes, too, and refuse none for its error."""
     like_inputs: bool = False
     """See `Job`."""
-    budget: int = 0
+    byte_budget: int = 0
     """See `Job`."""
     fine_tune: bool = False
     """Adapt the weights to the integer form."""
@@ -93,7 +93,7 @@ def _window_job(model: Any, task: ConversionTask, tell: Tell) -> Job:
     tuned = _fine_tuned(model, task, tell) if task.fine_tune else None
     return Job(
         lowered, task.windows, task.held, expected, int(model.count_params()), task.io, task.allow_drop,
-        target=task.target, written_out=written_out, tuned=tuned, like_inputs=task.like_inputs, budget=task.budget,
+        target=task.target, written_out=written_out, tuned=tuned, like_inputs=task.like_inputs, byte_budget=task.byte_budget,
     )  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def _conversions(source: Source, schemes: Sequence[str], **options: Any) -> dict
         tuple(dict.fromkeys((*schemes, "float32"))),
         starts=source.starts,
         like_inputs=source.like_inputs,
-        budget=source.budget,
+        byte_budget=source.byte_budget,
         custom_objects=source.custom_objects,
         **options,
     )

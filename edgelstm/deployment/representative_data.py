@@ -56,7 +56,7 @@ class Source:
         return self.metadata.scoring is not None
 
     @property
-    def budget(self) -> int:
+    def byte_budget(self) -> int:
         """See `convert`: a forecast of many rows errs by far more than 8-bit weights change it; a detector's error is what counts."""
         return FORECASTER_BYTES if FORECAST in self.metadata.sections else 0
 

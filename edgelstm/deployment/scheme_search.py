@@ -79,7 +79,7 @@ def search(
     made = convert(
         source.model or source.path, source.windows, source.held, SCHEMES,
         lookback=lookback, io=io, allow_drop=allow_drop, search=True,
-        like_inputs=source.like_inputs, budget=source.budget, tell=tell,
+        like_inputs=source.like_inputs, byte_budget=source.byte_budget, tell=tell,
     )  # fmt: skip
     rule = unlabelled_rule(threshold_rule)
     check, exact = check_representative(source.windows, source.held, source.metadata.names), made["float32"].flatbuffer

@@ -116,8 +116,8 @@ def test_one_half_of_its_weights_is_smaller_and_gives_the_same_bits_on_tflite_ru
     assert np.array_equal(run_on_tflite_runtime(short, (held,), tmp_path)[0], run(short, (held,))[0])
 
 
-@pytest.mark.parametrize(("budget", "narrow"), [(0, False), (1, True), (10**6, False)])
-def test_a_file_beyond_its_budget_has_one_half_of_the_weights_where_that_is_accurate(budget, narrow):
+@pytest.mark.parametrize(("byte_budget", "narrow"), [(0, False), (1, True), (10**6, False)])
+def test_a_file_beyond_its_budget_has_one_half_of_the_weights_where_that_is_accurate(byte_budget, narrow):
     """The LSTM is nearly silent: 15 bits of the path are then all of the accuracy, which is kept unless the file is too large."""
 
     def build(x):
@@ -128,7 +128,7 @@ def test_a_file_beyond_its_budget_has_one_half_of_the_weights_where_that_is_accu
 
     _, windows, held = made("highway")
     keras.utils.set_random_seed(4)
-    found = convert(functional(build, (T, F)), windows, held, ("int8",), budget=budget, apart=False)["int8"]
+    found = convert(functional(build, (T, F)), windows, held, ("int8",), byte_budget=byte_budget, apart=False)["int8"]
     wide = convert(functional(build, (T, F)), windows, held, ("int8",), apart=False)["int8"]
 
     assert (found.validation.size < wide.validation.size - T * F * F // 2) == narrow
