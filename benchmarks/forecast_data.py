@@ -72,7 +72,7 @@ def electricity(folder: Path) -> Iterator[Case]:
 
 
 def packaged(packages: Path | None) -> Iterator[Case]:
-    """Load series that lie in Python packages and on which nothing was chosen, as `electricity`."""
+    """Load series that lie in Python packages and on whose test parts nothing was chosen, as `electricity`."""
     with TemporaryDirectory() as folder:
         write_packaged(packages, Path(folder))
         for case in electricity(Path(folder)):

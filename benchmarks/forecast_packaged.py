@@ -1,6 +1,6 @@
 """Load series that lie in Python packages, written as files of the forecasting layout: time, load, and maybe temperature.
 
-They are kept apart: no constant of the forecaster was chosen on them. The packages need not be importable; their files are read.
+They are kept apart: nothing was chosen on their test parts. The packages need not be importable; their files are read.
 """
 
 from __future__ import annotations
