@@ -16,7 +16,9 @@ from pathlib import Path
 import click
 import numpy as np
 import numpy.typing as npt
-from decisions import fitted, kept_errors
+from beyond_training import measure_of
+from decisions import fitted, judged_rows, kept_errors
+from edgelstm.runtime.input.beyond import RANGES, lifted
 from edgelstm.runtime.scoring.registry import scorer_of
 from protocols import PROTOCOLS, Case
 
@@ -40,6 +42,11 @@ def hits(case: Case, path: Path) -> list[tuple[float, ...]]:
     scorer = scorer_of(scoring)
     scored = [scorer.update(error) for error in test.tolist()]
     late = len(case.test) - len(test)
+    _, threshold = judged_rows(scoring, normal, test[:0], 1.0)
+    measure = measure_of(case, RANGES)
+    for row, values in enumerate(case.test[late:].tolist()):
+        if distances := measure.distances(values):
+            scored[row] = lifted(scored[row], distances, threshold)
     errors = np.abs(test) / scoring.scale
     found = []
     for first, last, causes in case.causes:

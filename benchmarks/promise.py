@@ -17,11 +17,13 @@ from pathlib import Path
 
 import click
 import numpy as np
+from beyond_training import lifted
 from contenders import alarms_of
-from decisions import errors_of, fitted
+from decisions import Doubles, errors_of, fitted
 from edgelstm.runtime.alarms.debounce import DebounceRules
 from edgelstm.runtime.calibration import DOUBTFUL, segment_scores
 from edgelstm.runtime.errors import EdgelstmError
+from edgelstm.runtime.input.beyond import RANGES
 from edgelstm.runtime.scoring.threshold import Setting, few_rows
 from edgelstm.runtime.scoring.threshold_rules import DAY, parse_rule, set_threshold
 from protocols import PROTOCOLS, Case
@@ -98,10 +100,17 @@ def outcome(benchmark: str, case: Case) -> Outcome | None:
     daily = None
     if case.period:
         timed = replace(setting, period=case.period)
-        daily = len(alarms_of(after, set_threshold(parse_rule(f"alarms:{DAILY}"), before, timed).value))
-    days, share = len(after) * (case.period or 0.0) / DAY, float(np.mean(after > threshold))
+        limit = set_threshold(parse_rule(f"alarms:{DAILY}"), before, timed).value
+        daily = len(alarms_of(heard(half, after, limit), limit))
+    scores = heard(half, after, threshold)
+    days, share = len(after) * (case.period or 0.0) / DAY, float(np.mean(scores > threshold))
     doubtful = few_rows(len(before), reads) > DOUBTFUL
-    return Outcome(benchmark, case.name, len(after), days, len(alarms_of(after, threshold)), share, doubtful, daily)
+    return Outcome(benchmark, case.name, len(after), days, len(alarms_of(scores, threshold)), share, doubtful, daily)
+
+
+def heard(half: Case, scores: Doubles, threshold: float) -> Doubles:
+    """Return the scores of the second half as a device takes them: rows far outside of the first half are anomalies."""
+    return lifted(np.column_stack((scores, np.full(len(scores), threshold))), half, RANGES, threshold)[:, 0]
 
 
 def summary(outcomes: list[Outcome]) -> list[str]:
