@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.base import OutlierMixin
 
@@ -14,7 +14,7 @@ from edgelstm.runtime.model_file.metadata import Metadata
 
 from ..data.series import Series, without_labelled
 from ..training.architectures import Architecture
-from ..training.options import Options
+from ..training.options import BEST, Options
 from ..training.train import train
 from .estimator import AUTO, Estimator
 from .frames import Wanted, read_frame
@@ -31,7 +31,8 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
 
     Args:
         kind: forecaster (of the next row), autoencoder, or linear, without recurrent layers.
-        lookback: Rows a window, or "auto" for a choice by the autocorrelation.
+        lookback: Rows a window, "auto" for a choice by the autocorrelation, or "best" for half, once or twice that, whichever
+            finds most injected faults.
         horizon: Rows that a forecaster predicts.
         columns: Channels to take; None takes every number column but times and labels.
         time_column: Column with the times; None takes a pandas index of dates, or looks for a column.
@@ -144,7 +145,7 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
         decision = {"minimum": self.minimum, "cooldown": self.cooldown}
         return Options(
             Architecture(**{**shape, "units": tuple(self.units)}),
-            lookback=None if self.lookback in (AUTO, None) else int(self.lookback),
+            lookback=self._lookback(),
             horizon=self.horizon,
             scaler=self.scaler,
             epochs=self.epochs,
@@ -163,6 +164,11 @@ class AnomalyDetector(ScoresRows, OutlierMixin, Estimator):  # type: ignore[misc
             decision={name: value for name, value in decision.items() if value is not None},
             limits=self.limits,
         )
+
+    def _lookback(self) -> int | Literal["best"] | None:
+        if self.lookback in (AUTO, None):
+            return None
+        return BEST if self.lookback == BEST else int(self.lookback)
 
     def fit(
         self,

@@ -80,6 +80,10 @@ def command(
     home = Place(output)
     reading = reading_of(options, names(columns), label_column)
     stage = Training(detector_of(**options).options(), reading, not no_embed, warm_start)
+    if warm_start and options["lookback"] == "best":
+        raise click.UsageError(
+            "A warm start begins with weights of one look-back. Leave --warm-start or --lookback best out."
+        )
     assets = list_assets(data, by, home)
     engine = open_engine(scheduler, workers)
     try:

@@ -163,6 +163,17 @@ def rows_or_auto(_: click.Context, __: click.Parameter, text: str) -> int | None
     return int(text)
 
 
+def rows_auto_or_best(context: click.Context, option: click.Parameter, text: str) -> int | str | None:
+    """Convert a number of rows, `auto` to None, and leave `best`.
+
+    Args:
+        context: The call.
+        option: The option.
+        text: A number, auto or best.
+    """
+    return text if text == "best" else rows_or_auto(context, option, text)
+
+
 def refuse_overruled(options: Collection[str], said_by: str) -> None:
     """Refuse options on the command line that what --from names would overrule.
 

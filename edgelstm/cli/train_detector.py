@@ -26,7 +26,7 @@ from .train_common import (
     print_result,
     print_rows,
     refuse_overruled,
-    rows_or_auto,
+    rows_auto_or_best,
     warn_of_lost_rows,
 )
 
@@ -61,6 +61,7 @@ class DetectorKind(click.Choice[str]):
         "edgelstm train pump.csv -o pump.keras --columns flow,pressure --units 32,16",
         "edgelstm train pump.csv -o pump.keras --kind autoencoder --lookback 60",
         "edgelstm train pump.csv -o pump.keras --kind linear",
+        "edgelstm train pump.csv -o pump.keras --lookback best",
         "edgelstm train load.csv -o load.keras --calendar --timezone Europe/Berlin",
     ),
 )
@@ -91,8 +92,9 @@ class DetectorKind(click.Choice[str]):
     "--lookback",
     default="auto",
     show_default=True,
-    callback=rows_or_auto,
-    help="Rows a window: a number, or auto (autocorrelation).",
+    callback=rows_auto_or_best,
+    help="Rows a window: a number, auto (autocorrelation), or best: train with half, once and twice that, and take the one "
+    "that finds most injected faults.",
 )
 @click.option(
     "--horizon", default=1, show_default=True, type=click.IntRange(1, 1000), help="Rows that a forecaster predicts."
@@ -221,7 +223,7 @@ def _print_tables(trained: Trained, compared: Candidates | None) -> None:
         click.echo(line)
 
 
-def detector_of(*, lookback: int | None, score: str | None, seed: int, **options: Any) -> AnomalyDetector:
+def detector_of(*, lookback: int | str | None, score: str | None, seed: int, **options: Any) -> AnomalyDetector:
     """The detector that the command line asks for.
 
     Args:

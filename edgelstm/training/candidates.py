@@ -81,7 +81,7 @@ def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats])
     kept = [part for part in newest_rows(normal, NORMAL) if len(part) > window]
     known = np.concatenate([errors_of(model, metadata, part[None], len(part) - window)[0] for part in kept])
     deviations = np.concatenate(kept).std(axis=0)
-    kinds, faulty = zip(*_faulty(places, deviations[: len(metadata.channels)]), strict=True)
+    kinds, faulty = zip(*faulty_places(places, deviations[: len(metadata.channels)]), strict=True)
     blank, stretches = (errors_of(model, metadata, np.stack(rows)) for rows in (places, faulty))
     alarms, candidates = {}, []
     for name, style, columns in _styles(metadata, scoring):
@@ -93,8 +93,13 @@ def compare_candidates(model: Any, metadata: Metadata, normal: Sequence[Floats])
     return Candidates(taken, len(faulty), tuple(candidates), _as_good(alarms[LINEAR], alarms[BOTH]))
 
 
-def _faulty(places: Sequence[Floats], deviations: Floats) -> Iterator[tuple[str, Floats]]:
-    """Yield kinds and stretches with a fault: each kind and size at each place, in a channel that is drawn anew each time."""
+def faulty_places(places: Sequence[Floats], deviations: Floats) -> Iterator[tuple[str, Floats]]:
+    """Yield kinds and stretches with a fault: each kind and size at each place, in a channel that is drawn anew each time.
+
+    Args:
+        places: Stretches of scaled rows, each (T, F).
+        deviations: Of each channel, shape (F,), scaled units.
+    """
     random = np.random.default_rng(0)
     moving = np.flatnonzero(deviations > 0)
     drawn = moving if len(moving) else np.arange(len(deviations))

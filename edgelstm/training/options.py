@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from edgelstm.runtime.errors import TrainingError
 
 from .architectures import Architecture
+
+BEST: Literal["best"] = "best"  # look-back: half, once and twice the usual one are compared on injected faults
 
 
 @dataclass(frozen=True)
@@ -15,8 +17,8 @@ class Options:
 
     architecture: Architecture = field(default_factory=Architecture)
     """Shape of the network."""
-    lookback: int | None = None
-    """Rows a window, W; None chooses from the autocorrelation."""
+    lookback: int | Literal["best"] | None = None
+    """Rows a window, W; None chooses from the autocorrelation, best compares several on injected faults, see `train_best`."""
     horizon: int = 1
     """Rows to forecast, H."""
     scaler: str = "standard"
@@ -58,6 +60,18 @@ class Options:
             raise TrainingError(
                 f"A linear model forecasts one row; received a horizon of {self.horizon}. Leave --horizon out, or give --kind forecaster."
             )
+
+        if self.lookback == BEST and (
+            self.architecture.kind != "forecaster" or self.horizon != 1 or self.architecture.streaming
+        ):
+            raise TrainingError(
+                "Look-backs are compared for forecasters of the next row that read windows. Leave --lookback best out, or kind, horizon and streaming."
+            )
+
+    @property
+    def rows(self) -> int | None:
+        """Rows a window that are given; None where they are to be chosen."""
+        return None if self.lookback == BEST else self.lookback
 
     @property
     def apart(self) -> bool:

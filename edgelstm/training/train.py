@@ -30,7 +30,8 @@ from .calendar import calendar_of, dated_parts, scaled
 from .detection_limits import detection_limits
 from .fitting import Fit
 from .lookback import Lookback, choose_lookback
-from .options import Options
+from .lookback_trials import train_best
+from .options import BEST, Options
 from .shared_trace import shared_predictor
 from .weights import fit_weights
 from .witnesses import window_of, witness_style
@@ -108,6 +109,8 @@ def train(
         TrainingError: If there is too little data; raised before training starts.
     """
     options = options or Options()
+    if options.lookback == BEST:
+        return train_best(train, series, options, callbacks, tell)
     rule = unlabelled_rule(options.threshold_rule)
     calendar = calendar_of(series, options)
     lookback = lookback_of(series, options)
@@ -202,13 +205,13 @@ def lookback_of(series: Series, options: Options) -> Lookback:
             "Give more rows, or leave out columns full of holes with --columns."
         )
     chosen = choose_lookback(parts, options.architecture.forecasts and options.horizon == 1)
-    if options.lookback is not None and options.lookback < 2:
-        raise TrainingError(f"A look-back is at least 2 rows; received {options.lookback}.")
+    if options.rows is not None and options.rows < 2:
+        raise TrainingError(f"A look-back is at least 2 rows; received {options.rows}.")
     if options.apart:
-        return window_of(chosen, max(map(len, parts)), options.lookback)
-    if options.lookback is None:
+        return window_of(chosen, max(map(len, parts)), options.rows)
+    if options.rows is None:
         return chosen
-    return Lookback(options.lookback, "given", chosen.autocorrelation)
+    return Lookback(options.rows, "given", chosen.autocorrelation)
 
 
 def _check_amount(early: list[Doubles], late: list[Doubles], reach: int, rows: int) -> None:

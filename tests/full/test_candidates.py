@@ -10,7 +10,7 @@ from edgelstm.runtime.model_file.scaler import Scaler
 from edgelstm.runtime.scoring.registry import style_of
 
 from edgelstm.cli.candidate_table import candidate_lines
-from edgelstm.training.candidates import SIZES, _as_good, _faulty, compare_candidates
+from edgelstm.training.candidates import SIZES, _as_good, compare_candidates, faulty_places
 from edgelstm.training.injected_faults import FAULTS, ROWS, injected_fault
 
 WINDOW = 8
@@ -80,7 +80,7 @@ def test_each_kind_and_size_comes_in_many_channels(channels):
     """With faults in one channel after the other, one size of a kind would always meet the same channel of eight."""
     places = [np.random.default_rng(place).normal(size=(100, channels)) for place in range(12)]
     met = {}
-    for number, (kind, faulty) in enumerate(_faulty(places, np.ones(channels))):
+    for number, (kind, faulty) in enumerate(faulty_places(places, np.ones(channels))):
         place, turn = divmod(number, sum(len(SIZES) if fault.sized else 1 for fault in FAULTS.values()))
         met.setdefault((kind, turn), set()).update(np.flatnonzero((faulty != places[place]).any(axis=0)))
 
