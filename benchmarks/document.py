@@ -194,7 +194,7 @@ def main() -> None:
     lines += beyond_section(HERE / "results")
     lines += flagged_section(HERE / "results")
     lines += feedback_section(HERE / "results")
-    for name in ("promise", "causes", "predicted_limits"):
+    for name in ("choosing", "promise", "causes", "predicted_limits"):
         if not (HERE / "results" / f"{name}.md").exists():
             lines += [f"No finished run of `python benchmarks/{name}.py`.", ""]
             continue

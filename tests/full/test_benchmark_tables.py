@@ -7,6 +7,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+from choosing import AUTOENCODER, CHOICES, DEFAULT, HALF, LINEAR, quality
 from document_network import OFF, ON, f1, gains
 from flagged_rows import places
 
@@ -44,3 +45,24 @@ def test_f1_without_some_false_positives():
 
     assert f1(counts, 0) == 16 / 24
     assert f1(counts, 4) == 16 / 20
+
+
+def candidate(found, volume, flagged):
+    points = {"true_positive": flagged, "false_positive": 0, "false_negative": 4 - flagged, "true_negative": 4}
+    return {"faults": {"found": found, "false": 0.1, "auc": 1 - found}, "labels": {"vus_pr": volume, "points": points}}
+
+
+def test_choices_by_faults_are_judged_by_labels():
+    case = {
+        DEFAULT: candidate(0.5, 0.5, 2), LINEAR: candidate(0.9, 0.1, 0), HALF: candidate(0.6, 0.6, 3),
+        AUTOENCODER: candidate(0.7, 0.2, 1),
+    }  # fmt: skip
+    taken = {name: quality([case], choice)[0] for name, choice in CHOICES.items()}
+
+    assert taken["chosen: look-back that finds most"] == 0.6
+    assert taken["chosen: kind and look-back that find most"] == 0.2
+    assert taken["chosen: kind and look-back whose scores tell faults best"] == 0.5
+    assert taken["chosen: linear where it finds more"] == 0.1
+    assert taken["double look-back"] == 0.5  # could not be trained
+    assert taken["oracle that knows the labels"] == 0.6
+    assert quality([case, case], CHOICES["half look-back"]) == (0.6, 6 / 7)
