@@ -35,7 +35,8 @@ from edgelstm.evaluation.metrics import Points, points, roc_auc, vus_pr
 from edgelstm.training.architectures import Architecture
 from edgelstm.training.candidates import PLACES, faulty_places
 from edgelstm.training.injected_faults import ROWS
-from edgelstm.training.train import Options, Trained, train
+from edgelstm.training.train import Options, train
+from edgelstm.training.trained import Trained
 from edgelstm.training.trial import CALM, Trial, errors_of, places_of
 
 BLANKS = 60  # places without a fault, at most

@@ -133,7 +133,7 @@ def ours(case: Case, seed: int, path: Path) -> dict[str, Found]:
 def made_of(case: Case, seed: int, path: Path) -> tuple[Any, Bundle]:
     """Return the trained model and its int8 file; files that share their training rows share both."""
     from edgelstm.deployment.convert import convert_file
-    from edgelstm.training.train import Trained
+    from edgelstm.training.trained import Trained
 
     key, small = (case.train.tobytes(), seed), path.with_suffix(".int8.tflite")
     if key not in LAST:

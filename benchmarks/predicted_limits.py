@@ -31,7 +31,8 @@ from edgelstm.evaluation.batched_predict import batched_predict
 from edgelstm.evaluation.replaying import replay
 from edgelstm.training.architectures import Architecture
 from edgelstm.training.options import Options
-from edgelstm.training.train import Trained, train
+from edgelstm.training.train import train
+from edgelstm.training.trained import Trained
 
 Doubles = npt.NDArray[np.float64]
 WITHIN, LAST = 60, 10  # rows of a fault that count; the last of them that its movement is measured on

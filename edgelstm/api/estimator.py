@@ -21,7 +21,7 @@ from .frames import read_frame, wanted_by
 
 if TYPE_CHECKING:
     from ..deployment.convert import Converted
-    from ..training.train import Trained
+    from ..training.trained import Trained
 
 E = TypeVar("E", bound="Estimator")
 AUTO = "auto"
@@ -71,7 +71,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         Raises:
             ModelError: If it holds no model of this kind.
         """
-        from ..training.train import Trained
+        from ..training.trained import Trained
 
         trained = Trained.load(path)
         if not cls.takes(trained.metadata):

@@ -25,7 +25,7 @@ from ..forecasting.architecture import Network
 from ..forecasting.keras_forecaster import forecaster_over
 from ..forecasting.options import Options
 from ..forecasting.train import train_forecaster
-from ..training.train import Trained
+from ..training.trained import Trained
 from .answers import moments_like, table_like
 from .columns import library_of
 from .estimator import AUTO, Estimator

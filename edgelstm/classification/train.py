@@ -18,7 +18,7 @@ from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import fit_scaler
 from edgelstm.tensorflow import load_tensorflow
 from edgelstm.training.fitting import Fit, fit
-from edgelstm.training.train import Trained
+from edgelstm.training.trained import Trained
 from edgelstm.versions import tool_versions
 
 from .architectures import Network, text_classifier, window_classifier

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from edgelstm import AnomalyDetector
     from edgelstm.training.candidates import Candidates
     from edgelstm.training.options import Options
-    from edgelstm.training.train import Trained
+    from edgelstm.training.trained import Trained
 
 
 class DetectorKind(click.Choice[str]):

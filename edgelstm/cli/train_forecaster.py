@@ -39,7 +39,7 @@ DECIDED = (
 
 if TYPE_CHECKING:
     from edgelstm import Forecaster
-    from edgelstm.training.train import Trained
+    from edgelstm.training.trained import Trained
 
 
 @click.command(

@@ -21,7 +21,7 @@ from .stage import Made
 from .warm_start import Start, read_start
 
 if TYPE_CHECKING:
-    from ..training.train import Trained
+    from ..training.trained import Trained
 
 Gathered = tuple[list[Path], Start | None]
 NEWEST = 0.15  # share of the rows that alarms are counted on

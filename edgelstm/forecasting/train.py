@@ -17,7 +17,7 @@ from edgelstm.runtime.forecasting.spread import spread
 from edgelstm.runtime.model_file.metadata import Channel, Metadata
 from edgelstm.runtime.model_file.scaler import Scaler, fit_scaler
 from edgelstm.training.fitting import Fit
-from edgelstm.training.train import Trained
+from edgelstm.training.trained import Trained
 from edgelstm.versions import tool_versions
 
 from .data import Rows, origins, pairs, thin

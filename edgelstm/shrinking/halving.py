@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..deployment.representative_data import read_source
-from ..training.train import Trained
+from ..training.trained import Trained
 from .description import described
 from .distillation import distill, outputs_of
 from .narrowing import check_recurrent, narrowed

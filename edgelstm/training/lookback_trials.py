@@ -25,7 +25,7 @@ from .shared_trace import shared_predictor
 from .trial import CALM, Floats, Trial, places_of
 
 if TYPE_CHECKING:
-    from .train import Trained
+    from .trained import Trained
 
 SHORTEST = 4  # rows of a look-back that is tried
 BLANKS = 60  # places without a fault, at most

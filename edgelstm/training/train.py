@@ -1,15 +1,14 @@
 """Training: from a series to a Keras model with metadata for the converter and the device."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgelstm.runtime.calibration import fit_detector, newest_rows, promise_doubt
-from edgelstm.runtime.errors import ModelError, TrainingError
+from edgelstm.runtime.errors import TrainingError
 from edgelstm.runtime.input.policies import longest_run
 from edgelstm.runtime.model_file.detection_limits import SECTION
 from edgelstm.runtime.model_file.metadata import CALENDAR, Channel, Metadata
@@ -22,7 +21,7 @@ from ..data.outlier_rows import Contamination, leave_out, sentences
 from ..data.series import Series
 from ..data.split import split, usable
 from ..evaluation.batched_predict import batched_predict
-from ..keras_file import Representative, load_keras, read_extras, save_keras
+from ..keras_file import Representative
 from ..tensorflow import load_tensorflow
 from ..versions import tool_versions
 from .architectures import PER_ROW
@@ -33,6 +32,7 @@ from .lookback import Lookback, choose_lookback
 from .lookback_trials import train_best
 from .options import BEST, Options
 from .shared_trace import shared_predictor
+from .trained import Trained
 from .weights import fit_weights
 from .witnesses import window_of, witness_style
 
@@ -41,52 +41,6 @@ Floats = npt.NDArray[np.float32]
 VALIDATION = 0.15  # newest share of the rows, held back from the weights
 LEAST_WINDOWS = 50  # training windows below which a network has nothing to learn from
 EMBEDDED_ROWS, HELD_ROWS = 4096, 12_288  # of the early and the late rows, stored in the .keras file
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained model with its metadata and representative rows."""
-
-    model: Any
-    """The Keras model."""
-    metadata: Metadata
-    """Stored with the model: score statistics and threshold of the float model included."""
-    representative: Representative | None
-    """Scaled rows for the converter; None where its file holds none."""
-    history: dict[str, list[float]]
-    """Training and validation loss by epoch."""
-    interrupted: bool = False
-    """True if Ctrl-C ended the training; the weights are the best so far."""
-
-    def __repr__(self) -> str:
-        epochs = len(self.history.get("loss", ()))
-        return f"Trained({self.metadata.kind}, window {self.metadata.window}, channels {self.metadata.names}, {epochs} epochs)"
-
-    def save(self, path: Path | str, embed: bool = True) -> None:
-        """Write one `.keras` file that stock Keras loads too.
-
-        Args:
-            path: Output file.
-            embed: Whether representative rows go in; off keeps customers' data out.
-        """
-        save_keras(self.model, path, self.metadata, self.representative if embed else None)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "Trained":
-        """Read a `.keras` file that `save` wrote.
-
-        Raises:
-            ModelError: If it is no such file.
-        """
-        path = Path(path)
-        metadata, representative = read_extras(path)
-        if metadata is None:
-            raise ModelError(
-                f"{path.name} carries no edgelstm metadata: another program wrote it. Convert it with edgelstm.convert(model, "
-                "calibration=rows)."
-            )
-        history = metadata.sections.get("training", {}).get("history", {})
-        return cls(load_keras(path), metadata, representative, {name: list(losses) for name, losses in history.items()})
 
 
 def train(

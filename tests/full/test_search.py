@@ -24,7 +24,7 @@ from edgelstm.search.study import ended_trials, open_study, run_study
 from edgelstm.search.trial import Rival, family, hopeless
 from edgelstm.training.injected_faults import FAULTS
 from edgelstm.training.options import Options
-from edgelstm.training.train import Trained
+from edgelstm.training.trained import Trained
 
 QUICK = ("--epochs", "1", "--trials")
 
