@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from edgelstm.runtime.errors import EdgelstmError
-from edgelstm.runtime.io.imports import quick_imports
+from edgelstm.runtime.io.imports import quick_exit, quick_imports
 
 from .child import RESULT, TASK
 
@@ -25,6 +25,7 @@ def main(folder: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     _print_step("loading TensorFlow")
+    quick_exit()
     with quick_imports():
         import keras  # noqa: F401
         import tensorflow  # noqa: F401 (without it Keras loads it later)

@@ -61,11 +61,13 @@ def group() -> None:
 def main() -> None:
     """Run the command line; an error of ours is one line on stderr and exit code 1."""
     from edgelstm.runtime.errors import EdgelstmError
+    from edgelstm.runtime.io.imports import quick_exit
     from edgelstm.runtime.io.terminal import masked
 
     # before NumPy is loaded: our matrices are small, and threads that wait for each other cost up to ten times their work
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     safe_output.install()
+    quick_exit()
     try:
         group(prog_name="edgelstm")
     except EdgelstmError as error:

@@ -20,14 +20,15 @@ def test_the_collector_is_left_as_it_was(searching):
         (gc.enable if before else gc.disable)()
 
 
-def test_a_process_ends_without_a_last_search():
+@pytest.mark.parametrize(("ending", "printed"), [("quick_exit()", ""), ("", "found\n")])
+def test_only_a_process_of_our_own_ends_without_a_last_search(ending, printed):
     program = (
-        "import gc\n"
-        "from edgelstm.runtime.io.imports import quick_imports\n"
+        "from edgelstm.runtime.io.imports import quick_exit, quick_imports\n"
+        f"{ending}\n"
         "with quick_imports():\n    pass\n"
         "class Loop:\n    def __del__(self):\n        print('found')\n"
         "loop = Loop()\nloop.own = loop\ndel loop\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, printed)
