@@ -15,6 +15,7 @@ from typing import Any
 from edgelstm.runtime.errors import ConversionError, EdgelstmError
 
 TASK, RESULT, LOG = "task.pickle", "result.pickle", "log.txt"
+LOADING = "loading TensorFlow"
 Tell = Callable[[str], None]
 Task = Callable[[Tell], Any]
 
@@ -90,6 +91,7 @@ class Child(Here):
 
         Raises:
             EdgelstmError: What the task raises, or a ConversionError for a crash.
+            OSError: What the task raises.
         """
         (self.folder / TASK).write_bytes(pickle.dumps((os.getcwd(), task)))
         assert self._process.stdin
@@ -107,7 +109,7 @@ class Child(Here):
         if code or not result.exists():
             raise ConversionError(_crash(code, step, (self.folder / LOG).read_text(errors="replace")))
         made = pickle.loads(result.read_bytes())
-        if isinstance(made, EdgelstmError):
+        if isinstance(made, EdgelstmError | OSError):
             raise made
         return made
 
@@ -123,4 +125,6 @@ def _crash(code: int, step: str, log: str) -> str:
     reason = next(
         (line for line in reversed(lines) if ": " in line and not line.startswith(("File", "at "))), "no reason"
     )
+    if step in ("", LOADING):  # reading the model and its data is part of that step
+        return f"The process that converts failed before the conversion: {reason[:300]}."
     return f"TensorFlow's converter refused the model: {reason[:300]}. Replace the layer it names by a built-in one."

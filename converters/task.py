@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from edgelstm.runtime.errors import ConversionError
 
+from .child import LOADING
 from .job import Conversion, Job, Windows
 
 Tell = Callable[[str], None]
@@ -53,7 +54,7 @@ class ConversionTask:
         Raises:
             ConversionError: See `convert`.
         """
-        tell("loading TensorFlow")
+        tell(LOADING)
         import keras
 
         from .lowering.keras_to_tflite import in_float32

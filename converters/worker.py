@@ -15,7 +15,7 @@ from pathlib import Path
 from edgelstm.runtime.errors import EdgelstmError
 from edgelstm.runtime.io.imports import quick_exit, quick_imports
 
-from .child import RESULT, TASK
+from .child import LOADING, RESULT, TASK
 
 
 def main(folder: Path) -> None:
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     threading.Thread(target=_listen, args=(folder, asked), daemon=True).start()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    _print_step("loading TensorFlow")
+    _print_step(LOADING)
     quick_exit()
     with quick_imports():
         import keras  # noqa: F401
@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     os.chdir(place)  # the task's files may be named from there
     try:
         result = task(_print_step)
-    except EdgelstmError as error:
+    except (EdgelstmError, OSError) as error:  # the command line has a sentence for both
         result = error
     (folder / RESULT).write_bytes(pickle.dumps(result))
 

@@ -73,6 +73,33 @@ def test_rows_that_do_not_fit_are_refused_in_one_line(folder):
     assert errors.startswith("Error: The model takes 2 channels; wide.csv has 3 (a, b, c).")
 
 
+RAISING = """
+def unreadable(tell):
+    open("nowhere/rows.csv")
+def early(tell):
+    raise KeyError("rows: of no model")
+def late(tell):
+    tell("lowering")
+    raise ValueError("layer: unknown")
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "error", "words"),
+    [
+        ("unreadable", FileNotFoundError, "nowhere/rows.csv"),
+        ("early", ConversionError, "failed before the conversion: KeyError: 'rows: of no model'"),
+        ("late", ConversionError, "refused the model: ValueError: layer: unknown"),
+    ],
+)
+def test_an_error_that_is_none_of_ours_is_told_by_where_it_happened(task, error, words, tmp_path, monkeypatch):
+    (tmp_path / "raising.py").write_text(RAISING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(error, match=words), Child() as child:
+        child.run(getattr(import_module("raising"), task), lambda _: None)
+
+
 def test_a_child_that_falls_says_at_which_step(tmp_path, monkeypatch):
     (tmp_path / "falling.py").write_text("import os\ndef fall(tell):\n    tell('lowering')\n    os.abort()\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
