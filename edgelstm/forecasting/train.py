@@ -113,8 +113,10 @@ def _planned(
         if options.holidays:
             days = holidays_of(series, options.holidays, patch if options.calendar else 0)
             features = replace(features, holidays=days)
-    every = origins(series, window, options.horizon)
-    early, late = every[every + options.horizon <= cuts[every]], every[every >= cuts[every]]
+    early, late = _origins(series, cuts, window, options.horizon)
+    if len(early) < LEAST and start is None and options.lookback is None and week_of_short(series, features.patch):
+        window -= features.patch  # two weeks of rows are too few for eight days
+        early, late = _origins(series, cuts, window, options.horizon)
     if len(early) < LEAST or not len(late):
         raise TrainingError(
             f"Training needs at least {LEAST} stretches of {window} + {options.horizon} rows without a gap, and later ones to "
@@ -122,6 +124,12 @@ def _planned(
             "Give more rows, or a shorter --lookback or --horizon."
         )
     return early, late, features, window
+
+
+def _origins(series: Series, cuts: Rows, window: int, horizon: int) -> tuple[Rows, Rows]:
+    """Origins whose answers lie before the cut, and those whose answers lie after it."""
+    every = origins(series, window, horizon)
+    return every[every + horizon <= cuts[every]], every[every >= cuts[every]]
 
 
 def _inside(series: Series) -> npt.NDArray[np.bool_]:
@@ -172,7 +180,11 @@ def _channels(series: Series, cuts: Rows) -> tuple[Channel, ...]:
 
 
 def _record(options: Options, window: int, course: Fit, series: Series) -> dict[str, Any]:
-    rule = "given" if options.lookback else "a week of days (8 of less than half a year of rows), or 8 patches"
+    rule = (
+        "given"
+        if options.lookback
+        else "a week of days (8 of less than half a year of rows, where these suffice), or 8 patches"
+    )
     return {
         "options": asdict(options),
         "lookback": {"rows": window, "rule": rule, "autocorrelation": []},
