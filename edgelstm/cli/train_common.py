@@ -171,6 +171,8 @@ def rows_auto_or_best(context: click.Context, option: click.Parameter, text: str
         option: The option.
         text: A number, auto or best.
     """
+    if text not in ("auto", "best") and not text.isdecimal():
+        raise click.BadParameter(f"{text!r} is not a count of rows, nor auto, nor best")
     return text if text == "best" else rows_or_auto(context, option, text)
 
 

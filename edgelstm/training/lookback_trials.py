@@ -8,7 +8,7 @@ Unsupervised model selection by injected anomalies: Goswami et al., ICLR 2023.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SHORTEST = 4  # rows of a look-back that is tried
 BLANKS = 60  # places without a fault, at most
 Train = Callable[..., "Trained"]
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,16 @@ class Tried:
     """Its look-back."""
     faults: int
     """Number of injected faults."""
-    found: float
+    detected: float
     """Share of them that raise an alarm."""
     false: float
     """Share of places without a fault that do."""
 
     def __str__(self) -> str:
-        return f"{self.rows} rows find {self.found:.0%} ({self.false:.0%} false alarms)"
+        return f"{self.rows} rows find {self.detected:.0%} ({self.false:.0%} false alarms)"
 
 
-def train_best(
-    train: Train, series: Series, options: Options, callbacks: Iterable[Any], tell: Callable[[str], None]
-) -> Trained:
+def train_best(train: Train, series: Series, options: Options, callbacks: Iterable[Any], tell: Tell) -> Trained:
     """Train with half, once and twice the look-back that the data suggest, and take the model that finds most injected faults.
 
     Args:
@@ -63,25 +62,51 @@ def train_best(
 
     Returns:
         The model with the largest share of faults found, less its share of false alarms; of equals the one of the usual look-back.
+        After an interruption no further one is trained, and one whose training was cut short is taken only where it is the first.
     """
     first, *later = itertools.tee(callbacks, 3)  # a callback is made once, when the first training asks for it
     begun = replace(options, lookback=None)
     usual = train(series, begun, first, tell)
+    if usual.interrupted:
+        tell("Interrupted: look-backs are not compared, the usual one is taken.")
+        return usual
     if not _places(usual, 2 * usual.metadata.window):
         tell("The rows are too few to compare look-backs on injected faults: the usual one is taken.")
         return usual
-    made, window = [usual], usual.metadata.window
-    for rows, calls in zip((max(window // 2, SHORTEST), 2 * window), later, strict=True):
-        try:
-            made.append(train(series, replace(begun, lookback=rows), calls))
-        except TrainingError as error:
-            tell(f"A look-back of {rows} rows is left out: {error}")
-    tried = compare_lookbacks(made)
-    best = max(range(len(made)), key=lambda at: (tried[at].found - tried[at].false, at == 0))
+    others = list(_others(train, series, begun, usual.metadata.window, later, tell))
+    compared: list[tuple[Trained, list[str]]] = [
+        (usual, []),
+        *((one, notes) for one, notes in others if not one.interrupted),
+    ]
+    interrupted = len(compared) <= len(others)  # the command ends with its own exit code then, whichever model is taken
+    if len(compared) == 1:
+        return replace(usual, interrupted=interrupted)
+    tried = compare_lookbacks([one for one, _ in compared])
+    best = max(range(len(tried)), key=lambda at: (tried[at].detected - tried[at].false, at == 0))
     tell(
         f"Look-backs on {tried[0].faults} injected faults: {'; '.join(map(str, tried))}. Taken: {tried[best].rows} rows."
     )
-    return _with_reason(made[best], tried)
+    taken, notes = compared[best]
+    for sentence in notes:
+        tell(f"with {tried[best].rows} rows: {sentence}")
+    return replace(_with_reason(taken, tried), interrupted=interrupted)
+
+
+def _others(
+    train: Train, series: Series, begun: Options, window: int, callbacks: Sequence[Iterable[Any]], tell: Tell
+) -> Iterator[tuple[Trained, list[str]]]:
+    """Train with half and twice a look-back; yield models and what is to be said of each. An interrupted one is the last."""
+    for rows, calls in zip((max(window // 2, SHORTEST), 2 * window), callbacks, strict=True):
+        notes: list[str] = []
+        try:
+            made = train(series, replace(begun, lookback=rows), calls, notes.append)
+        except TrainingError as error:
+            tell(f"A look-back of {rows} rows is left out: {error}")
+            continue
+        yield made, notes
+        if made.interrupted:
+            tell(f"Interrupted: a look-back of {rows} rows is not compared, nor are later ones.")
+            return
 
 
 def compare_lookbacks(made: Sequence[Trained]) -> list[Tried]:

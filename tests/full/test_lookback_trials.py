@@ -50,9 +50,9 @@ def test_three_look_backs_are_tried_and_the_reason_is_kept():
     assert [one["rows"] for one in lookback["tried"]] == [usual, usual // 2, 2 * usual]
     assert trained.metadata.window in (usual // 2, usual, 2 * usual)
     assert all(str(one["rows"]) in lookback["rule"] for one in lookback["tried"])
-    assert f"Taken: {trained.metadata.window} rows." in sentences[-1]
+    assert any(f"Taken: {trained.metadata.window} rows." in sentence for sentence in sentences)
     taken = next(one for one in lookback["tried"] if one["rows"] == trained.metadata.window)
-    assert taken["found"] - taken["false"] == max(one["found"] - one["false"] for one in lookback["tried"])
+    assert taken["detected"] - taken["false"] == max(one["detected"] - one["false"] for one in lookback["tried"])
 
 
 def test_the_one_that_finds_most_is_taken():
@@ -73,7 +73,7 @@ def test_the_same_weights_are_judged_alike_whatever_their_scaler():
 
     first, second = compare_lookbacks([trained, twin])
 
-    assert first.found == second.found > 0.2
+    assert first.detected == second.detected > 0.2
     assert first.false == second.false
 
 
@@ -84,6 +84,55 @@ def test_few_rows_give_the_usual_look_back_and_a_sentence():
 
     assert "too few to compare" in sentences[-1]
     assert "tried" not in trained.metadata.sections["training"]["lookback"]
+
+
+def stopping(at):
+    """A training whose n-th model was interrupted; and the look-backs that it was asked for."""
+    asked = []
+
+    def training(series, options, callbacks, tell):
+        asked.append(options.lookback)
+        made = train(series, options, callbacks, tell)
+        return replace(made, interrupted=len(asked) == at)
+
+    return training, asked
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_an_interruption_ends_all_trainings(at):
+    training, asked = stopping(at)
+    sentences = []
+
+    trained = train_best(training, waves(), QUICK, (), sentences.append)
+
+    assert len(asked) == at
+    assert trained.interrupted  # for the exit code
+    assert trained.metadata.window != asked[at - 1]
+    tried = trained.metadata.sections["training"]["lookback"].get("tried", ())
+    assert [one["rows"] for one in tried] == ([32, 16] if at == 3 else [])
+    assert any("nterrup" in sentence for sentence in sentences)
+
+
+def test_what_is_said_of_the_model_that_is_taken_is_said_of_it():
+    def training(series, options, callbacks, tell):
+        made = train(series, options, callbacks, tell)
+        tell(f"it looks {made.metadata.window} rows back")
+        return made if options.lookback == 64 else deaf(made)
+
+    sentences = []
+    trained = train_best(training, waves(), QUICK, (), sentences.append)
+
+    assert trained.metadata.window == 64
+    assert not trained.interrupted
+    assert sentences[-1] == "with 64 rows: it looks 64 rows back"
+    assert not any("looks 16 rows" in sentence for sentence in sentences)
+
+
+def test_a_look_back_that_is_no_count_is_refused(tmp_path):
+    (tmp_path / "pump.csv").write_text("flow\n1\n")
+    done = edgelstm("train", tmp_path / "pump.csv", "-o", tmp_path / "m.keras", "--lookback", "bets", code=2)
+
+    assert "nor auto, nor best" in done.stderr
 
 
 @pytest.mark.parametrize("options", [{"kind": "autoencoder"}, {"kind": "linear"}, {"horizon": 3}, {"streaming": True}])
