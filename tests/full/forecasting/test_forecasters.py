@@ -220,7 +220,7 @@ def test_too_few_rows_are_refused_before_training(tmp_path):
     data = tmp_path / "few.csv"
     data.write_text("time,load\n" + "".join(f"{3600 * hour},{hour % 24}\n" for hour in range(200)))
 
-    with pytest.raises(TrainingError, match="at least 100 stretches of 192"):
+    with pytest.raises(TrainingError, match="at least 100 stretches of 168"):
         run("train", "forecaster", data, "-o", tmp_path / "m.keras", "--horizon", 24, "--target", "load")
 
 
