@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -50,14 +50,25 @@ def lifted(found: npt.NDArray[np.float64], case: Case, ranges: float, threshold:
         threshold: The threshold in force.
     """
     changed = found.copy()
-    if math.isinf(ranges):
-        return changed
-    measure = measure_of(case, ranges)
-    for row, values in enumerate(case.test[-len(found) :].tolist()):
-        distances = measure.distances(values)
-        if distances:
-            changed[row] = beyond.lifted((found[row, 0], ()), distances, threshold)[0], threshold
+    for row, distances in far_rows(case, len(found), ranges):
+        changed[row] = beyond.lifted((found[row, 0], ()), distances, threshold)[0], threshold
     return changed
+
+
+def far_rows(case: Case, count: int, ranges: float = beyond.RANGES) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Yield those of the last test rows that are further outside than so many ranges, with their distances.
+
+    Args:
+        case: The rows.
+        count: Number of last rows, which are numbered from 0.
+        ranges: Distance from which on they count.
+    """
+    if math.isinf(ranges):
+        return
+    measure = measure_of(case, ranges)
+    for row, values in enumerate(case.test[len(case.test) - count :].tolist()):
+        if distances := measure.distances(values):
+            yield row, distances
 
 
 def outcomes(case: Case, path: Path) -> dict[float, Found]:

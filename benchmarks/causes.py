@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 import numpy as np
 import numpy.typing as npt
-from beyond_training import measure_of
+from beyond_training import far_rows
 from decisions import fitted, judged_rows, kept_errors
-from edgelstm.runtime.input.beyond import RANGES, lifted
+from edgelstm.runtime.input.beyond import lifted
 from edgelstm.runtime.scoring.registry import scorer_of
 from protocols import PROTOCOLS, Case
 
@@ -43,10 +43,8 @@ def hits(case: Case, path: Path) -> list[tuple[float, ...]]:
     scored = [scorer.update(error) for error in test.tolist()]
     late = len(case.test) - len(test)
     _, threshold = judged_rows(scoring, normal, test[:0], 1.0)
-    measure = measure_of(case, RANGES)
-    for row, values in enumerate(case.test[late:].tolist()):
-        if distances := measure.distances(values):
-            scored[row] = lifted(scored[row], distances, threshold)
+    for row, distances in far_rows(case, len(test)):
+        scored[row] = lifted(scored[row], distances, threshold)
     errors = np.abs(test) / scoring.scale
     found = []
     for first, last, causes in case.causes:

@@ -29,25 +29,24 @@ from edgelstm.runtime.model_file.metadata import Metadata
 from edgelstm.runtime.scoring.registry import scorer_of
 from protocols import PROTOCOLS, Case
 
-from edgelstm.data.series import Series
 from edgelstm.evaluation.batched_predict import batched_predict
 from edgelstm.evaluation.metrics import Points, points, roc_auc, vus_pr
 from edgelstm.training.architectures import Architecture
 from edgelstm.training.candidates import PLACES, faulty_places
 from edgelstm.training.injected_faults import ROWS
+from edgelstm.training.lookback_trials import BLANKS, SHORTEST
 from edgelstm.training.train import Options, train
 from edgelstm.training.trained import Trained
 from edgelstm.training.trial import CALM, Trial, errors_of, places_of
 
-BLANKS = 60  # places without a fault, at most
 DEFAULT, HALF, DOUBLE, AUTOENCODER, LINEAR = "forecaster", "half look-back", "double look-back", "autoencoder", "linear"
-LEAST = 4  # rows of a look-back
 HEAD = """## A model for each file, chosen by injected faults
 
 VUS-PR / F1 over rows; Keras, one seed (`python benchmarks/choosing.py`). The candidates are trained on the same rows, and each meets 192 faults of eight kinds at twelve places of normal rows, with its own score and threshold. *Most faults found*: the share with an alarm, less the share of sixty places with an alarm and no fault.
 
 The look-back that finds most ranks within .003 of the usual one or better on every corpus, and its alarms are better in the mean: `train --lookback best` takes it, for three times the training. A choice among kinds, too, finds more rows in the mean, but ranks worse: injected faults flatter
 autoencoders, which stand out little on the real faults of SMAP/MSL, tsb_m and ASD. To listen to the linear forecast alone where it finds more gains on ASD what it loses on tsb_m and SMD. So `train` shows what its forecasts find, and `--kind` stays with the user."""
+Choice = Callable[[Mapping[str, Any]], str]
 SHARED = {"tep": "d00"}  # corpora whose files share their rows of training
 
 
@@ -58,9 +57,7 @@ def made_of(case: Case, name: str, options: Options, path: Path) -> Trained:
 
         keras.backend.clear_session()
         path.parent.mkdir(parents=True, exist_ok=True)
-        segments = case.segments or ((0, len(case.train)),)
-        series = Series(case.train, np.arange(float(len(case.train))), case.channels, case.period, segments)
-        train(series, options).save(path)
+        train(case.series(), options).save(path)
     return Trained.load(path)
 
 
@@ -70,7 +67,7 @@ def candidates(case: Case, stem: Path) -> dict[str, Trained]:
     made = {DEFAULT: made_of(case, DEFAULT, base, stem.with_name(stem.name + ".keras"))}
     window = made[DEFAULT].metadata.window
     others = {
-        HALF: replace(base, lookback=max(window // 2, LEAST)),
+        HALF: replace(base, lookback=max(window // 2, SHORTEST)),
         DOUBLE: replace(base, lookback=2 * window),
         AUTOENCODER: replace(base, architecture=Architecture("autoencoder")),
     }
@@ -151,7 +148,7 @@ def silent(made: Trained) -> Metadata:
     assert made.metadata.scoring is not None
     assert made.representative is not None
     metadata = made.metadata.with_(scoring=silenced(made.metadata.scoring), threshold=None)
-    normal = [*made.representative.segments, *made.representative.held]
+    normal = made.representative.normal
     return fit_detector(metadata, batched_predict(made.model, metadata, normal), normal)
 
 
@@ -160,51 +157,41 @@ def value_of(figures: Mapping[str, Any]) -> float:
     return float(figures["faults"]["found"] - figures["faults"]["false"]) if figures["faults"] else -1.0
 
 
-def most_found(case: Mapping[str, Any]) -> str:
-    """Return the name of the recurrent candidate that finds most; the default one of equals."""
-    return max((name for name in case if name != LINEAR), key=lambda name: (value_of(case[name]), name == DEFAULT))
+def separation(figures: Mapping[str, Any]) -> float:
+    """Return how well a candidate's score tells faulty stretches from normal ones."""
+    return float(figures["faults"].get("auc", 0.0))
 
 
-def best_lookback(case: Mapping[str, Any]) -> str:
-    """Return the name of the look-back that finds most, as `train --lookback best` does; the default one of equals."""
-    names = [name for name in (DEFAULT, HALF, DOUBLE) if name in case]
-    return max(names, key=lambda name: (value_of(case[name]), name == DEFAULT))
+def ranking(figures: Mapping[str, Any]) -> float:
+    """Return a candidate's VUS-PR by the labels, which only an oracle knows."""
+    return float(figures["labels"]["vus_pr"] or 0.0)
 
 
-def told_apart(case: Mapping[str, Any]) -> str:
-    """Return the name of the recurrent candidate whose score tells faulty stretches best from normal ones."""
-    return max(
-        (name for name in case if name != LINEAR),
-        key=lambda name: (case[name]["faults"].get("auc", 0.0), name == DEFAULT),
+def most(value: Callable[[Mapping[str, Any]], float], names: tuple[str, ...]) -> Choice:
+    """Return a choice of the candidate of the largest value, of the default among equals."""
+    return lambda case: max(
+        (name for name in case if name in names), key=lambda name: (value(case[name]), name == DEFAULT)
     )
 
 
-def linear_if_more(case: Mapping[str, Any]) -> str:
-    """Return the default, or the linear forecast beside it where that finds more."""
-    return max((DEFAULT, LINEAR), key=lambda name: (value_of(case[name]), name == DEFAULT))
-
-
-def best_by_labels(case: Mapping[str, Any]) -> str:
-    """Return the name of the candidate with the highest VUS-PR, as an oracle would."""
-    return max(case, key=lambda name: (case[name]["labels"]["vus_pr"] or 0.0, name == DEFAULT))
-
-
-def always(wanted: str) -> Callable[[Mapping[str, Any]], str]:
+def always(wanted: str) -> Choice:
     """Return a choice of one candidate, of the default where that one cannot be trained."""
     return lambda case: wanted if wanted in case else DEFAULT
 
 
-CHOICES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+LOOKBACKS = (DEFAULT, HALF, DOUBLE)
+RECURRENT = (*LOOKBACKS, AUTOENCODER)
+CHOICES: dict[str, Choice] = {
     "default (both forecasts)": always(DEFAULT),
     "its linear forecast alone": always(LINEAR),
     HALF: always(HALF),
     DOUBLE: always(DOUBLE),
     AUTOENCODER: always(AUTOENCODER),
-    "chosen: look-back that finds most": best_lookback,
-    "chosen: kind and look-back that find most": most_found,
-    "chosen: kind and look-back whose scores tell faults best": told_apart,
-    "chosen: linear where it finds more": linear_if_more,
-    "oracle that knows the labels": best_by_labels,
+    "chosen: look-back that finds most": most(value_of, LOOKBACKS),
+    "chosen: kind and look-back that find most": most(value_of, RECURRENT),
+    "chosen: kind and look-back whose scores tell faults best": most(separation, RECURRENT),
+    "chosen: linear where it finds more": most(value_of, (DEFAULT, LINEAR)),
+    "oracle that knows the labels": most(ranking, (*RECURRENT, LINEAR)),
 }
 
 
@@ -220,7 +207,7 @@ def summary(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def quality(cases: list[Mapping[str, Any]], choice: Callable[[Mapping[str, Any]], str]) -> tuple[float, float]:
+def quality(cases: list[Mapping[str, Any]], choice: Choice) -> tuple[float, float]:
     """Return mean VUS-PR and pooled F1 of what a choice takes."""
     taken = [case[choice(case)]["labels"] for case in cases]
     pooled = sum((Points(**one["points"]) for one in taken), Points(0, 0, 0, 0))

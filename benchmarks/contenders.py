@@ -68,16 +68,12 @@ def trained(case: Case, seed: int, plain: bool) -> Any:
     """Train as `edgelstm train` does with no option on the case's training rows; `plain` is LSTMAD's stack instead."""
     import keras
 
-    from edgelstm.data.series import Series
     from edgelstm.training.architectures import Architecture
     from edgelstm.training.train import Options, train
 
     keras.backend.clear_session()
-    rows = case.train
-    segments = case.segments or ((0, len(rows)),)
-    series = Series(rows, np.arange(float(len(rows))), case.channels, case.period, segments)
     architecture = Architecture(units=LSTMAD_UNITS, linear=False) if plain else Architecture()
-    return train(series, Options(architecture, seed=seed, limits=False))
+    return train(case.series(), Options(architecture, seed=seed, limits=False))
 
 
 def judged(case: Case, detector: Detector, size: int | None = None) -> Found:
@@ -117,7 +113,7 @@ def ours(case: Case, seed: int, path: Path) -> dict[str, Found]:
     try:
         made, small = made_of(case, seed, path)
         scaled = made.metadata.scaler.transform(case.test)
-        normal = [*made.representative.segments, *made.representative.held]
+        normal = made.representative.normal
         predict = batched_predict(made.model, made.metadata, [*normal, scaled])
         metadata = fit_detector(made.metadata.with_(threshold=None), predict, normal)
         found = {KERAS: judged(case, Detector(metadata, predict))}
@@ -154,7 +150,7 @@ def refitted(bundle: Bundle, representative: Any) -> Bundle:
 
     metadata = bundle.metadata.with_(threshold=None)
     engine = TFLiteEngine(TFLiteModel(bundle.flatbuffer))
-    return replace(bundle, metadata=fit_detector(metadata, engine, [*representative.segments, *representative.held]))
+    return replace(bundle, metadata=fit_detector(metadata, engine, representative.normal))
 
 
 def silenced(scoring: Scoring) -> Scoring:
@@ -171,7 +167,7 @@ def lstmad(case: Case, seed: int, _: Path) -> dict[str, Found]:
 
     made = trained(case, seed, plain=True)
     scaler = made.metadata.scaler
-    segments = [*made.representative.segments, *made.representative.held]
+    segments = made.representative.normal
     predict = batched_predict(made.model, made.metadata, [*segments, scaler.transform(case.test)])
     metadata = fit_detector(made.metadata.with_(scoring=Scoring("mean"), threshold=None), predict, segments)
     return {LSTMAD: judged(case, Detector(metadata, predict))}

@@ -26,7 +26,6 @@ from edgelstm.runtime.model_file.detection_limits import SECTION
 from protocols import PROTOCOLS, Case
 
 from edgelstm import calibration_data
-from edgelstm.data.series import Series
 from edgelstm.evaluation.batched_predict import batched_predict
 from edgelstm.evaluation.replaying import replay
 from edgelstm.training.architectures import Architecture
@@ -107,9 +106,7 @@ def summary(trials: list[Trial]) -> list[str]:
 
 def trained(case: Case) -> Any:
     """Train, detection limits included."""
-    segments = case.segments or ((0, len(case.train)),)
-    series = Series(case.train, np.arange(float(len(case.train))), case.channels, case.period, segments)
-    return train(series, Options(Architecture(kind="linear")))
+    return train(case.series(), Options(Architecture(kind="linear")))
 
 
 @click.command()

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from edgelstm.data.series import Series
+
 Doubles = npt.NDArray[np.float64]
 TRAIN_ROWS = 400  # SKAB's convention
 PROBATION_SHARE, PROBATION_MOST = 0.15, 750  # NAB's
@@ -40,6 +42,11 @@ class Case:
     """First row and end of each stretch of `train` without a gap; empty for one stretch."""
     causes: tuple[tuple[int, int, tuple[int, ...]], ...] = ()
     """First and last row of labelled anomalies with the channels that caused them, numbered from 0."""
+
+    def series(self) -> Series:
+        """Return `train` as the rows of a training."""
+        rows = self.train
+        return Series(rows, np.arange(float(len(rows))), self.channels, self.period, self.segments or ((0, len(rows)),))
 
     def parts(self) -> list[Doubles]:
         """Return the stretches of `train` without a gap."""

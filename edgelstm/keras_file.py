@@ -49,6 +49,11 @@ class Representative:
     answers: tuple[Array, ...] = ()
     """Targets of the held-back windows of a model that forecasts; empty for others."""
 
+    @property
+    def normal(self) -> list[Array]:
+        """All stretches: those to choose on, then those held back."""
+        return [*self.segments, *self.held]
+
     def __repr__(self) -> str:
         sizes = (sum(map(len, parts)) for parts in (self.segments, self.held))
         return "Representative({} rows, {} held back)".format(*sizes)

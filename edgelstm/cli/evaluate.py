@@ -131,13 +131,14 @@ def _foreign(
     source = read_source(model, Wishes(**foreign))
     for note in source.notes:
         click.echo(note[0].upper() + note[1:], err=True)
-    normal = source.representative
-    if normal is None:
+    representative = source.representative
+    if representative is None:
         raise ConfigError(
             f"A threshold is fitted on rows; {foreign['calibration'].name} holds windows. Give rows as .csv."
         )
-    rows = [*normal.segments, *normal.held]
-    return evaluate_foreign(model, source.metadata, rows, data, label_column, time_column, plot, narrator)
+    return evaluate_foreign(
+        model, source.metadata, representative.normal, data, label_column, time_column, plot, narrator
+    )
 
 
 def _store_and_print(evaluation: Evaluation, data: Path, target: Path, as_json: bool) -> None:

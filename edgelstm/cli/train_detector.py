@@ -212,7 +212,7 @@ def _compared(trained: Trained) -> Candidates | None:
 
     rows = trained.representative
     assert rows is not None  # a training always has them
-    return compare_candidates(shared_predictor(trained.model), trained.metadata, [*rows.segments, *rows.held])
+    return compare_candidates(shared_predictor(trained.model), trained.metadata, rows.normal)
 
 
 def _print_tables(trained: Trained, compared: Candidates | None) -> None:

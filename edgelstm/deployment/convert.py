@@ -217,7 +217,7 @@ def finish(
         metadata = refit_intervals(metadata, forecast, source.representative)
     elif metadata.kind in DETECTORS and source.representative is not None:
         engine = TFLiteEngine(TFLiteModel(conversion.flatbuffer, target=target), metadata.stateful)
-        normal = [*source.representative.segments, *source.representative.held]
+        normal = source.representative.normal
         metadata = fit_detector(metadata, engine, normal, rule)
     name = file_name(source.path, conversion.validation.scheme, metadata.stateful, target)
     threshold = source.metadata.threshold.value if source.metadata.threshold else None

@@ -106,7 +106,7 @@ def _detection(source: Source, data: Path, label_column: str | None) -> Judge:
     """Measure the VUS-PR that a model loses against the Keras model; a foreign one has no score of its own yet."""
     rows = source.representative
     if source.metadata.scoring is None and rows is not None:
-        normal = [*rows.segments, *rows.held]
+        normal = rows.normal
         keras = _defined(evaluate_foreign(source.path, source.metadata, normal, data, label_column), data)
     else:
         keras = _defined(evaluate(source.path, data, label_column), data)

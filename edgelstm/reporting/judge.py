@@ -142,7 +142,7 @@ def _keras_detector(subject: Subject, keras: Any) -> Detector:
     """A detector over the Keras model; the score of a foreign one is fitted on its representative rows."""
     assert subject.judge is not None
     rows = subject.source.representative
-    normal = [] if rows is None else [*rows.segments, *rows.held]
+    normal = [] if rows is None else rows.normal
     series = subject.judge.series
     return keras_detector(keras, subject.metadata, (series.values, series.time), normal)
 

@@ -36,7 +36,7 @@ def described(source: Source, student: Any, teacher: Any) -> Metadata:
         return refit_intervals(metadata, lambda inputs: outputs_of(student, inputs)[0], rows)
     if metadata.kind not in DETECTORS or metadata.scoring is None:
         return metadata
-    normal = [*rows.segments, *rows.held]
+    normal = rows.normal
     metadata = fit_detector(metadata, batched_predict(student, metadata, normal), normal)
     if LIMITS not in sections:
         return metadata

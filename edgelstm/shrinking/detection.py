@@ -50,7 +50,7 @@ class Detection:
                 "normal rows as --calibration normal.csv, or leave --data out to judge by the outputs."
             )
         series = read_labelled(data, source.metadata, label_column)
-        unjudged = cls(data.name, series, [*rows.segments, *rows.held], 0.0)
+        unjudged = cls(data.name, series, rows.normal, 0.0)
         return cls(data.name, series, unjudged.normal, -unjudged.drop(model, source.metadata))
 
     def drop(self, model: Any, metadata: Metadata) -> float:

@@ -1,7 +1,7 @@
 """Training: from a series to a Keras model with metadata for the converter and the device."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,20 @@ def train(
     """
     options = options or Options()
     if options.lookback == BEST:
-        return train_best(train, series, options, callbacks, tell)
+        trained = train_best(_trained, series, options, callbacks, tell)
+    else:
+        trained = _trained(series, options, callbacks, tell, start)
+    return _with_limits(trained) if options.limits else trained
+
+
+def _trained(
+    series: Series,
+    options: Options,
+    callbacks: Iterable[Any],
+    tell: Callable[[str], None],
+    start: Sequence[Floats] = (),
+) -> Trained:
+    """Train a model of one look-back, without its detection limits."""
     rule = unlabelled_rule(options.threshold_rule)
     calendar = calendar_of(series, options)
     lookback = lookback_of(series, options)
@@ -117,11 +130,18 @@ def train(
     metadata = fit_detector(metadata, batched_predict(predictor, metadata, normal), normal, rule)
     if promise := promise_doubt(metadata):
         tell(promise)
-    limits = detection_limits(predictor, metadata, normal) if options.limits else None
-    if limits:
-        metadata = metadata.with_(sections={**metadata.sections, SECTION: limits})
     course = weights.course
     return Trained(weights.model, metadata, Representative(*map(tuple, kept)), course.history, course.interrupted)
+
+
+def _with_limits(trained: Trained) -> Trained:
+    """The model with its detection limits, where they can be measured."""
+    assert trained.representative is not None
+    metadata = trained.metadata
+    limits = detection_limits(shared_predictor(trained.model), metadata, trained.representative.normal)
+    if not limits:
+        return trained
+    return replace(trained, metadata=metadata.with_(sections={**metadata.sections, SECTION: limits}))
 
 
 def _style(options: Options, window: int, channels: int) -> Scoring:
